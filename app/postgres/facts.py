@@ -1,0 +1,219 @@
+"""One statement that gathers everything a decision needs, for one intent or for many at once.
+
+It answers who the key is as well: a key revoked a moment ago is revoked for every process, because nobody
+remembers keys.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.guardrails.facts import AccountPolicy, Attempt, Consent, Emergency, Facts, RegistryHit, SuppressionEntry
+from app.guardrails.policy import read_policy
+from app.postgres.database import Database
+
+# No cap of the law or of a policy looks back further (see AccountPolicy's limits in the API).
+ATTEMPTS_LOOK_BACK_DAYS = 31
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An API key as stored, whether or not it may still be used."""
+
+    id: uuid.UUID
+    account_id: uuid.UUID
+    scopes: frozenset[str]
+    hash: bytes
+    is_first_account: bool
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PoolRow:
+    """A pool as configured."""
+
+    capacity: int
+    calls_per_second: int | None
+    burst: int | None
+    reserve: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class LimitRow:
+    """A limit of an account, a campaign or a sender."""
+
+    capacity: int | None
+    messages_per_second: int | None
+    messages_per_day: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAttempt:
+    """An approved attempt, with the id of its intent."""
+
+    id: str
+    type: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a decision needs to know about: whose key, which number, pool, campaign and sender."""
+
+    key_hash: bytes
+    number: str
+    pool: str = ""
+    campaign: str = ""
+    sender: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The answer to an Ask. ``key`` is None when no such key exists, and then the rest is empty."""
+
+    key: Key | None
+    facts: Facts = field(default_factory=Facts)
+    epoch: int = 0
+    fence: int = 0
+    pool: PoolRow | None = None
+    limits: Mapping[str, LimitRow] = field(default_factory=dict)
+    attempts: tuple[KnownAttempt, ...] = ()
+
+
+def _us(column: str) -> str:
+    """Microseconds since 1970, which JSON carries exactly."""
+    return f"(extract(epoch FROM {column}) * 1000000)::bigint"
+
+
+_GATHER = text(
+    f"""
+    SELECT k.id, k.account_id, k.scopes, k.key_hash, k.expires_at, k.revoked_at,
+           a.is_first, a.policy::text, a.policy_version, a.epoch,
+           (SELECT max(t.fence) FROM attempts t WHERE t.account_id = a.id),
+           (SELECT jsonb_agg(jsonb_build_array(s.channel, s.reason, s.source, {_us("s.created_at")}, {_us("s.expires_at")})
+                             ORDER BY s.created_at)
+              FROM suppressions s
+             WHERE s.account_id = a.id AND s.number = ask.number
+               AND (s.expires_at IS NULL OR s.expires_at > :now))::text,
+           (SELECT jsonb_agg(jsonb_build_array(c.id, c.kind, c.channels, {_us("c.given_at")}, {_us("c.expires_at")})
+                             ORDER BY c.given_at)
+              FROM consents c
+             WHERE c.account_id = a.id AND c.number = ask.number AND c.ended_at IS NULL
+               AND c.given_at <= :now AND (c.expires_at IS NULL OR c.expires_at > :now))::text,
+           (SELECT jsonb_agg(recent.entry)
+              FROM (SELECT jsonb_build_array(t.intent_id, t.type, {_us("t.at")}) AS entry
+                      FROM attempts t
+                     WHERE t.account_id = a.id AND t.number = ask.number
+                       AND t.at > :now - interval '{ATTEMPTS_LOOK_BACK_DAYS} days'
+                     ORDER BY t.at DESC LIMIT 1000) recent)::text,
+           (SELECT jsonb_build_array(p.capacity, p.calls_per_second, p.burst, p.reserve)
+              FROM pools p WHERE p.account_id = a.id AND p.name = ask.pool)::text,
+           (SELECT jsonb_object_agg(l.name, jsonb_build_array(l.capacity, l.messages_per_second, l.messages_per_day))
+              FROM limits l
+             WHERE l.account_id = a.id
+               AND l.name IN ('account', 'campaign:' || ask.campaign, 'sender:' || ask.sender))::text,
+           NULL::text,
+           NULL::text,
+           (SELECT jsonb_agg(jsonb_build_array(e.region, {_us("e.until")}, e.reason))
+              FROM emergencies e WHERE e.until > :now)::text
+      FROM unnest(CAST(:hashes AS bytea[]), CAST(:numbers AS text[]), CAST(:pools AS text[]),
+                  CAST(:campaigns AS text[]), CAST(:senders AS text[]))
+           WITH ORDINALITY AS ask(key_hash, number, pool, campaign, sender, place)
+      LEFT JOIN api_keys k ON k.key_hash = ask.key_hash
+      LEFT JOIN accounts a ON a.id = k.account_id
+     ORDER BY ask.place
+    """
+)
+
+
+async def gather(database: Database, asks: Sequence[Ask], now: datetime) -> list[Gathered]:
+    """Answer every ask in one statement, in order. Raises PostgresUnavailable."""
+
+    async def work(connection: AsyncConnection) -> list[Gathered]:
+        rows = await connection.execute(
+            _GATHER,
+            {
+                "now": now,
+                "hashes": [ask.key_hash for ask in asks],
+                "numbers": [ask.number for ask in asks],
+                "pools": [ask.pool for ask in asks],
+                "campaigns": [ask.campaign for ask in asks],
+                "senders": [ask.sender for ask in asks],
+            },
+        )
+        return [_gathered(row, ask) for row, ask in zip(rows, asks, strict=True)]
+
+    return await database.run(work, may_run_twice=True)
+
+
+@lru_cache(maxsize=4096)
+def _policy(stored: str, version: int) -> AccountPolicy:
+    return read_policy(orjson.loads(stored), version)
+
+
+def instant(microseconds: int | None) -> datetime | None:
+    """The instant of microseconds since 1970, or None."""
+    return None if microseconds is None else datetime.fromtimestamp(microseconds / 1_000_000, UTC)
+
+
+def _at(microseconds: int) -> datetime:
+    return datetime.fromtimestamp(microseconds / 1_000_000, UTC)
+
+
+def _list(column: str | None) -> list[Any]:
+    found = orjson.loads(column) if column else []
+    return found if isinstance(found, list) else []
+
+
+def _gathered(row: Sequence[Any], ask: Ask) -> Gathered:
+    if row[0] is None:
+        return Gathered(key=None)
+    key = Key(row[0], row[1], frozenset(row[2]), bytes(row[3]), bool(row[6]), row[4], row[5])
+    pool = _list(row[14])
+    attempts = [KnownAttempt(i, t, us // 1000) for i, t, us in _list(row[13])]
+    facts = Facts(
+        policy=_policy(row[7], row[8]),
+        suppressions=tuple(
+            SuppressionEntry(ask.number, channel, reason, source, _at(created), instant(expires))
+            for channel, reason, source, created, expires in _list(row[11])
+        ),
+        registry_hits=tuple(
+            RegistryHit(
+                registry=hit["registry"],
+                kind=hit["kind"],
+                region=hit["region"],
+                version_date=hit["version_date"],
+                applies_to=frozenset(hit["applies_to"]),
+                purposes=frozenset(hit["purposes"]),
+            )
+            for hit in _list(row[16])
+        ),
+        stale_registries=tuple(_list(row[17])),
+        consents=tuple(
+            Consent(i, kind, frozenset(channels), _at(given), instant(expires))
+            for i, kind, channels, given, expires in _list(row[12])
+        ),
+        emergencies=tuple(Emergency(region, _at(until), reason) for region, until, reason in _list(row[18])),
+        attempts=tuple(
+            Attempt("call" if a.type == "call" else "sms", _at(a.at_ms * 1000)) for a in attempts
+        ),
+    )
+    return Gathered(
+        key=key,
+        facts=facts,
+        epoch=row[9],
+        fence=row[10] or 0,
+        pool=PoolRow(pool[0], pool[1], pool[2], pool[3] or {}) if pool else None,
+        limits={name: LimitRow(*values) for name, values in orjson.loads(row[15]).items()} if row[15] else {},
+        attempts=tuple(attempts),
+    )

@@ -1,0 +1,86 @@
+"""Many callers, one statement: what arrives while a statement is under way goes together in the next.
+
+A lone request is sent at the end of the event loop's turn, so it waits for nothing. Under load the batch grows
+by itself and the cost of a round trip is shared, which is what keeps a decision at one round trip *or less*.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+
+class Overloaded(Exception):
+    """More is waiting than can be answered in time."""
+
+
+class Gathering(Generic[A, R]):
+    """Gathers single items into batches for ``answer``, which gets a list and answers one result per item.
+
+    A result that is an exception is raised to its own caller alone. An exception raised by ``answer`` reaches
+    every caller of that batch.
+    """
+
+    def __init__(
+        self,
+        answer: Callable[[Sequence[A]], Awaitable[Sequence[R | Exception]]],
+        *,
+        max_batch: int = 128,
+        max_flights: int = 2,
+        max_waiting: int = 4096,
+    ) -> None:
+        self._answer = answer
+        self._max_batch = max_batch
+        self._max_flights = max_flights
+        self._max_waiting = max_waiting
+        self._waiting: list[tuple[A, asyncio.Future[R]]] = []
+        self._flights: set[asyncio.Task[None]] = set()
+        self._scheduled = False
+
+    async def ask(self, item: A) -> R:
+        """The answer to one item. Raises what ``answer`` raises, and Overloaded."""
+        if len(self._waiting) >= self._max_waiting:
+            raise Overloaded
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[R] = loop.create_future()
+        self._waiting.append((item, future))
+        if not self._scheduled and len(self._flights) < self._max_flights:
+            self._scheduled = True
+            loop.call_soon(self._depart)
+        return await future
+
+    def _depart(self) -> None:
+        self._scheduled = False
+        while self._waiting and len(self._flights) < self._max_flights:
+            batch, self._waiting = self._waiting[: self._max_batch], self._waiting[self._max_batch :]
+            flight = asyncio.get_running_loop().create_task(self._fly(batch))
+            self._flights.add(flight)
+            flight.add_done_callback(self._landed)
+
+    def _landed(self, flight: asyncio.Task[None]) -> None:
+        self._flights.discard(flight)
+        self._depart()
+
+    async def _fly(self, batch: list[tuple[A, asyncio.Future[R]]]) -> None:
+        try:
+            results = await self._answer([item for item, _ in batch])
+        except BaseException as error:
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(
+                        error if isinstance(error, Exception) else asyncio.CancelledError()
+                    )
+            if not isinstance(error, Exception):
+                raise
+            return
+        for (_, future), result in zip(batch, results, strict=True):
+            if future.done():
+                continue
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
+                future.set_result(result)

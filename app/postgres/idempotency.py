@@ -1,0 +1,156 @@
+"""Idempotency-Key claims: who works on a key, and what the first answer was.
+
+The claim is one INSERT, so of two requests with one key exactly one goes on. A claim whose holder died is taken
+over after a while, under the same resource id: what the dead one took from Redis is then found again, not taken
+twice.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.postgres.database import Database
+
+LIFETIME = timedelta(hours=24)
+# Far beyond every deadline of a request: its holder is dead or was stopped, and cannot answer any more.
+DEAD_AFTER = timedelta(seconds=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """This request is the one to do the work, under ``resource_id``."""
+
+    resource_id: uuid.UUID
+    holder: uuid.UUID
+    taken_over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Existing:
+    """The key is in use. ``status`` is None while its first request is running."""
+
+    same_request: bool
+    resource_id: uuid.UUID
+    status: int | None
+    headers: Mapping[str, str]
+    body: bytes
+
+
+_CLAIM = text(
+    """
+    INSERT INTO idempotency_keys AS k
+           (account_id, operation, key, request_hash, resource_id, holder, claimed_at, expires_at)
+    SELECT a.account_id, :operation, :key, :request_hash, :resource_id, :holder, :now, :expires_at
+      FROM api_keys a
+     WHERE a.key_hash = :key_hash AND a.revoked_at IS NULL AND (a.expires_at IS NULL OR a.expires_at > :now)
+       AND (:scope = ANY (a.scopes) OR 'admin' = ANY (a.scopes))
+        ON CONFLICT (account_id, operation, key) DO UPDATE
+       SET holder = excluded.holder, claimed_at = excluded.claimed_at, expires_at = excluded.expires_at,
+           request_hash = excluded.request_hash, status = NULL, headers = NULL, body = NULL,
+           resource_id = CASE WHEN k.expires_at <= :now THEN excluded.resource_id ELSE k.resource_id END
+     WHERE k.expires_at <= :now
+        OR (k.status IS NULL AND k.claimed_at <= :dead_before AND k.request_hash = excluded.request_hash)
+    RETURNING resource_id, resource_id <> :resource_id
+    """
+)
+_EXISTING = text(
+    """
+    SELECT k.request_hash, k.resource_id, k.status, k.headers::text, k.body
+      FROM idempotency_keys k JOIN api_keys a ON a.account_id = k.account_id
+     WHERE a.key_hash = :key_hash AND k.operation = :operation AND k.key = :key
+    """
+)
+_RELEASE = text(
+    "DELETE FROM idempotency_keys WHERE operation = :operation AND key = :key AND holder = :holder AND status IS NULL"
+)
+_KEEP = text(
+    """
+    UPDATE idempotency_keys SET status = :status, headers = CAST(:headers AS jsonb), body = :body
+     WHERE operation = :operation AND key = :key AND holder = :holder AND status IS NULL
+    """
+)
+
+
+async def claim(
+    database: Database,
+    *,
+    key_hash: bytes,
+    scope: str,
+    operation: str,
+    key: str,
+    request_hash: bytes,
+    resource_id: uuid.UUID,
+    holder: uuid.UUID,
+    now: datetime,
+) -> Claimed | Existing | None:
+    """Claim the key, or say what is there. None when the API key may not do this at all."""
+    given = {
+        "key_hash": key_hash,
+        "scope": scope,
+        "operation": operation,
+        "key": key,
+        "request_hash": request_hash,
+        "resource_id": resource_id,
+        "holder": holder,
+        "now": now,
+        "expires_at": now + LIFETIME,
+        "dead_before": now - DEAD_AFTER,
+    }
+
+    async def work(connection: AsyncConnection) -> Claimed | Existing | None:
+        row = (await connection.execute(_CLAIM, given)).first()
+        if row is not None:
+            return Claimed(row[0], holder, bool(row[1]))
+        found = (await connection.execute(_EXISTING, given)).first()
+        if found is None:
+            return None
+        return Existing(
+            same_request=bytes(found[0]) == request_hash,
+            resource_id=found[1],
+            status=found[2],
+            headers=orjson.loads(found[3]) if found[3] else {},
+            body=bytes(found[4]) if found[4] is not None else b"",
+        )
+
+    return await database.run(work)
+
+
+async def release(database: Database, operation: str, key: str, holder: uuid.UUID) -> None:
+    """Forget an unfinished claim, so that the key may be tried again (429 and 503 are not kept)."""
+
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(_RELEASE, {"operation": operation, "key": key, "holder": holder})
+
+    await database.run(work)
+
+
+async def keep(
+    connection: AsyncConnection,
+    *,
+    operation: str,
+    key: str,
+    holder: uuid.UUID,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+) -> bool:
+    """Keep the first answer, in the caller's transaction. False when another has taken the claim over."""
+    result = await connection.execute(
+        _KEEP,
+        {
+            "operation": operation,
+            "key": key,
+            "holder": holder,
+            "status": status,
+            "headers": orjson.dumps(dict(headers)).decode(),
+            "body": body,
+        },
+    )
+    return result.rowcount == 1
