@@ -114,6 +114,16 @@ class RegistryHit:
 
 
 @dataclass(frozen=True, slots=True)
+class StaleRegistry:
+    """A registry whose newest version is older than it may be."""
+
+    name: str
+    version_date: str | None
+    applies_to: frozenset[IntentType]
+    purposes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Consent:
     """A consent on record for the destination, in force now."""
 
@@ -148,7 +158,7 @@ class Facts:
     policy: AccountPolicy = AccountPolicy()
     suppressions: tuple[SuppressionEntry, ...] = ()
     registry_hits: tuple[RegistryHit, ...] = ()
-    stale_registries: tuple[str, ...] = ()
+    stale_registries: tuple[StaleRegistry, ...] = ()
     consents: tuple[Consent, ...] = ()
     emergencies: tuple[Emergency, ...] = ()
     attempts: tuple[Attempt, ...] = ()

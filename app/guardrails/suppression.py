@@ -1,0 +1,96 @@
+"""The suppression guardrail: the account's own list, then the registries.
+
+A person's own opt-out, and anything else on the account's list, binds every purpose but an emergency. A registry
+binds the types and purposes that it is made for, and a consent on record lifts the registries whose law names
+that exemption.
+"""
+
+from __future__ import annotations
+
+from app.guardrails.facts import Consent, Facts, Intent, RegistryHit, SuppressionEntry
+from app.guardrails.verdicts import DNC_BLOCKED, Check, Finding, Json, Violation
+
+# Which consents lift a hit in a registry of which kind.
+# national_dnc: prior express invitation or permission in a signed writing, or an established business relationship
+# (47 CFR 64.1200(c)(2)(ii) and (f)(5), (f)(15)). state_dnc: the state laws that ours cover exempt the same two.
+# reassigned: a consent given before the number changed hands says nothing of its present holder, so none lifts it.
+# litigator and custom lists are a house's own choice, not a law with exemptions.
+LIFTED_BY: dict[str, frozenset[str]] = {
+    "national_dnc": frozenset({"express_written", "existing_business"}),
+    "state_dnc": frozenset({"express_written", "existing_business"}),
+}
+
+
+def evaluate(intent: Intent, facts: Facts) -> Finding:
+    """Whether the destination may be contacted at all."""
+    if intent.purpose == "emergency":
+        return Finding(Check("suppression", "skip", {"reason": "emergency"}))
+    entries = [entry for entry in facts.suppressions if entry.channel in ("all", intent.type)]
+    hits = [
+        hit
+        for hit in facts.registry_hits
+        if intent.type in hit.applies_to and intent.purpose in hit.purposes
+    ]
+    violations = [_of_entry(intent, entry) for entry in entries]
+    relied_on: list[Json] = []
+    for hit in hits:
+        consent = lifting_consent(hit, intent, facts.consents)
+        if consent is None:
+            violations.append(_of_hit(intent, hit))
+        else:
+            relied_on.append({"registry": hit.registry, "consent": consent.id, "kind": consent.kind})
+    members: dict[str, Json] = {"consents": relied_on} if relied_on else {}
+    return Finding(Check("suppression", "block" if violations else "pass", members), tuple(violations))
+
+
+def stale(intent: Intent, facts: Facts) -> tuple[str, ...]:
+    """The registries that bind this intent and are too old to rely on: the guardrail cannot be evaluated."""
+    if intent.purpose == "emergency":
+        return ()
+    return tuple(
+        registry.name
+        for registry in facts.stale_registries
+        if intent.type in registry.applies_to and intent.purpose in registry.purposes
+    )
+
+
+def lifting_consent(hit: RegistryHit, intent: Intent, consents: tuple[Consent, ...]) -> Consent | None:
+    """The consent on record that lifts the hit, or None."""
+    lifted_by = LIFTED_BY.get(hit.kind, frozenset())
+    for consent in consents:
+        if consent.kind in lifted_by and intent.type in consent.channels:
+            return consent
+    return None
+
+
+def _of_entry(intent: Intent, entry: SuppressionEntry) -> Violation:
+    return Violation(
+        DNC_BLOCKED,
+        f"The number {intent.to} is on the suppression list and cannot be contacted.",
+        {
+            "list": "account",
+            "channel": entry.channel,
+            "source": entry.source,
+            "reason": entry.reason,
+            "created_at": _text(entry.created_at.isoformat()),
+            "expires_at": _text(entry.expires_at.isoformat()) if entry.expires_at else None,
+        },
+    )
+
+
+def _of_hit(intent: Intent, hit: RegistryHit) -> Violation:
+    return Violation(
+        DNC_BLOCKED,
+        f"The number {intent.to} is in the registry {hit.registry} and cannot be contacted.",
+        {
+            "list": "registry",
+            "registry": hit.registry,
+            "kind": hit.kind,
+            "region": hit.region,
+            "version_date": hit.version_date,
+        },
+    )
+
+
+def _text(instant: str) -> str:
+    return instant.replace("+00:00", "Z")

@@ -1,0 +1,166 @@
+"""The one Redis round trip of a decision: what is asked of the semaphore, and what its answer means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from app.channels import AdmitRequest, Admission, CapCount, KnownAttempt, Pace, Scope
+from app.guardrails import frequency
+from app.guardrails.facts import Intent
+from app.guardrails.verdicts import (
+    CHANNEL_BUDGET_EXCEEDED,
+    FREQUENCY_CAPPED,
+    RATE_LIMITED,
+    Check,
+    Finding,
+    Json,
+    Violation,
+)
+from app.postgres.facts import Gathered
+from app.postgres.idempotency import Existing
+from app.workflows.authenticate import Caller
+from app.workflows.describe import rfc3339
+from app.workflows.equipment import Equipment
+from app.workflows.judge import locate
+from app.workflows.outcomes import CannotDecide
+
+# However often it is renewed, a lease ends so long after it was acquired: the longest max_duration, and a minute
+# for the switch to notice.
+HARD_END_MS = (14_400 + 60) * 1000
+
+
+async def admit(
+    equipment: Equipment, caller: Caller, intent: Intent, intent_id: UUID, gathered: Gathered, now: datetime
+) -> Admission:
+    """Count the request, check caps, limits and paces, and take the channel. Raises RedisUnavailable."""
+    now_ms = int(now.timestamp() * 1000)
+    places = locate(equipment.knowledge, intent, gathered.facts)
+    caps = frequency.caps_in_force(intent, places, gathered.facts, equipment.knowledge.window_rules, now)
+    is_call = intent.type == "call"
+    return await equipment.semaphore.admit(
+        AdmitRequest(
+            account_id=str(caller.account_id),
+            intent_id=str(intent_id),
+            now_ms=now_ms,
+            epoch=gathered.epoch,
+            known_fence=gathered.fence,
+            rate=equipment.rate(caller.key_id, "calls" if is_call else "sms"),
+            scopes=scopes(intent, gathered, equipment.default_capacity) if is_call else (),
+            ttl_ms=intent.max_duration_seconds * 1000,
+            hard_end_ms=now_ms + HARD_END_MS,
+            paces=paces(intent, gathered),
+            destination=intent.to,
+            attempt_type=intent.type,
+            caps=tuple(
+                CapCount(
+                    id=cap.id,
+                    max=cap.max,
+                    since_ms=int(cap.since.timestamp() * 1000),
+                    counts=tuple(sorted(cap.counts)),
+                    period_ms=cap.period_seconds * 1000,
+                )
+                for cap in caps
+            ),
+            known_attempts=tuple(KnownAttempt(a.id, a.type, a.at_ms) for a in gathered.attempts),
+        )
+    )
+
+
+def scope_names(intent: Intent) -> tuple[str, ...]:
+    """Every scope whose channels the intent could hold."""
+    names = [f"pool:{intent.pool}", "account"]
+    return (*names, f"campaign:{intent.campaign}") if intent.campaign else tuple(names)
+
+
+def scopes(intent: Intent, gathered: Gathered, default_capacity: int) -> tuple[Scope, ...]:
+    """The scopes with a limit: the pool always, the account and the campaign where they have one."""
+    pool = gathered.pool
+    capacity = pool.capacity if pool else default_capacity
+    reserve = pool.reserve.get(intent.purpose, 0) if pool else 0
+    found = [Scope(f"pool:{intent.pool}", capacity, reserve)]
+    for name in scope_names(intent)[1:]:
+        limit = gathered.limits.get(name)
+        if limit is not None and limit.capacity is not None:
+            found.append(Scope(name, limit.capacity))
+    return tuple(found)
+
+
+def paces(intent: Intent, gathered: Gathered) -> tuple[Pace, ...]:
+    """How fast the pool may start calls, or the sender may send."""
+    if intent.type == "call":
+        pool = gathered.pool
+        if pool is None or pool.calls_per_second is None:
+            return ()
+        return (Pace(f"pool:{intent.pool}", float(pool.calls_per_second), pool.burst or pool.calls_per_second),)
+    sender = gathered.limits.get(f"sender:{intent.sender}")
+    if sender is None:
+        return ()
+    found = []
+    if sender.messages_per_second is not None:
+        found.append(Pace(f"sender:{intent.sender}", float(sender.messages_per_second), sender.messages_per_second))
+    if sender.messages_per_day is not None:
+        found.append(
+            Pace(f"sender:{intent.sender}:day", sender.messages_per_day / 86_400, sender.messages_per_day)
+        )
+    return tuple(found)
+
+
+def finding(intent: Intent, admitted: Admission, now: datetime) -> Finding:
+    """The channel's check, with the violation if it refused."""
+    if admitted.status == "admitted":
+        return Finding(Check("channel", "pass" if intent.type == "call" else "skip"))
+    wait = admitted.retry_after_seconds
+    if admitted.status == "capped":
+        return Finding(Check("frequency", "block"), (_capped(intent, admitted),))
+    scope: dict[str, Json] = {"scope": admitted.refused, "limit": admitted.limit, "used": admitted.used}
+    if admitted.status == "full":
+        detail = "All SIP channels are currently in use. Retry after active calls complete."
+        violation = Violation(CHANNEL_BUDGET_EXCEEDED, detail, {**scope, "retry_after": wait})
+    else:
+        detail = f"Rate limit exceeded. Try again in {wait} second{'' if wait == 1 else 's'}."
+        violation = Violation(RATE_LIMITED, detail, {**scope, "retry_after": wait})
+    return Finding(Check("channel", "block", scope), (violation,))
+
+
+def _capped(intent: Intent, admitted: Admission) -> Violation:
+    free_at = rfc3339(instant_of_ms(admitted.free_at_ms)) if admitted.free_at_ms is not None else None
+    noun = "call" if intent.type == "call" else "message"
+    return Violation(
+        FREQUENCY_CAPPED,
+        f"The cap of {admitted.limit} attempts to {intent.to} is reached; the {noun} may be tried again later.",
+        {"cap": admitted.refused, "max": admitted.limit, "used": admitted.used, "next_allowed_at": free_at},
+    )
+
+
+def retry_after(admitted: Admission | None) -> int | None:
+    """Seconds until it is worth another try, when the refusal is for the moment only."""
+    if admitted is None or admitted.status not in ("full", "too_fast"):
+        return None
+    return max(1, admitted.retry_after_seconds)
+
+
+def describe_lease(intent: Intent, intent_id: UUID, admitted: Admission | None) -> Mapping[str, Any] | None:
+    """The lease as the approval answers it."""
+    if admitted is None or admitted.status != "admitted" or intent.type != "call":
+        return None
+    return {
+        "id": str(intent_id),
+        "pool": intent.pool,
+        "expires_at": rfc3339(instant_of_ms(admitted.expires_at_ms)),
+        "in_use": admitted.in_use,
+        "capacity": admitted.capacity,
+    }
+
+
+def instant_of_ms(milliseconds: int) -> datetime:
+    """The instant of milliseconds since 1970."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+async def confirm_lease(equipment: Equipment, caller: Caller, existing: Existing, now: datetime) -> None:
+    """A replayed approval must not promise a channel that was given back when its commit seemed to have failed."""
+    if existing.resource_id in equipment.unanswered:
+        raise CannotDecide("the decision under this Idempotency-Key is being undone")

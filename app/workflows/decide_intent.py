@@ -1,0 +1,270 @@
+"""Decide one intent: gather, judge, take the channel, append the decision, answer. In that order, always.
+
+The order is the promise. Nothing is taken from Redis before every guardrail has passed; nothing is answered
+before the decision is committed; and if that commit fails the channel goes back and the answer is 503.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from app.channels import Admission, RateState, RedisUnavailable
+from app.guardrails.evaluate import Verdict
+from app.guardrails.facts import Intent
+from app.guardrails.verdicts import Check, Finding
+from app.postgres import idempotency
+from app.postgres.database import PostgresUnavailable
+from app.postgres.decisions import Claim, Decision, LeaseRecord
+from app.postgres.facts import Ask, Gathered
+from app.postgres.gathering import Overloaded
+from app.workflows import admission
+from app.workflows.authenticate import Caller, authenticate
+from app.workflows.describe import describe_request
+from app.workflows.equipment import Equipment
+from app.workflows.identity import new_id
+from app.workflows.judge import judge
+from app.workflows.outcomes import CannotDecide, Conflict, RateExceeded
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A decision as it will be answered. ``headers`` hold only what belongs to the decision itself."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    rate: RateState | None = None
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What the API renders: the decision as recorded, and how long to wait if it is for the moment only."""
+
+    id: uuid.UUID
+    intent: Intent
+    verdict: Verdict
+    decided_at: datetime
+    lease: Mapping[str, Any] | None
+    retry_after_seconds: int | None
+
+
+Render = Callable[[Decided], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """Who asks, and under which Idempotency-Key if any; ``intent_id`` fixes the id of a batch's item."""
+
+    key_hash: bytes
+    idempotency_key: str | None = None
+    request_hash: bytes = b""
+    intent_id: uuid.UUID | None = None
+
+
+async def decide_intent(equipment: Equipment, presented: Presented, intent: Intent, render: Render) -> Answer:
+    """Approve or refuse the intent, and record it. Raises the outcomes of app.workflows.outcomes."""
+    now = equipment.now()
+    claim = await _claim(equipment, presented, now)
+    if isinstance(claim, idempotency.Existing):
+        return await _replay(equipment, presented, intent, claim, now)
+    intent_id = claim.resource_id if claim else presented.intent_id or new_id(now)
+    answer: Answer | None = None
+    try:
+        answer = await _decide(equipment, presented, intent, intent_id, claim, now, render)
+        return answer
+    finally:
+        # What is not kept must not stay claimed: 429 and 503 may be tried again under the same key.
+        if claim is not None and (answer is None or answer.status == 429):
+            with contextlib.suppress(PostgresUnavailable):
+                await idempotency.release(
+                    equipment.database, OPERATION, presented.idempotency_key or "", claim.holder
+                )
+
+
+OPERATION = "intents"
+
+
+async def _claim(
+    equipment: Equipment, presented: Presented, now: datetime
+) -> idempotency.Claimed | idempotency.Existing | None:
+    if presented.idempotency_key is None:
+        return None
+    return await idempotency.claim(
+        equipment.database,
+        key_hash=presented.key_hash,
+        scope="intents:write",
+        operation=OPERATION,
+        key=presented.idempotency_key,
+        request_hash=presented.request_hash,
+        resource_id=new_id(now),
+        holder=new_id(now),
+        now=now,
+    )
+
+
+async def _replay(
+    equipment: Equipment, presented: Presented, intent: Intent, existing: idempotency.Existing, now: datetime
+) -> Answer:
+    gathered = await gather_facts(equipment, Ask(presented.key_hash, ""))
+    caller = authenticate(gathered.key, presented.key_hash, now)
+    rate = await equipment.semaphore.spend(equipment.rate(caller.key_id, rate_class(intent)))
+    if rate.exceeded:
+        raise RateExceeded(rate)
+    raise_unless_replayable(existing)
+    await admission.confirm_lease(equipment, caller, existing, now)
+    return Answer(existing.status or 500, existing.headers, existing.body, rate, replayed=True)
+
+
+def raise_unless_replayable(existing: idempotency.Existing) -> None:
+    """409 while the first request runs; 422 when this one asks for something else."""
+    if not existing.same_request:
+        raise Conflict("", {"idempotency": "mismatch"})
+    if existing.status is None:
+        raise Conflict("The first request with this Idempotency-Key is still running.")
+
+
+async def _decide(
+    equipment: Equipment,
+    presented: Presented,
+    intent: Intent,
+    intent_id: uuid.UUID,
+    claim: idempotency.Claimed | None,
+    now: datetime,
+    render: Render,
+) -> Answer:
+    ask = Ask(presented.key_hash, intent.to, intent.pool, intent.campaign or "", intent.sender)
+    for _ in range(3):
+        gathered = await gather_facts(equipment, ask)
+        caller = authenticate(gathered.key, presented.key_hash, now)
+        caller.needs("intents:write")
+        if intent.purpose == "emergency":
+            caller.needs("intents:emergency")
+        verdict = judge(equipment.knowledge, intent, gathered.facts, now)
+        if verdict.blocked:
+            rate = await equipment.semaphore.spend(equipment.rate(caller.key_id, rate_class(intent)))
+            if rate.exceeded:
+                raise RateExceeded(rate)
+            admitted = None
+            break
+        admitted = await admission.admit(equipment, caller, intent, intent_id, gathered, now)
+        # Stale: Redis lost its memory, or was rebuilt between our two looks. Look again at both.
+        if admitted.status != "stale":
+            break
+    else:
+        raise CannotDecide("the channel semaphore is being rebuilt")
+    if admitted is not None:
+        rate = admitted.rate
+        if admitted.status == "rate_limited" and rate is not None:
+            raise RateExceeded(rate)
+        verdict = verdict.joined_by(admission.finding(intent, admitted, now))
+    decided = Decided(
+        id=intent_id,
+        intent=intent,
+        verdict=verdict,
+        decided_at=now,
+        lease=admission.describe_lease(intent, intent_id, admitted),
+        retry_after_seconds=admission.retry_after(admitted),
+    )
+    answer = render(decided)
+    await _append(equipment, caller, decided, answer, admitted, claim, presented)
+    return Answer(answer.status, answer.headers, answer.body, rate)
+
+
+async def _append(
+    equipment: Equipment,
+    caller: Caller,
+    decided: Decided,
+    answer: Answer,
+    admitted: Admission | None,
+    claim: idempotency.Claimed | None,
+    presented: Presented,
+) -> None:
+    """Append the decision, or give back what was taken and raise."""
+    approved = not decided.verdict.blocked
+    record = decision_row(equipment, caller, decided, admitted if approved else None, claim, answer, presented)
+    try:
+        recorded = await equipment.ledger.ask(record)
+    except BaseException:
+        if approved:
+            # Whether it was committed is not known: it is undone in Postgres as soon as that answers.
+            equipment.unanswered.add(decided.id)
+            await withdraw(equipment, caller, decided)
+        raise
+    if recorded.appended:
+        return
+    if recorded.claim_lost:
+        # Another process took this claim over, under the same id: the channel is now its own.
+        raise Conflict("Another request with this Idempotency-Key took over.")
+    if approved:
+        await withdraw(equipment, caller, decided)
+    raise CannotDecide("the channel semaphore was rebuilt while the decision was made")
+
+
+async def withdraw(equipment: Equipment, caller: Caller, decided: Decided) -> None:
+    """Give back what an unanswered approval took. If Redis cannot be asked either, the lease's end does it."""
+    with contextlib.suppress(RedisUnavailable):
+        await equipment.semaphore.withdraw(str(caller.account_id), str(decided.id), decided.intent.to)
+
+
+async def gather_facts(equipment: Equipment, ask: Ask) -> Gathered:
+    """The facts for one intent, with those of whoever asks at the same moment."""
+    try:
+        return await equipment.facts.ask(ask)
+    except Overloaded:
+        raise CannotDecide("too many intents are waiting") from None
+
+
+def rate_class(intent: Intent) -> str:
+    """The API class that an intent counts in."""
+    return "calls" if intent.type == "call" else "sms"
+
+
+def decision_row(
+    equipment: Equipment,
+    caller: Caller,
+    decided: Decided,
+    admitted: Admission | None,
+    claim: idempotency.Claimed | None,
+    answer: Answer,
+    presented: Presented,
+) -> Decision:
+    """The row to append."""
+    intent, lease = decided.intent, None
+    if admitted is not None and intent.type == "call":
+        hard_end = decided.decided_at + timedelta(milliseconds=admission.HARD_END_MS)
+        expires = admission.instant_of_ms(admitted.expires_at_ms)
+        lease = LeaseRecord(intent.pool, admission.scope_names(intent), expires, max(hard_end, expires))
+    kept = None
+    if claim is not None and answer.status not in (429, 503):
+        kept = Claim(
+            OPERATION, presented.idempotency_key or "", claim.holder, answer.status, answer.headers, answer.body
+        )
+    return Decision(
+        id=decided.id,
+        account_id=caller.account_id,
+        key_id=caller.key_id,
+        decided_at=decided.decided_at,
+        type=intent.type,
+        verdict="blocked" if decided.verdict.blocked else "approved",
+        codes=decided.verdict.codes,
+        to_number=intent.to,
+        from_number=intent.sender,
+        purpose=intent.purpose,
+        campaign=intent.campaign,
+        document=describe_request(decided.intent, decided.verdict, decided.lease, equipment.knowledge.versions),
+        epoch=admitted.epoch if admitted else 0,
+        fence=admitted.fence if admitted else 0,
+        lease=lease,
+        claim=kept,
+    )
+
+
+def skipped(guardrail_reason: str) -> Finding:
+    """The channel check of an intent that never came so far."""
+    return Finding(Check("channel", "skip", {"reason": guardrail_reason}))

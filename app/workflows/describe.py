@@ -1,0 +1,70 @@
+"""A decision as JSON: the same members in the answer, in the row and in the preview."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from app.guardrails.content import mask
+from app.guardrails.evaluate import Verdict
+from app.guardrails.facts import Intent
+from app.guardrails.verdicts import Check, Violation
+
+
+def rfc3339(instant: datetime) -> str:
+    """The instant in UTC with Z; fractions only where there are any, to the millisecond."""
+    text = instant.astimezone(UTC).replace(tzinfo=None)
+    return text.isoformat(timespec="milliseconds" if text.microsecond >= 1000 else "seconds") + "Z"
+
+
+def describe_check(check: Check) -> dict[str, Any]:
+    """One entry of ``checks``."""
+    return {"guardrail": check.guardrail, "outcome": check.outcome, **check.members}
+
+
+def describe_violation(violation: Violation, type_base: str) -> dict[str, Any]:
+    """One entry of ``violations``."""
+    refusal = violation.refusal
+    return {
+        "type": f"{type_base}/{refusal.slug}",
+        "code": refusal.code,
+        "guardrail": refusal.guardrail,
+        "detail": violation.detail,
+        **violation.members,
+    }
+
+
+def describe_recipient(intent: Intent) -> dict[str, Any] | None:
+    """The hints as the caller gave them."""
+    if intent.recipient is None:
+        return None
+    hints = {name: getattr(intent.recipient, name) for name in intent.recipient.__slots__}
+    return {name: value for name, value in hints.items() if value is not None}
+
+
+def describe_request(
+    intent: Intent, verdict: Verdict, lease: Mapping[str, Any] | None, versions: Mapping[str, str]
+) -> dict[str, Any]:
+    """What the decision's row keeps beside its columns. The body is kept with cards and the like masked."""
+    document: dict[str, Any] = {
+        "checks": [describe_check(check) for check in verdict.checks],
+        "violations": [
+            {"slug": v.refusal.slug, "detail": v.detail, "members": dict(v.members)} for v in verdict.violations
+        ],
+        "versions": dict(versions),
+    }
+    recipient = describe_recipient(intent)
+    if recipient:
+        document["recipient"] = recipient
+    if intent.type == "call":
+        document |= {
+            "pool": intent.pool,
+            "max_duration": intent.max_duration_seconds,
+            "voice_type": intent.voice_type,
+        }
+        if lease:
+            document["lease"] = dict(lease)
+    else:
+        document |= {"body": mask(intent.body or ""), "first_contact": intent.first_contact}
+    return document

@@ -1,0 +1,71 @@
+"""Everything that the workflows work with, made once per process and handed to each of them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from app import clock
+from app.channels import RateSpend, Semaphore
+from app.guardrails.calling_window import WindowRules
+from app.guardrails.content import ContentScanner
+from app.numbering import Gazetteer
+from app.postgres.database import Database
+from app.postgres.decisions import Decision, Recorded, record
+from app.postgres.facts import Ask, Gathered, gather
+from app.postgres.gathering import Gathering
+
+
+@dataclass(frozen=True, slots=True)
+class ClassLimit:
+    """The rate limit of one API class, per key."""
+
+    limit: int
+    window_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """The rules and tables: read once, before the processes part, and never changed."""
+
+    scanner: ContentScanner
+    window_rules: WindowRules
+    gazetteer: Gazetteer
+    versions: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class Equipment:
+    """The stores, the knowledge and the few values of the settings that decisions depend on."""
+
+    database: Database
+    semaphore: Semaphore
+    knowledge: Knowledge
+    class_limits: Mapping[str, ClassLimit]
+    default_capacity: int
+    retention_days: int
+    # Approvals whose commit timed out: undone as soon as Postgres answers again.
+    unanswered: set[uuid.UUID] = field(default_factory=set)
+    facts: Gathering[Ask, Gathered] = field(init=False)
+    ledger: Gathering[Decision, Recorded] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.facts = Gathering(self._gather)
+        self.ledger = Gathering(self._record, max_flights=3)
+
+    def now(self) -> datetime:
+        """The clock, read once per request."""
+        return clock.utc_now()
+
+    def rate(self, key_id: uuid.UUID, api_class: str) -> RateSpend:
+        """One request of the key, to be counted."""
+        limit = self.class_limits[api_class]
+        return RateSpend(str(key_id), api_class, limit.limit, limit.window_seconds)
+
+    async def _gather(self, asks: Sequence[Ask]) -> Sequence[Gathered | Exception]:
+        return await gather(self.database, asks, self.now())
+
+    async def _record(self, decisions: Sequence[Decision]) -> Sequence[Recorded | Exception]:
+        return await record(self.database, decisions)

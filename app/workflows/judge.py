@@ -1,0 +1,44 @@
+"""The guardrails that need no store: facts in, one verdict with every reason out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from app.guardrails import calling_window, content, frequency, suppression
+from app.guardrails.evaluate import Verdict, combine
+from app.guardrails.facts import Facts, Intent
+from app.guardrails.places import Places
+from app.guardrails.verdicts import Check, Finding
+from app.numbering import HintError
+from app.workflows.equipment import Knowledge
+from app.workflows.outcomes import CannotDecide, FieldFault, Unusable
+
+
+def judge(knowledge: Knowledge, intent: Intent, facts: Facts, now: datetime) -> Verdict:
+    """Every guardrail but the channel, which is sought only when all of these pass.
+
+    Raises Unusable for a hint of a place that does not exist, CannotDecide when a registry is too old to rely on.
+    """
+    stale = suppression.stale(intent, facts)
+    if stale:
+        raise CannotDecide(f"the registry {stale[0]} is older than it may be", retry_after_seconds=60)
+    places = locate(knowledge, intent, facts)
+    caps = frequency.caps_in_force(intent, places, facts, knowledge.window_rules, now)
+    return combine(
+        (
+            suppression.evaluate(intent, facts),
+            calling_window.evaluate(intent, places, facts, knowledge.window_rules, now),
+            frequency.evaluate(intent, caps, facts.attempts, now),
+            content.evaluate(intent, facts.policy, knowledge.scanner),
+            Finding(Check("channel", "skip")),
+        )
+    )
+
+
+def locate(knowledge: Knowledge, intent: Intent, facts: Facts) -> Places:
+    """Where the person may be. Raises Unusable for a hint that names no place."""
+    try:
+        return knowledge.gazetteer.locate(intent.to, intent.recipient, facts.policy.trust_recipient)
+    except HintError as error:
+        field = error.field if error.field.startswith("recipient") else f"recipient.{error.field}"
+        raise Unusable([FieldFault(field, error.reason, "/" + field.replace(".", "/"))]) from None

@@ -1,0 +1,33 @@
+"""What would be decided, at any instant: takes nothing, counts nothing, records nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from app.channels import RateState
+from app.guardrails.evaluate import Verdict
+from app.guardrails.facts import Intent
+from app.postgres.facts import Ask
+from app.workflows.authenticate import authenticate
+from app.workflows.decide_intent import Presented, gather_facts, rate_class
+from app.workflows.equipment import Equipment
+from app.workflows.judge import judge
+from app.workflows.outcomes import RateExceeded
+
+
+async def preview_intent(
+    equipment: Equipment, presented: Presented, intent: Intent, at: datetime | None
+) -> tuple[Verdict, datetime, RateState]:
+    """The verdict of every guardrail but the channel, for ``at`` or for now."""
+    now = equipment.now()
+    gathered = await gather_facts(
+        equipment, Ask(presented.key_hash, intent.to, intent.pool, intent.campaign or "", intent.sender)
+    )
+    caller = authenticate(gathered.key, presented.key_hash, now)
+    caller.needs("intents:write")
+    if intent.purpose == "emergency":
+        caller.needs("intents:emergency")
+    rate = await equipment.semaphore.spend(equipment.rate(caller.key_id, rate_class(intent)))
+    if rate.exceeded:
+        raise RateExceeded(rate)
+    return judge(equipment.knowledge, intent, gathered.facts, at or now), at or now, rate
