@@ -1,0 +1,57 @@
+# Two commands start from nothing: `make run` and `make test`. Both need Python 3.11 to 3.14, and nothing else.
+
+PY := .venv/bin/python
+PYTEST_PROCESSES ?= 2
+PYTEST_ARGS ?=
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-sip lint types contracts format check bench lock docker clean run-environment dev-environment
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: run-environment ## start Callgate with its own Postgres and Valkey, unless CALLGATE_DATABASE_URL and CALLGATE_REDIS_URL name others
+	@exec .venv/bin/callgate serve
+
+test: dev-environment ## run the tests on real Postgres and Valkey (PYTEST_ARGS="-k …" chooses)
+	$(PY) -m pytest -n $(PYTEST_PROCESSES) -m "not sip" $(PYTEST_ARGS)
+
+test-sip: dev-environment ## the tests that need Debian's kamailio and sipp
+	$(PY) -m pytest -m sip $(PYTEST_ARGS)
+
+lint: dev-environment ## ruff: rules and layout
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+types: dev-environment ## mypy, strict
+	$(PY) -m mypy
+
+contracts: dev-environment ## who may import whom
+	.venv/bin/lint-imports
+
+format: dev-environment ## let ruff lay the code out
+	$(PY) -m ruff check --fix-only .
+	$(PY) -m ruff format .
+
+check: lint types contracts test ## everything above
+
+bench: bench-intents ## intents a second against the ceiling of an empty route
+
+bench-%: dev-environment ## bench-content, bench-window, bench-channels, bench-registry: one part by itself
+	$(PY) -m benchmarks.$*
+
+lock: ## write the lock files anew from pyproject.toml
+	.ci/lock
+
+docker: ## build the image and start it with Postgres and Redis
+	docker compose up --build --wait
+
+clean: ## remove the virtual environment and the caches, but never data/
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+run-environment:
+	@.ci/environment run
+
+dev-environment:
+	@.ci/environment dev
