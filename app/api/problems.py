@@ -20,7 +20,6 @@ from app.api.problem_types import BY_NAME
 from app.channels import RateState, RedisUnavailable
 from app.postgres.database import PostgresUnavailable
 from app.workflows import outcomes
-from app.workflows.decide_intent import Decided
 from app.workflows.describe import describe_violation
 
 MEDIA_TYPE = "application/problem+json"
@@ -60,20 +59,23 @@ class ProblemWriter:
             **members,
         }
 
-    def of_decision(self, decided: Decided) -> dict[str, Any]:
+    def violations(self, recorded: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Recorded violations with the type URIs of this installation."""
+        return [describe_violation(violation, self.type_base) for violation in recorded]
+
+    def of_decision(self, record: Mapping[str, Any], retry_after_seconds: int | None) -> dict[str, Any]:
         """The problem of a blocked decision: the first refusal gives the type, all of them are listed."""
-        violations = decided.verdict.violations
-        first = violations[0]
+        first = record["violations"][0]
         members: dict[str, Any] = {
-            "intent_id": str(decided.id),
-            "violations": [describe_violation(violation, self.type_base) for violation in violations],
+            "intent_id": record["id"],
+            "violations": self.violations(record["violations"]),
         }
         for name in ("next_allowed_at", "cap", "scope", "limit", "registry"):
-            if name in first.members:
-                members[name] = first.members[name]
-        if decided.retry_after_seconds is not None:
-            members["retry_after"] = decided.retry_after_seconds
-        return self.document(first.refusal.slug, instance=decided.id, detail=first.detail, members=members)
+            if name in first["members"]:
+                members[name] = first["members"][name]
+        if retry_after_seconds is not None:
+            members["retry_after"] = retry_after_seconds
+        return self.document(first["slug"], instance=record["id"], detail=first["detail"], members=members)
 
 
 def dump(document: Mapping[str, Any]) -> bytes:
