@@ -62,7 +62,7 @@ class Requires:
     async def __call__(self, request: Request) -> Caller:
         caller = await identify(request)
         equipment = equipment_of(request)
-        state = await equipment.semaphore.spend(equipment.rate(caller.key_id, self.api_class))
+        state = await equipment.semaphore.spend(equipment.rate(caller, self.api_class))
         note_rate(request, self.api_class, state)
         if state.exceeded:
             raise RateExceeded(state)

@@ -124,7 +124,7 @@ async def _replay(
 ) -> Answer:
     gathered = await gather_facts(equipment, Ask(presented.key_hash, ""))
     caller = authenticate(gathered.key, presented.key_hash, now)
-    rate = await equipment.semaphore.spend(equipment.rate(caller.key_id, rate_class(intent)))
+    rate = await equipment.semaphore.spend(equipment.rate(caller, rate_class(intent)))
     if rate.exceeded:
         raise RateExceeded(rate)
     raise_unless_replayable(existing)
@@ -158,7 +158,7 @@ async def _decide(
             caller.needs("intents:emergency")
         verdict = judge(equipment.knowledge, intent, gathered.facts, now)
         if verdict.blocked:
-            rate = await equipment.semaphore.spend(equipment.rate(caller.key_id, rate_class(intent)))
+            rate = await equipment.semaphore.spend(equipment.rate(caller, rate_class(intent)))
             if rate.exceeded:
                 raise RateExceeded(rate)
             admitted = None

@@ -16,6 +16,7 @@ from app.postgres.database import Database
 from app.postgres.decisions import Decision, Recorded, record
 from app.postgres.facts import Ask, Gathered, gather
 from app.postgres.gathering import Gathering
+from app.workflows.authenticate import Caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,12 @@ class Equipment:
         """The clock, read once per request."""
         return clock.utc_now()
 
-    def rate(self, key_id: uuid.UUID, api_class: str) -> RateSpend:
-        """One request of the key, to be counted."""
+    def rate(self, caller: Caller, api_class: str) -> RateSpend:
+        """One request of the caller's key, to be counted."""
         limit = self.class_limits[api_class]
-        return RateSpend(str(key_id), api_class, limit.limit, limit.window_seconds)
+        return RateSpend(
+            str(caller.key_id), api_class, limit.limit, limit.window_seconds, str(caller.account_id)
+        )
 
     async def _gather(self, asks: Sequence[Ask]) -> Sequence[Gathered | Exception]:
         return await gather(self.database, asks, self.now())

@@ -27,7 +27,7 @@ async def preview_intent(
     caller.needs("intents:write")
     if intent.purpose == "emergency":
         caller.needs("intents:emergency")
-    rate = await equipment.semaphore.spend(equipment.rate(caller.key_id, rate_class(intent)))
+    rate = await equipment.semaphore.spend(equipment.rate(caller, rate_class(intent)))
     if rate.exceeded:
         raise RateExceeded(rate)
     return judge(equipment.knowledge, intent, gathered.facts, at or now), at or now, rate
