@@ -1,4 +1,4 @@
-"""Fixtures for every test: real servers, a migrated database and an empty Redis for each test that asks for them."""
+"""Fixtures for every test: real servers, a migrated database, an empty Redis, the running service."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.service import RunningService
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
-    """The Postgres and the Valkey or Redis of this process; a test that breaks one asks for `breakable_servers`."""
+    """The Postgres and the Valkey or Redis of this process; who breaks one asks for `breakable_servers`."""
     running = Servers()
     try:
         yield running
@@ -62,13 +62,14 @@ def redis_url(servers: Servers) -> Iterator[str]:
 def start_service(database_url: str, redis_url: str) -> Iterator[Callable[..., RunningService]]:
     """Starts the real service on this test's database and Redis; call it again for a second replica.
 
-    Keyword arguments are settings without their prefix, in lower case: `start_service(workers=2)`.
+    Keyword arguments are settings without their prefix, in lower case, as in `start_service(workers=2)`; None
+    leaves one out.
     """
     with ExitStack() as started:
 
         def start(**settings: object) -> RunningService:
             defaults: dict[str, object] = {"database_url": database_url, "redis_url": redis_url}
-            return started.enter_context(RunningService(**{**defaults, **settings}))
+            return started.enter_context(RunningService({**defaults, **settings}))
 
         yield start
 

@@ -1,18 +1,21 @@
-"""The real Postgres and the real Valkey or Redis that the tests talk to, and that they may stop, freeze or kill.
+"""The real Postgres and the real Valkey or Redis that the tests talk to, and that they may stop, freeze or
+kill.
 
-`CALLGATE_TEST_SERVERS=wheels` (the default) takes the wheels of the `embedded` extra; `debian` takes what the machine
-itself has, which on Debian 12 is Postgres 15 and Redis 7.0. Each process of pytest-xdist has servers of its own, so
-that a test may pull the plug without another one noticing.
+`CALLGATE_TEST_SERVERS=wheels` (the default) takes the wheels of the `embedded` extra; `debian` takes what
+the machine itself has, which on Debian 12 is Postgres 15 and Redis 7.0. Each process of pytest-xdist has
+servers of its own, so that a test may pull the plug without another one noticing.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import os
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +23,7 @@ from typing import TypeVar
 
 import asyncpg
 import redis
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.clock import utc_now
 from app.embedded import Embedded
@@ -35,7 +39,7 @@ TEMPLATE = "migrated"
 
 
 def run_apart(work: Coroutine[object, object, T]) -> T:
-    """Runs the coroutine to its end in a thread and an event loop of its own, so that a fixture need not be async."""
+    """Runs the coroutine to its end in a thread of its own, so that a fixture need not be async."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, work).result()
 
@@ -70,7 +74,7 @@ class Servers:
         return f"postgresql+asyncpg://{USER}@/{database}?host={self.postgres.directory}"
 
     def fresh_database(self, *, migrated: bool = True) -> str:
-        """Makes a database for one test, with the schema that the real migrations make, and answers its name."""
+        """Makes a database for one test, with the schema that the real migrations make; answers its name."""
         name = f"test_{next(self._numbers)}"
         if migrated and not self._template_made:
             self._sql(f"CREATE DATABASE {TEMPLATE}")
@@ -100,8 +104,14 @@ class Servers:
         self.postgres.stop()
 
     def kill_postgres(self) -> None:
-        """Kills the postmaster as a power cut would."""
+        """Kills every process of Postgres as a power cut would, and returns when they are gone."""
+        family = _family(self.postgres)
         self.postgres.kill()
+        for pid in family:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        while any(_lives(pid) for pid in family):
+            time.sleep(0.01)
 
     def start_postgres(self) -> None:
         """Starts Postgres again after a stop or a kill, and returns when it takes connections."""
@@ -172,8 +182,6 @@ class Servers:
 
 
 async def _migrated(url: str) -> None:
-    from sqlalchemy.ext.asyncio import create_async_engine
-
     await migrate(url)
     engine = create_async_engine(url)
     async with engine.begin() as connection:
@@ -181,21 +189,31 @@ async def _migrated(url: str) -> None:
     await engine.dispose()
 
 
-def _signal_family(server: EmbeddedServer, number: signal.Signals) -> None:
+def _family(server: EmbeddedServer) -> list[int]:
+    """The server's process and its children, which for Postgres lead process groups of their own."""
     assert server.process is not None, "the server does not run"
-    # The server leads a session of its own, and Postgres gives each backend a process group: go by the parent.
     leader = server.process.pid
     family = [leader]
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            except (OSError, IndexError):
-                continue
-            if parent == leader:
-                family.append(int(entry.name))
-    for pid in family if number == signal.SIGSTOP else reversed(family):
-        try:
+        if entry.name.isdigit() and _stat(int(entry.name))[1] == leader:
+            family.append(int(entry.name))
+    return family
+
+
+def _stat(pid: int) -> tuple[str, int]:
+    """State letter and parent of a process; X when it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return "X", 0
+    return fields[0], int(fields[1])
+
+
+def _lives(pid: int) -> bool:
+    return _stat(pid)[0] not in "XZ"
+
+
+def _signal_family(server: EmbeddedServer, number: signal.Signals) -> None:
+    for pid in _family(server):
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
-        except ProcessLookupError:
-            continue

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -44,25 +45,30 @@ def free_port() -> int:
 
 
 class RunningService:
-    """`python -m app.cli serve` with the settings given as keyword arguments, without prefix and in lower case.
+    """`python -m app.cli serve` with the settings given as keyword arguments, without prefix and in lower
+    case.
 
-    None leaves a setting out. A bootstrap key is made up unless one is given or `bootstrap_key=None` asks the service
-    to print its own. Use it as a context manager, or call `start` and `stop`.
+    None leaves a setting out. A bootstrap key is made up unless one is given or `bootstrap_key=None` asks
+    the service to print its own. Use it as a context manager, or call `start` and `stop`.
     """
 
     def __init__(
-        self, *, wait_until_ready: bool = True, environment: dict[str, str] | None = None, **settings: object
+        self,
+        settings: Mapping[str, object] | None = None,
+        *,
+        environment: Mapping[str, str] | None = None,
+        wait_until_ready: bool = True,
     ) -> None:
         chosen: dict[str, object] = {
             "host": "127.0.0.1",
             "port": free_port(),
             "bootstrap_key": f"cg_{secrets.token_urlsafe(24)}",
-            **settings,
+            **(settings or {}),
         }
         self.settings = {name: str(value) for name, value in chosen.items() if value is not None}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("CALLGATE_")}
         inherited |= {f"CALLGATE_{name.upper()}": value for name, value in self.settings.items()}
-        self.environment = inherited | (environment or {})
+        self.environment = inherited | dict(environment or {})
         self.port = int(self.settings["port"])
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.wait_until_ready = wait_until_ready
@@ -122,7 +128,7 @@ class RunningService:
         headers: dict[str, str] | None = None,
         timeout_seconds: float = 30,
     ) -> Answer:
-        """One request on a connection of its own; a body other than bytes is sent as JSON. The key is not implied."""
+        """One request on a connection of its own; a body other than bytes is sent as JSON, no key unasked."""
         sent = {"Connection": "close", **(headers or {})}
         if key is not None:
             sent.setdefault("Authorization", f"Bearer {key}")
@@ -134,7 +140,9 @@ class RunningService:
             connection.request(method, path, data, sent)
             response = connection.getresponse()
             return Answer(
-                response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
+                response.status,
+                {name.lower(): value for name, value in response.getheaders()},
+                response.read(),
             )
         except http.client.HTTPException as error:
             raise ConnectionError(repr(error)) from error

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncpg
 import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from tests.servers import Servers
 
@@ -12,12 +15,16 @@ async def _connect(servers: Servers, url: str) -> asyncpg.Connection:
     database = url.rpartition("/")[0]
     assert database
     name = url.split("@/")[1].split("?")[0]
-    return await asyncpg.connect(host=str(servers.postgres.directory), user="callgate", database=name, timeout=5)
+    return await asyncpg.connect(
+        host=str(servers.postgres.directory), user="callgate", database=name, timeout=5
+    )
 
 
 async def test_a_database_of_ones_own_has_the_migrated_schema(servers: Servers, database_url: str) -> None:
     connection = await _connect(servers, database_url)
-    tables = {row[0] for row in await connection.fetch("SELECT relname FROM pg_class WHERE relkind IN ('r', 'p')")}
+    tables = {
+        row[0] for row in await connection.fetch("SELECT relname FROM pg_class WHERE relkind IN ('r', 'p')")
+    }
     await connection.close()
     assert {"alembic_version", "decisions"} <= tables
 
@@ -56,13 +63,17 @@ def test_a_key_without_a_ttl_is_found(servers: Servers) -> None:
     servers.flush_redis()
 
 
-def test_a_frozen_redis_answers_nothing_until_it_is_thawed(breakable_servers: Servers, redis_url: str) -> None:
-    import redis
-
+def test_a_frozen_redis_answers_nothing_until_it_is_thawed(
+    breakable_servers: Servers, redis_url: str
+) -> None:
     with breakable_servers.redis_client() as client:
         client.ping()
         breakable_servers.freeze_redis()
-        slow = redis.Redis(unix_socket_path=str(breakable_servers.valkey.socket_file), socket_timeout=0.2)
+        slow = redis.Redis(
+            unix_socket_path=str(breakable_servers.valkey.socket_file),
+            socket_timeout=0.2,
+            retry=Retry(NoBackoff(), 0),
+        )
         with pytest.raises(redis.TimeoutError):
             slow.ping()
         slow.close()

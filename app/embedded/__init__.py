@@ -1,6 +1,8 @@
-"""Real Postgres and real Valkey for whoever has none: started with Callgate, stopped with it, recovered after `kill -9`.
+"""Real Postgres and real Valkey for whoever has none: started with Callgate, stopped with it, recovered
+after `kill -9`.
 
-One process owns a data directory and its servers at a time; any other process may use them through the Unix sockets.
+One process owns a data directory and its servers at a time; any other process may use them through the Unix
+sockets.
 """
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ class EmbeddedServers:
     _clean_up: list[Path] = field(default_factory=list)
 
     def restart_fallen(self) -> list[str]:
-        """Starts again whichever server has ended by itself, and names it. Only in the owner, from its main thread."""
+        """Starts again whichever server has ended by itself, and names it. Owner and main thread only."""
         if os.getpid() != self._owner:
             return []
         fallen = [server for server in self.owned if not server.running()]
@@ -76,7 +78,8 @@ class EmbeddedServers:
 
 
 def default_data_dir() -> Path:
-    """`data/` of the checkout that this code runs from; for an installed Callgate the user's or the system's data place.
+    """`data/` of the checkout that this code runs from; for an installed Callgate the user's or the system's
+    data place.
 
     A checkout keeps its own data, so that `make run` in a fresh clone is a fresh gate whoever else runs one.
     """
@@ -92,7 +95,7 @@ def default_data_dir() -> Path:
         home = Path(pwd.getpwuid(os.geteuid()).pw_dir)
         if home.is_dir() and os.access(home, os.W_OK):
             return home / ".local/share/callgate"
-    return Path(f"/var/tmp/callgate-{os.geteuid()}")  # noqa: S108 — the name is only ever used as a directory that we own
+    return Path(f"/var/tmp/callgate-{os.geteuid()}")  # noqa: S108
 
 
 class Embedded:
@@ -109,8 +112,8 @@ class Embedded:
     ) -> EmbeddedServers:
         """Takes the data directory and starts what is asked for; returns when the servers answer.
 
-        Call it from the main thread. Raises AlreadyRunning when another process still owns the directory after
-        `wait_seconds`, EmbeddedError when a server cannot be had; then nothing is left running.
+        Call it from the main thread. Raises AlreadyRunning when another process still owns the directory
+        after `wait_seconds`, EmbeddedError when a server cannot be had; then nothing is left running.
         `wheels=False` looks for the machine's own servers only.
         """
         if threading.current_thread() is not threading.main_thread():
@@ -143,8 +146,8 @@ class Embedded:
 def attach_or_start(data_dir: Path, *, postgres: bool = True, redis: bool = True) -> EmbeddedServers:
     """The servers of the directory: those that another process runs, else our own.
 
-    `stop()` of the answer ends only what was started here. Raises EmbeddedError when the owner does not come up within
-    ATTACH_WAIT_SECONDS, or runs without a server that is asked for.
+    `stop()` of the answer ends only what was started here. Raises EmbeddedError when the owner does not come
+    up within ATTACH_WAIT_SECONDS, or runs without a server that is asked for.
     """
     deadline = time.monotonic() + ATTACH_WAIT_SECONDS
     while True:
@@ -206,7 +209,7 @@ os.register_at_fork(after_in_child=_close_locks_in_child)
 
 
 def _short_address(data_dir: Path, clean_up: list[Path]) -> str:
-    """The directory under a name that fits into a socket address and into a URL as it is: its own, or a link's."""
+    """The directory by a name that fits into a socket address and a URL: its own, or that of a link to it."""
     longest = data_dir / "postgres" / EmbeddedPostgres.socket_name
     if len(os.fsencode(longest)) <= SOCKET_PATH_BYTES and re.fullmatch(r"[A-Za-z0-9._/-]+", str(data_dir)):
         return str(data_dir)

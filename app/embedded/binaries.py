@@ -1,4 +1,4 @@
-"""Finds the programs of Postgres and Valkey: the wheels of the `embedded` extra, then PATH, then Debian's place."""
+"""Finds the programs of Postgres and Valkey: the `embedded` extra's wheels, PATH, then Debian's place."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def unprivileged_account() -> Account | None:
 
 
 def find_postgres(account: Account | None, *, wheel: bool = True) -> PostgresPrograms:
-    """The programs to run, copied within the account's reach if need be; EmbeddedError when there are none."""
+    """The programs to run, copied within the account's reach if need be; EmbeddedError without any."""
     if wheel and (package := _package_directory(POSTGRES_WHEEL)) is not None:
         programs = package / f"pginstall{POSTGRES_WHEEL_MAJOR}" / "bin"
         if (programs / "postgres").is_file():
@@ -82,14 +82,15 @@ def find_postgres(account: Account | None, *, wheel: bool = True) -> PostgresPro
     tried: list[str] = []
     for directory in _postgres_directories():
         major = _postgres_major(directory / "postgres")
-        if major is not None and major >= OLDEST_POSTGRES and (directory / "initdb").is_file():
+        usable = (directory / "initdb").is_file() and _anyone_may_run(directory / "postgres", account)
+        if major is not None and major >= OLDEST_POSTGRES and usable:
             return PostgresPrograms(directory, major)
         tried.append(f"{directory} (version {major})")
     raise EmbeddedError(_absent("Postgres", f"{OLDEST_POSTGRES} or newer", "CALLGATE_DATABASE_URL", tried))
 
 
 def find_redis(account: Account | None, *, wheel: bool = True) -> RedisProgram:
-    """The Valkey or Redis server to run, copied within the account's reach if need be; EmbeddedError without one."""
+    """The Valkey or Redis to run, copied within the account's reach if need be; EmbeddedError without one."""
     if wheel and (package := _package_directory(VALKEY_WHEEL)) is not None:
         machine = platform.machine().lower()
         names = {machine, {"aarch64": "arm64", "arm64": "aarch64", "x86_64": "amd64"}.get(machine, machine)}
@@ -107,7 +108,7 @@ def find_redis(account: Account | None, *, wheel: bool = True) -> RedisProgram:
         *map(Path, ("/usr/bin/valkey-server", "/usr/bin/redis-server")),
     ]:
         version = _redis_version(file)
-        if version is not None and version >= OLDEST_REDIS:
+        if version is not None and version >= OLDEST_REDIS and _anyone_may_run(file, account):
             return RedisProgram(file, version)
         tried.append(str(file))
     raise EmbeddedError(_absent("Valkey or Redis", "Redis 6.2 or newer", "CALLGATE_REDIS_URL", tried))
@@ -142,7 +143,8 @@ def _printed_version(file: Path) -> str:
     if not os.access(file, os.X_OK):
         return ""
     try:
-        # Debian's redis-server is one program under several names, and its first argument decides which it is.
+        # Debian's redis-server is one program under several names, and its first argument decides which it
+        # is.
         return subprocess.run(
             [file, "--version"], capture_output=True, text=True, timeout=10, check=False
         ).stdout
@@ -158,6 +160,10 @@ def _postgres_major(file: Path) -> int | None:
 def _redis_version(file: Path) -> tuple[int, ...] | None:
     match = re.search(r"v=(\d+)\.(\d+)\.(\d+)", _printed_version(file))
     return tuple(int(part) for part in match.groups()) if match else None
+
+
+def _anyone_may_run(file: Path, account: Account | None) -> bool:
+    return account is None or (_within_reach(file, account) and _within_reach(file.resolve(), account))
 
 
 def _within_reach(file: Path, account: Account) -> bool:
@@ -176,7 +182,7 @@ def _within_reach(file: Path, account: Account) -> bool:
 
 
 def _copy_within_reach(package: str, directories: list[Path]) -> Path:
-    """Copies the directories side by side to where any user may execute them, once for each version of the package."""
+    """Copies the directories side by side to where any user may execute them, once for each version."""
     version = importlib.metadata.version(package)
     for parent in (SYSTEM_COPIES, Path(tempfile.gettempdir()) / "callgate-servers"):
         target = parent / f"{package}-{version}"

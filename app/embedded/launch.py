@@ -1,9 +1,11 @@
-"""Becomes an embedded server: run by path with a bare interpreter, it prepares its own process and then executes the server.
+"""Becomes an embedded server: run by path with a bare interpreter, it prepares its own process and then
+executes the server.
 
-A process of its own rather than a function between fork and exec, because Python code there can deadlock when the
-parent has threads. It does, in this order: take the data directory's lock, which the server then holds for as long as
-any of its processes lives; enter the data directory; give up root; ask the kernel to be told when the parent dies.
-The signal has to be asked for last, since the kernel forgets it when the credentials change.
+A process of its own rather than a function between fork and exec, because Python code there can deadlock
+when the parent has threads. It does, in this order: take the data directory's lock, which the server then
+holds for as long as any of its processes lives; enter the data directory; give up root; ask the kernel to be
+told when the parent dies. The signal has to be asked for last, since the kernel forgets it when the
+credentials change.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ def main(arguments: list[str]) -> None:
             os._exit(PARENT_GONE)
     for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(ignored, signal.SIG_DFL)
-    os.execv(program[0], program)
+    os.execv(program[0], program)  # noqa: S606
 
 
 def _hold_lock(path: str) -> None:
@@ -57,7 +59,7 @@ def _hold_lock(path: str) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             if time.monotonic() > deadline:
-                print(f"an earlier server still holds {path}", file=sys.stderr)
+                sys.stderr.write(f"an earlier server still holds {path}\n")
                 os._exit(STILL_HELD)
             time.sleep(0.05)
         else:

@@ -1,4 +1,4 @@
-"""The embedded Postgres: a cluster made at the first start, a Unix socket in its data directory, nothing on the network."""
+"""The embedded Postgres: a cluster made at the first start, a Unix socket, nothing on the network."""
 
 from __future__ import annotations
 
@@ -48,14 +48,15 @@ class EmbeddedPostgres(EmbeddedServer):
     def prepare(self) -> None:
         """Makes the cluster and its database the first time; refuses the cluster of another major version."""
         super().prepare()
-        # initdb writes PG_VERSION early, so a first start that was killed half-way is known by this marker instead.
+        # initdb writes PG_VERSION early, so a first start that was killed half-way is known by this marker
+        # instead.
         unfinished = self.directory.with_name(f"{self.directory.name}.unfinished")
         version_file = self.directory / "PG_VERSION"
         if version_file.exists() and not unfinished.exists():
             major = version_file.read_text().strip()
             if major != str(self.programs.major):
                 raise EmbeddedError(
-                    f"{self.directory} was made by Postgres {major}, and the one here is Postgres {self.programs.major}. "
+                    f"{self.directory} was made by Postgres {major}; the one here is {self.programs.major}. "
                     "Dump it with the old one and restore it with the new one, as docs/operations.md tells."
                 )
             return
@@ -91,8 +92,8 @@ class EmbeddedPostgres(EmbeddedServer):
 
     def _run(self, command: list[str], text: str | None = None) -> None:
         done = subprocess.run(
-            self.launcher(command), input=text, stdin=None if text else subprocess.DEVNULL, env=self.environment(),
-            capture_output=True, text=True, timeout=INITDB_SECONDS, check=False,
+            self.launcher(command), input=text, stdin=None if text else subprocess.DEVNULL,
+            env=self.environment(), capture_output=True, text=True, timeout=INITDB_SECONDS, check=False,
         )  # fmt: skip
         if done.returncode != 0 or "ERROR:" in done.stderr or "FATAL:" in done.stderr:
             raise EmbeddedError(
@@ -117,7 +118,8 @@ class EmbeddedPostgres(EmbeddedServer):
     def clear_the_way(self) -> None:
         """Removes a pid file whose number has gone to another program, or to a zombie that nobody reaps.
 
-        Postgres itself only asks whether the number is in use, which in a container with few processes it often is.
+        Postgres itself only asks whether the number is in use, which in a container with few processes it
+        often is.
         """
         pid_file = self.directory / "postmaster.pid"
         with contextlib.suppress(OSError, ValueError, IndexError):

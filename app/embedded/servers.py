@@ -1,4 +1,4 @@
-"""What the embedded Postgres and the embedded Valkey have in common: a child process that starts, answers, stops and comes back."""
+"""What the embedded Postgres and Valkey have in common: a child that starts, answers, stops, comes back."""
 
 from __future__ import annotations
 
@@ -44,8 +44,9 @@ class EmbeddedServer(ABC):
     def start(self) -> None:
         """Prepares the directory, starts the server and returns when it answers.
 
-        Call it from the main thread: Linux tells the server of its parent's death when the thread that started it ends.
-        Raises EmbeddedError, with the last lines of the server's log, when it does not come up within START_SECONDS.
+        Call it from the main thread: Linux tells the server of its parent's death when the thread that
+        started it ends. Raises EmbeddedError, with the last lines of the server's log, when it does not come
+        up within START_SECONDS.
         """
         self.prepare()
         deadline = time.monotonic() + START_SECONDS
@@ -86,7 +87,8 @@ class EmbeddedServer(ABC):
     def launch(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
         """Starts the command in the data directory, as the account, to be told when this process dies."""
         with self.log_file.open("ab") as log:
-            # A session of its own, so that Ctrl-C reaches the service alone, which then stops the servers last.
+            # A session of its own, so that Ctrl-C reaches the service alone, which then stops the servers
+            # last.
             return subprocess.Popen(
                 self.launcher(command), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True, env=self.environment(),
@@ -155,6 +157,7 @@ class EmbeddedServer(ABC):
     def answers(self) -> bool:
         """Whether the server takes requests now."""
 
+    @abstractmethod
     def clear_the_way(self) -> None:
         """Removes what a killed predecessor left and what would stop a start."""
 
@@ -166,7 +169,7 @@ class EmbeddedServer(ABC):
 
 @contextlib.contextmanager
 def short_path(file: Path) -> Iterator[str]:
-    """A path to the file that fits into a socket address, by way of a symbolic link for the time of the block."""
+    """A path to the file that fits into a socket address, by way of a symbolic link if need be."""
     if len(os.fsencode(file)) <= SOCKET_PATH_BYTES:
         yield str(file)
         return

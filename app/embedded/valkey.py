@@ -1,4 +1,4 @@
-"""The embedded Valkey (or Redis): append-only file, a Unix socket in its data directory, nothing on the network."""
+"""The embedded Valkey (or Redis): append-only file, a Unix socket, nothing on the network."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class EmbeddedValkey(EmbeddedServer):
         self.socket_file.unlink(missing_ok=True)
 
     def answers(self) -> bool:
-        """Whether PING is answered by PONG, which it is not while the append-only file is still being read."""
+        """Whether PING is answered by PONG, which it is not while the append-only file is being read."""
         return self._ask(b"PING\r\n").startswith(b"+PONG")
 
     def _ask(self, request: bytes) -> bytes:

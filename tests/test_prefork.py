@@ -1,0 +1,197 @@
+"""The HTTP server itself: one socket, several processes, bounded heads, an orderly end."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+PROGRAM = """
+import asyncio, os, sys
+from app import prefork
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        if sys.argv[2] == "broken":
+            await send({"type": "lifespan.startup.failed", "message": "no"})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    if scope["path"] == "/die":
+        os._exit(9)
+    if scope["path"] == "/slow":
+        await asyncio.sleep(1)
+    body = str(os.getpid()).encode()
+    await send({"type": "http.response.start", "status": 200,
+                "headers": [(b"content-length", str(len(body)).encode())]})
+    await send({"type": "http.response.body", "body": body})
+
+listener = prefork.listen("127.0.0.1", 0)
+print(listener.getsockname()[1], flush=True)
+limits = prefork.ServerLimits(head_bytes=8192, head_seconds=1.0, grace_seconds=5)
+sys.exit(prefork.serve_forever(listener, lambda: app, workers=int(sys.argv[1]), limits=limits))
+"""
+
+
+@contextlib.contextmanager
+def serving(workers: int, mood: str = "well") -> Iterator[tuple[subprocess.Popen[str], int]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(workers), mood], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        yield process, int(process.stdout.readline())
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def get(port: int, path: str = "/") -> str:
+    """The body, which is the number of the process that answered."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", path, headers={"Connection": "close"})
+        return connection.getresponse().read().decode()
+    finally:
+        connection.close()
+
+
+def answering(port: int, wanted: int) -> set[str]:
+    """The processes that answer, once there are as many as wanted."""
+    seen: set[str] = set()
+    deadline = time.monotonic() + 10
+    while len(seen) < wanted and time.monotonic() < deadline:
+        seen.add(get(port))
+    return seen
+
+
+def exchange(port: int, request: bytes, *, seconds: float = 5) -> bytes:
+    """Sends the bytes and reads until the server closes the connection."""
+    with socket.create_connection(("127.0.0.1", port), timeout=seconds) as client:
+        received = b""
+        # A server that has heard enough may close while we still send.
+        with contextlib.suppress(ConnectionError):
+            client.sendall(request)
+        with contextlib.suppress(ConnectionError):
+            while chunk := client.recv(65536):
+                received += chunk
+        return received
+
+
+def lives(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_several_processes_share_one_socket_and_end_together() -> None:
+    with serving(2) as (process, port):
+        workers = answering(port, 2)
+        assert len(workers) == 2
+        assert str(process.pid) not in workers
+        process.terminate()
+        assert process.wait(10) == 0
+        assert not any(lives(pid) for pid in workers)
+
+
+def test_one_worker_is_the_process_itself() -> None:
+    with serving(1) as (process, port):
+        assert get(port) == str(process.pid)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+
+
+def test_a_worker_that_dies_is_replaced() -> None:
+    with serving(2) as (_, port):
+        before = answering(port, 2)
+        with pytest.raises((http.client.HTTPException, ConnectionError)):
+            get(port, "/die")
+        deadline = time.monotonic() + 10
+        while len(after := answering(port, 2)) < 2 or after == before:
+            assert time.monotonic() < deadline
+        assert len(before & after) == 1
+
+
+def test_what_is_under_way_is_answered_before_the_end() -> None:
+    with serving(2) as (process, port):
+        answering(port, 1)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", "/slow")
+        time.sleep(0.3)
+        process.terminate()
+        assert connection.getresponse().status == 200
+        connection.close()
+        assert process.wait(10) == 0
+
+
+def test_workers_do_not_outlive_a_killed_parent() -> None:
+    with serving(2) as (process, port):
+        workers = answering(port, 2)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(5)
+        deadline = time.monotonic() + 10
+        while any(lives(pid) for pid in workers):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_application_that_cannot_start_ends_the_server(workers: int) -> None:
+    with serving(workers, "broken") as (process, _):
+        assert process.wait(20) == 3
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        pytest.param(b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 500_000, id="one endless field"),
+        pytest.param(
+            b"GET / HTTP/1.1\r\n" + b"X-%d: y\r\n" * 1000 % tuple(range(1000)) + b"\r\n",
+            id="a thousand fields",
+        ),
+        pytest.param(b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n", id="an endless path"),
+        pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", id="TLS"),
+        pytest.param(b"nonsense\r\n\r\n", id="not HTTP"),
+        pytest.param(b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", id="a negative length"),
+    ],
+)
+def test_a_head_that_cannot_be_served_ends_in_a_small_problem(request_bytes: bytes) -> None:
+    with serving(1) as (_, port):
+        answer = exchange(port, request_bytes)
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400 ")
+        assert b"application/problem+json" in head
+        assert b"server:" not in head.lower()
+        assert len(answer) < 1000
+        assert b'"status": 400' in body
+        assert get(port)
+
+
+def test_a_head_that_never_ends_is_cut_off() -> None:
+    with serving(1) as (_, port):
+        started = time.monotonic()
+        assert exchange(port, b"GET / HTTP/1.1\r\nHost: a\r\n").startswith(b"HTTP/1.1 400 ")
+        assert exchange(port, b"") == b""
+        assert time.monotonic() - started < 4
+
+
+def test_a_second_request_on_a_connection_is_bounded_too() -> None:
+    with serving(1) as (_, port):
+        good = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+        answer = exchange(port, good + b"GET / HTTP/1.1\r\nX: " + b"y" * 9000)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert b"HTTP/1.1 400 " in answer
