@@ -161,8 +161,8 @@ async def delete_pool(request: Request, caller: MayWrite, name: Name) -> Respons
     pool = await _pool(equipment, caller, name)
     async with equipment.database.begin() as connection:
         await pools.delete(connection, caller.account_id, name)
-        # Looked at after the row is locked by its deletion; a call that is decided meanwhile still finds the
-        # row, takes its channel, and is seen here or refused by the pool's absence.
+        # A call that gathered its facts a moment ago may still take a channel after this look; it holds what it
+        # was granted, as any call in progress does when a pool changes.
         in_use = await equipment.semaphore.usage(str(caller.account_id), [f"pool:{pool.name}"])
         if in_use[f"pool:{pool.name}"] > 0:
             raise Conflict(f"The pool {name} is in use by {in_use[f'pool:{pool.name}']} calls.")

@@ -21,11 +21,12 @@ from app.guardrails.verdicts import (
 )
 from app.postgres.facts import Gathered
 from app.postgres.idempotency import Existing
+from app.postgres.pools import DEFAULT
 from app.workflows.authenticate import Caller
 from app.workflows.describe import rfc3339
 from app.workflows.equipment import Equipment
 from app.workflows.judge import locate
-from app.workflows.outcomes import CannotDecide
+from app.workflows.outcomes import CannotDecide, FieldFault, Unusable
 
 # However often it is renewed, a lease ends so long after it was acquired: the longest max_duration, and a minute
 # for the switch to notice.
@@ -68,6 +69,12 @@ async def admit(
             known_attempts=tuple(KnownAttempt(a.id, a.type, a.at_ms) for a in gathered.attempts),
         )
     )
+
+
+def check_pool(intent: Intent, gathered: Gathered) -> None:
+    """A pool that nobody made is a typo, and must not become a budget of its own. Raises Unusable."""
+    if intent.type == "call" and gathered.pool is None and intent.pool != DEFAULT:
+        raise Unusable([FieldFault("pool", f"must be a pool of the account; there is no pool {intent.pool}", "/pool")])
 
 
 def scope_names(intent: Intent) -> tuple[str, ...]:

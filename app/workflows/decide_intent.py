@@ -156,6 +156,7 @@ async def _decide(
         caller.needs("intents:write")
         if intent.purpose == "emergency":
             caller.needs("intents:emergency")
+        admission.check_pool(intent, gathered)
         verdict = judge(equipment.knowledge, intent, gathered.facts, now)
         if verdict.blocked:
             rate = await equipment.semaphore.spend(equipment.rate(caller, rate_class(intent)))
@@ -169,6 +170,8 @@ async def _decide(
             break
     else:
         raise CannotDecide("the channel semaphore is being rebuilt")
+    if admitted is not None and admitted.status == "ended":
+        raise Conflict("The channel of this intent was given back already.")
     if admitted is not None:
         rate = admitted.rate
         if admitted.status == "rate_limited" and rate is not None:

@@ -8,6 +8,7 @@ from app.channels import RateState
 from app.guardrails.evaluate import Verdict
 from app.guardrails.facts import Intent
 from app.postgres.facts import Ask
+from app.workflows.admission import check_pool
 from app.workflows.authenticate import authenticate
 from app.workflows.decide_intent import Presented, gather_facts, rate_class
 from app.workflows.equipment import Equipment
@@ -30,4 +31,5 @@ async def preview_intent(
     rate = await equipment.semaphore.spend(equipment.rate(caller, rate_class(intent)))
     if rate.exceeded:
         raise RateExceeded(rate)
+    check_pool(intent, gathered)
     return judge(equipment.knowledge, intent, gathered.facts, at or now), at or now, rate
