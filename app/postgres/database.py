@@ -1,0 +1,134 @@
+"""The way to Postgres: one engine, a deadline on everything, and one exception when it cannot be asked.
+
+Single statements run in autocommit: one round trip, and the statement is its own transaction. What needs
+several statements uses ``begin``. A pooled connection that died while Postgres was away is replaced and the
+work tried once more, if its caller says that it may run twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import asyncpg
+from sqlalchemy import exc
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+T = TypeVar("T")
+
+# SQLSTATE classes and codes that mean "not now", whatever was asked: connection failure, insufficient
+# resources, operator intervention, a server that is read only after a failover, a lock or statement timeout.
+_AWAY_CLASSES = ("08", "53", "57")
+_AWAY_CODES = ("25006", "55P03")
+
+
+class PostgresUnavailable(Exception):
+    """Postgres could not be asked, or did not answer in time. Whether a write happened is unknown."""
+
+
+def asyncpg_url(url: str) -> str:
+    """The URL for SQLAlchemy's asyncpg dialect, from any usual spelling."""
+    for scheme in ("postgresql+asyncpg://", "postgresql://", "postgres://"):
+        if url.startswith(scheme):
+            return "postgresql+asyncpg://" + url[len(scheme) :]
+    return url
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the error says that the server cannot serve, rather than that the statement was wrong."""
+    if isinstance(error, OSError | TimeoutError | exc.TimeoutError | exc.InterfaceError):
+        return True
+    if isinstance(error, exc.DBAPIError):
+        if error.connection_invalidated:
+            return True
+        cause = getattr(error.orig, "__cause__", None) or error.orig
+        return is_away(cause) if cause is not None and cause is not error else False
+    if isinstance(error, asyncpg.InterfaceError):
+        return True
+    code = getattr(error, "sqlstate", None)
+    return isinstance(code, str) and (code[:2] in _AWAY_CLASSES or code in _AWAY_CODES)
+
+
+class Database:
+    """Postgres, as the workflows use it."""
+
+    def __init__(self, url: str, *, timeout_seconds: float = 1.5, pool_size: int = 8) -> None:
+        self.timeout_seconds = timeout_seconds
+        milliseconds = str(int(timeout_seconds * 1000))
+        self.engine = _engine(
+            url,
+            pool_size=pool_size,
+            pool_timeout=timeout_seconds,
+            command_timeout=timeout_seconds,
+            settings={"statement_timeout": milliseconds, "lock_timeout": milliseconds},
+        )
+        # Imports, exports and loads run for minutes; they must not be cut off, nor take the pool of the rest.
+        self.bulk = _engine(url, pool_size=4, pool_timeout=30, command_timeout=None, settings={})
+
+    async def run(
+        self, work: Callable[[AsyncConnection], Awaitable[T]], *, may_run_twice: bool = False
+    ) -> T:
+        """Do ``work`` on an autocommit connection, within the deadline. Raises PostgresUnavailable."""
+        for last in (False, True) if may_run_twice else (True,):
+            try:
+                async with asyncio.timeout(self.timeout_seconds), self.engine.connect() as connection:
+                    return await work(connection)
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                if last or isinstance(error, TimeoutError):
+                    raise PostgresUnavailable(_brief(error)) from error
+        raise AssertionError("unreachable")
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction on one connection, committed at the end of the block. Raises PostgresUnavailable."""
+        try:
+            async with asyncio.timeout(self.timeout_seconds), self.engine.connect() as connection:
+                connection = await connection.execution_options(isolation_level="READ COMMITTED")
+                async with connection.begin():
+                    yield connection
+        except Exception as error:
+            if is_away(error):
+                raise PostgresUnavailable(_brief(error)) from error
+            raise
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+        await self.bulk.dispose()
+
+
+def _brief(error: BaseException) -> str:
+    """What went wrong without the statement and its parameters, which may hold numbers."""
+    cause = getattr(error, "orig", None) or error
+    return f"{type(cause).__name__}"
+
+
+def _engine(
+    url: str,
+    *,
+    pool_size: int,
+    pool_timeout: float,
+    command_timeout: float | None,
+    settings: dict[str, str],
+) -> AsyncEngine:
+    connect_args: dict[str, Any] = {
+        "timeout": 1.0,  # seconds to connect
+        "command_timeout": command_timeout,
+        # Our queries meet different data shapes: the planner must not be misled by its first five guesses.
+        "server_settings": {"application_name": "callgate", "jit": "off", "timezone": "UTC", **settings},
+    }
+    return create_async_engine(
+        asyncpg_url(url),
+        isolation_level="AUTOCOMMIT",
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=pool_timeout,
+        pool_recycle=1800,
+        connect_args=connect_args,
+        hide_parameters=True,
+        skip_autocommit_rollback=True,
+    )

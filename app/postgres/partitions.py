@@ -1,0 +1,76 @@
+"""The monthly partitions of the decisions: made ahead of time, dropped whole when their retention is over."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+MONTHS_AHEAD = 3
+# One at a time, whatever the number of processes; the number is arbitrary and only ours.
+LOCK = 0x0CA11_6A7E
+
+
+def floor_id(instant: datetime) -> uuid.UUID:
+    """The smallest UUIDv7-ordered id of an instant: 48 bits of milliseconds, then zeros (RFC 9562, 5.7)."""
+    return uuid.UUID(int=(int(instant.timestamp() * 1000) << 80))
+
+
+def instant_of(identifier: uuid.UUID) -> datetime:
+    """The instant that a UUIDv7 was made at, to the millisecond."""
+    return datetime.fromtimestamp((identifier.int >> 80) / 1000, UTC)
+
+
+def month_start(instant: datetime, months: int = 0) -> datetime:
+    """Midnight UTC of the first day of the instant's month, ``months`` later."""
+    index = instant.year * 12 + instant.month - 1 + months
+    return datetime(index // 12, index % 12 + 1, 1, tzinfo=UTC)
+
+
+def partition_name(start: datetime) -> str:
+    """The partition of the month that begins at ``start``."""
+    return f"decisions_{start:%Y_%m}"
+
+
+async def make_ahead(connection: AsyncConnection, now: datetime) -> list[str]:
+    """Make the partitions of last month (late clocks), this one and the next few. Safe to repeat."""
+    existing = await _existing(connection)
+    made = []
+    for months in range(-1, MONTHS_AHEAD + 1):
+        start = month_start(now, months)
+        name = partition_name(start)
+        if name in existing:
+            continue
+        low, high = floor_id(start), floor_id(month_start(start, 1))
+        # The names and bounds are made here from a date; nothing of a caller's comes near them.
+        await connection.execute(
+            text(
+                f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF decisions "
+                f"FOR VALUES FROM ('{low}') TO ('{high}')"
+            )
+        )
+        made.append(name)
+    return made
+
+
+async def drop_expired(connection: AsyncConnection, now: datetime, retention_days: int) -> list[str]:
+    """Drop the partitions whose youngest decision is past its retention. Safe to repeat."""
+    cutoff = now - timedelta(days=retention_days)
+    dropped = []
+    for name in sorted(await _existing(connection)):
+        year, month = name.removeprefix("decisions_").split("_")
+        end = month_start(datetime(int(year), int(month), 1, tzinfo=UTC), 1)
+        if end <= cutoff:
+            await connection.execute(text(f"DROP TABLE IF EXISTS {name}"))
+            dropped.append(name)
+    return dropped
+
+
+async def _existing(connection: AsyncConnection) -> set[str]:
+    rows = await connection.execute(
+        text("SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
+             "WHERE i.inhparent = 'decisions'::regclass")
+    )
+    return {row[0] for row in rows}

@@ -1,0 +1,125 @@
+"""The environment, read once into values. Only main, the command line and the migrations read it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+PREFIX = "CALLGATE_"
+SECONDS_IN = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; the message is one line for the person who starts the service."""
+
+
+class RateLimit(BaseModel):
+    """At most ``limit`` requests in any ``window_seconds``."""
+
+    model_config = ConfigDict(frozen=True)
+    limit: int
+    window_seconds: int
+
+    @classmethod
+    def parse(cls, text: str) -> RateLimit:
+        """Read ``6000/minute``; the unit is second, minute, hour or day."""
+        match = re.fullmatch(r"([1-9]\d{0,8})/(second|minute|hour|day)", text)
+        if match is None:
+            raise ValueError("must look like 6000/minute (a unit of second, minute, hour or day)")
+        return cls(limit=int(match[1]), window_seconds=SECONDS_IN[match[2]])
+
+
+def _rate(text: str) -> str:
+    RateLimit.parse(text)
+    return text
+
+
+def _url(*schemes: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not text.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+            raise ValueError("must begin with " + " or ".join(f"{s}://" for s in schemes))
+        return text
+
+    return AfterValidator(check)
+
+
+def _key(text: str) -> str:
+    if not re.fullmatch(r"cg_[A-Za-z0-9_-]{16,200}", text):
+        raise ValueError("must be cg_ and 16 to 200 letters, digits, - or _")
+    return text
+
+
+Rate = Annotated[str, AfterValidator(_rate)]
+
+
+class Settings(BaseModel):
+    """Every setting, with its default. The field's name in capitals after ``CALLGATE_`` is the variable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    workers: int = Field(1, ge=1, le=256)
+    database_url: Annotated[str, _url("postgresql", "postgres", "postgresql+asyncpg")] | None = None
+    redis_url: (
+        Annotated[str, _url("redis", "rediss", "unix", "redis+cluster", "redis+sentinel")] | None
+    ) = None
+    data_dir: Path | None = None
+    bootstrap_key: Annotated[str, AfterValidator(_key)] | None = None
+    problem_type_base: Annotated[str, _url("http", "https")] = "https://api.trunx.io/errors"
+    public_url: Annotated[str, _url("http", "https")] | None = None
+    default_channel_capacity: int = Field(100, ge=0, le=1_000_000)
+    rate_limit_calls: Rate = "6000/minute"
+    rate_limit_sms: Rate = "6000/minute"
+    rate_limit_suppressions: Rate = "6000/minute"
+    rate_limit_other: Rate = "6000/minute"
+    max_body_bytes: int = Field(1 << 20, ge=1024, le=1 << 30)
+    # 16 CFR 310.5(a): sellers keep records of their calls for five years.
+    decision_retention_days: int = Field(1827, ge=1, le=36500)
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    redis_timeout_ms: int = Field(100, ge=5, le=1900)
+    database_timeout_ms: int = Field(1500, ge=50, le=1900)
+    database_pool_size: int = Field(8, ge=1, le=200)
+    migrate_on_start: bool = True
+    trusted_proxies: str = ""
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Settings:
+        """Read the variables; raises SettingsError with one line naming each wrong variable."""
+        given = {
+            name[len(PREFIX) :].lower(): value
+            for name, value in environ.items()
+            if name.startswith(PREFIX) and not name.startswith(PREFIX + "TEST_") and value != ""
+        }
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            raise SettingsError("; ".join(_sentence(e["loc"], e["type"], e["msg"]) for e in error.errors())) from None
+
+    def rate_limits(self) -> dict[str, RateLimit]:
+        """The limits of each API class, per key."""
+        return {
+            "calls": RateLimit.parse(self.rate_limit_calls),
+            "sms": RateLimit.parse(self.rate_limit_sms),
+            "suppressions": RateLimit.parse(self.rate_limit_suppressions),
+            "other": RateLimit.parse(self.rate_limit_other),
+        }
+
+    def own_url(self) -> str:
+        """The absolute address of this service as its callers see it, without a slash at the end."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
+        return f"http://{host}:{self.port}"
+
+
+def _sentence(location: tuple[int | str, ...], kind: str, message: str) -> str:
+    variable = PREFIX + str(location[0]).upper()
+    if kind == "extra_forbidden":
+        return f"{variable}: no such setting"
+    return f"{variable}: {message.removeprefix('Value error, ')}"
