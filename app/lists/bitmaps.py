@@ -56,6 +56,16 @@ def bits_of(offsets: Numbers) -> bytes:
     return np.packbits(flags, bitorder="little").tobytes()
 
 
+def common_numbers(one: bytes, other: bytes) -> int:
+    """How many offsets two stored blocks share."""
+    if len(one) == len(other) == BITMAP_BYTES:
+        both = np.frombuffer(one, np.uint8) & np.frombuffer(other, np.uint8)
+        return int(np.bitwise_count(both).sum(dtype=np.int64))
+    if one == other:
+        return len(one) // 2
+    return len(np.intersect1d(offsets_of(one), offsets_of(other), assume_unique=True))
+
+
 def _sparse_pairs(offsets: Numbers) -> Bytes:
     pairs = np.empty((len(offsets), 2), np.uint8)
     pairs[:, 0] = 0x80 | (offsets >> 7)

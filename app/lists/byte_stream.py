@@ -11,8 +11,8 @@ _STEP_IN = 64 * 1024
 _STEP_OUT = 1024 * 1024
 
 
-class BrokenStream(Exception):
-    """The stream as a whole cannot be read: it must change nothing. The text is for the person who sent it."""
+class UnusableList(Exception):
+    """The list as a whole cannot be used and changes nothing. The text says why, to the person who sent it."""
 
 
 class CountedBytes:
@@ -37,7 +37,7 @@ async def unpacked(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     Several gzip members one after another are one stream, as RFC 1952 has it. At most about 1 MB is unpacked at a
     time whatever the ratio, so a small file that swells cannot fill memory.
 
-    :raises BrokenStream: the gzip data is damaged, ends early or has something else behind it.
+    :raises UnusableList: the gzip data is damaged, ends early or has something else behind it.
     """
     head = b""
     async for chunk in chunks:
@@ -66,10 +66,10 @@ async def unpacked(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
                     # In a thread, since zlib lets go of the interpreter and decisions must not wait for it.
                     plain = await asyncio.to_thread(gunzip.decompress, packed, _STEP_OUT)
                 except zlib.error as error:
-                    raise BrokenStream(f"the gzip data is damaged: {error}") from error
+                    raise UnusableList(f"the gzip data is damaged: {error}") from error
                 if plain:
                     yield plain
                 packed = gunzip.unused_data if gunzip.eof else gunzip.unconsumed_tail
         pending = await anext(chunks, None)
     if not gunzip.eof:
-        raise BrokenStream("the gzip data ends early; the file was cut off")
+        raise UnusableList("the gzip data ends early; the file was cut off")

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from app.lists.bitmaps import Bytes, Numbers
-from app.lists.byte_stream import BrokenStream
+from app.lists.byte_stream import UnusableList
 from app.lists.rejects import Reject, readable
 
 PARSE_BYTES = 4 * 1024 * 1024
@@ -90,7 +90,7 @@ class WholeLines:
         if not self._begun and data:
             self._begun = True
             if data.startswith(_UTF16_MARKS):
-                raise BrokenStream("the file is UTF-16; send it as UTF-8")
+                raise UnusableList("the file is UTF-16; send it as UTF-8")
             data = data.removeprefix(_UTF8_MARK)
         if self._long_line is not None:
             end = data.find(b"\n")
