@@ -28,7 +28,7 @@ def block_has(bits_sql: str, offset_sql: str) -> str:
 
 
 def registry_hits_sql(number_sql: str) -> str:
-    """A scalar subquery: jsonb array of the registries that list the number, ordered by name.
+    """A scalar subquery: jsonb array of the registries that list the number, in no order.
 
     ``number_sql`` is an expression of type text that holds an E.164 number with its plus sign; other text is an
     error of the query. Elements are what ``hits_from_json`` takes. One descent of one index, however many
@@ -38,7 +38,7 @@ def registry_hits_sql(number_sql: str) -> str:
     return f"""(
         SELECT coalesce(jsonb_agg(jsonb_build_object(
                    'registry', r.name, 'kind', r.kind, 'region', r.region, 'version_date', r.version_date,
-                   'applies_to', r.applies_to, 'purposes', r.purposes) ORDER BY r.name), '[]'::jsonb)
+                   'applies_to', r.applies_to, 'purposes', r.purposes)), '[]'::jsonb)
           FROM registry_blocks AS b
           JOIN registries AS r ON r.active_version_id = b.version_id
          WHERE b.block = {n} / 10000
@@ -62,7 +62,7 @@ def stale_registries_sql(now_sql: str) -> str:
 
 
 def hits_from_json(rows: Sequence[Mapping[str, object]]) -> tuple[RegistryHit, ...]:
-    """The hits of ``registry_hits_sql``, decoded from JSON already, as facts."""
+    """The hits of ``registry_hits_sql``, decoded from JSON already, as facts in the order of their names."""
     return tuple(
         RegistryHit(
             registry=str(row["registry"]),
@@ -72,7 +72,7 @@ def hits_from_json(rows: Sequence[Mapping[str, object]]) -> tuple[RegistryHit, .
             applies_to=frozenset(row["applies_to"]),  # type: ignore[call-overload]
             purposes=frozenset(row["purposes"]),  # type: ignore[call-overload]
         )
-        for row in rows
+        for row in sorted(rows, key=lambda row: str(row["registry"]))
     )
 
 
