@@ -14,9 +14,8 @@ from starlette.responses import Response
 
 from app.api.problems import Problem, rate_headers
 from app.channels import RateState
-from app.postgres.facts import Ask
-from app.workflows.authenticate import EVERY_KEY, Caller, authenticate, hash_of
-from app.workflows.decide_intent import gather_facts
+from app.workflows.authenticate import EVERY_KEY, Caller, hash_of
+from app.workflows.decide_intent import identify as lookup
 from app.workflows.equipment import Equipment
 from app.workflows.outcomes import Outcome, RateExceeded, Unauthorized
 
@@ -48,8 +47,7 @@ async def identify(request: Request) -> Caller:
     """The caller, from Postgres, at every request: a revoked key is revoked at once, in every process."""
     key_hash = presented_hash(request)
     equipment = equipment_of(request)
-    gathered = await gather_facts(equipment, Ask(key_hash, ""))
-    return authenticate(gathered.key, key_hash, equipment.now())
+    return await lookup(equipment, key_hash, equipment.now())
 
 
 @dataclass(frozen=True, slots=True)

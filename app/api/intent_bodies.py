@@ -18,11 +18,12 @@ def _sender(kind: Literal["call", "sms"]) -> AfterValidator:
 
     def check(text: str) -> str:
         try:
-            return parse_sender(text, kind)
+            parse_sender(text, kind)
         except NumberFormatError:
             raise malformed(wanted) from None
         except (NumberImpossibleError, UnsupportedDestinationError) as error:
             raise unusable(str(error)) from None
+        return text
 
     return AfterValidator(check)
 

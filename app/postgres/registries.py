@@ -47,13 +47,15 @@ def registry_hits_sql(number_sql: str) -> str:
 
 
 def stale_registries_sql(now_sql: str) -> str:
-    """A scalar subquery: jsonb array of the names of the registries past their ``max_age_days``.
+    """A scalar subquery: jsonb array of the registries past their ``max_age_days``, with what they bind.
 
     ``now_sql`` is an expression of type timestamptz. The age is counted in whole days of UTC from the date of the
     list. A registry that has a ``max_age_days`` but was never loaded is stale too: what it would say is unknown.
     """
     return f"""(
-        SELECT coalesce(jsonb_agg(r.name ORDER BY r.name), '[]'::jsonb)
+        SELECT coalesce(jsonb_agg(jsonb_build_object(
+                   'registry', r.name, 'version_date', r.version_date,
+                   'applies_to', r.applies_to, 'purposes', r.purposes) ORDER BY r.name), '[]'::jsonb)
           FROM registries AS r
          WHERE r.max_age_days IS NOT NULL
            AND (r.version_date IS NULL

@@ -13,14 +13,13 @@ import orjson
 from app.guardrails.facts import Intent
 from app.postgres import decisions, idempotency
 from app.postgres.database import PostgresUnavailable
-from app.postgres.facts import Ask
-from app.workflows.authenticate import Caller, authenticate
+from app.workflows.authenticate import Caller
 from app.workflows.decide_intent import (
     Answer,
     Presented,
     Render,
     decide_intent,
-    gather_facts,
+    identify,
     raise_unless_replayable,
 )
 from app.workflows.equipment import Equipment
@@ -47,8 +46,7 @@ async def decide_batch(
     half-way and is sent again finds its own decisions and channels, and makes none twice.
     """
     now = equipment.now()
-    gathered = await gather_facts(equipment, Ask(presented.key_hash, ""))
-    caller = authenticate(gathered.key, presented.key_hash, now)
+    caller = await identify(equipment, presented.key_hash, now)
     caller.needs("intents:write")
     claim = await _claim(equipment, presented)
     if isinstance(claim, idempotency.Existing):

@@ -122,8 +122,7 @@ async def _claim(
 async def _replay(
     equipment: Equipment, presented: Presented, intent: Intent, existing: idempotency.Existing, now: datetime
 ) -> Answer:
-    gathered = await gather_facts(equipment, Ask(presented.key_hash, ""))
-    caller = authenticate(gathered.key, presented.key_hash, now)
+    caller = await identify(equipment, presented.key_hash, now)
     rate = await equipment.semaphore.spend(equipment.rate(caller, rate_class(intent)))
     if rate.exceeded:
         raise RateExceeded(rate)
@@ -227,6 +226,15 @@ async def gather_facts(equipment: Equipment, ask: Ask) -> Gathered:
         return await equipment.facts.ask(ask)
     except Overloaded:
         raise CannotDecide("too many intents are waiting") from None
+
+
+async def identify(equipment: Equipment, key_hash: bytes, now: datetime) -> Caller:
+    """Who the key belongs to, from Postgres at every request. Raises Unauthorized."""
+    try:
+        stored = await equipment.keys.ask(key_hash)
+    except Overloaded:
+        raise CannotDecide("too many requests are waiting") from None
+    return authenticate(stored, key_hash, now)
 
 
 def rate_class(intent: Intent) -> str:
