@@ -172,7 +172,6 @@ def document_of(writer: ProblemWriter, scope: Scope, error: Exception) -> tuple[
         case StarletteHTTPException():
             return make(_slug_of(error.status_code)), _allowed(error)
         case _:
-            log.error("unforeseen error", exc_info=error)
             return make("internal"), {}
 
 
@@ -215,6 +214,7 @@ def install(app: FastAPI, writer: ProblemWriter) -> None:
         return respond(document, headers)
 
     for kind in (
+        Exception,  # the framework answers it, then raises it again for the edge to log
         Problem,
         RequestValidationError,
         StarletteHTTPException,

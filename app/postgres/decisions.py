@@ -107,7 +107,7 @@ _RECORD = text(
         INSERT INTO decisions (id, account_id, key_id, decided_at, type, verdict, code, codes, to_number,
                                from_number, purpose, campaign, document)
         SELECT id, account_id, key_id, decided_at, type, verdict, NULLIF(split_part(codes, ',', 1), ''),
-               string_to_array(NULLIF(codes, ''), ','), to_number, from_number, purpose, campaign, document::jsonb
+               string_to_array(codes, ','), to_number, from_number, purpose, campaign, document::jsonb
           FROM good
             ON CONFLICT (id) DO NOTHING
         RETURNING id
