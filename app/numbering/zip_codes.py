@@ -61,9 +61,9 @@ class ZipCodes:
     def states_around(self, latitude: float, longitude: float) -> tuple[str, ...]:
         """The states that a point may lie in, the nearest first.
 
-        The states of all delivered areas up to two and a half times as far as the nearest, and a kilometre:
-        an area's point is about as far from its own edge as from the next area's. Boxes and buildings would
-        make the nearest look too near. Empty where the nearest is more than 300 km away.
+        The states of all delivered areas up to three times as far as the nearest, and a kilometre,
+        but not beyond 25 km: an area's point is about as far from its own edge as from the next area's. Boxes
+        and buildings would make the nearest look too near. Empty where it is more than 300 km away.
         """
         north = (self.latitudes - latitude) * _KM_PER_DEGREE
         east = (self.longitudes - longitude) * (_KM_PER_DEGREE * float(np.cos(np.radians(latitude))))
@@ -71,7 +71,7 @@ class ZipCodes:
         nearest = float(np.nanmin(distances))
         if nearest > 300:
             return ()
-        close = np.flatnonzero(distances <= 2.5 * nearest + 1)
+        close = np.flatnonzero(distances <= min(3 * nearest + 1, max(nearest, 25.0)))
         ordered = close[np.argsort(distances[close])]
         return tuple(dict.fromkeys(self.states[int(self.state_of[index])] for index in ordered))
 

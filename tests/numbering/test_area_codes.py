@@ -27,13 +27,13 @@ def ours() -> list[str]:
 
 
 def named_regions(description: str) -> set[str]:
-    """The regions that a geocoder's description names: a state, a city with its state, or several by slash."""
+    """What a geocoder's description names: a state, a city with its state, or several by slash."""
     names = {region.name: code for code, region in load().regions.by_code.items()}
     names |= {"Washington State": "US-WA", "Washington D.C.": "US-DC"}
     found: set[str] = set()
     for part in description.split("/"):
         last = part.split(", ")[-1]
-        for candidate in (names.get(last), f"US-{last}", f"CA-{last}"):
+        for candidate in (names.get(last, ""), f"US-{last}", f"CA-{last}"):
             if candidate in load().regions.by_code:
                 found.add(candidate)
                 break

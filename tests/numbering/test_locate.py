@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from app.guardrails.facts import Recipient
@@ -7,8 +9,8 @@ from app.guardrails.places import Places
 from app.numbering import HintError, locate, parse_number
 
 
-def find(number: str, trust: bool = False, **hints: object) -> Places:
-    recipient = Recipient(**hints) if hints else None  # type: ignore[arg-type]
+def find(number: str, trust: bool = False, **hints: Any) -> Places:
+    recipient = Recipient(**hints) if hints else None
     return locate(parse_number(number), recipient, trust)
 
 
@@ -34,14 +36,12 @@ def test_an_area_code_of_three_territories_has_the_clocks_of_each() -> None:
         ("+34612345678", {"Europe/Madrid", "Atlantic/Canary"}),
         ("+5511987654321", {"America/Sao_Paulo", "America/Rio_Branco"}),
         ("+79161234567", {"Europe/Moscow", "Asia/Vladivostok"}),
-        ("+5215512345678", {"America/Mexico_City", "America/Tijuana"}),
+        ("+525512345678", {"America/Mexico_City", "America/Tijuana"}),
         ("+351912345678", {"Europe/Lisbon", "Atlantic/Azores"}),
         ("+262692123456", {"Indian/Reunion"}),
     ],
 )
 def test_a_mobile_may_be_on_every_clock_of_its_country(number: str, zones: set[str]) -> None:
-    if number == "+5215512345678":
-        number = "+525512345678"
     assert zones <= {zone for _region, zone in seen(find(number))}
 
 
@@ -84,7 +84,7 @@ def test_tuba_city_keeps_summer_time_whatever_the_wheel_says() -> None:
 
 
 def test_a_full_address_is_trusted_only_where_the_account_says_so() -> None:
-    hints = {"region": "US-CA", "timezone": "America/Los_Angeles"}
+    hints: dict[str, Any] = {"region": "US-CA", "timezone": "America/Los_Angeles"}
     assert not find("+13055550123", **hints).relied_on_recipient
     trusted = find("+13055550123", trust=True, **hints)
     assert trusted.relied_on_recipient
@@ -168,7 +168,7 @@ def test_coordinates_on_a_border_of_states_name_both() -> None:
         ({"latitude": 40.0, "longitude": -50.0}, "latitude"),
     ],
 )
-def test_a_hint_that_names_no_place_is_an_error(hints: dict[str, object], field: str) -> None:
+def test_a_hint_that_names_no_place_is_an_error(hints: dict[str, Any], field: str) -> None:
     with pytest.raises(HintError) as caught:
         find("+14155551234", **hints)
     assert caught.value.field == field
