@@ -5,10 +5,10 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Connection
 
-from app.postgres import tables
+from app.postgres import registry_tables, tables
 from app.postgres.metadata import metadata
 
-assert tables.decisions.metadata is metadata  # importing the tables is what fills the metadata
+assert tables.decisions.metadata is registry_tables.jobs.metadata is metadata  # importing them fills it
 
 
 def include_object(

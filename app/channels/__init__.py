@@ -1,0 +1,41 @@
+"""Channels, rate limits and caps: everything that Redis decides. Knows nothing of HTTP and Postgres."""
+
+from app.channels.requests import (
+    Admission,
+    AdmitRequest,
+    CapCount,
+    HeldLease,
+    KnownAttempt,
+    Ledger,
+    LiveLease,
+    Pace,
+    Quota,
+    RateSpend,
+    RateState,
+    Rebuild,
+    Reconciliation,
+    RedisUnavailable,
+    Renewal,
+    Scope,
+)
+from app.channels.semaphore import Semaphore
+
+__all__ = [
+    "Admission",
+    "AdmitRequest",
+    "CapCount",
+    "HeldLease",
+    "KnownAttempt",
+    "Ledger",
+    "LiveLease",
+    "Pace",
+    "Quota",
+    "RateSpend",
+    "RateState",
+    "Rebuild",
+    "Reconciliation",
+    "RedisUnavailable",
+    "Renewal",
+    "Scope",
+    "Semaphore",
+]

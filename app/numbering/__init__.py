@@ -1,0 +1,54 @@
+"""Numbers and places: phonenumbers, timezonefinder and tables of our own behind four functions."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from app.guardrails.facts import Recipient
+from app.guardrails.places import Place, Places
+from app.numbering.gazetteer import Gazetteer
+from app.numbering.hints import HintError
+from app.numbering.number import (
+    Number,
+    NumberError,
+    NumberFormatError,
+    NumberImpossibleError,
+    UnsupportedDestinationError,
+)
+
+__all__ = [
+    "Gazetteer",
+    "HintError",
+    "Number",
+    "NumberError",
+    "NumberFormatError",
+    "NumberImpossibleError",
+    "Place",
+    "Places",
+    "UnsupportedDestinationError",
+    "load",
+    "locate",
+    "parse_number",
+    "parse_sender",
+]
+
+
+@lru_cache(maxsize=1)
+def load() -> Gazetteer:
+    """Read all tables, once per process; call it before forking. BrokenRuleFile stops the start."""
+    return Gazetteer.load()
+
+
+def parse_number(text: str) -> Number:
+    """A destination in E.164. Raises one of the three kinds of NumberError."""
+    return load().numbers.parse(text)
+
+
+def parse_sender(text: str, intent_type: str) -> Number | None:
+    """A caller id; None for the short code of a text. Raises NumberFormatError or NumberImpossibleError."""
+    return load().numbers.parse_sender(text, intent_type)
+
+
+def locate(number: Number, recipient: Recipient | None, trust_recipient: bool) -> Places:
+    """Every place where the person may be. Raises HintError."""
+    return load().locate(number, recipient, trust_recipient)

@@ -173,6 +173,9 @@ _COLUMNS = (
     "id, decided_at, type, verdict, code, to_number, from_number, purpose, campaign, key_id, document::text"
 )
 _ONE = text(f"SELECT {_COLUMNS} FROM decisions WHERE id = :id AND account_id = :account AND verdict <> 'void'")
+_SOME = text(
+    f"SELECT {_COLUMNS} FROM decisions WHERE id = ANY(:ids) AND account_id = :account AND verdict <> 'void'"
+)
 _LIST = text(
     f"""
     SELECT {_COLUMNS} FROM decisions
@@ -194,6 +197,18 @@ async def fetch(database: Database, account_id: uuid.UUID, decision_id: uuid.UUI
     async def work(connection: AsyncConnection) -> dict[str, Any] | None:
         row = (await connection.execute(_ONE, {"id": decision_id, "account": account_id})).first()
         return _as_answered(row) if row else None
+
+    return await database.run(work, may_run_twice=True)
+
+
+async def fetch_many(
+    database: Database, account_id: uuid.UUID, ids: Sequence[uuid.UUID]
+) -> list[dict[str, Any]]:
+    """Those of the decisions that exist, in no order."""
+
+    async def work(connection: AsyncConnection) -> list[dict[str, Any]]:
+        rows = await connection.execute(_SOME, {"ids": list(ids), "account": account_id})
+        return [_as_answered(row) for row in rows]
 
     return await database.run(work, may_run_twice=True)
 

@@ -17,9 +17,10 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.guardrails.facts import AccountPolicy, Attempt, Consent, Emergency, Facts, RegistryHit, SuppressionEntry
+from app.guardrails.facts import AccountPolicy, Attempt, Consent, Emergency, Facts, RegistryHit, StaleRegistry, SuppressionEntry
 from app.guardrails.policy import read_policy
 from app.postgres.database import Database
+from app.postgres.registries import registry_hits_sql, stale_registries_sql
 
 # No cap of the law or of a policy looks back further (see AccountPolicy's limits in the API).
 ATTEMPTS_LOOK_BACK_DAYS = 31
@@ -122,8 +123,8 @@ _GATHER = text(
               FROM limits l
              WHERE l.account_id = a.id
                AND l.name IN ('account', 'campaign:' || ask.campaign, 'sender:' || ask.sender))::text,
-           NULL::text,
-           NULL::text,
+           {registry_hits_sql("NULLIF(ask.number, '')")}::text,
+           {stale_registries_sql(":now")}::text,
            (SELECT jsonb_agg(jsonb_build_array(e.region, {_us("e.until")}, e.reason))
               FROM emergencies e WHERE e.until > :now)::text
       FROM unnest(CAST(:hashes AS bytea[]), CAST(:numbers AS text[]), CAST(:pools AS text[]),
@@ -134,6 +135,31 @@ _GATHER = text(
      ORDER BY ask.place
     """
 )
+
+
+_KEYS = text(
+    """
+    SELECT k.id, k.account_id, k.scopes, k.key_hash, a.is_first, k.expires_at, k.revoked_at
+      FROM unnest(CAST(:hashes AS bytea[])) WITH ORDINALITY AS ask(key_hash, place)
+      LEFT JOIN api_keys k ON k.key_hash = ask.key_hash
+      LEFT JOIN accounts a ON a.id = k.account_id
+     ORDER BY ask.place
+    """
+)
+
+
+async def gather_keys(database: Database, hashes: Sequence[bytes]) -> list[Key | None]:
+    """The keys with those hashes, in order. Raises PostgresUnavailable."""
+
+    async def work(connection: AsyncConnection) -> list[Key | None]:
+        rows = await connection.execute(_KEYS, {"hashes": list(hashes)})
+        return [_key(row) if row[0] is not None else None for row in rows]
+
+    return await database.run(work, may_run_twice=True)
+
+
+def _key(row: Sequence[Any]) -> Key:
+    return Key(row[0], row[1], frozenset(row[2]), bytes(row[3]), bool(row[4]), row[5], row[6])
 
 
 async def gather(database: Database, asks: Sequence[Ask], now: datetime) -> list[Gathered]:
@@ -178,7 +204,7 @@ def _list(column: str | None) -> list[Any]:
 def _gathered(row: Sequence[Any], ask: Ask) -> Gathered:
     if row[0] is None:
         return Gathered(key=None)
-    key = Key(row[0], row[1], frozenset(row[2]), bytes(row[3]), bool(row[6]), row[4], row[5])
+    key = _key((*row[:4], row[6], row[4], row[5]))
     pool = _list(row[14])
     attempts = [KnownAttempt(i, t, us // 1000) for i, t, us in _list(row[13])]
     facts = Facts(
@@ -198,7 +224,10 @@ def _gathered(row: Sequence[Any], ask: Ask) -> Gathered:
             )
             for hit in _list(row[16])
         ),
-        stale_registries=tuple(_list(row[17])),
+        stale_registries=tuple(
+            StaleRegistry(r["registry"], r["version_date"], frozenset(r["applies_to"]), frozenset(r["purposes"]))
+            for r in _list(row[17])
+        ),
         consents=tuple(
             Consent(i, kind, frozenset(channels), _at(given), instant(expires))
             for i, kind, channels, given, expires in _list(row[12])

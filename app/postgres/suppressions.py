@@ -120,6 +120,11 @@ async def add(
     return True, _as_answered(row)
 
 
+async def expire(connection: AsyncConnection, account_id: uuid.UUID, number: str, now: datetime) -> None:
+    """Move the number's expired entries to its history."""
+    await connection.execute(_EXPIRE, {"account": account_id, "number": number, "now": now})
+
+
 async def put(
     connection: AsyncConnection,
     account_id: uuid.UUID,

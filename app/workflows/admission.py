@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from app.channels import AdmitRequest, Admission, CapCount, KnownAttempt, Pace, Scope
+from app.channels import AdmitRequest, Admission, CapCount, KnownAttempt, Pace, Quota, Scope
 from app.guardrails import frequency
 from app.guardrails.facts import Intent
 from app.guardrails.verdicts import (
@@ -21,11 +21,12 @@ from app.guardrails.verdicts import (
 )
 from app.postgres.facts import Gathered
 from app.postgres.idempotency import Existing
+from app.postgres.pools import DEFAULT
 from app.workflows.authenticate import Caller
 from app.workflows.describe import rfc3339
 from app.workflows.equipment import Equipment
 from app.workflows.judge import locate
-from app.workflows.outcomes import CannotDecide
+from app.workflows.outcomes import CannotDecide, FieldFault, Unusable
 
 # However often it is renewed, a lease ends so long after it was acquired: the longest max_duration, and a minute
 # for the switch to notice.
@@ -47,11 +48,12 @@ async def admit(
             now_ms=now_ms,
             epoch=gathered.epoch,
             known_fence=gathered.fence,
-            rate=equipment.rate(caller.key_id, "calls" if is_call else "sms"),
+            rate=equipment.rate(caller, "calls" if is_call else "sms"),
             scopes=scopes(intent, gathered, equipment.default_capacity) if is_call else (),
             ttl_ms=intent.max_duration_seconds * 1000,
             hard_end_ms=now_ms + HARD_END_MS,
             paces=paces(intent, gathered),
+            quotas=quotas(intent, gathered),
             destination=intent.to,
             attempt_type=intent.type,
             caps=tuple(
@@ -67,6 +69,12 @@ async def admit(
             known_attempts=tuple(KnownAttempt(a.id, a.type, a.at_ms) for a in gathered.attempts),
         )
     )
+
+
+def check_pool(intent: Intent, gathered: Gathered) -> None:
+    """A pool that nobody made is a typo, and must not become a budget of its own. Raises Unusable."""
+    if intent.type == "call" and gathered.pool is None and intent.pool != DEFAULT:
+        raise Unusable([FieldFault("pool", f"must be a pool of the account; there is no pool {intent.pool}", "/pool")])
 
 
 def scope_names(intent: Intent) -> tuple[str, ...]:
@@ -96,16 +104,17 @@ def paces(intent: Intent, gathered: Gathered) -> tuple[Pace, ...]:
             return ()
         return (Pace(f"pool:{intent.pool}", float(pool.calls_per_second), pool.burst or pool.calls_per_second),)
     sender = gathered.limits.get(f"sender:{intent.sender}")
-    if sender is None:
+    if sender is None or sender.messages_per_second is None:
         return ()
-    found = []
-    if sender.messages_per_second is not None:
-        found.append(Pace(f"sender:{intent.sender}", float(sender.messages_per_second), sender.messages_per_second))
-    if sender.messages_per_day is not None:
-        found.append(
-            Pace(f"sender:{intent.sender}:day", sender.messages_per_day / 86_400, sender.messages_per_day)
-        )
-    return tuple(found)
+    return (Pace(f"sender:{intent.sender}", float(sender.messages_per_second), sender.messages_per_second),)
+
+
+def quotas(intent: Intent, gathered: Gathered) -> tuple[Quota, ...]:
+    """How many messages the sender may send a day, as its carrier counts them."""
+    sender = gathered.limits.get(f"sender:{intent.sender}") if intent.type == "sms" else None
+    if sender is None or sender.messages_per_day is None:
+        return ()
+    return (Quota(f"sender:{intent.sender}:day", sender.messages_per_day, 86_400),)
 
 
 def finding(intent: Intent, admitted: Admission, now: datetime) -> Finding:

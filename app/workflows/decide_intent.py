@@ -16,7 +16,6 @@ from typing import Any
 from app.channels import Admission, RateState, RedisUnavailable
 from app.guardrails.evaluate import Verdict
 from app.guardrails.facts import Intent
-from app.guardrails.verdicts import Check, Finding
 from app.postgres import idempotency
 from app.postgres.database import PostgresUnavailable
 from app.postgres.decisions import Claim, Decision, LeaseRecord
@@ -44,17 +43,29 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What the API renders: the decision as recorded, and how long to wait if it is for the moment only."""
+    """A decision that is made and not yet recorded. ``document`` is what its row keeps beside the columns."""
 
     id: uuid.UUID
     intent: Intent
     verdict: Verdict
     decided_at: datetime
-    lease: Mapping[str, Any] | None
-    retry_after_seconds: int | None
+    document: Mapping[str, Any]
+
+    def record(self) -> dict[str, Any]:
+        """The decision in the shape in which it will be read back."""
+        return {
+            "id": str(self.id),
+            "type": self.intent.type,
+            "verdict": "blocked" if self.verdict.blocked else "approved",
+            "to": self.intent.to,
+            "from": self.intent.sender,
+            "decided_at": self.decided_at,
+            **self.document,
+        }
 
 
-Render = Callable[[Decided], Answer]
+# From a decision's record, and the seconds to wait when it is refused for the moment only, to its answer.
+Render = Callable[[Mapping[str, Any], int | None], Answer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +122,8 @@ async def _claim(
 async def _replay(
     equipment: Equipment, presented: Presented, intent: Intent, existing: idempotency.Existing, now: datetime
 ) -> Answer:
-    gathered = await gather_facts(equipment, Ask(presented.key_hash, ""))
-    caller = authenticate(gathered.key, presented.key_hash, now)
-    rate = await equipment.semaphore.spend(equipment.rate(caller.key_id, rate_class(intent)))
+    caller = await identify(equipment, presented.key_hash, now)
+    rate = await equipment.semaphore.spend(equipment.rate(caller, rate_class(intent)))
     if rate.exceeded:
         raise RateExceeded(rate)
     raise_unless_replayable(existing)
@@ -145,9 +155,10 @@ async def _decide(
         caller.needs("intents:write")
         if intent.purpose == "emergency":
             caller.needs("intents:emergency")
+        admission.check_pool(intent, gathered)
         verdict = judge(equipment.knowledge, intent, gathered.facts, now)
         if verdict.blocked:
-            rate = await equipment.semaphore.spend(equipment.rate(caller.key_id, rate_class(intent)))
+            rate = await equipment.semaphore.spend(equipment.rate(caller, rate_class(intent)))
             if rate.exceeded:
                 raise RateExceeded(rate)
             admitted = None
@@ -158,20 +169,17 @@ async def _decide(
             break
     else:
         raise CannotDecide("the channel semaphore is being rebuilt")
+    if admitted is not None and admitted.status == "ended":
+        raise Conflict("The channel of this intent was given back already.")
     if admitted is not None:
         rate = admitted.rate
         if admitted.status == "rate_limited" and rate is not None:
             raise RateExceeded(rate)
         verdict = verdict.joined_by(admission.finding(intent, admitted, now))
-    decided = Decided(
-        id=intent_id,
-        intent=intent,
-        verdict=verdict,
-        decided_at=now,
-        lease=admission.describe_lease(intent, intent_id, admitted),
-        retry_after_seconds=admission.retry_after(admitted),
-    )
-    answer = render(decided)
+    lease = admission.describe_lease(intent, intent_id, admitted)
+    document = describe_request(intent, verdict, lease, equipment.knowledge.versions)
+    decided = Decided(intent_id, intent, verdict, now, document)
+    answer = render(decided.record(), admission.retry_after(admitted))
     await _append(equipment, caller, decided, answer, admitted, claim, presented)
     return Answer(answer.status, answer.headers, answer.body, rate)
 
@@ -187,7 +195,7 @@ async def _append(
 ) -> None:
     """Append the decision, or give back what was taken and raise."""
     approved = not decided.verdict.blocked
-    record = decision_row(equipment, caller, decided, admitted if approved else None, claim, answer, presented)
+    record = decision_row(caller, decided, admitted if approved else None, claim, answer, presented)
     try:
         recorded = await equipment.ledger.ask(record)
     except BaseException:
@@ -220,13 +228,21 @@ async def gather_facts(equipment: Equipment, ask: Ask) -> Gathered:
         raise CannotDecide("too many intents are waiting") from None
 
 
+async def identify(equipment: Equipment, key_hash: bytes, now: datetime) -> Caller:
+    """Who the key belongs to, from Postgres at every request. Raises Unauthorized."""
+    try:
+        stored = await equipment.keys.ask(key_hash)
+    except Overloaded:
+        raise CannotDecide("too many requests are waiting") from None
+    return authenticate(stored, key_hash, now)
+
+
 def rate_class(intent: Intent) -> str:
     """The API class that an intent counts in."""
     return "calls" if intent.type == "call" else "sms"
 
 
 def decision_row(
-    equipment: Equipment,
     caller: Caller,
     decided: Decided,
     admitted: Admission | None,
@@ -257,14 +273,10 @@ def decision_row(
         from_number=intent.sender,
         purpose=intent.purpose,
         campaign=intent.campaign,
-        document=describe_request(decided.intent, decided.verdict, decided.lease, equipment.knowledge.versions),
+        document=decided.document,
         epoch=admitted.epoch if admitted else 0,
         fence=admitted.fence if admitted else 0,
         lease=lease,
         claim=kept,
     )
 
-
-def skipped(guardrail_reason: str) -> Finding:
-    """The channel check of an intent that never came so far."""
-    return Finding(Check("channel", "skip", {"reason": guardrail_reason}))

@@ -9,7 +9,7 @@ from typing import Any
 from app.guardrails.content import mask
 from app.guardrails.evaluate import Verdict
 from app.guardrails.facts import Intent
-from app.guardrails.verdicts import Check, Violation
+from app.guardrails.verdicts import BY_SLUG, Check, Violation
 
 
 def rfc3339(instant: datetime) -> str:
@@ -23,15 +23,20 @@ def describe_check(check: Check) -> dict[str, Any]:
     return {"guardrail": check.guardrail, "outcome": check.outcome, **check.members}
 
 
-def describe_violation(violation: Violation, type_base: str) -> dict[str, Any]:
+def record_violation(violation: Violation) -> dict[str, Any]:
+    """A violation as a decision's row keeps it: without the type's URI, which is a setting of the reader."""
+    return {"slug": violation.refusal.slug, "detail": violation.detail, "members": dict(violation.members)}
+
+
+def describe_violation(recorded: Mapping[str, Any], type_base: str) -> dict[str, Any]:
     """One entry of ``violations``."""
-    refusal = violation.refusal
+    refusal = BY_SLUG[recorded["slug"]]
     return {
         "type": f"{type_base}/{refusal.slug}",
         "code": refusal.code,
         "guardrail": refusal.guardrail,
-        "detail": violation.detail,
-        **violation.members,
+        "detail": recorded["detail"],
+        **recorded["members"],
     }
 
 
@@ -49,9 +54,7 @@ def describe_request(
     """What the decision's row keeps beside its columns. The body is kept with cards and the like masked."""
     document: dict[str, Any] = {
         "checks": [describe_check(check) for check in verdict.checks],
-        "violations": [
-            {"slug": v.refusal.slug, "detail": v.detail, "members": dict(v.members)} for v in verdict.violations
-        ],
+        "violations": [record_violation(violation) for violation in verdict.violations],
         "versions": dict(versions),
     }
     recipient = describe_recipient(intent)

@@ -9,13 +9,14 @@ from datetime import datetime
 
 from app import clock
 from app.channels import RateSpend, Semaphore
-from app.guardrails.calling_window import WindowRules
 from app.guardrails.content import ContentScanner
 from app.numbering import Gazetteer
 from app.postgres.database import Database
 from app.postgres.decisions import Decision, Recorded, record
-from app.postgres.facts import Ask, Gathered, gather
+from app.postgres.facts import Ask, Gathered, Key, gather, gather_keys
 from app.postgres.gathering import Gathering
+from app.rules.window_rules import WindowRules
+from app.workflows.authenticate import Caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,12 @@ class Equipment:
     retention_days: int
     # Approvals whose commit timed out: undone as soon as Postgres answers again.
     unanswered: set[uuid.UUID] = field(default_factory=set)
+    keys: Gathering[bytes, Key | None] = field(init=False)
     facts: Gathering[Ask, Gathered] = field(init=False)
     ledger: Gathering[Decision, Recorded] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.keys = Gathering(self._gather_keys)
         self.facts = Gathering(self._gather)
         self.ledger = Gathering(self._record, max_flights=3)
 
@@ -59,10 +62,15 @@ class Equipment:
         """The clock, read once per request."""
         return clock.utc_now()
 
-    def rate(self, key_id: uuid.UUID, api_class: str) -> RateSpend:
-        """One request of the key, to be counted."""
+    def rate(self, caller: Caller, api_class: str) -> RateSpend:
+        """One request of the caller's key, to be counted."""
         limit = self.class_limits[api_class]
-        return RateSpend(str(key_id), api_class, limit.limit, limit.window_seconds)
+        return RateSpend(
+            str(caller.key_id), api_class, limit.limit, limit.window_seconds, str(caller.account_id)
+        )
+
+    async def _gather_keys(self, hashes: Sequence[bytes]) -> Sequence[Key | None | Exception]:
+        return await gather_keys(self.database, hashes)
 
     async def _gather(self, asks: Sequence[Ask]) -> Sequence[Gathered | Exception]:
         return await gather(self.database, asks, self.now())

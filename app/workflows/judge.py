@@ -38,7 +38,8 @@ def judge(knowledge: Knowledge, intent: Intent, facts: Facts, now: datetime) -> 
 def locate(knowledge: Knowledge, intent: Intent, facts: Facts) -> Places:
     """Where the person may be. Raises Unusable for a hint that names no place."""
     try:
-        return knowledge.gazetteer.locate(intent.to, intent.recipient, facts.policy.trust_recipient)
+        number = knowledge.gazetteer.numbers.parse(intent.to)
+        return knowledge.gazetteer.locate(number, intent.recipient, facts.policy.trust_recipient)
     except HintError as error:
         field = error.field if error.field.startswith("recipient") else f"recipient.{error.field}"
         raise Unusable([FieldFault(field, error.reason, "/" + field.replace(".", "/"))]) from None

@@ -8,6 +8,7 @@ from app.channels import RateState
 from app.guardrails.evaluate import Verdict
 from app.guardrails.facts import Intent
 from app.postgres.facts import Ask
+from app.workflows.admission import check_pool
 from app.workflows.authenticate import authenticate
 from app.workflows.decide_intent import Presented, gather_facts, rate_class
 from app.workflows.equipment import Equipment
@@ -27,7 +28,8 @@ async def preview_intent(
     caller.needs("intents:write")
     if intent.purpose == "emergency":
         caller.needs("intents:emergency")
-    rate = await equipment.semaphore.spend(equipment.rate(caller.key_id, rate_class(intent)))
+    rate = await equipment.semaphore.spend(equipment.rate(caller, rate_class(intent)))
     if rate.exceeded:
         raise RateExceeded(rate)
+    check_pool(intent, gathered)
     return judge(equipment.knowledge, intent, gathered.facts, at or now), at or now, rate

@@ -1,0 +1,100 @@
+"""From the Authorization header to a caller: the key, its scopes, its rate limit."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, cast
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException as StarletteHTTPException  # noqa: TID251
+from starlette.responses import Response
+
+from app.api.problems import Problem, rate_headers
+from app.channels import RateState
+from app.workflows.authenticate import EVERY_KEY, Caller, hash_of
+from app.workflows.decide_intent import identify as lookup
+from app.workflows.equipment import Equipment
+from app.workflows.outcomes import Outcome, RateExceeded, Unauthorized
+
+_BEARER = re.compile(r"[Bb]earer +(cg_[A-Za-z0-9_-]{1,250}) *")
+
+
+def equipment_of(request: Request) -> Equipment:
+    """The process's equipment."""
+    return cast(Equipment, request.app.state.equipment)
+
+
+def presented_hash(request: Request) -> bytes:
+    """The hash of the key that the request carries. Raises Unauthorized when there is none."""
+    header = request.headers.get("authorization")
+    if header is None:
+        raise Unauthorized("No API key was provided.")
+    match = _BEARER.fullmatch(header)
+    if match is None:
+        raise Unauthorized("The Authorization header must be: Bearer cg_…")
+    return hash_of(match[1])
+
+
+def note_rate(request: Request, api_class: str, state: RateState) -> None:
+    """Remember what the response's RateLimit fields will say."""
+    request.state.rate_headers = rate_headers(api_class, state)
+
+
+async def identify(request: Request) -> Caller:
+    """The caller, from Postgres, at every request: a revoked key is revoked at once, in every process."""
+    key_hash = presented_hash(request)
+    equipment = equipment_of(request)
+    return await lookup(equipment, key_hash, equipment.now())
+
+
+@dataclass(frozen=True, slots=True)
+class Requires:
+    """A dependency that answers the caller, if the key has the scope and has not used up its rate."""
+
+    scope: str = EVERY_KEY
+    api_class: str = "other"
+
+    async def __call__(self, request: Request) -> Caller:
+        caller = await identify(request)
+        equipment = equipment_of(request)
+        state = await equipment.semaphore.spend(equipment.rate(caller, self.api_class))
+        note_rate(request, self.api_class, state)
+        if state.exceeded:
+            raise RateExceeded(state)
+        caller.needs(self.scope)
+        return caller
+
+
+class GuardedRoute(APIRoute):
+    """A route under /v1: who may not come in learns that first, before what is wrong with the body."""
+
+    def get_route_handler(self) -> Any:
+        """The handler, with the media type and the key looked at before any complaint about the body."""
+        handle = super().get_route_handler()
+        reads_json = self.body_field is not None
+
+        async def guarded(request: Request) -> Response:
+            try:
+                if reads_json and not _is_json(request):
+                    raise Problem("unsupported-media-type")
+                return cast(Response, await handle(request))
+            except (RequestValidationError, StarletteHTTPException, Problem) as complaint:
+                try:
+                    await identify(request)
+                except Outcome as outcome:
+                    raise outcome from complaint
+                raise
+
+        return guarded
+
+
+def _is_json(request: Request) -> bool:
+    given = request.headers.get("content-type")
+    if given is None:
+        # No body at all is a missing field, not a wrong media type.
+        return request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers
+    kind = given.partition(";")[0].strip().lower()
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))

@@ -1,0 +1,114 @@
+"""The outermost layer: the request's id, the body's bound, the access log, and the last net under a crash."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app import clock, telemetry
+from app.api.problems import ProblemWriter, document_of, respond, too_large
+from app.workflows.identity import new_id
+
+_SANE_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+# Routes that read their body as a stream and bound what they keep themselves.
+STREAMS = re.compile(r"/v1/(suppressions/imports|scrub|registries/[^/]+/(versions|changes))/?")
+log = logging.getLogger("callgate.access")
+
+
+class Edge:
+    """Wraps the whole application, so that nothing of it can answer without passing here."""
+
+    def __init__(self, app: ASGIApp, writer: ProblemWriter, *, max_body_bytes: int) -> None:
+        self.app, self.writer, self.max_body_bytes = app, writer, max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id = _request_id(scope)
+        status, started = 0, time.perf_counter()
+
+        async def send_marked(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                headers["X-Content-Type-Options"] = "nosniff"
+                for name, value in state.get("rate_headers", {}).items():
+                    headers[name] = value
+            await send(message)
+
+        try:
+            await self.app(scope, self._bounded(scope, receive), send_marked)
+        except Exception as error:
+            if status:
+                log.error("request %s ended in an error after its response had begun", request_id, exc_info=error)
+                raise
+            document, headers = document_of(self.writer, scope, error)
+            await respond(document, headers)(scope, receive, send_marked)
+        finally:
+            seconds = time.perf_counter() - started
+            telemetry.observe_request(scope["method"], _route(scope), status, seconds)
+            log.info(
+                "request",
+                extra={
+                    "request_id": request_id,
+                    "method": scope["method"],
+                    "route": _route(scope),
+                    "status": status,
+                    "milliseconds": round(seconds * 1000, 2),
+                },
+            )
+
+    def _bounded(self, scope: Scope, receive: Receive) -> Callable[[], Awaitable[Message]]:
+        if STREAMS.fullmatch(scope["path"]):
+            return receive
+        limit, seen = self.max_body_bytes, 0
+        declared = _header(scope, b"content-length")
+        if declared is not None and (not declared.isdigit() or int(declared[:20]) > limit):
+            return _raising
+        if declared is None and _header(scope, b"transfer-encoding") is None:
+            return receive
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > limit:
+                raise too_large()
+            return message
+
+        return counted
+
+
+async def _raising() -> Message:
+    raise too_large()
+
+
+def _header(scope: Scope, wanted: bytes) -> bytes | None:
+    for name, value in scope["headers"]:
+        if name == wanted:
+            found: bytes = value
+            return found
+    return None
+
+
+def _request_id(scope: Scope) -> str:
+    given = _header(scope, b"x-request-id")
+    if given is not None and _SANE_ID.fullmatch(given):
+        return given.decode("ascii")
+    return str(new_id(clock.utc_now()))
+
+
+def _route(scope: Scope) -> str:
+    """The route's template, so that neither log nor metrics hold a number from a path."""
+    template = getattr(scope.get("route"), "path", None)
+    return str(template) if template else "unmatched"

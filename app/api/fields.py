@@ -1,0 +1,111 @@
+"""Field types that requests share, and what a person reads when a field does not fit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Strict
+from pydantic_core import PydanticCustomError
+
+from app.numbering import NumberFormatError, NumberImpossibleError, UnsupportedDestinationError, parse_number
+from app.workflows.outcomes import FieldFault
+
+E164_REASON = "must be E.164 format (e.g. +14155551234)"
+# Faults of form: the JSON type or the format of a present field. Everything else is 422.
+MALFORMED = frozenset({"malformed", "json_invalid"})
+_TYPE_FAULTS = re.compile(r".*_(type|parsing|unicode)|finite_number|.*_attributes_type|int_from_float")
+
+
+class Body(BaseModel):
+    """The base of every request body: unknown fields are an error, types are taken as they are."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=False)
+
+
+def malformed(reason: str) -> PydanticCustomError:
+    """A fault of form (400)."""
+    return PydanticCustomError("malformed", "{reason}", {"reason": reason})
+
+
+def unusable(reason: str) -> PydanticCustomError:
+    """A fault of meaning (422)."""
+    return PydanticCustomError("unusable", "{reason}", {"reason": reason})
+
+
+def _no_nul(text: str) -> str:
+    if "\x00" in text:
+        raise unusable("must not contain a NUL character")
+    return text
+
+
+def _number(text: str) -> str:
+    try:
+        return parse_number(text).e164
+    except NumberFormatError:
+        raise malformed(E164_REASON) from None
+    except (NumberImpossibleError, UnsupportedDestinationError) as error:
+        raise unusable(str(error)) from None
+
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
+
+
+def parse_instant(value: object) -> object:
+    """The aware UTC datetime of an RFC 3339 text; anything but a text is left to the type check."""
+    if not isinstance(value, str):
+        return value
+    try:
+        if not _RFC3339.fullmatch(value):
+            raise ValueError
+        return datetime.fromisoformat(value.upper().replace("Z", "+00:00")).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise malformed("must be an RFC 3339 instant (e.g. 2026-11-21T18:00:00Z)") from None
+
+
+Words = Annotated[str, AfterValidator(_no_nul)]
+Number = Annotated[str, AfterValidator(_number)]
+Instant = Annotated[datetime, Strict(), BeforeValidator(parse_instant)]
+
+
+def faults_of(errors: Sequence[Mapping[str, Any]]) -> list[FieldFault]:
+    """Pydantic's errors as the contract words them, each field once."""
+    found: dict[tuple[str, str], FieldFault] = {}
+    for error in errors:
+        location = [part for part in error["loc"] if part not in ("function-after", "function-wrap")]
+        place, path = (location[0], location[1:]) if location else ("body", [])
+        kind = str(error["type"])
+        in_query = place in ("query", "path", "header", "cookie")
+        broken = in_query or kind in MALFORMED or bool(_TYPE_FAULTS.fullmatch(kind))
+        field = ".".join(str(part) for part in path) if kind != "json_invalid" else ""
+        pointer = "" if in_query or kind == "json_invalid" else "".join(f"/{_escape(p)}" for p in path)
+        reason = _reason(kind, error)
+        found.setdefault((field, reason), FieldFault(field or str(place), reason, pointer, broken))
+    return list(found.values())
+
+
+def _escape(part: object) -> str:
+    return str(part).replace("~", "~0").replace("/", "~1")
+
+
+def _reason(kind: str, error: Mapping[str, Any]) -> str:
+    context = error.get("ctx") or {}
+    if kind == "missing":
+        return "required field missing"
+    if kind == "extra_forbidden":
+        return "unknown field"
+    if kind == "json_invalid":
+        return "must be well-formed JSON"
+    if kind == "string_unicode":
+        return "must be valid Unicode text"
+    if kind in ("model_attributes_type", "model_type", "dict_type"):
+        return "must be a JSON object"
+    if kind == "literal_error":
+        return f"must be {context.get('expected', 'one of the listed values')}".replace("'", "")
+    if kind in ("malformed", "unusable"):
+        return str(context.get("reason", error["msg"]))
+    message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should ")
+    message = message.removeprefix("Assertion failed, ")
+    return message if message.startswith(("must", "be ", "have ")) is False else "must " + message.removeprefix("must ")

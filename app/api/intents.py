@@ -1,0 +1,178 @@
+"""POST /v1/intents and what stands around it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from app.api import documents
+from app.api.answers import answer_of, json_response, recorded, response_of
+from app.api.caller import GuardedRoute, Requires, equipment_of, note_rate, presented_hash
+from app.api.fields import Instant, Number
+from app.api.idempotency import idempotency_key, request_hash
+from app.api.intent_bodies import INTENT, BatchBody, IntentBody, PreviewBody
+from app.api.paging import Cursor, Limit, read_id, write_cursor
+from app.api.problems import ProblemWriter, document_of
+from app.guardrails.facts import Intent
+from app.postgres import decisions
+from app.postgres.partitions import instant_of
+from app.workflows.authenticate import Caller
+from app.workflows.decide_batch import decide_batch
+from app.workflows.decide_intent import Presented, decide_intent, rate_class
+from app.workflows.describe import describe_check, record_violation, rfc3339
+from app.workflows.outcomes import Gone, NotFound
+from app.workflows.preview_intent import preview_intent
+
+router = APIRouter(prefix="/v1/intents", tags=["intents"], route_class=GuardedRoute)
+GUARDRAILS = ("dnc-blocked", "tcpa-blocked", "frequency-capped", "content-blocked", "channel-budget-exceeded")
+MayRead = Annotated[Caller, Depends(Requires("intents:read"))]
+
+
+def _parsed(raw: dict[str, Any]) -> Intent | Exception:
+    try:
+        return INTENT.validate_python(raw).intent()
+    except ValidationError as error:
+        return RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()])
+
+
+def writer_of(request: Request) -> ProblemWriter:
+    """The process's writer of problems."""
+    writer: ProblemWriter = request.app.state.writer
+    return writer
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Ask whether a call or a text may go out",
+    responses={
+        201: {"model": documents.ApprovalDocument, "description": "Approved, and recorded"},
+        **documents.problems("conflict", *GUARDRAILS, body=True),
+    },
+)
+async def post_intent(request: Request, intent: IntentBody) -> Response:
+    """Approve the intent, or refuse it with every reason. The decision is committed before it is answered."""
+    writer = writer_of(request)
+    key = idempotency_key(request)
+    presented = Presented(
+        presented_hash(request), key, request_hash(request, await request.body()) if key is not None else b""
+    )
+    wanted = intent.intent()
+    answer = await decide_intent(
+        equipment_of(request), presented, wanted, lambda record, wait: answer_of(record, wait, writer)
+    )
+    if answer.rate is not None:
+        note_rate(request, rate_class(wanted), answer.rate)
+    return response_of(answer)
+
+
+@router.post(
+    "/preview",
+    summary="Ask what would be decided, now or at another instant",
+    responses={200: {"model": documents.PreviewDocument}, **documents.problems(body=True)},
+)
+async def post_preview(request: Request, intent: PreviewBody) -> Response:
+    """The verdict with all violations; takes nothing, counts nothing, records nothing."""
+    writer = writer_of(request)
+    wanted = intent.intent()
+    verdict, at, rate = await preview_intent(
+        equipment_of(request), Presented(presented_hash(request)), wanted, intent.at
+    )
+    note_rate(request, rate_class(wanted), rate)
+    return json_response(
+        {
+            "verdict": "blocked" if verdict.blocked else "approved",
+            "at": rfc3339(at),
+            "checks": [describe_check(check) for check in verdict.checks],
+            "violations": writer.violations([record_violation(v) for v in verdict.violations]),
+        }
+    )
+
+
+@router.post(
+    "/batch",
+    summary="Ask for up to a thousand intents at once",
+    responses={200: {"model": documents.BatchDocument}, **documents.problems("conflict", body=True)},
+)
+async def post_batch(request: Request, batch: BatchBody) -> Response:
+    """Each intent decided exactly as if posted alone, answered in order."""
+    key = idempotency_key(request)
+    presented = Presented(
+        presented_hash(request), key, request_hash(request, await request.body()) if key is not None else b""
+    )
+    writer = writer_of(request)
+    answer = await decide_batch(
+        equipment_of(request),
+        presented,
+        [_parsed(raw) for raw in batch.intents],
+        lambda record, wait: answer_of(record, wait, writer),
+        lambda error: document_of(writer, request.scope, error)[0],
+    )
+    return response_of(answer)
+
+
+@router.get(
+    "",
+    summary="List recorded decisions, newest first",
+    responses={200: {"model": documents.DecisionPage}, **documents.problems()},
+)
+async def list_intents(
+    request: Request,
+    caller: MayRead,
+    to: Annotated[Number | None, Query()] = None,
+    type: Annotated[Literal["call", "sms"] | None, Query()] = None,
+    verdict: Annotated[Literal["approved", "blocked"] | None, Query()] = None,
+    code: Annotated[str | None, Query(pattern="^[A-Z_]{1,40}$", description="As DNC_BLOCKED")] = None,
+    campaign: Annotated[str | None, Query(min_length=1, max_length=64)] = None,
+    since: Annotated[Instant | None, Query(description="Decided at or after")] = None,
+    until: Annotated[Instant | None, Query(description="Decided before")] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """The account's own decisions within their retention."""
+    equipment, writer = equipment_of(request), writer_of(request)
+    oldest = equipment.now() - timedelta(days=equipment.retention_days)
+    found = await decisions.newest_first(
+        equipment.database,
+        caller.account_id,
+        filters={"to": to, "type": type, "verdict": verdict, "code": code, "campaign": campaign},
+        since=max(since, oldest) if since else oldest,
+        until=until,
+        before=read_id(cursor),
+        limit=limit + 1,
+    )
+    return json_response(
+        {
+            "items": [recorded(decision, writer) for decision in found[:limit]],
+            "next_cursor": write_cursor(found[limit - 1]["id"]) if len(found) > limit else None,
+        }
+    )
+
+
+@router.get(
+    "/{intent_id}",
+    summary="One decision as recorded",
+    responses={200: {"model": documents.DecisionDocument}, **documents.problems("not-found", "gone")},
+)
+async def get_intent(request: Request, caller: MayRead, intent_id: str) -> Response:
+    """The decision with its checks, its violations and the versions of the rules it was made with."""
+    equipment = equipment_of(request)
+    try:
+        identifier = UUID(intent_id)
+    except ValueError:
+        raise NotFound from None
+    made_at = instant_of(identifier) if identifier.version == 7 else None
+    if made_at is None or made_at > equipment.now() + timedelta(days=1):
+        raise NotFound
+    if made_at < equipment.now() - timedelta(days=equipment.retention_days):
+        raise Gone("The decision's retention has passed; it is no longer accessible.")
+    found = await decisions.fetch(equipment.database, caller.account_id, identifier)
+    if found is None:
+        raise NotFound
+    return json_response(recorded(found, writer_of(request)))

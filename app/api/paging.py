@@ -1,0 +1,51 @@
+"""Opaque cursors."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query
+
+from app.api.problems import Problem
+from app.workflows.outcomes import FieldFault
+
+Limit = Annotated[int, Query(ge=1, le=500, description="Entries a page")]
+Cursor = Annotated[str | None, Query(max_length=200, description="next_cursor of the page before")]
+
+
+def write_cursor(*parts: str) -> str:
+    """A cursor that holds the parts."""
+    return base64.urlsafe_b64encode("\n".join(parts).encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str | None, count: int) -> list[str] | None:
+    """The parts of a cursor, or None. Raises a bad-request problem for one that we did not make."""
+    if cursor is None:
+        return None
+    try:
+        parts = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split("\n")
+    except (binascii.Error, ValueError):
+        parts = []
+    if len(parts) != count:
+        raise bad_cursor()
+    return parts
+
+
+def read_id(cursor: str | None) -> UUID | None:
+    """The id in a cursor that holds one."""
+    parts = read_cursor(cursor, 1)
+    if parts is None:
+        return None
+    try:
+        return UUID(parts[0])
+    except ValueError:
+        raise bad_cursor() from None
+
+
+def bad_cursor() -> Problem:
+    """The problem of a cursor that is not ours."""
+    fault = FieldFault("cursor", "must be the next_cursor of an earlier page", "", malformed=True)
+    return Problem("bad-request", "The cursor must be the next_cursor of an earlier page.", faults=[fault])

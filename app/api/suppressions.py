@@ -1,0 +1,245 @@
+"""The account's suppression list over REST."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import Field
+from starlette.responses import Response
+
+from app.api import documents
+from app.api.answers import json_response, response_of
+from app.api.caller import GuardedRoute, Requires, equipment_of, presented_hash
+from app.api.fields import Body, Instant, Number, Words
+from app.api.idempotency import idempotency_key, request_hash
+from app.api.intents import writer_of
+from app.api.paging import Cursor, Limit, bad_cursor, read_cursor, read_id, write_cursor
+from app.api.problems import MEDIA_TYPE, dump, instance_of
+from app.postgres import suppressions
+from app.postgres.suppressions import Entry
+from app.workflows.authenticate import Caller
+from app.workflows.change_suppressions import Added, add_suppression, put_suppression, remove_suppression
+from app.workflows.decide_intent import Answer, Presented
+from app.workflows.describe import rfc3339
+from app.workflows.outcomes import NotFound
+
+router = APIRouter(prefix="/v1/suppressions", tags=["suppressions"], route_class=GuardedRoute)
+Channel = Literal["call", "sms", "all"]
+MayRead = Annotated[Caller, Depends(Requires("suppressions:read", "suppressions"))]
+MayWrite = Annotated[Caller, Depends(Requires("suppressions:write", "suppressions"))]
+PathNumber = Annotated[Number, Path(description="E.164")]
+
+
+class SuppressionBody(Body):
+    """An entry to make or to become."""
+
+    channel: Channel = "all"
+    reason: Annotated[Words, Field(max_length=500)] = ""
+    source: Annotated[Words, Field(min_length=1, max_length=64)] = "manual"
+    expires_at: Instant | None = None
+
+
+class NewSuppressionBody(SuppressionBody):
+    """A new entry."""
+
+    number: Number
+
+
+class EntryDocument(documents.Document):
+    """One entry of the list."""
+
+    id: str
+    number: str
+    channel: Channel
+    reason: str
+    source: str
+    created_at: str
+    updated_at: str
+    expires_at: str | None
+    created_by: str | None
+
+
+class EntryPage(documents.Document):
+    """One page of entries."""
+
+    items: list[EntryDocument]
+    next_cursor: str | None
+
+
+class SuppressedDocument(documents.Document):
+    """A number that is suppressed, and by what."""
+
+    number: str
+    suppressed: Literal[True]
+    entries: list[EntryDocument]
+
+
+class EventDocument(documents.Document):
+    """One step in a number's life on the list."""
+
+    id: str
+    channel: Channel
+    action: Literal["added", "changed", "removed", "expired"]
+    reason: str
+    source: str
+    key_id: str | None
+    at: str
+    expires_at: str | None
+
+
+class EventPage(documents.Document):
+    """One page of a number's history."""
+
+    number: str
+    items: list[EventDocument]
+    next_cursor: str | None
+
+
+def entry_document(entry: dict[str, Any] | Any) -> dict[str, Any]:
+    """An entry as answered."""
+    return {
+        name: rfc3339(value) if isinstance(value, datetime) else value for name, value in dict(entry).items()
+    }
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Put a number on the list",
+    responses={201: {"model": EntryDocument}, **documents.problems("conflict", body=True)},
+)
+async def post_suppression(request: Request, caller: MayWrite, body: NewSuppressionBody) -> Response:
+    """409 with the existing entry if that number and channel are on the list already."""
+    writer, key = writer_of(request), idempotency_key(request)
+    presented = Presented(
+        presented_hash(request), key, request_hash(request, await request.body()) if key is not None else b""
+    )
+
+    def render(outcome: Added) -> Answer:
+        entry = entry_document(outcome.entry)
+        if outcome.added:
+            return Answer(201, {"Location": f"/v1/suppressions/{entry['number']}"}, dump(entry))
+        detail = f"The number {entry['number']} is on the suppression list for {entry['channel']} already."
+        document = writer.document(
+            "conflict", instance=instance_of(request.scope), detail=detail, members={"existing": entry}
+        )
+        return Answer(409, {}, dump(document))
+
+    wanted = Entry(body.number, body.channel, body.reason, body.source, body.expires_at)
+    answer = await add_suppression(equipment_of(request), caller, presented, wanted, render)
+    assert answer.status in (201, 409), MEDIA_TYPE
+    return response_of(answer)
+
+
+@router.get(
+    "", summary="List the entries in force", responses={200: {"model": EntryPage}, **documents.problems()}
+)
+async def list_suppressions(
+    request: Request,
+    caller: MayRead,
+    channel: Annotated[Channel | None, Query()] = None,
+    source: Annotated[str | None, Query(max_length=64)] = None,
+    prefix: Annotated[str | None, Query(pattern=r"^\+[0-9]{0,15}$", description="As +1415")] = None,
+    created_after: Annotated[Instant | None, Query()] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """Oldest first."""
+    equipment = equipment_of(request)
+    async with equipment.database.begin() as connection:
+        found = await suppressions.page(
+            connection,
+            caller.account_id,
+            filters={"channel": channel, "source": source, "prefix": prefix, "created_after": created_after},
+            after=read_id(cursor) or UUID(int=0),
+            limit=limit + 1,
+            now=equipment.now(),
+        )
+    return json_response(
+        {
+            "items": [entry_document(entry) for entry in found[:limit]],
+            "next_cursor": write_cursor(found[limit - 1]["id"]) if len(found) > limit else None,
+        }
+    )
+
+
+@router.get(
+    "/{number}",
+    summary="Whether a number is on the list",
+    responses={200: {"model": SuppressedDocument}, **documents.problems("not-found")},
+)
+async def get_suppression(request: Request, caller: MayRead, number: PathNumber) -> Response:
+    """Every entry of the number that is in force."""
+    equipment = equipment_of(request)
+    async with equipment.database.begin() as connection:
+        found = await suppressions.entries(connection, caller.account_id, number, equipment.now())
+    if not found:
+        raise NotFound(f"The number {number} is not on the suppression list.")
+    return json_response(
+        {"number": number, "suppressed": True, "entries": [entry_document(entry) for entry in found]}
+    )
+
+
+@router.put(
+    "/{number}",
+    summary="Put a number on the list, or change its entry",
+    responses={200: {"model": EntryDocument}, 201: {"model": EntryDocument}, **documents.problems(body=True)},
+)
+async def put_entry(request: Request, caller: MayWrite, number: PathNumber, body: SuppressionBody) -> Response:
+    """201 when the entry is new, 200 when one was there."""
+    wanted = Entry(number, body.channel, body.reason, body.source, body.expires_at)
+    outcome = await put_suppression(equipment_of(request), caller, wanted)
+    return json_response(entry_document(outcome.entry), 201 if outcome.added else 200)
+
+
+@router.delete(
+    "/{number}",
+    status_code=204,
+    summary="Take a number off the list",
+    responses={204: {"description": "Removed"}, **documents.problems("not-found")},
+)
+async def delete_suppression(
+    request: Request,
+    caller: MayWrite,
+    number: PathNumber,
+    channel: Annotated[Channel | None, Query(description="Only this channel's entry; all when absent")] = None,
+    reason: Annotated[Words, Query(max_length=500)] = "",
+) -> Response:
+    """The history keeps who removed it, when and why."""
+    await remove_suppression(equipment_of(request), caller, number, channel, reason)
+    return Response(status_code=204)
+
+
+@router.get(
+    "/{number}/history",
+    summary="Every addition, change, removal and expiry of a number",
+    responses={200: {"model": EventPage}, **documents.problems()},
+)
+async def get_history(
+    request: Request, caller: MayRead, number: PathNumber, limit: Limit = 100, cursor: Cursor = None
+) -> Response:
+    """Oldest first; outlives the entries."""
+    equipment = equipment_of(request)
+    parts = read_cursor(cursor, 2)
+    try:
+        after = (
+            (datetime.fromisoformat(parts[0]), UUID(parts[1]))
+            if parts
+            else (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
+        )
+    except ValueError:
+        raise bad_cursor() from None
+    async with equipment.database.begin() as connection:
+        await suppressions.expire(connection, caller.account_id, number, equipment.now())
+        found = await suppressions.history(connection, caller.account_id, number, after=after, limit=limit + 1)
+    last = found[limit - 1] if len(found) > limit else None
+    return json_response(
+        {
+            "number": number,
+            "items": [entry_document(event) for event in found[:limit]],
+            "next_cursor": write_cursor(last["at"].isoformat(), last["id"]) if last else None,
+        }
+    )

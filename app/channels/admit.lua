@@ -1,0 +1,220 @@
+--@include clocks.lua
+--@include window.lua
+-- Decides one intent and commits it, or refuses and writes nothing but the rate limit's count.
+--
+-- KEYS  account, lease record, leases of the epoch, [rate window], a ZSET per scope, a GCRA time per pace,
+--       a window per quota, [attempts by call, attempts by sms]
+-- ARGV  intent_id, now_ms (the caller's clock), epoch, known_fence, send_by_ms (Redis's clock; 0: none),
+--       ttl_ms, hard_ms (both from now), attempt type, rate_limit (-1: none), rate_window_ms,
+--       scopes, then of each: name, room (limit less reserve), waiting (callers told to wait)
+--       paces, then of each: interval_ms, burst
+--       quotas, then of each: limit, window_ms
+--       caps, then of each: max, since_ms, period_ms, counts call (0|1), counts sms (0|1)
+--       known attempts, then of each: id, type, at_ms
+-- Answers: status, then whole numbers: replayed expires_at_ms fence epoch in_use index used free_at_ms redis_ms
+--       rate_remaining rate_reset_ms. `index` is the refusing scope, pace, quota or cap, from 0.
+local key_at, argument_at = 0, 0
+local function next_key() key_at = key_at + 1; return KEYS[key_at] end
+local function next_text() argument_at = argument_at + 1; return ARGV[argument_at] end
+local function next_number() argument_at = argument_at + 1; return tonumber(ARGV[argument_at]) end
+
+local account, record, leases = next_key(), next_key(), next_key()
+local intent_id, caller_ms, epoch = next_text(), next_number(), next_number()
+local known_fence, send_by_ms = next_number(), next_number()
+local ttl_ms, hard_ms, attempt_type = next_number(), next_number(), next_text()
+local rate_limit, rate_window_ms = next_number(), next_number()
+
+local redis_ms = redis_time_ms()
+local agreed = math.floor(math.min(redis_ms, caller_ms))
+local current_epoch = 0
+local rate_remaining, rate_reset_ms = 0, 0
+
+local function answer(status, replayed, expires_at_ms, fence, in_use, index, used, free_at_ms)
+  return string.format('%s %d %.0f %s %.0f %d %d %d %.0f %.0f %.0f %.0f', status, replayed, expires_at_ms, fence,
+    current_epoch, in_use, index, used, free_at_ms, redis_ms, rate_remaining, rate_reset_ms)
+end
+local function refuse(status, index, used, free_at_ms)
+  return answer(status, 0, 0, '0', 0, index, used, free_at_ms)
+end
+
+-- A command that sat in a frozen server's buffers is for a caller who has long been answered 503.
+if send_by_ms > 0 and redis_ms > send_by_ms then return refuse('late', 0, 0, 0) end
+
+-- 1. The key's rate limit.
+if rate_limit >= 0 then
+  local window = window_read(next_key(), rate_limit, rate_window_ms, redis_ms)
+  if not window.exceeded then window_write(window) end
+  rate_remaining = math.max(0, rate_limit - window.counted)
+  rate_reset_ms = math.ceil(window.free_at_ms - redis_ms)
+  if window.exceeded then return refuse('rate_limited', 0, window.counted, window.free_at_ms) end
+end
+
+local scopes = {}
+for i = 1, next_number() do
+  scopes[i] = {key = next_key(), name = next_text(), room = next_number(), waiting = next_number()}
+end
+local state = redis.call('HMGET', account, 'epoch', 'fence', 'high_water', 'ready')
+current_epoch = tonumber(state[1] or '0')
+local high_water = math.max(tonumber(state[3] or '0'), agreed)
+
+-- 2. The same intent again: the same answer, for as long as it holds.
+local remembered = redis.call('GET', record)
+if remembered then
+  local kind, _, fence = string.match(remembered, '^(%a+) (%d+) (%d+)')
+  if kind == 'sent' then return answer('admitted', 1, 0, fence, 0, 0, 0, 0) end
+  if kind == 'held' and state[4] == '1' and current_epoch == epoch and scopes[1] then
+    local ends_ms = redis.call('ZSCORE', scopes[1].key, intent_id)
+    if ends_ms and tonumber(ends_ms) > high_water then
+      local in_use = redis.call('ZCOUNT', scopes[1].key, '(' .. whole(agreed), '+inf')
+      return answer('admitted', 1, tonumber(ends_ms), fence, in_use, 0, 0, 0)
+    end
+  end
+end
+
+-- 3. Does Redis still know all that was promised, and does the caller speak of the same epoch?
+if state[4] ~= '1' or current_epoch < epoch then return refuse('lost', 0, 0, 0) end
+if current_epoch > epoch then return refuse('stale', 0, 0, 0) end
+if tonumber(state[2]) < known_fence then return refuse('lost', 0, 0, 0) end
+if remembered then return refuse('ended', 0, 0, 0) end
+
+-- Read what is left of the arguments, so that the checks below can run in their own order.
+local paces, quotas, caps, known = {}, {}, {}, {}
+for i = 1, next_number() do
+  paces[i] = {key = next_key(), interval_ms = next_number(), burst = next_number()}
+end
+for i = 1, next_number() do
+  quotas[i] = {key = next_key(), limit = next_number(), window_ms = next_number()}
+end
+for i = 1, next_number() do
+  caps[i] = {max = next_number(), since_ms = next_number(), period_ms = next_number(),
+             counts = {call = next_number() == 1, sms = next_number() == 1}}
+end
+local attempts = {}
+if #caps > 0 then attempts = {call = next_key(), sms = next_key()} end
+for i = 1, next_number() do
+  known[i] = {id = next_text(), type = next_text(), at_ms = next_number()}
+end
+
+-- 4. The destination's frequency caps, over what Redis remembers and what the ledger told besides.
+local forgotten = {}
+if #caps > 0 then
+  for _, attempt in ipairs(known) do
+    if attempt.id ~= intent_id and not redis.call('ZSCORE', attempts[attempt.type], attempt.id) then
+      forgotten[#forgotten + 1] = attempt
+    end
+  end
+end
+-- A caller whose clock is ahead must not forget attempts for it.
+local ahead_ms = math.max(0, caller_ms - agreed)
+local longest_ms = 0
+for index, cap in ipairs(caps) do
+  local since_ms = cap.since_ms - ahead_ms
+  longest_ms = math.max(longest_ms, cap.period_ms)
+  local used = 0
+  for type, counts in pairs(cap.counts) do
+    if counts then used = used + redis.call('ZCOUNT', attempts[type], '(' .. whole(since_ms), '+inf') end
+  end
+  for _, attempt in ipairs(forgotten) do
+    if cap.counts[attempt.type] and attempt.at_ms > since_ms then used = used + 1 end
+  end
+  if used >= cap.max then
+    -- Free again when so many of the oldest have left the period that one place is open.
+    local times = {}
+    for type, counts in pairs(cap.counts) do
+      if counts then
+        local pairs_of = redis.call('ZRANGEBYSCORE', attempts[type], '(' .. whole(since_ms), '+inf', 'WITHSCORES')
+        for i = 2, #pairs_of, 2 do times[#times + 1] = tonumber(pairs_of[i]) end
+      end
+    end
+    for _, attempt in ipairs(forgotten) do
+      if cap.counts[attempt.type] and attempt.at_ms > since_ms then times[#times + 1] = attempt.at_ms end
+    end
+    table.sort(times)
+    local leaving = times[used - cap.max + 1]
+    return refuse('capped', index - 1, used, leaving and leaving + cap.period_ms or 0)
+  end
+end
+
+-- 5. Every scope's limit less the reserve of the class. ZCOUNT is exact whatever has not been cleaned yet.
+for index, scope in ipairs(scopes) do
+  scope.used = redis.call('ZCOUNT', scope.key, '(' .. whole(agreed), '+inf')
+  if scope.used >= scope.room then
+    -- The lease whose end would free a channel for this caller, were nobody to hang up before.
+    local rank = scope.used - scope.room + scope.waiting
+    local ending = {}
+    if scope.room > 0 and rank < scope.used then
+      ending = redis.call('ZRANGEBYSCORE', scope.key, '(' .. whole(agreed), '+inf', 'WITHSCORES', 'LIMIT', rank, 1)
+    end
+    return refuse('full', index - 1, scope.used, tonumber(ending[2] or '0'))
+  end
+end
+
+-- 6. Every pace (GCRA: the theoretical arrival time moves on by one interval per intent) and every quota.
+for index, pace in ipairs(paces) do
+  local span_ms = pace.interval_ms * pace.burst
+  local arrival = math.max(tonumber(redis.call('GET', pace.key) or '0'), redis_ms)
+  if arrival > redis_ms + span_ms + 1 then
+    -- Redis's clock went back, or the pace was made faster. The clamp is stored even with a refusal: it
+    -- would otherwise start anew with each request and nobody would ever pass.
+    arrival = redis_ms + span_ms
+    redis.call('SET', pace.key, string.format('%.3f', arrival), 'PX', whole(math.ceil(span_ms) + 1000))
+  end
+  pace.next_ms = arrival + pace.interval_ms
+  if pace.next_ms > redis_ms + span_ms + 0.001 then
+    return refuse('too_fast', index - 1, 0, math.ceil(pace.next_ms - span_ms))
+  end
+end
+for index, quota in ipairs(quotas) do
+  quota.window = window_read(quota.key, quota.limit, quota.window_ms, redis_ms)
+  if quota.window.exceeded then
+    return refuse('too_fast', #paces + index - 1, quota.window.counted, math.ceil(quota.window.free_at_ms))
+  end
+end
+
+-- 7. Commit all.
+for _, pace in ipairs(paces) do
+  redis.call('SET', pace.key, string.format('%.3f', pace.next_ms), 'PX', whole(math.ceil(pace.next_ms - redis_ms) + 1000))
+end
+for _, quota in ipairs(quotas) do window_write(quota.window) end
+for _, attempt in ipairs(forgotten) do
+  redis.call('ZADD', attempts[attempt.type], whole(attempt.at_ms), attempt.id)
+end
+if #caps > 0 then
+  redis.call('ZADD', attempts[attempt_type], whole(caller_ms), intent_id)
+  for _, key in pairs(attempts) do
+    redis.call('ZREMRANGEBYSCORE', key, '-inf', whole(agreed - longest_ms))
+    local left_ms = redis.call('PTTL', key)
+    if left_ms ~= -2 and left_ms < longest_ms then redis.call('PEXPIRE', key, whole(longest_ms)) end
+  end
+end
+
+local fence = whole(redis.call('HINCRBY', account, 'fence', 1))
+redis.call('HSET', account, 'high_water', whole(high_water))
+redis.call('PEXPIRE', account, ACCOUNT_TTL_MS)
+if #scopes == 0 then
+  -- A text holds no channel; it is remembered just long enough for a retry whose first answer was lost.
+  redis.call('SET', record, string.format('sent %.0f %s', epoch, fence), 'PX', 600000)
+  return answer('admitted', 0, 0, fence, 0, 0, 0, 0)
+end
+
+local hard_end_ms = high_water + hard_ms
+local expires_at_ms = math.min(high_water + ttl_ms, hard_end_ms)
+-- "Older than the switch's list" must never hold for a lease that is newer, so the later clock is kept.
+local acquired_ms = math.max(math.ceil(redis_ms), caller_ms, high_water)
+local names = {}
+for i, scope in ipairs(scopes) do
+  names[i] = scope.name
+  local ended = redis.call('ZCARD', scope.key) - scope.used
+  if ended > 0 then redis.call('ZREMRANGEBYRANK', scope.key, 0, math.min(ended, 64) - 1) end
+  redis.call('ZADD', scope.key, whole(expires_at_ms), intent_id)
+  redis.call('PEXPIRE', scope.key, ACCOUNT_TTL_MS)
+end
+-- Ended leases stay in the account's set until somebody has read them, but no longer than a day.
+local unread = redis.call('ZRANGEBYSCORE', leases, '-inf', whole(agreed - TOMBSTONE_TTL_MS), 'LIMIT', 0, 4)
+if #unread > 0 then redis.call('ZREM', leases, unpack(unread)) end
+redis.call('ZADD', leases, whole(expires_at_ms), intent_id)
+redis.call('PEXPIRE', leases, ACCOUNT_TTL_MS)
+redis.call('SET', record,
+  string.format('held %.0f %s %.0f %.0f %s', epoch, fence, acquired_ms, hard_end_ms, table.concat(names, ' ')),
+  'PX', whole(hard_end_ms - high_water + TOMBSTONE_TTL_MS))
+return answer('admitted', 0, expires_at_ms, fence, scopes[1].used + 1, 0, 0, 0)

@@ -1,0 +1,63 @@
+"""The names of the keys. All keys of an account share one hash tag, so they stand in one slot of a Cluster.
+
+The leases' sets carry the epoch in their names: after Redis lost its memory a new epoch begins, and whatever
+an old copy still holds under old names is never read again and ends by its TTL.
+"""
+
+from __future__ import annotations
+
+import hmac
+from functools import lru_cache
+from urllib.parse import quote
+
+
+@lru_cache(maxsize=65536)
+def plain(name: str) -> str:
+    """The name without spaces, braces and line ends: the scripts part names by spaces."""
+    return quote(name, safe=":+-_.")
+
+
+class Keys:
+    """Names keys. ``secret`` keys the HMAC under which a destination is remembered; no number is in a key."""
+
+    def __init__(self, prefix: str, secret: bytes) -> None:
+        self._prefix = prefix
+        self._secret = secret
+        self.of_account = lru_cache(maxsize=16384)(self._of_account)
+
+    def _of_account(self, account_id: str) -> str:
+        return f"{self._prefix}:{{{plain(account_id)}}}:"
+
+    def account(self, account_id: str) -> str:
+        """HASH: epoch, fence, high water and whether the epoch is ready."""
+        return self.of_account(account_id) + "account"
+
+    def record(self, account_id: str, lease_id: str) -> str:
+        """String: what the lease holds, or its tombstone."""
+        return f"{self.of_account(account_id)}lease:{plain(lease_id)}"
+
+    def leases(self, account_id: str, epoch: int) -> str:
+        """ZSET: every lease of the account by its end, kept until an end by expiry has been read."""
+        return f"{self.of_account(account_id)}e{epoch}:leases"
+
+    def scope(self, account_id: str, epoch: int, name: str) -> str:
+        """ZSET: the leases that a scope holds, by their end. ``name`` is plain already."""
+        return f"{self.of_account(account_id)}e{epoch}:scope:{name}"
+
+    def pace(self, account_id: str, name: str) -> str:
+        """String: the theoretical arrival time of a GCRA."""
+        return f"{self.of_account(account_id)}pace:{plain(name)}"
+
+    def quota(self, account_id: str, name: str) -> str:
+        """HASH: a sliding window of admissions."""
+        return f"{self.of_account(account_id)}quota:{plain(name)}"
+
+    def rate(self, account_id: str, key_id: str, api_class: str) -> str:
+        """HASH: a sliding window of a key's requests in an API class."""
+        return f"{self.of_account(account_id)}rate:{plain(key_id)}:{plain(api_class)}"
+
+    def attempts(self, account_id: str, destination: str) -> list[str]:
+        """ZSETs: attempts to a destination by call and by sms. 128 bits of HMAC-SHA256 of the number."""
+        digest = hmac.digest(self._secret, destination.encode(), "sha256")[:16].hex()
+        base = self.of_account(account_id)
+        return [f"{base}tries:call:{digest}", f"{base}tries:sms:{digest}"]

@@ -1,0 +1,17 @@
+--@include held.lua
+-- Moves the end of a lease that is still held, never past its hard end.
+-- KEYS and ARGV as held.lua, then ARGV: now_ms (the caller's clock), extend_by_ms
+-- Answers: status expires_at_ms, or 'lost', 'keys …'
+-- A lease counts as ended once ANY commit has seen its end pass (high_water): its channel may be another's.
+if not kind or kind == 'sent' then return 'unknown 0' end
+if kind == 'ended' then return 'expired 0' end
+local agreed = math.floor(math.min(redis_time_ms(), tonumber(ARGV[rest + 1])))
+high_water = math.max(high_water, agreed)
+local ends_ms = tonumber(redis.call('ZSCORE', scope_keys[1], lease_id) or '0')
+if ends_ms <= high_water then return 'expired ' .. whole(ends_ms) end
+local hard_ms = tonumber(hard_end_ms)
+if ends_ms >= hard_ms then return 'at_hard_end ' .. whole(ends_ms) end
+local renewed_ms = whole(math.min(ends_ms + tonumber(ARGV[rest + 2]), hard_ms))
+for _, key in ipairs(scope_keys) do redis.call('ZADD', key, 'XX', renewed_ms, lease_id) end
+redis.call('ZADD', leases, 'XX', renewed_ms, lease_id)
+return 'renewed ' .. renewed_ms

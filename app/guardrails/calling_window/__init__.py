@@ -1,0 +1,5 @@
+"""The calling window: when a person may be called or texted where they may be."""
+
+from app.guardrails.calling_window.verdict import evaluate
+
+__all__ = ["evaluate"]

@@ -1,0 +1,38 @@
+"""Where the person called may be: what numbering finds and the calling window judges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One place where the person may be, with every clock that it may keep."""
+
+    region: str | None  # ISO 3166-2, as US-CA; None where only the country is known
+    country: str  # ISO 3166-1 alpha-2; the territories of the US are regions of US
+    zones: tuple[str, ...]  # IANA names, never empty
+    because: str  # why it is considered, for people
+
+    @property
+    def jurisdiction(self) -> str:
+        """The region, or the country where no region is known."""
+        return self.region or self.country
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Every place to be reckoned with.
+
+    ``unresolved`` says why the number alone tells no place (toll_free, personal_number, …) when nothing else
+    did either; ``places`` is empty then, ``help`` says what would make the number usable, and ``anywhere``
+    is all that the country has, for accounts that chose to be held to the strictest of it.
+    """
+
+    places: tuple[Place, ...]
+    country: str | None
+    line_type: str
+    unresolved: str | None = None
+    help: str | None = None
+    relied_on_recipient: bool = False
+    anywhere: tuple[Place, ...] = ()

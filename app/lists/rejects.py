@@ -1,0 +1,22 @@
+"""A line that could not be taken, as it is told to the person who sent the file."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+_VALUE_CHARACTERS = 100
+
+
+class Reject(NamedTuple):
+    """``line`` counts from 1; ``value`` is the line's beginning, readable whatever bytes it had."""
+
+    line: int
+    value: str
+    reason: str
+
+
+def readable(raw: bytes | str) -> str:
+    """The first 100 characters, with a mark for what is not UTF-8 and for what Postgres cannot store."""
+    if isinstance(raw, bytes):
+        raw = raw[: _VALUE_CHARACTERS * 4].decode("utf-8", "replace")
+    return raw[:_VALUE_CHARACTERS].replace("\0", "�")

@@ -1,0 +1,143 @@
+"""Accounts and their keys."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+_KEY_COLUMNS = "id, account_id, name, scopes, created_at, expires_at, revoked_at, is_bootstrap"
+# Serialises whatever makes the first account or its bootstrap key; the number is arbitrary and only ours.
+FIRST_ACCOUNT_LOCK = 0x0CA11_6A80
+
+_INSERT_ACCOUNT = text(
+    "INSERT INTO accounts (id, name, is_first, created_at) VALUES (:id, :name, :is_first, :now)"
+)
+_ACCOUNTS = text(
+    "SELECT id, name, is_first, created_at FROM accounts WHERE id > :after ORDER BY id LIMIT :limit"
+)
+_FIRST = text("SELECT id FROM accounts WHERE is_first")
+_INSERT_KEY = text(
+    f"""
+    INSERT INTO api_keys (id, account_id, name, key_hash, scopes, is_bootstrap, created_at, expires_at)
+    VALUES (:id, :account, :name, :hash, :scopes, :is_bootstrap, :now, :expires_at)
+    RETURNING {_KEY_COLUMNS}
+    """
+)
+_KEYS = text(
+    f"""
+    SELECT {_KEY_COLUMNS} FROM api_keys
+     WHERE account_id = :account AND id > :after ORDER BY id LIMIT :limit
+    """
+)
+_REVOKE = text(
+    """
+    UPDATE api_keys SET revoked_at = COALESCE(revoked_at, :now) WHERE id = :id AND account_id = :account
+    """
+)
+_BY_HASH = text(f"SELECT {_KEY_COLUMNS} FROM api_keys WHERE key_hash = :hash")
+_REVOKE_OTHER_BOOTSTRAP = text(
+    """
+    UPDATE api_keys SET revoked_at = :now
+     WHERE is_bootstrap AND key_hash <> :hash AND revoked_at IS NULL RETURNING id
+    """
+)
+
+
+async def insert_account(
+    connection: AsyncConnection, account_id: uuid.UUID, name: str, now: datetime, *, is_first: bool = False
+) -> None:
+    """Add an account."""
+    await connection.execute(
+        _INSERT_ACCOUNT, {"id": account_id, "name": name, "is_first": is_first, "now": now}
+    )
+
+
+async def accounts(connection: AsyncConnection, after: uuid.UUID, limit: int) -> list[dict[str, Any]]:
+    """Accounts in the order of their ids, oldest first."""
+    rows = await connection.execute(_ACCOUNTS, {"after": after, "limit": limit})
+    return [{"id": str(row.id), "name": row.name, "created_at": row.created_at} for row in rows]
+
+
+async def first_account(connection: AsyncConnection) -> uuid.UUID | None:
+    """The first account's id, or None before there is one."""
+    found: uuid.UUID | None = (await connection.execute(_FIRST)).scalar_one_or_none()
+    return found
+
+
+async def lock_first_account(connection: AsyncConnection) -> None:
+    """Be the only one that looks after the first account, until the transaction ends."""
+    await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": FIRST_ACCOUNT_LOCK})
+
+
+async def insert_key(
+    connection: AsyncConnection,
+    *,
+    key_id: uuid.UUID,
+    account_id: uuid.UUID,
+    name: str,
+    key_hash: bytes,
+    scopes: Sequence[str],
+    now: datetime,
+    expires_at: datetime | None = None,
+    is_bootstrap: bool = False,
+) -> dict[str, Any]:
+    """Add a key; only its hash is kept."""
+    row = await connection.execute(
+        _INSERT_KEY,
+        {
+            "id": key_id,
+            "account": account_id,
+            "name": name,
+            "hash": key_hash,
+            "scopes": list(scopes),
+            "is_bootstrap": is_bootstrap,
+            "now": now,
+            "expires_at": expires_at,
+        },
+    )
+    return _as_answered(row.one())
+
+
+async def keys(
+    connection: AsyncConnection, account_id: uuid.UUID, after: uuid.UUID, limit: int
+) -> list[dict[str, Any]]:
+    """The account's keys in the order of their ids, oldest first, revoked ones included."""
+    rows = await connection.execute(_KEYS, {"account": account_id, "after": after, "limit": limit})
+    return [_as_answered(row) for row in rows]
+
+
+async def key_by_hash(connection: AsyncConnection, key_hash: bytes) -> dict[str, Any] | None:
+    """The key with that hash, or None."""
+    row = (await connection.execute(_BY_HASH, {"hash": key_hash})).first()
+    return _as_answered(row) if row else None
+
+
+async def revoke(
+    connection: AsyncConnection, account_id: uuid.UUID, key_id: uuid.UUID, now: datetime
+) -> bool:
+    """Revoke the key from now on; answers whether the account has such a key."""
+    result = await connection.execute(_REVOKE, {"id": key_id, "account": account_id, "now": now})
+    return result.rowcount == 1
+
+
+async def revoke_other_bootstrap_keys(connection: AsyncConnection, key_hash: bytes, now: datetime) -> int:
+    """Revoke every bootstrap key but the one with that hash; answers how many there were."""
+    result = await connection.execute(_REVOKE_OTHER_BOOTSTRAP, {"hash": key_hash, "now": now})
+    return result.rowcount
+
+
+def _as_answered(row: Any) -> dict[str, Any]:
+    return {
+        "id": str(row.id),
+        "account_id": str(row.account_id),
+        "name": row.name,
+        "scopes": sorted(row.scopes),
+        "created_at": row.created_at,
+        "expires_at": row.expires_at,
+        "revoked_at": row.revoked_at,
+    }

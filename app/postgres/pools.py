@@ -1,0 +1,90 @@
+"""Pools and limits as configured."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A trunk's budget of concurrent calls."""
+
+    name: str
+    capacity: int
+    calls_per_second: int | None = None
+    burst: int | None = None
+    reserve: Mapping[str, int] | None = None
+
+
+_PUT = text(
+    """
+    INSERT INTO pools (account_id, name, capacity, calls_per_second, burst, reserve, updated_at)
+    VALUES (:account, :name, :capacity, :calls_per_second, :burst, CAST(:reserve AS jsonb), :now)
+    ON CONFLICT (account_id, name) DO UPDATE
+       SET capacity = excluded.capacity, calls_per_second = excluded.calls_per_second,
+           burst = excluded.burst, reserve = excluded.reserve, updated_at = excluded.updated_at
+    RETURNING xmax = 0
+    """
+)
+_ALL = text(
+    """
+    SELECT name, capacity, calls_per_second, burst, reserve::text FROM pools
+     WHERE account_id = :account AND name > :after ORDER BY name LIMIT :limit
+    """
+)
+_ONE = text(
+    """
+    SELECT name, capacity, calls_per_second, burst, reserve::text FROM pools
+     WHERE account_id = :account AND name = :name
+    """
+)
+_DELETE = text("DELETE FROM pools WHERE account_id = :account AND name = :name")
+
+
+async def put(connection: AsyncConnection, account_id: uuid.UUID, pool: Pool, now: datetime) -> bool:
+    """Set the pool; answers whether it is new."""
+    row = await connection.execute(
+        _PUT,
+        {
+            "account": account_id,
+            "name": pool.name,
+            "capacity": pool.capacity,
+            "calls_per_second": pool.calls_per_second,
+            "burst": pool.burst,
+            "reserve": orjson.dumps(dict(pool.reserve or {})).decode(),
+            "now": now,
+        },
+    )
+    return bool(row.scalar_one())
+
+
+async def page(connection: AsyncConnection, account_id: uuid.UUID, after: str, limit: int) -> list[Pool]:
+    """Pools in the order of their names."""
+    rows = await connection.execute(_ALL, {"account": account_id, "after": after, "limit": limit})
+    return [_pool(row) for row in rows]
+
+
+async def fetch(connection: AsyncConnection, account_id: uuid.UUID, name: str) -> Pool | None:
+    """One pool, or None."""
+    row = (await connection.execute(_ONE, {"account": account_id, "name": name})).first()
+    return _pool(row) if row else None
+
+
+async def delete(connection: AsyncConnection, account_id: uuid.UUID, name: str) -> bool:
+    """Remove the pool; answers whether it was there."""
+    result = await connection.execute(_DELETE, {"account": account_id, "name": name})
+    return result.rowcount == 1
+
+
+def _pool(row: Sequence[Any]) -> Pool:
+    return Pool(row[0], row[1], row[2], row[3], orjson.loads(row[4]))

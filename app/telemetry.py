@@ -1,0 +1,95 @@
+"""Logs and metrics. Nothing here, and nothing that is logged, holds a key or a whole phone number."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from datetime import UTC, datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+_SECRET = re.compile(r"cg_[A-Za-z0-9_-]{8,}")
+_NUMBER = re.compile(r"\+\d{5,13}(?=\d{2}(?!\d))")
+
+REQUESTS = Counter("callgate_http_requests_total", "Requests answered.", ["method", "route", "status"])
+SECONDS = Histogram(
+    "callgate_http_request_seconds",
+    "Time to answer a request, in seconds.",
+    ["method", "route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+)
+DECISIONS = Counter("callgate_decisions_total", "Decisions recorded.", ["type", "verdict", "code"])
+REGISTRY_AGE = Gauge(
+    "callgate_registry_age_days",
+    "Age of a registry's version in days.",
+    ["registry"],
+    multiprocess_mode="mostrecent",
+)
+REGISTRY_DAYS_LEFT = Gauge(
+    "callgate_registry_days_left",
+    "Days until a registry is too old and its guardrail fails closed.",
+    ["registry"],
+    multiprocess_mode="mostrecent",
+)
+
+
+def observe_request(method: str, route: str, status: int, seconds: float) -> None:
+    """Count one request."""
+    if method not in ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"):
+        method = "other"
+    REQUESTS.labels(method, route, str(status)).inc()
+    SECONDS.labels(method, route).observe(seconds)
+
+
+def exposition(multiprocess_dir: str | None) -> bytes:
+    """The metrics of this process, or of all its siblings, in Prometheus' text format."""
+    if multiprocess_dir is None:
+        return generate_latest()
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry, path=multiprocess_dir)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
+
+
+def redact(text: str) -> str:
+    """The text without keys, and with all but the last two digits of numbers hidden."""
+    return _NUMBER.sub("+…", _SECRET.sub("cg_…", text))
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        entry: dict[str, object] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        entry |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
+        if record.exc_info:
+            entry["error"] = self.formatException(record.exc_info)
+        return redact(json.dumps(entry, default=str, ensure_ascii=False))
+
+
+class _Text(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        extra = " ".join(f"{n}={v}" for n, v in vars(record).items() if n not in _STANDARD)
+        text = f"{at} {record.levelname.lower():7} {record.name}: {record.getMessage()} {extra}".rstrip()
+        if record.exc_info:
+            text += "\n" + self.formatException(record.exc_info)
+        return redact(text)
+
+
+def configure_logging(log_format: str, level: str) -> None:
+    """Send every log to standard error in one format."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Json() if log_format == "json" else _Text())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = name != "uvicorn.access"
+    logging.getLogger("alembic").setLevel(logging.WARNING)

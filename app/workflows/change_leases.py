@@ -1,0 +1,110 @@
+"""Renew, release and reconcile the leases of calls, and read what became of one."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.channels import Reconciliation
+from app.postgres import leases
+from app.postgres.leases import Lease
+from app.workflows.admission import instant_of_ms
+from app.workflows.authenticate import Caller
+from app.workflows.equipment import Equipment
+from app.workflows.outcomes import CannotDecide, Conflict, NotFound
+
+
+async def read_lease(equipment: Equipment, caller: Caller, lease_id: uuid.UUID) -> Lease:
+    """The lease as the ledger knows it. Raises NotFound for an id that was never leased."""
+    lease = await equipment.database.run(
+        lambda connection: leases.fetch(connection, caller.account_id, lease_id), may_run_twice=True
+    )
+    if lease is None:
+        raise NotFound("No such lease.")
+    return lease
+
+
+async def renew_lease(
+    equipment: Equipment, caller: Caller, lease_id: uuid.UUID, extend_by_seconds: int
+) -> datetime:
+    """The lease's new end: ``extend_by_seconds`` from now, but never past its hard end.
+
+    Raises Conflict when it has ended: its channel may belong to another call by now.
+    """
+    lease = await read_lease(equipment, caller, lease_id)
+    now = equipment.now()
+    if lease.ended_at is not None:
+        raise Conflict(f"The lease was {lease.ended_by} and cannot be renewed.")
+    account_id, lease_text = str(caller.account_id), str(lease_id)
+    now_ms, extend_by_ms = int(now.timestamp() * 1000), extend_by_seconds * 1000
+    renewal = await equipment.semaphore.renew(account_id, lease_text, extend_by_ms, now_ms)
+    if renewal.status == "at_hard_end":
+        raise Conflict("The lease has reached the longest time that a call may hold a channel.")
+    if renewal.status != "renewed":
+        raise Conflict("The lease has expired; its channel may belong to another call by now.")
+    expires_at = instant_of_ms(renewal.expires_at_ms)
+    # Redis first: were the ledger ahead of it, a failed renewal would keep a channel that nobody holds.
+    await equipment.database.run(
+        lambda connection: leases.renew(connection, caller.account_id, lease_id, expires_at), may_run_twice=True
+    )
+    return expires_at
+
+
+async def release_lease(equipment: Equipment, caller: Caller, lease_id: uuid.UUID) -> None:
+    """Give the channel back; harmless when repeated. Raises NotFound for an id that was never leased."""
+    await read_lease(equipment, caller, lease_id)
+    await equipment.semaphore.release(str(caller.account_id), str(lease_id))
+    now = equipment.now()
+    await equipment.database.run(
+        lambda connection: leases.end(connection, caller.account_id, [lease_id], "released", now),
+        may_run_twice=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """How many leases were released, and which of the named ids hold no channel."""
+
+    released: int
+    unknown: tuple[str, ...]
+
+
+async def reconcile_pool(
+    equipment: Equipment, caller: Caller, pool: str, active: Sequence[str], listed_at: datetime
+) -> Reconciled:
+    """Release the pool's leases that are older than the list and not named in it."""
+    now = equipment.now()
+    # A list from the future would release what was acquired while it travelled.
+    listed_at = min(listed_at, now)
+    outcome: Reconciliation = await equipment.semaphore.reconcile(
+        str(caller.account_id),
+        pool,
+        active,
+        int(listed_at.timestamp() * 1000),
+        int(now.timestamp() * 1000),
+    )
+    released = [uuid.UUID(lease_id) for lease_id in outcome.released]
+    if released:
+        await equipment.database.run(
+            lambda connection: leases.end(connection, caller.account_id, released, "reconciled", now),
+            may_run_twice=True,
+        )
+    return Reconciled(len(released), tuple(outcome.unknown))
+
+
+async def record_expired(equipment: Equipment, account_id: uuid.UUID) -> int:
+    """Note in the ledger which leases ended by their own expiry. Answers how many there were."""
+    now = equipment.now()
+    expired = await equipment.semaphore.drain_expired(str(account_id), int(now.timestamp() * 1000))
+    if not expired:
+        return 0
+    ids = [uuid.UUID(lease_id) for lease_id, _ in expired]
+    latest = max(instant_of_ms(at_ms) for _, at_ms in expired)
+    if latest > now + timedelta(seconds=1):
+        raise CannotDecide("the clocks of this process and of Redis disagree")
+    await equipment.database.run(
+        lambda connection: leases.end(connection, account_id, ids, "expired", latest), may_run_twice=True
+    )
+    return len(ids)

@@ -1,0 +1,117 @@
+"""Add, change and remove entries of an account's suppression list, each with its line of history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.postgres import idempotency, suppressions
+from app.postgres.suppressions import Entry
+from app.workflows.authenticate import Caller
+from app.workflows.decide_intent import Answer, Presented, raise_unless_replayable
+from app.workflows.equipment import Equipment
+from app.workflows.identity import new_id
+from app.workflows.outcomes import Conflict, NotFound, Unusable, FieldFault
+
+OPERATION = "suppressions"
+Entered = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """Whether the entry was added, and the entry that is on the list now."""
+
+    added: bool
+    entry: Entered
+
+
+async def add_suppression(
+    equipment: Equipment, caller: Caller, presented: Presented, entry: Entry, render: Callable[[Added], Answer]
+) -> Answer:
+    """Add an entry; what is there already is answered with it. The change is in force when this returns."""
+    now = equipment.now()
+    check_expiry(entry, equipment)
+    claim = None
+    if presented.idempotency_key is not None:
+        claim = await idempotency.claim(
+            equipment.database,
+            key_hash=presented.key_hash,
+            scope="suppressions:write",
+            operation=OPERATION,
+            key=presented.idempotency_key,
+            request_hash=presented.request_hash,
+            resource_id=new_id(now),
+            holder=new_id(now),
+            now=now,
+        )
+    if isinstance(claim, idempotency.Existing):
+        raise_unless_replayable(claim)
+        return Answer(claim.status or 500, claim.headers, claim.body, replayed=True)
+    async with equipment.database.begin() as connection:
+        added, there = await suppressions.add(
+            connection,
+            caller.account_id,
+            entry,
+            key_id=caller.key_id,
+            entry_id=claim.resource_id if claim else new_id(now),
+            event_id=new_id(now),
+            now=now,
+        )
+        answer = render(Added(added, there))
+        if claim is not None:
+            kept = await idempotency.keep(
+                connection,
+                operation=OPERATION,
+                key=presented.idempotency_key or "",
+                holder=claim.holder,
+                status=answer.status,
+                headers=answer.headers,
+                body=answer.body,
+            )
+            if not kept:
+                raise Conflict("Another request with this Idempotency-Key took over.")
+    return answer
+
+
+async def put_suppression(equipment: Equipment, caller: Caller, entry: Entry) -> Added:
+    """Add the entry, or make the one that is there like it."""
+    now = equipment.now()
+    check_expiry(entry, equipment)
+    async with equipment.database.begin() as connection:
+        added, there = await suppressions.put(
+            connection,
+            caller.account_id,
+            entry,
+            key_id=caller.key_id,
+            entry_id=new_id(now),
+            event_id=new_id(now),
+            now=now,
+        )
+    return Added(added, there)
+
+
+async def remove_suppression(
+    equipment: Equipment, caller: Caller, number: str, channel: str | None, reason: str
+) -> None:
+    """Remove the number's entry of a channel, or all its entries. Raises NotFound when there is none."""
+    now = equipment.now()
+    async with equipment.database.begin() as connection:
+        removed = await suppressions.remove(
+            connection,
+            caller.account_id,
+            number,
+            channel,
+            reason=reason,
+            key_id=caller.key_id,
+            event_ids=[new_id(now) for _ in range(3)],
+            now=now,
+        )
+    if not removed:
+        raise NotFound(f"The number {number} is not on the suppression list.")
+
+
+def check_expiry(entry: Entry, equipment: Equipment) -> None:
+    """An entry that has expired before it begins would suppress nobody; that is a mistake, not a wish."""
+    if entry.expires_at is not None and entry.expires_at <= equipment.now():
+        raise Unusable([FieldFault("expires_at", "must be in the future", "/expires_at")])
