@@ -99,7 +99,8 @@ async def lookup_many(
 
 async def stale_registries(connection: AsyncConnection, now: datetime) -> list[str]:
     """The names of the registries that are too old to be relied on at ``now``."""
-    return list((await connection.execute(_STALE, {"now": now})).scalar_one())
+    found = (await connection.execute(_STALE, {"now": now})).scalar_one()
+    return [registry["registry"] for registry in found]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,127 @@
+"""Whether the process lives, whether it can decide, and its figures."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+from fastapi import APIRouter, Request
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.responses import PlainTextResponse, Response
+
+from app import telemetry
+from app.api import documents
+from app.api.answers import json_response
+from app.api.caller import equipment_of
+from app.channels import RedisUnavailable
+from app.postgres.database import PostgresUnavailable
+from app.postgres.registries import list_registries
+from app.workflows.equipment import Equipment
+
+router = APIRouter(tags=["operation"])
+_REVISION = text("SELECT version_num FROM alembic_version")
+
+
+class LiveDocument(documents.Document):
+    """The process answers."""
+
+    status: str
+
+
+class ReadyDocument(documents.Document):
+    """Whether it can decide, what it cannot reach, and what it decides by."""
+
+    status: str
+    checks: dict[str, Any]
+    versions: dict[str, str]
+    warnings: list[str]
+
+
+@router.get("/livez", summary="Does the process answer?", responses={200: {"model": LiveDocument}})
+async def livez() -> Response:
+    """Asks no store: a restart would not help if one were away."""
+    return json_response({"status": "ok"})
+
+
+@router.get(
+    "/readyz",
+    summary="Can it decide?",
+    responses={200: {"model": ReadyDocument}, 503: {"model": ReadyDocument}},
+)
+async def readyz(request: Request) -> Response:
+    """Names what it cannot reach; 503 then, so that a load balancer sends intents elsewhere."""
+    equipment = equipment_of(request)
+    postgres, redis = await asyncio.gather(
+        _outcome(_postgres(equipment, request.app.state.revision)), _outcome(equipment.semaphore.ping())
+    )
+    warnings, stale = await _registries(equipment) if postgres == "ok" else ([], [])
+    checks = {"postgres": postgres, "redis": redis, **{f"registry {name}": "too old" for name in stale}}
+    ready = postgres == "ok" and redis == "ok"
+    document = {
+        "status": "ok" if ready else "unavailable",
+        "checks": checks,
+        "versions": dict(equipment.knowledge.versions),
+        "warnings": warnings,
+    }
+    headers = {"Cache-Control": "no-store"} | ({} if ready else {"Retry-After": "2"})
+    return json_response(document, 200 if ready else 503, headers)
+
+
+@router.get(
+    "/metrics",
+    summary="Figures for Prometheus",
+    responses={200: {"content": {"text/plain": {}}, "description": "Prometheus text format"}},
+    response_class=PlainTextResponse,
+)
+async def metrics(request: Request) -> Response:
+    """Of all worker processes together."""
+    body = await asyncio.to_thread(telemetry.exposition, request.app.state.metrics_dir)
+    return Response(body, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def _outcome(check: Awaitable[None]) -> str:
+    try:
+        async with asyncio.timeout(1.8):
+            await check
+    except (PostgresUnavailable, RedisUnavailable, TimeoutError):
+        return "cannot be asked"
+    except _Behind as behind:
+        return str(behind)
+    return "ok"
+
+
+class _Behind(Exception):
+    """The schema is not the one that this release was written for."""
+
+
+async def _postgres(equipment: Equipment, wanted: str | None) -> None:
+    async def work(connection: AsyncConnection) -> str:
+        return str((await connection.execute(_REVISION)).scalar_one())
+
+    found = await equipment.database.run(work, may_run_twice=True)
+    # A newer schema is fine: migrations are safe while the release before them still runs.
+    if wanted is not None and found < wanted:
+        raise _Behind(f"the schema is at revision {found}, this release needs {wanted}: run callgate migrate")
+
+
+async def _registries(equipment: Equipment) -> tuple[list[str], list[str]]:
+    try:
+        found = await equipment.database.run(
+            lambda connection: list_registries(connection, equipment.now()), may_run_twice=True
+        )
+    except PostgresUnavailable:
+        return [], []
+    warnings, stale = [], []
+    for registry in found:
+        if registry.age_days is not None:
+            telemetry.REGISTRY_AGE.labels(registry.name).set(registry.age_days)
+        if registry.days_left is not None:
+            telemetry.REGISTRY_DAYS_LEFT.labels(registry.name).set(registry.days_left)
+        if registry.stale:
+            stale.append(registry.name)
+            warnings.append(f"the registry {registry.name} is too old: what it binds is refused with 503")
+        elif registry.days_left is not None and registry.days_left <= max(1, (registry.max_age_days or 0) // 4):
+            warnings.append(f"the registry {registry.name} will be too old in {registry.days_left} days")
+    return warnings, stale

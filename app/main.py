@@ -1,0 +1,102 @@
+"""Builds the ASGI application and what it lives on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI
+from sqlalchemy import text
+from starlette.types import ASGIApp
+
+from app.api import admin, error_pages, health, intents, leases, pools, problems, suppressions
+from app.api.edge import Edge
+from app.api.openapi import describe
+from app.api.problems import ProblemWriter
+from app.channels import Semaphore
+from app.guardrails.content import ContentScanner
+from app.numbering import load as load_gazetteer
+from app.postgres.database import Database
+from app.postgres.migrate import newest_revision
+from app.rules import calling_windows, zones
+from app.settings import Settings
+from app.workflows.equipment import ClassLimit, Equipment, Knowledge
+from app.workflows.ledger import PostgresLedger
+from app.workflows.maintenance import maintain
+
+VERSION = "0.1.0"
+
+
+def load_knowledge() -> Knowledge:
+    """Read every rule and table. A broken one raises BrokenRuleFile, and nothing starts."""
+    scanner = ContentScanner.load()
+    rules = calling_windows.load()
+    return Knowledge(
+        scanner=scanner,
+        window_rules=rules,
+        gazetteer=load_gazetteer(),
+        versions={"callgate": VERSION, "content": scanner.version, **zones.versions(), "calling_windows": rules.version},
+    )
+
+
+async def equip(settings: Settings, knowledge: Knowledge, database_url: str, redis_url: str) -> Equipment:
+    """Connect the stores. Raises PostgresUnavailable or RedisUnavailable when they are not there."""
+    database = Database(
+        database_url,
+        timeout_seconds=settings.database_timeout_ms / 1000,
+        pool_size=settings.database_pool_size,
+    )
+    async with database.begin() as connection:
+        secret = bytes((await connection.execute(text("SELECT secret FROM installation"))).scalar_one())
+    semaphore = Semaphore(
+        redis_url, timeout_ms=settings.redis_timeout_ms, secret=secret, ledger=PostgresLedger(database)
+    )
+    await semaphore.start()
+    return Equipment(
+        database=database,
+        semaphore=semaphore,
+        knowledge=knowledge,
+        class_limits={
+            name: ClassLimit(rate.limit, rate.window_seconds) for name, rate in settings.rate_limits().items()
+        },
+        default_capacity=settings.default_channel_capacity,
+        retention_days=settings.decision_retention_days,
+    )
+
+
+def build(
+    settings: Settings,
+    knowledge: Knowledge,
+    database_url: str,
+    redis_url: str,
+    *,
+    public_url: str | None = None,
+    metrics_dir: str | None = None,
+) -> ASGIApp:
+    """The application, with its stores connected when it starts."""
+    writer = ProblemWriter(settings.problem_type_base, public_url or settings.own_url())
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        equipment = await equip(settings, knowledge, database_url, redis_url)
+        app.state.equipment = equipment
+        upkeep = asyncio.create_task(maintain(equipment))
+        try:
+            yield
+        finally:
+            upkeep.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await upkeep
+            await equipment.semaphore.close()
+            await equipment.database.close()
+
+    app = FastAPI(title="Callgate", version=VERSION, lifespan=lifespan, redirect_slashes=False)
+    app.state.writer = writer
+    app.state.metrics_dir = metrics_dir
+    app.state.revision = newest_revision()
+    for module in (intents, pools, leases, suppressions, admin, error_pages, health):
+        app.include_router(module.router)
+    problems.install(app, writer)
+    describe(app, writer)
+    return Edge(app, writer, max_body_bytes=settings.max_body_bytes)
