@@ -17,7 +17,7 @@ from app.embedded.servers import EmbeddedServer
 USER = "callgate"
 DATABASE = "callgate"
 INITDB_SECONDS = 120.0
-_STILL_THERE = re.compile(rb'"postmaster\.pid" already exists|shared memory block .* still in use')
+_STILL_THERE = re.compile(rb"lock file .* already exists|shared memory block .* still in use")
 _OPTIONS = {
     "listen_addresses": "",
     "unix_socket_directories": ".",
@@ -116,27 +116,35 @@ class EmbeddedPostgres(EmbeddedServer):
         return False
 
     def clear_the_way(self) -> None:
-        """Removes a pid file whose number has gone to another program, or to a zombie that nobody reaps.
+        """Removes lock files whose number has gone to another program, or to a zombie that nobody reaps.
 
         Postgres itself only asks whether the number is in use, which in a container with few processes it
-        often is.
+        often is. A postmaster that really lives is left alone: its data directory is still locked by it.
         """
-        pid_file = self.directory / "postmaster.pid"
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            pid = int(pid_file.read_text().splitlines()[0])
-            if sys.platform != "linux":
-                # There is no parent-death signal there: an owner that was killed leaves its server running.
-                shown = subprocess.run(
-                    ["ps", "-o", "comm=", "-p", str(pid)], capture_output=True, text=True, check=False
-                )
-                if shown.stdout.strip().endswith("postgres"):
+        for name in ("postmaster.pid", f"{self.socket_name}.lock"):
+            file = self.directory / name
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                pid = int(file.read_text().splitlines()[0])
+                if sys.platform == "linux":
+                    if not _is_live_postgres(pid):
+                        file.unlink()
+                elif _is_live_postgres(pid):
+                    # No parent-death signal there: an owner that was killed leaves its server running.
                     os.kill(pid, signal.SIGINT)
-                return
-            stat = Path(f"/proc/{pid}/stat").read_text()
-            name, _, rest = stat.partition("(")[2].rpartition(")")
-            if name != "postgres" or rest.split()[0] == "Z":
-                pid_file.unlink()
 
     def may_try_again(self, last_words: bytes) -> bool:
         """A killed predecessor may take some seconds to be gone."""
         return _STILL_THERE.search(last_words) is not None
+
+
+def _is_live_postgres(pid: int) -> bool:
+    if sys.platform != "linux":
+        asked = ["ps", "-o", "comm=", "-p", str(pid)]
+        shown = subprocess.run(asked, capture_output=True, text=True, check=False)
+        return shown.stdout.strip().endswith("postgres")
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    name, _, rest = stat.partition("(")[2].rpartition(")")
+    return name == "postgres" and rest.split()[0] not in ("Z", "X")
