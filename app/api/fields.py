@@ -110,4 +110,8 @@ def _reason(kind: str, error: Mapping[str, Any]) -> str:
         return str(context.get("reason", error["msg"]))
     message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should ")
     message = message.removeprefix("Assertion failed, ")
-    return message if message.startswith(("must", "be ", "have ")) is False else "must " + message.removeprefix("must ")
+    return (
+        message
+        if message.startswith(("must", "be ", "have ")) is False
+        else "must " + message.removeprefix("must ")
+    )

@@ -12,7 +12,14 @@ from typing import Any, NoReturn, TypeVar
 
 import typer
 
-from app.embedded import AlreadyRunning, Embedded, EmbeddedError, EmbeddedServers, attach_or_start, default_data_dir
+from app.embedded import (
+    AlreadyRunning,
+    Embedded,
+    EmbeddedError,
+    EmbeddedServers,
+    attach_or_start,
+    default_data_dir,
+)
 from app.settings import Settings, SettingsError
 
 T = TypeVar("T")

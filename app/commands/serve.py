@@ -129,7 +129,9 @@ def _greet(settings: Settings, url: str, key: str | None) -> None:
         "",
         "Ask whether a call may go out:",
         f"  curl -s {url}/v1/intents -H 'Authorization: Bearer {shown}' "
-        f"-H 'Content-Type: application/json' -d '{body}'".replace("'Authorization: Bearer $CALLGATE_KEY'", '"Authorization: Bearer $CALLGATE_KEY"'),
+        f"-H 'Content-Type: application/json' -d '{body}'".replace(
+            "'Authorization: Bearer $CALLGATE_KEY'", '"Authorization: Bearer $CALLGATE_KEY"'
+        ),
         "",
     ]
     print("\n".join(lines), flush=True)  # noqa: T201

@@ -43,6 +43,11 @@ class CapInForce:
             return attempt_at + timedelta(seconds=self.period_seconds)
         return max(_midnight(attempt_at, name, self.days or 1) for name in self.zones)
 
+    @property
+    def longest_seconds(self) -> int:
+        """How long an attempt can count at the most."""
+        return self.period_seconds or ((self.days or 1) + 2) * 86_400
+
     def counting(self, attempts: Iterable[Attempt], now: datetime) -> list[datetime]:
         """When each attempt that counts now expires, the last first."""
         ends = (self.expires(attempt.at) for attempt in attempts if attempt.type in self.counts)
@@ -114,11 +119,12 @@ def evaluate(
         )
         ends = cap.ends(known, now)
         if ends is not None:
-            violations.append(_violation(intent, cap, ends))
+            violations.append(violation(intent, cap, ends))
     return Finding(Check("frequency", "block" if violations else "pass", {"caps": told}), tuple(violations))
 
 
-def _violation(intent: Intent, cap: CapInForce, ends: datetime) -> Violation:
+def violation(intent: Intent, cap: CapInForce, ends: datetime) -> Violation:
+    """The refusal by a cap that lets the next attempt through at ``ends``."""
     attempts = "attempt" if cap.max == 1 else "attempts"
     members: dict[str, Json] = {
         "cap": cap.id,

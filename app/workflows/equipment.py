@@ -69,7 +69,7 @@ class Equipment:
             str(caller.key_id), api_class, limit.limit, limit.window_seconds, str(caller.account_id)
         )
 
-    async def _gather_keys(self, hashes: Sequence[bytes]) -> Sequence[Key | None | Exception]:
+    async def _gather_keys(self, hashes: Sequence[bytes]) -> Sequence[Key | Exception | None]:
         return await gather_keys(self.database, hashes)
 
     async def _gather(self, asks: Sequence[Ask]) -> Sequence[Gathered | Exception]:

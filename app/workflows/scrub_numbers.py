@@ -74,7 +74,10 @@ async def scrub_numbers(
 
     async for chunk in unpacked(chunks):
         for start in range(0, len(chunk), _SLICE_BYTES):
-            waiting += [_row(record, format, check_number) for record in reader.feed(chunk[start : start + _SLICE_BYTES])]
+            waiting += [
+                _row(record, format, check_number)
+                for record in reader.feed(chunk[start : start + _SLICE_BYTES])
+            ]
             while len(waiting) >= rows_at_once:
                 batch, waiting = waiting[:rows_at_once], waiting[rows_at_once:]
                 yield await answered(batch)
@@ -91,4 +94,8 @@ def _row(record: Record | Reject, format: Format, check_number: NumberCheck) -> 
         return record.line, readable(record.text), "number must be a string"
     number = restored(number) if format == "csv" else number
     reason = check_number(number)
-    return record.line, number if reason is None else readable(number), None if reason is None else f"number {reason}"
+    return (
+        record.line,
+        number if reason is None else readable(number),
+        None if reason is None else f"number {reason}",
+    )
