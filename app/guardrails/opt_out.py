@@ -46,8 +46,8 @@ _SENDING = r"(?:text|txt|message|msg|contact|call|email|e mail|bother|spam|write
 _OPT_OUT_WORDING = [
     re.compile(pattern)
     for pattern in (
-        rf"\b(?:stop|quit|cease|discontinue|end|halt|no more|enough with|done with|sick of|tired of|knock off)\b (?:with |sending |getting |receiving |all |of |the |these |those |this |any |your |ur |me |us |my |phone |to |more |stupid |constant |annoying |unwanted |\S+ing )*{_CONTACT}\b",
-        rf"\b(?:do not|don't|dont|never|stop trying to|no longer|pls no|not to|cannot|you may not|quit trying to) (?:ever |please |want you to |wish you to |need you to |you |dare |you dare |like you to )*{_SENDING}\b(?: (?:this|me|us|my|any|again|anymore|here|more)\b|$)",
+        rf"\b(?:stop|quit|cease|discontinue|end|halt|no more|enough with|done with|sick of|tired of|knock off)\b (?:with |all |of |the |these |those |this |any |your |ur |me |us |my |phone |to |more |stupid |constant |annoying |unwanted |\S+ing )*{_CONTACT}\b",
+        rf"\b(?:do not|don't|dont|never|stop trying to|no longer|pls no|not to|cannot|you may not|quit trying to) (?:ever |please |want you to |wish you to |need you to |you |dare |like you to )*{_SENDING}\b(?: (?:or |and |nor )(?:to )?{_SENDING})*(?: (?:this|me|us|my|any|again|anymore|here|more)\b|$)",
         rf"\b(?:do not|don't|dont|no longer|didn't|did not|never) (?:want|wish|care|agree|consent|need|like|ask|asked|sign up|signed up|subscribe|authorize|like)\b(?: \S+){{0,6}}? {_CONTACT}\b",
         r"\b(?:take|remove|delete|drop|get|scratch|cross|strike|erase|scrub) (?:me|us|my (?:number|name|phone|cell|info|contact)|this number|this phone|number)\b(?: \S+){0,3}? (?:off|from|out of|of)\b",
         r"\b(?:remove|delete|erase|lose|forget|block) (?:me|my (?:number|name|phone number|phone|info|contact info|data)|this number)\b",

@@ -25,7 +25,7 @@ _BASE_AND_MARKS = re.compile(r"[^\W\d_]")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _CODE_BEFORE = re.compile(r"(?:code|pin|password|spell(?:ed|ing)?|confirmation|initials|plate|seat|row|zone|gate|section|grade|options?)\W{0,3}(?:is|are|of)?\W{0,3}\Z")
 _OVERLAYS = frozenset(range(0x0334, 0x0339))
-_LEET_WORD = re.compile(r"(?<![a-z0-9@$])(?=[a-z0-9@$]*[a-z][013457@$]+[a-z])[a-z0-9@$]{5,20}(?![a-z0-9@$])")
+_LEET_WORD = re.compile(r"(?<![a-z0-9@$])(?=[a-z0-9@$]{0,18}[a-z][013457@$]{1,18}[a-z])[a-z0-9@$]{5,20}(?![a-z0-9@$])")
 _CAPS_MIN_LETTERS = 24
 _CAPS_MIN_WORDS = 4
 
@@ -106,7 +106,7 @@ def find_spaced(folded: str, original: str) -> list[Span]:
             continue
         capitals = bool(original) and original[run.start() : run.end()].isupper()
         blanks = " " in run.group()
-        if "," in run.group() or (capitals and (not blanks or ". " in run.group())):
+        if run.group().count(",") == len(letters) - 1 or (capitals and (not blanks or ". " in run.group())):
             continue  # a list, or initials: "N.A.A.C.P.", "J. R. R."
         runs.append((run, letters, capitals))
     long = [r for r in runs if len(r[1]) >= 5 and (not r[2] or _wordlike(r[1]))]

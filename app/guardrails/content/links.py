@@ -23,16 +23,16 @@ _SCHEME = re.compile(
 )
 _LABEL = r"[^\W_](?:[\w-]*[^\W_])?"
 # A name of two or more labels that does not follow another name, an address sign or a mark of length.
-_BARE = re.compile(rf"(?<![\w@.$/\-])(?P<user>[\w.+\-]+@)?(?P<host>(?:{_LABEL}\.)+{_LABEL})\.?(?P<port>:\d{{1,5}})?(?P<path>[/?#]\S*)?")
+_BARE = re.compile(rf"(?<![\w@.$/+\-])(?P<user>[\w.+\-]+@)?(?P<host>(?:{_LABEL}\.)+{_LABEL})\.?(?P<port>:\d{{1,5}})?(?P<path>[/?#]\S*)?")
 _DISGUISED_DOT = re.compile(
-    r"[^\W_][\w-]*\s?(?:[\[({<]\s?(?:dot|punkt|punto|point|\.)\s?[\])}>])\s?[^\W_]\w+"
-    r"|[^\W_][\w-]+\s+\.\s+(?:com|net|org|info|biz|co|io|xyz|top|shop|site|online|ru|cn)\b"
-    r"|[^\W_][\w-]+\s+(?:dot|d0t)\s+(?:com|net|org|info|biz|xyz)\b(?!\s+(?:boom|bubble|era|crash|bust))"
-    r"|[^\W_][\w-]+(?:\[\.|\.\])[^\W_]\w+",
+    r"(?<![\w-])[^\W_](?:[\w-]*\s?[\[({<]\s?(?:dot|punkt|punto|point|\.)\s?[\])}>]\s?[^\W_]\w+"
+    r"|[\w-]+\s+\.\s+(?:com|net|org|info|biz|co|io|xyz|top|shop|site|online|ru|cn)\b"
+    r"|[\w-]+\s+(?:dot|d0t)\s+(?:com|net|org|info|biz|xyz)\b(?!\s+(?:boom|bubble|era|crash|bust))"
+    r"|[\w-]*(?:\[\.|\.\])[^\W_]\w+)",
     re.IGNORECASE,
 )
 _DISGUISE_TRIGGER = re.compile(r"[\[({<]\s?(?:d|p|\.)|\.\]| \. |\bd[o0]t\b", re.IGNORECASE)
-_DOTTED_TOKEN = re.compile(r"\S+\.\w\S*")
+_DOTTED_TOKEN = re.compile(r"(?<!\S)[^\s.]*(?:\.+[^\s.]+)+\.*")
 _QUAD = re.compile(r"(?:0[xX][0-9a-fA-F]+|\d+)(?:\.(?:0[xX][0-9a-fA-F]+|\d+)){0,3}")
 _BARE_IP = re.compile(r"(?<![\w.:$])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?=(?::\d{1,5})?/|:\d{2,5}\b)(?:\:\d{1,5})?(?:/\S*)?")
 _TRAILING = ".,;:!?)]}'\"*’”»"
@@ -154,14 +154,14 @@ def _from_bare(found: re.Match[str], shorteners: Collection[str], fold: Callable
     if user and not path:
         return None  # a mail address
     last = raw.rsplit(".", 1)[1]
-    if last.isdigit() or (last[0].isupper() and not last.isupper() and not raw.split(".")[0][0].isupper()):
-        return None  # a number, or a full stop without its blank: "today.Call us"
+    if last.isdigit():
+        return None
     host = raw.lower()
     explicit = path or found.group("port") or host.startswith("www.")
     if last.lower() in _NOT_LINKS and not explicit:
         return None
     if last[0].isupper() and last[1:].islower() and not explicit:
-        return None
+        return None  # a full stop without its blank: "today.Call us"
     if not _registrable(_to_ascii(host)):
         return None
     end = found.end() - (len(found.group()) - len(found.group().rstrip(_TRAILING)))
