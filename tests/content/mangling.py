@@ -24,7 +24,8 @@ def _each_letter(text: str, change: Callable[[str], str]) -> str:
 def _between(text: str, sign: str) -> str:
     """A sign between any two neighbouring letters."""
     return "".join(
-        c + sign if c.isalpha() and n < len(text) - 1 and text[n + 1].isalpha() else c for n, c in enumerate(text)
+        c + sign if c.isalpha() and n < len(text) - 1 and text[n + 1].isalpha() else c
+        for n, c in enumerate(text)
     )
 
 
@@ -38,7 +39,7 @@ def _mixed_case(text: str) -> str:
 
 def _doubled(text: str) -> str:
     """One letter of each word doubled, as people do who hope to slip by."""
-    chance = random.Random(7)  # noqa: S311
+    chance = random.Random(7)
     words = []
     for word in text.split(" "):
         places = [n for n, c in enumerate(word) if c.isascii() and c.isalpha()]

@@ -23,7 +23,9 @@ _SCHEME = re.compile(
 )
 _LABEL = r"[^\W_](?:[\w-]*[^\W_])?"
 # A name of two or more labels that does not follow another name, an address sign or a mark of length.
-_BARE = re.compile(rf"(?<![\w@.$/+\-])(?P<user>[\w.+\-]+@)?(?P<host>(?:{_LABEL}\.)+{_LABEL})\.?(?P<port>:\d{{1,5}})?(?P<path>[/?#]\S*)?")
+_BARE = re.compile(
+    rf"(?<![\w@.$/+\-])(?P<user>[\w.+\-]+@)?(?P<host>(?:{_LABEL}\.)+{_LABEL})\.?(?P<port>:\d{{1,5}})?(?P<path>[/?#]\S*)?"
+)
 _DISGUISED_DOT = re.compile(
     r"(?<![\w-])[^\W_](?:[\w-]*\s?[\[({<]\s?(?:dot|punkt|punto|point|\.)\s?[\])}>]\s?[^\W_]\w+"
     r"|[\w-]+\s+\.\s+(?:com|net|org|info|biz|co|io|xyz|top|shop|site|online|ru|cn)\b"
@@ -34,10 +36,14 @@ _DISGUISED_DOT = re.compile(
 _DISGUISE_TRIGGER = re.compile(r"[\[({<]\s?(?:d|p|\.)|\.\]| \. |\bd[o0]t\b", re.IGNORECASE)
 _DOTTED_TOKEN = re.compile(r"(?<!\S)[^\s.]*(?:\.+[^\s.]+)+\.*")
 _QUAD = re.compile(r"(?:0[xX][0-9a-fA-F]+|\d+)(?:\.(?:0[xX][0-9a-fA-F]+|\d+)){0,3}")
-_BARE_IP = re.compile(r"(?<![\w.:$])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?=(?::\d{1,5})?/|:\d{2,5}\b)(?:\:\d{1,5})?(?:/\S*)?")
+_BARE_IP = re.compile(
+    r"(?<![\w.:$])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?=(?::\d{1,5})?/|:\d{2,5}\b)(?:\:\d{1,5})?(?:/\S*)?"
+)
 _TRAILING = ".,;:!?)]}'\"*’”»"
 # Endings that a bare name has more often as a file or an abbreviation than as a link.
-_NOT_LINKS = frozenset({"pdf", "md", "zip", "doc", "docx", "jpg", "png", "csv", "py", "sh", "mov", "txt", "pm", "am"})
+_NOT_LINKS = frozenset(
+    {"pdf", "md", "zip", "doc", "docx", "jpg", "png", "csv", "py", "sh", "mov", "txt", "pm", "am"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +129,9 @@ def _same_length_ascii_punctuation(body: str) -> str:
     return "".join(pieces)
 
 
-def _from_scheme(found: re.Match[str], shorteners: Collection[str], fold: Callable[[str], str]) -> Link | None:
+def _from_scheme(
+    found: re.Match[str], shorteners: Collection[str], fold: Callable[[str], str]
+) -> Link | None:
     rest = found.group("rest").rstrip(_TRAILING)
     if not rest:
         return None
@@ -137,7 +145,9 @@ def _from_scheme(found: re.Match[str], shorteners: Collection[str], fold: Callab
     if "@" in authority:
         problems.append("link.disguised")
         authority = authority.rsplit("@", 1)[1]
-    if re.search(r"%[0-9a-fA-F]{2}", authority) or re.search(r"[\[({]\s?(?:dot|\.)\s?[\])}]", rest, re.IGNORECASE):
+    if re.search(r"%[0-9a-fA-F]{2}", authority) or re.search(
+        r"[\[({]\s?(?:dot|\.)\s?[\])}]", rest, re.IGNORECASE
+    ):
         problems.append("link.disguised")
     if scheme in ("http", "hxxp", "h**p"):
         problems.append("link.insecure")
@@ -170,7 +180,12 @@ def _from_bare(found: re.Match[str], shorteners: Collection[str], fold: Callable
 
 
 def _judged(
-    start: int, end: int, host: str, problems: list[str], shorteners: Collection[str], fold: Callable[[str], str]
+    start: int,
+    end: int,
+    host: str,
+    problems: list[str],
+    shorteners: Collection[str],
+    fold: Callable[[str], str],
 ) -> Link:
     if _is_ip(host):
         return Link(start, end, host, "", ("link.ip", *dict.fromkeys(problems)))
@@ -216,6 +231,10 @@ def _is_lookalike(host: str, fold: Callable[[str], str]) -> bool:
         if foreign and (latin or fold(label).isascii()):
             return True
         # Latin letters that are neither ASCII nor an accented ASCII letter: dotless i, script g.
-        if any(not c.isascii() and unicodedata.normalize("NFD", c) == c and c not in "ßæøœđłþð" for c in label if c.isalpha() and c not in foreign):
+        if any(
+            not c.isascii() and unicodedata.normalize("NFD", c) == c and c not in "ßæøœđłþð"
+            for c in label
+            if c.isalpha() and c not in foreign
+        ):
             return True
     return False

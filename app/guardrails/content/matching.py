@@ -26,7 +26,7 @@ _COMPACT_LENGTH = 5
 _POSSESSIVE_LENGTH = 5
 
 # Punctuation that may stand where a phrase has its blank: "free-spins", "free_spins", "win.big".
-_PUNCTUATION_TO_BLANK = str.maketrans("-._/|~,:;!?()[]\"", "                ")
+_PUNCTUATION_TO_BLANK = str.maketrans('-._/|~,:;!?()[]"', "                ")
 
 _DOUBLED = re.compile(r"([a-z])\1+")
 
@@ -60,7 +60,10 @@ class PhraseIndex:
         for phrase in packs.phrases:
             self._conditions.append(
                 _Condition(
-                    phrase, self._context(phrase.then), self._context(phrase.needs), self._context(phrase.excuse)
+                    phrase,
+                    self._context(phrase.then),
+                    self._context(phrase.needs),
+                    self._context(phrase.excuse),
                 )
             )
             for text in phrase.texts:
@@ -122,7 +125,9 @@ class PhraseIndex:
         short = "".join([view[a:b] for a, b in zip(starts, [p for p in doubled] + [len(view)], strict=True)])
         found = self._collapsed.find_matches_as_indexes(short, overlapping=True)
         hits: list[Hit] = []
-        if not any(self._conditions_of[pattern] for number, _, _ in found for pattern in self._collapsed_of[number]):
+        if not any(
+            self._conditions_of[pattern] for number, _, _ in found for pattern in self._collapsed_of[number]
+        ):
             return hits  # company and excuses alone say nothing
         after = [place - earlier for earlier, place in enumerate(doubled)]
         for number, start, end in found:
@@ -162,8 +167,8 @@ class PhraseIndex:
                 if (left or borders in ("right", "none")) and (right or borders in ("left", "none")):
                     candidates.append((condition, start, end))
         spans = []
-        for number, start, end in candidates:
-            condition = self._conditions[number]
+        for entry, start, end in candidates:
+            condition = self._conditions[entry]
             phrase = condition.phrase
             if condition.then >= 0:
                 end = _followed_until(contexts.get(condition.then), end)
@@ -171,7 +176,9 @@ class PhraseIndex:
                     continue
             if accept is not None and not accept(start, end):
                 continue
-            if condition.needs >= 0 and not _nearby(contexts.get(condition.needs), start, end, NEEDS_DISTANCE):
+            if condition.needs >= 0 and not _nearby(
+                contexts.get(condition.needs), start, end, NEEDS_DISTANCE
+            ):
                 continue
             if condition.excuse >= 0 and _nearby(contexts.get(condition.excuse), start, end, EXCUSE_DISTANCE):
                 continue
@@ -233,7 +240,9 @@ def _right_border(view: str, start: int, end: int) -> bool:
 def _nearby(found: list[tuple[int, int]] | None, start: int, end: int, distance: int) -> bool:
     if not found:
         return False
-    return any(other_end + distance >= start and other_start - distance <= end for other_start, other_end in found)
+    return any(
+        other_end + distance >= start and other_start - distance <= end for other_start, other_end in found
+    )
 
 
 def _followed_until(found: list[tuple[int, int]] | None, end: int) -> int:

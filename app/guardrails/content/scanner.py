@@ -145,7 +145,9 @@ class ContentScanner:
         spans.extend(Span("evasion.spaced", span.start, span.end) for span in found)
         return spans
 
-    def _in_view(self, view: View, company: _Company, accept: Callable[[int, int], bool] | None) -> list[Span]:
+    def _in_view(
+        self, view: View, company: _Company, accept: Callable[[int, int], bool] | None
+    ) -> list[Span]:
         text = blank_punctuation(view.text)
         return [
             Span(span.rule, view.places[span.start], view.places[span.end - 1] + 1, span.severity)

@@ -76,7 +76,13 @@ def passes_luhn(digits: str) -> bool:
 
 def issuer_of(digits: str) -> str | None:
     """The network whose prefix and length these digits have, or None."""
-    length, two, three, four, six = len(digits), int(digits[:2]), int(digits[:3]), int(digits[:4]), int(digits[:6])
+    length, two, three, four, six = (
+        len(digits),
+        int(digits[:2]),
+        int(digits[:3]),
+        int(digits[:4]),
+        int(digits[:6]),
+    )
     if digits[0] == "4" and length in (13, 16, 19):
         return "Visa"
     if length == 16 and (51 <= two <= 55 or 2221 <= four <= 2720):
