@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -35,8 +35,12 @@ class Refusal(NamedTuple):
     reason: str
 
 
-def refusals(here: Situation, phase: Phase, second: int) -> list[Refusal]:
-    """Every rule that refuses at the second, on every clock on which it does; emergencies first."""
+def refusals(here: Situation, phase: Phase, second: int, shown: dict[str, tuple[date, str]]) -> list[Refusal]:
+    """Every rule that refuses at the second, on every clock on which it does; emergencies first.
+
+    ``shown`` is what clocks show at the second, the local date and the local time as written; clocks that are
+    not in it yet are added.
+    """
     found = [
         Refusal(
             rule_id=ban.rule.id if ban.rule else ban.emergency.region,
@@ -51,7 +55,6 @@ def refusals(here: Situation, phase: Phase, second: int) -> list[Refusal]:
         for ban in phase.bans
     ]
     lifted = {lift.rule_id for lift in phase.lifts}
-    shown: dict[str, tuple[date, str]] = {}
     for item in here.bound:
         if item.rule.id in lifted:
             continue
@@ -61,13 +64,18 @@ def refusals(here: Situation, phase: Phase, second: int) -> list[Refusal]:
                     break
             else:
                 if clock not in shown:
-                    local = datetime.fromtimestamp(second, zone(clock))
-                    shown[clock] = (local.date(), local.isoformat(timespec="seconds"))
+                    shown[clock] = shows(clock, datetime.fromtimestamp(second, UTC))
                 day, written = shown[clock]
                 kind, reason = _why(item.rule.hours, day)
                 rule = item.rule
                 found.append(Refusal(rule.id, rule.citation, rule.jurisdiction, clock, written, kind, reason))
     return found
+
+
+def shows(clock: str, now: datetime) -> tuple[date, str]:
+    """The local date of a clock, and its local time with the offset, in whole seconds."""
+    local = now.astimezone(zone(clock))
+    return local.date(), local.isoformat(timespec="seconds")
 
 
 @lru_cache(maxsize=8192)
