@@ -225,6 +225,7 @@ def test_strictest_means_open_in_every_zone_of_the_country(rules: WindowRules) -
     opened = ask(rules, toll_free, "2026-12-02T20:00:00Z", strictest)
     assert opened.check.outcome == "pass"
     assert opened.check.members["closes_at"] == "2026-12-02T21:30:00Z"
+    assert opened.check.members["unknown_location"] == "strictest"
     # A satellite number belongs to no country: still blocked.
     assert ask(rules, "+870773111632", "2026-12-02T20:00:00Z", strictest).check.outcome == "block"
 

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.rules import zones
+from app.numbering import versions
+from app.rules import calling_windows, zones
 
 WINTER = datetime(2026, 12, 1, tzinfo=UTC)
 
@@ -62,6 +63,9 @@ def test_names_that_are_no_zone_and_zones_that_are_no_place() -> None:
 
 
 def test_versions_name_what_a_decision_rests_on() -> None:
-    told = zones.versions()
-    assert set(told) == {"tzdata", "phonenumbers", "timezonefinder_data", "holidays"}
+    told = versions(calling_windows.load())
+    assert told["tzdata"] == zones.TZDATA_VERSION
+    assert set(told) == {
+        "tzdata", "phonenumbers", "timezonefinder_data", "holidays", "calling_windows", "area_codes",
+    }  # fmt: skip
     assert all(told.values())

@@ -21,7 +21,8 @@ def evaluate(intent: Intent, places: Places, facts: Facts, rules: WindowRules, n
 
     The check's members: timezones, regions, local_times, rules (ids in force), closes_at (null when nothing
     closes within sixty days), ``consent`` when a consent lifted a rule, ``trusted_recipient`` when the
-    recipient's address was taken over the number's. An emergency intent is bound by no window.
+    recipient's address was taken over the number's, ``unknown_location`` when the policy had the strictest of
+    the whole country stand in for a place that is not known. An emergency intent is bound by no window.
     """
     if intent.purpose == "emergency":
         return Finding(Check("calling_window", "skip"))
@@ -43,6 +44,8 @@ def evaluate(intent: Intent, places: Places, facts: Facts, rules: WindowRules, n
     }
     if present.lifts:
         members["consent"] = _consents(present)
+    if not places.places:
+        members["unknown_location"] = facts.policy.unknown_location
     if places.relied_on_recipient:
         members["trusted_recipient"] = True
     if not present.bans and present.timetable.is_open(second):
