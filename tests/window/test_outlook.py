@@ -13,7 +13,7 @@ from rich.console import Console
 from app.api.timeline_svg import timeline_svg
 from app.commands.timeline import timeline
 from app.guardrails.calling_window import Outlook, open_intervals, outlook_document
-from app.guardrails.facts import Emergency, Facts, Intent
+from app.guardrails.facts import AccountPolicy, Emergency, Facts, Intent
 from app.rules import calling_windows, law_page
 from app.rules.window_rules import WindowRules
 from tests.window.asking import LAW_ALONE, consent, find, instant
@@ -124,6 +124,17 @@ def test_an_unknown_place_and_an_emergency_have_pictures_too(rules: WindowRules)
     assert anyhow.open == ((anyhow.start, anyhow.end),)
     ET.fromstring(timeline_svg(anyhow))
     assert "at any time" in printed(anyhow)
+
+
+def test_a_picture_of_the_whole_country_stays_within_its_frame(rules: WindowRules) -> None:
+    strictest = Facts(policy=AccountPolicy(unknown_location="strictest"))
+    outlook = look(rules, "+18005550199", "2026-12-02T00:00:00Z", 14, strictest)
+    assert outlook.open
+    root = ET.fromstring(timeline_svg(outlook))
+    words = [str(text.text) for text in root.iter(f"{SVG}text")]
+    assert any("more" in text for text in words)
+    # The gutter is 190 wide, a small letter about 6.
+    assert all(len(text) < 32 for text in words if text.startswith("US-") or text.startswith("CA-"))
 
 
 def test_the_terminal_says_the_same(rules: WindowRules) -> None:
