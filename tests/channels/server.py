@@ -125,6 +125,10 @@ class Server:
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def command(self, *words: Any) -> Any:
+        """Any command, its answer as it came."""
+        return self.client.execute_command(*words, NEVER_DECODE=True)  # type: ignore[no-untyped-call]
+
     def keys_without_ttl(self) -> list[str]:
         """Every key that would stay for ever."""
         names = list(self.client.scan_iter(count=10000))
