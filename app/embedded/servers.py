@@ -119,7 +119,7 @@ class EmbeddedServer(ABC):
         return self.process is not None and self.process.poll() is None
 
     def relaunch(self) -> None:
-        """Starts a server again that has ended by itself, without waiting until it answers. Does not raise."""
+        """Starts a server again that has ended by itself; neither waits for its answer nor raises."""
         with contextlib.suppress(OSError):
             self.clear_the_way()
             self.process = self.launch(self.command())
