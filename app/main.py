@@ -36,7 +36,12 @@ def load_knowledge() -> Knowledge:
         scanner=scanner,
         window_rules=rules,
         gazetteer=load_gazetteer(),
-        versions={"callgate": VERSION, "content": scanner.version, **zones.versions(), "calling_windows": rules.version},
+        versions={
+            "callgate": VERSION,
+            "content": scanner.version,
+            **zones.versions(),
+            "calling_windows": rules.version,
+        },
     )
 
 

@@ -66,9 +66,9 @@ class Settings(BaseModel):
     workers: int = Field(1, ge=1, le=256)
     reuse_port: bool = False
     database_url: Annotated[str, _url("postgresql", "postgres", "postgresql+asyncpg")] | None = None
-    redis_url: (
-        Annotated[str, _url("redis", "rediss", "unix", "redis+cluster", "redis+sentinel")] | None
-    ) = None
+    redis_url: Annotated[str, _url("redis", "rediss", "unix", "redis+cluster", "redis+sentinel")] | None = (
+        None
+    )
     data_dir: Path | None = None
     bootstrap_key: Annotated[str, AfterValidator(_key)] | None = None
     problem_type_base: Annotated[str, _url("http", "https")] = "https://api.trunx.io/errors"
@@ -100,7 +100,9 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(given)
         except ValidationError as error:
-            raise SettingsError("; ".join(_sentence(e["loc"], e["type"], e["msg"]) for e in error.errors())) from None
+            raise SettingsError(
+                "; ".join(_sentence(e["loc"], e["type"], e["msg"]) for e in error.errors())
+            ) from None
 
     def rate_limits(self) -> dict[str, RateLimit]:
         """The limits of each API class, per key."""

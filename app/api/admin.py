@@ -133,7 +133,9 @@ async def post_key(request: Request, caller: Admin, body: KeyBody) -> Response:
 async def list_keys(request: Request, caller: Admin, limit: Limit = 100, cursor: Cursor = None) -> Response:
     """Of the caller's account, oldest first, revoked ones included."""
     async with equipment_of(request).database.begin() as connection:
-        found = await accounts.keys(connection, caller.account_id, read_id(cursor) or uuid.UUID(int=0), limit + 1)
+        found = await accounts.keys(
+            connection, caller.account_id, read_id(cursor) or uuid.UUID(int=0), limit + 1
+        )
     return json_response(
         {
             "items": [_key_document(key) for key in found[:limit]],
@@ -173,8 +175,12 @@ async def post_account(request: Request, caller: Operator, body: AccountBody) ->
     return json_response(entry_document(made), 201, {"Cache-Control": "no-store"})
 
 
-@router.get("/accounts", summary="List the accounts", responses={200: {"model": AccountPage}, **documents.problems()})
-async def list_accounts(request: Request, caller: Operator, limit: Limit = 100, cursor: Cursor = None) -> Response:
+@router.get(
+    "/accounts", summary="List the accounts", responses={200: {"model": AccountPage}, **documents.problems()}
+)
+async def list_accounts(
+    request: Request, caller: Operator, limit: Limit = 100, cursor: Cursor = None
+) -> Response:
     """Of the installation, oldest first."""
     async with equipment_of(request).database.begin() as connection:
         found = await accounts.accounts(connection, read_id(cursor) or uuid.UUID(int=0), limit + 1)

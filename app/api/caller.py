@@ -80,7 +80,7 @@ class GuardedRoute(APIRoute):
             try:
                 if reads_json and not _is_json(request):
                     raise Problem("unsupported-media-type")
-                return cast(Response, await handle(request))
+                return await handle(request)
             except (RequestValidationError, StarletteHTTPException, Problem) as complaint:
                 try:
                     await identify(request)
@@ -95,6 +95,8 @@ def _is_json(request: Request) -> bool:
     given = request.headers.get("content-type")
     if given is None:
         # No body at all is a missing field, not a wrong media type.
-        return request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers
+        return (
+            request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers
+        )
     kind = given.partition(";")[0].strip().lower()
     return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))

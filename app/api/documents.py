@@ -168,7 +168,9 @@ def problems(*slugs: str, body: bool = False, keyed: bool = True) -> dict[int | 
     }
 
 
-def example(slug: str, type_base: str = "https://api.trunx.io/errors", docs: str = "http://127.0.0.1:8000") -> dict[str, Any]:
+def example(
+    slug: str, type_base: str = "https://api.trunx.io/errors", docs: str = "http://127.0.0.1:8000"
+) -> dict[str, Any]:
     """A short example of a problem of that type."""
     kind = _BY_SLUG[slug]
     document: dict[str, Any] = {
@@ -181,8 +183,13 @@ def example(slug: str, type_base: str = "https://api.trunx.io/errors", docs: str
         "docs": f"{docs}/errors/{slug}",
     }
     if slug in ("bad-request", "validation-error"):
-        reason = "must be E.164 format (e.g. +14155551234)" if slug == "bad-request" else "required field missing"
-        document |= {"detail": f"to {reason}.", "errors": [{"field": "to", "reason": reason, "pointer": "/to"}]}
+        reason = (
+            "must be E.164 format (e.g. +14155551234)" if slug == "bad-request" else "required field missing"
+        )
+        document |= {
+            "detail": f"to {reason}.",
+            "errors": [{"field": "to", "reason": reason, "pointer": "/to"}],
+        }
     if kind.status in (429, 503):
         document["retry_after"] = 5
     return document

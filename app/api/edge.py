@@ -49,8 +49,10 @@ class Edge:
         try:
             await self.app(scope, self._bounded(scope, receive), send_marked)
         except Exception as error:
+            log.error("request %s ended in an unforeseen error", request_id, exc_info=error)
+            if status == 500:
+                return
             if status:
-                log.error("request %s ended in an error after its response had begun", request_id, exc_info=error)
                 raise
             document, headers = document_of(self.writer, scope, error)
             await respond(document, headers)(scope, receive, send_marked)

@@ -54,7 +54,12 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("", summary="Every problem type", response_model=None, responses={**_RESPONSES, 200: {**_RESPONSES[200], "model": TypeList}})
+@router.get(
+    "",
+    summary="Every problem type",
+    response_model=None,
+    responses={**_RESPONSES, 200: {**_RESPONSES[200], "model": TypeList}},
+)
 async def list_types(request: Request) -> Response:
     """As a page, or as JSON."""
     if not _wants_html(request):

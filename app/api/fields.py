@@ -76,6 +76,8 @@ def faults_of(errors: Sequence[Mapping[str, Any]]) -> list[FieldFault]:
     for error in errors:
         location = [part for part in error["loc"] if part not in ("function-after", "function-wrap")]
         place, path = (location[0], location[1:]) if location else ("body", [])
+        if place == "body" and path[:1] in (["call"], ["sms"]):
+            path = path[1:]  # the tag of the union, which is no field
         kind = str(error["type"])
         in_query = place in ("query", "path", "header", "cookie")
         broken = in_query or kind in MALFORMED or bool(_TYPE_FAULTS.fullmatch(kind))
@@ -108,4 +110,8 @@ def _reason(kind: str, error: Mapping[str, Any]) -> str:
         return str(context.get("reason", error["msg"]))
     message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should ")
     message = message.removeprefix("Assertion failed, ")
-    return message if message.startswith(("must", "be ", "have ")) is False else "must " + message.removeprefix("must ")
+    return (
+        message
+        if message.startswith(("must", "be ", "have ")) is False
+        else "must " + message.removeprefix("must ")
+    )

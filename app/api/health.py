@@ -122,6 +122,8 @@ async def _registries(equipment: Equipment) -> tuple[list[str], list[str]]:
         if registry.stale:
             stale.append(registry.name)
             warnings.append(f"the registry {registry.name} is too old: what it binds is refused with 503")
-        elif registry.days_left is not None and registry.days_left <= max(1, (registry.max_age_days or 0) // 4):
+        elif registry.days_left is not None and registry.days_left <= max(
+            1, (registry.max_age_days or 0) // 4
+        ):
             warnings.append(f"the registry {registry.name} will be too old in {registry.days_left} days")
     return warnings, stale

@@ -13,7 +13,9 @@ from app.workflows.outcomes import FieldFault
 # draft-ietf-httpapi-idempotency-key-header-07: an Item Structured Header whose value is a String (RFC 8941, 3.3.3).
 _QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"')
 _BARE = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~:/=-]{1,255}")
-_FAULT = FieldFault("Idempotency-Key", "must be a quoted string or a token of 1 to 255 characters", "", malformed=True)
+_FAULT = FieldFault(
+    "Idempotency-Key", "must be a quoted string or a token of 1 to 255 characters", "", malformed=True
+)
 
 
 def idempotency_key(request: Request) -> str | None:

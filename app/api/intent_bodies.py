@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, TypeAdapter, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, TypeAdapter, model_validator
 
 from app.api.fields import Body, Instant, Number, Words, malformed, unusable
 from app.guardrails.facts import Intent, Recipient
@@ -54,6 +54,12 @@ class RecipientBody(Body):
         return Recipient(**given) if given else None
 
 
+def _type(value: Any) -> Any:
+    if isinstance(value, str) and value not in ("call", "sms"):
+        raise unusable("must be call or sms")
+    return value
+
+
 class _IntentBody(Body):
     to: Number = Field(description="Destination, E.164")
     purpose: Literal["marketing", "informational", "emergency"] = "marketing"
@@ -64,7 +70,7 @@ class _IntentBody(Body):
 class CallBody(_IntentBody):
     """A call."""
 
-    type: Literal["call"]
+    type: Annotated[Literal["call"], BeforeValidator(_type)]
     sender: Annotated[str, _sender("call")] = Field(alias="from", description="Caller id, E.164")
     pool: PoolName = "default"
     max_duration: Annotated[
@@ -90,7 +96,7 @@ class CallBody(_IntentBody):
 class SmsBody(_IntentBody):
     """A text message."""
 
-    type: Literal["sms"]
+    type: Annotated[Literal["sms"], BeforeValidator(_type)]
     sender: Annotated[str, _sender("sms")] = Field(
         alias="from", description="Sender, E.164 or a short code of 3 to 8 digits"
     )

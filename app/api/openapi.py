@@ -32,7 +32,11 @@ def describe(app: FastAPI, writer: ProblemWriter) -> None:
 
 def _description(app: FastAPI, writer: ProblemWriter) -> dict[str, Any]:
     document = get_openapi(
-        title=app.title, version=app.version, description=_ABOUT, routes=app.routes, servers=[{"url": writer.public_url}]
+        title=app.title,
+        version=app.version,
+        description=_ABOUT,
+        routes=app.routes,
+        servers=[{"url": writer.public_url}],
     )
     components = document.setdefault("components", {})
     components["securitySchemes"] = {
@@ -53,7 +57,9 @@ def _description(app: FastAPI, writer: ProblemWriter) -> dict[str, Any]:
                     content.pop("application/json", None)
                 if status == "422" and "application/problem+json" not in content:
                     response["content"] = {
-                        "application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
+                        "application/problem+json": {
+                            "schema": {"$ref": "#/components/schemas/ProblemDocument"}
+                        }
                     }
     for name in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(name, None)

@@ -34,9 +34,10 @@ class PoolBody(Body):
 
     capacity: Annotated[int, Field(ge=0, le=1_000_000)]
     calls_per_second: Annotated[int, Field(ge=1, le=100_000)] | None = None
-    burst: Annotated[int, Field(ge=1, le=100_000, description="Calls at once; calls_per_second when absent")] | None = (
-        None
-    )
+    burst: (
+        Annotated[int, Field(ge=1, le=100_000, description="Calls at once; calls_per_second when absent")]
+        | None
+    ) = None
     reserve: dict[Purpose, Annotated[int, Field(ge=0, le=1_000_000)]] = Field(
         default_factory=dict, description="Channels that calls of that purpose must leave free"
     )
@@ -106,7 +107,9 @@ async def _documents(equipment: Equipment, caller: Caller, found: list[Pool]) ->
 
 
 @router.get("", summary="List the pools", responses={200: {"model": PoolPage}, **documents.problems()})
-async def list_pools(request: Request, caller: MayRead, limit: Limit = 100, cursor: Cursor = None) -> Response:
+async def list_pools(
+    request: Request, caller: MayRead, limit: Limit = 100, cursor: Cursor = None
+) -> Response:
     """In the order of their names; every account has the pool `default`."""
     equipment = equipment_of(request)
     after = (read_cursor(cursor, 1) or [""])[0]

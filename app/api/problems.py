@@ -44,7 +44,12 @@ class ProblemWriter:
         self.public_url = public_url.rstrip("/")
 
     def document(
-        self, slug: str, *, instance: uuid.UUID | str, detail: str | None = None, members: Mapping[str, Any] = {}
+        self,
+        slug: str,
+        *,
+        instance: uuid.UUID | str,
+        detail: str | None = None,
+        members: Mapping[str, Any] = {},
     ) -> dict[str, Any]:
         """A problem document; ``members`` are the type's own."""
         kind = BY_NAME[slug]
@@ -123,7 +128,9 @@ def rate_headers(api_class: str, state: RateState) -> dict[str, str]:
     }
 
 
-def document_of(writer: ProblemWriter, scope: Scope, error: Exception) -> tuple[dict[str, Any], dict[str, str]]:
+def document_of(
+    writer: ProblemWriter, scope: Scope, error: Exception
+) -> tuple[dict[str, Any], dict[str, str]]:
     """The problem of any exception, and headers that go with it."""
     instance = instance_of(scope)
 
@@ -172,13 +179,10 @@ def document_of(writer: ProblemWriter, scope: Scope, error: Exception) -> tuple[
         case StarletteHTTPException():
             return make(_slug_of(error.status_code)), _allowed(error)
         case _:
-            log.error("unforeseen error", exc_info=error)
             return make("internal"), {}
 
 
-def _of_faults(
-    make: Any, faults: list[outcomes.FieldFault], detail: str | None = None
-) -> dict[str, Any]:
+def _of_faults(make: Any, faults: list[outcomes.FieldFault], detail: str | None = None) -> dict[str, Any]:
     slug = "bad-request" if any(fault.malformed for fault in faults) else "validation-error"
     if detail is None and faults:
         named = [f"{fault.field} {fault.reason}".strip() for fault in faults]
@@ -215,6 +219,7 @@ def install(app: FastAPI, writer: ProblemWriter) -> None:
         return respond(document, headers)
 
     for kind in (
+        Exception,  # the framework answers it, then raises it again for the edge to log
         Problem,
         RequestValidationError,
         StarletteHTTPException,

@@ -188,7 +188,9 @@ async def get_suppression(request: Request, caller: MayRead, number: PathNumber)
     summary="Put a number on the list, or change its entry",
     responses={200: {"model": EntryDocument}, 201: {"model": EntryDocument}, **documents.problems(body=True)},
 )
-async def put_entry(request: Request, caller: MayWrite, number: PathNumber, body: SuppressionBody) -> Response:
+async def put_entry(
+    request: Request, caller: MayWrite, number: PathNumber, body: SuppressionBody
+) -> Response:
     """201 when the entry is new, 200 when one was there."""
     wanted = Entry(number, body.channel, body.reason, body.source, body.expires_at)
     outcome = await put_suppression(equipment_of(request), caller, wanted)
@@ -205,7 +207,9 @@ async def delete_suppression(
     request: Request,
     caller: MayWrite,
     number: PathNumber,
-    channel: Annotated[Channel | None, Query(description="Only this channel's entry; all when absent")] = None,
+    channel: Annotated[
+        Channel | None, Query(description="Only this channel's entry; all when absent")
+    ] = None,
     reason: Annotated[Words, Query(max_length=500)] = "",
 ) -> Response:
     """The history keeps who removed it, when and why."""
@@ -234,7 +238,9 @@ async def get_history(
         raise bad_cursor() from None
     async with equipment.database.begin() as connection:
         await suppressions.expire(connection, caller.account_id, number, equipment.now())
-        found = await suppressions.history(connection, caller.account_id, number, after=after, limit=limit + 1)
+        found = await suppressions.history(
+            connection, caller.account_id, number, after=after, limit=limit + 1
+        )
     last = found[limit - 1] if len(found) > limit else None
     return json_response(
         {

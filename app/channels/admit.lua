@@ -197,8 +197,11 @@ if #scopes == 0 then
   return answer('admitted', 0, 0, fence, 0, 0, 0, 0)
 end
 
-local hard_end_ms = high_water + hard_ms
-local expires_at_ms = math.min(high_water + ttl_ms, hard_end_ms)
+-- From the latest agreed instant; while Redis's clock is behind, that one stands still, and a lease counted
+-- from it would end too early once the clock is right. So the caller's clock counts, up to two hours ahead.
+local from_ms = math.max(high_water, math.min(caller_ms, agreed + 2 * 3600 * 1000))
+local hard_end_ms = from_ms + hard_ms
+local expires_at_ms = math.min(from_ms + ttl_ms, hard_end_ms)
 -- "Older than the switch's list" must never hold for a lease that is newer, so the later clock is kept.
 local acquired_ms = math.max(math.ceil(redis_ms), caller_ms, high_water)
 local names = {}
@@ -216,5 +219,5 @@ redis.call('ZADD', leases, whole(expires_at_ms), intent_id)
 redis.call('PEXPIRE', leases, ACCOUNT_TTL_MS)
 redis.call('SET', record,
   string.format('held %.0f %s %.0f %.0f %s', epoch, fence, acquired_ms, hard_end_ms, table.concat(names, ' ')),
-  'PX', whole(hard_end_ms - high_water + TOMBSTONE_TTL_MS))
+  'PX', whole(hard_end_ms - agreed + TOMBSTONE_TTL_MS))
 return answer('admitted', 0, expires_at_ms, fence, scopes[1].used + 1, 0, 0, 0)

@@ -1,22 +1,26 @@
 -- A sliding window of 60 sub-buckets in one HASH: o is the oldest bucket that counts, n the sum of all that
 -- count, b<index> each bucket. Buckets index-60 .. index count, so the time covered is never shorter than the
--- window: at most `limit` in ANY window, and a burst of `limit` at once. Reading writes nothing.
+-- window: at most `limit` in ANY window, and a burst of `limit` at once. Reading writes nothing, but for a
+-- clock that went back.
 local function window_read(key, limit, window_ms, now_ms)
   local width = window_ms / 60
   local index = math.floor(now_ms / width)
   local stored = redis.call('HMGET', key, 'o', 'n')
   local oldest, counted = tonumber(stored[1]), tonumber(stored[2])
-  local window = {key = key, index = index, width = width, window_ms = window_ms, dead = {}, restart = nil}
+  local window = {key = key, index = index, width = width, window_ms = window_ms, dead = {}, empty = false}
   if not oldest then
     oldest, counted = index, 0
   elseif oldest > index + 60 then
-    -- The clock went back: all that was counted counts as of now, and leaves one window later.
-    window.restart = counted
+    -- The clock went back: all that was counted counts as of now, and leaves one window later. Stored even
+    -- when this request is refused, as "now" would otherwise begin anew with each.
+    redis.call('DEL', key)
+    redis.call('HSET', key, 'o', whole(index), 'n', counted, 'b' .. whole(index), counted)
+    redis.call('PEXPIRE', key, whole(math.ceil(window_ms + 2 * width)))
     oldest = index
   elseif oldest > index then
     window.index = oldest
   elseif oldest < index - 121 then
-    window.restart = 0
+    window.empty = true
     oldest, counted = index, 0
   else
     while oldest < index do
@@ -39,15 +43,14 @@ end
 local function window_write(window)
   local key = window.key
   local bucket = 'b' .. whole(window.index)
-  if window.restart then
+  if window.empty then
     redis.call('DEL', key)
-    if window.restart > 0 then redis.call('HSET', key, bucket, window.restart) end
   elseif #window.dead > 0 then
     redis.call('HDEL', key, unpack(window.dead))
   end
   window.counted = window.counted + 1
   redis.call('HSET', key, 'o', whole(window.oldest), 'n', window.counted)
-  if redis.call('HINCRBY', key, bucket, 1) == 1 or window.restart then
+  if redis.call('HINCRBY', key, bucket, 1) == 1 then
     redis.call('PEXPIRE', key, whole(math.ceil(window.window_ms + 2 * window.width)))
   end
 end

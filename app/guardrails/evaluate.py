@@ -28,7 +28,9 @@ class Verdict:
     def joined_by(self, finding: Finding) -> Verdict:
         """This verdict with one guardrail more; a check of the same guardrail is replaced."""
         checks = [c for c in self.checks if c.guardrail != finding.check.guardrail]
-        return combine([*(Finding(c) for c in checks), Finding(finding.check)], self.violations + finding.violations)
+        return combine(
+            [*(Finding(c) for c in checks), Finding(finding.check)], self.violations + finding.violations
+        )
 
 
 _ORDER = {refusal: place for place, refusal in enumerate(PRECEDENCE)}

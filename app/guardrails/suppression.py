@@ -27,9 +27,7 @@ def evaluate(intent: Intent, facts: Facts) -> Finding:
         return Finding(Check("suppression", "skip", {"reason": "emergency"}))
     entries = [entry for entry in facts.suppressions if entry.channel in ("all", intent.type)]
     hits = [
-        hit
-        for hit in facts.registry_hits
-        if intent.type in hit.applies_to and intent.purpose in hit.purposes
+        hit for hit in facts.registry_hits if intent.type in hit.applies_to and intent.purpose in hit.purposes
     ]
     violations = [_of_entry(intent, entry) for entry in entries]
     relied_on: list[Json] = []

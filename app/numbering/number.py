@@ -131,7 +131,7 @@ def _elsewhere(text: str) -> Number:
         return Number(text, calling_code, None, "satellite", None)
     region = phonenumbers.region_code_for_number(parsed)
     if region is not None and region != "001":
-        return Number(text, calling_code, region, line_type, None)
+        return Number(text, calling_code, region, line_type, None, known=line_type != "unknown")
     main = phonenumbers.region_code_for_country_code(calling_code)
     country = main if main not in ("001", "ZZ") else None
-    return Number(text, calling_code, country, line_type, None, known=region is not None)
+    return Number(text, calling_code, country, line_type, None, known=False)

@@ -1,6 +1,6 @@
 """The ZIP codes of the United States: the state of each, and about where it lies.
 
-``zip_codes.csv`` holds the facts of the zipcodes wheel (code, state, latitude, longitude), written by
+``zip_codes.csv`` holds the facts of the zipcodes wheel (code, state, latitude, longitude, kind), written by
 ``python -m app.numbering.zip_wheel``. The wheel itself takes 0.7 s of CPU and 75 MB to unpack, and looks a
 code up by going through all of them (6 ms); the file loads in a few hundredths of a second. The wheel's own
 time zones are not used: Tuba City would be an hour wrong.
@@ -42,6 +42,7 @@ class ZipCodes:
     state_of: NDArray[np.uint8]  # index into states
     latitudes: NDArray[np.float32]  # NaN where unknown
     longitudes: NDArray[np.float32]
+    areas: NDArray[np.bool_]  # delivered street by street; the others are post boxes and single buildings
 
     def find(self, code: str) -> ZipCode | None:
         """The ZIP code of five digits; None when it does not exist."""
@@ -60,16 +61,17 @@ class ZipCodes:
     def states_around(self, latitude: float, longitude: float) -> tuple[str, ...]:
         """The states that a point may lie in, the nearest first.
 
-        The states of all codes up to twice as far as the nearest and a kilometre: a code's point is about as
-        far from its own edge as from the next code's. Empty where the nearest is more than 300 km away.
+        The states of all delivered areas up to three times as far as the nearest, and a kilometre,
+        but not beyond 25 km: an area's point is about as far from its own edge as from the next area's. Boxes
+        and buildings would make the nearest look too near. Empty where it is more than 300 km away.
         """
         north = (self.latitudes - latitude) * _KM_PER_DEGREE
         east = (self.longitudes - longitude) * (_KM_PER_DEGREE * float(np.cos(np.radians(latitude))))
-        distances = np.hypot(north, east)
+        distances = np.where(self.areas, np.hypot(north, east), np.nan)
         nearest = float(np.nanmin(distances))
         if nearest > 300:
             return ()
-        close = np.flatnonzero(distances <= 2 * nearest + 1)
+        close = np.flatnonzero(distances <= min(3 * nearest + 1, max(nearest, 25.0)))
         ordered = close[np.argsort(distances[close])]
         return tuple(dict.fromkeys(self.states[int(self.state_of[index])] for index in ordered))
 
@@ -81,20 +83,22 @@ def load(path: Path = PATH) -> ZipCodes:
     state_of: list[int] = []
     latitudes: list[float] = []
     longitudes: list[float] = []
+    areas: list[bool] = []
     number = 0
     try:
         for line in path.read_text(encoding="ascii").splitlines():
             number += 1
-            code, state, latitude, longitude = line.split(",")
+            code, state, latitude, longitude, kind = line.split(",")
             if codes and int(code) <= codes[-1]:
                 raise ValueError("codes must rise")
+            areas.append({"area": True, "box": False}[kind])
             codes.append(int(code))
             state_of.append(states.setdefault(state, len(states)))
             latitudes.append(float(latitude) if latitude else float("nan"))
             longitudes.append(float(longitude) if longitude else float("nan"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise BrokenRuleFile(
-            path, number or None, f"is not code,state,latitude,longitude: {error}"
+            path, number or None, f"is not code,state,latitude,longitude,kind: {error}"
         ) from error
     return ZipCodes(
         np.array(codes, np.int32),
@@ -102,4 +106,5 @@ def load(path: Path = PATH) -> ZipCodes:
         np.array(state_of, np.uint8),
         np.array(latitudes, np.float32),
         np.array(longitudes, np.float32),
+        np.array(areas, np.bool_),
     )

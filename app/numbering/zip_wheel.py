@@ -13,7 +13,8 @@ def table_of_wheel() -> str:
     for row in sorted(_zipcodes.list_all(), key=lambda row: str(row["zip_code"])):
         latitude, longitude = float(row["lat"] or 0), float(row["long"] or 0)
         place = f"{latitude:.3f},{longitude:.3f}" if latitude or longitude else ","
-        lines.append(f"{row['zip_code']},{row['state']},{place}\n")
+        kind = "area" if row["zip_code_type"] == "STANDARD" else "box"
+        lines.append(f"{row['zip_code']},{row['state']},{place},{kind}\n")
     return "".join(lines)
 
 

@@ -67,9 +67,7 @@ class Database:
         # Imports, exports and loads run for minutes; they must not be cut off, nor take the pool of the rest.
         self.bulk = _engine(url, pool_size=4, pool_timeout=30, command_timeout=None, settings={})
 
-    async def run(
-        self, work: Callable[[AsyncConnection], Awaitable[T]], *, may_run_twice: bool = False
-    ) -> T:
+    async def run(self, work: Callable[[AsyncConnection], Awaitable[T]], *, may_run_twice: bool = False) -> T:
         """Do ``work`` on an autocommit connection, within the deadline. Raises PostgresUnavailable."""
         for last in (False, True) if may_run_twice else (True,):
             try:

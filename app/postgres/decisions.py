@@ -107,7 +107,7 @@ _RECORD = text(
         INSERT INTO decisions (id, account_id, key_id, decided_at, type, verdict, code, codes, to_number,
                                from_number, purpose, campaign, document)
         SELECT id, account_id, key_id, decided_at, type, verdict, NULLIF(split_part(codes, ',', 1), ''),
-               string_to_array(NULLIF(codes, ''), ','), to_number, from_number, purpose, campaign, document::jsonb
+               string_to_array(codes, ','), to_number, from_number, purpose, campaign, document::jsonb
           FROM good
             ON CONFLICT (id) DO NOTHING
         RETURNING id
@@ -172,7 +172,9 @@ async def record(database: Database, decisions: Sequence[Decision]) -> list[Reco
 _COLUMNS = (
     "id, decided_at, type, verdict, code, to_number, from_number, purpose, campaign, key_id, document::text"
 )
-_ONE = text(f"SELECT {_COLUMNS} FROM decisions WHERE id = :id AND account_id = :account AND verdict <> 'void'")
+_ONE = text(
+    f"SELECT {_COLUMNS} FROM decisions WHERE id = :id AND account_id = :account AND verdict <> 'void'"
+)
 _SOME = text(
     f"SELECT {_COLUMNS} FROM decisions WHERE id = ANY(:ids) AND account_id = :account AND verdict <> 'void'"
 )
@@ -243,7 +245,9 @@ async def newest_first(
 _VOID = (
     text("UPDATE decisions SET verdict = 'void' WHERE id = ANY(:ids) AND verdict = 'approved'"),
     text("DELETE FROM attempts WHERE intent_id = ANY(:ids)"),
-    text("UPDATE leases SET ended_at = :now, ended_by = 'withdrawn' WHERE id = ANY(:ids) AND ended_at IS NULL"),
+    text(
+        "UPDATE leases SET ended_at = :now, ended_by = 'withdrawn' WHERE id = ANY(:ids) AND ended_at IS NULL"
+    ),
     text("DELETE FROM idempotency_keys WHERE resource_id = ANY(:ids)"),
 )
 

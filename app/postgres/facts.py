@@ -17,7 +17,16 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.guardrails.facts import AccountPolicy, Attempt, Consent, Emergency, Facts, RegistryHit, StaleRegistry, SuppressionEntry
+from app.guardrails.facts import (
+    AccountPolicy,
+    Attempt,
+    Consent,
+    Emergency,
+    Facts,
+    RegistryHit,
+    StaleRegistry,
+    SuppressionEntry,
+)
 from app.guardrails.policy import read_policy
 from app.postgres.database import Database
 from app.postgres.registries import registry_hits_sql, stale_registries_sql
@@ -225,7 +234,9 @@ def _gathered(row: Sequence[Any], ask: Ask) -> Gathered:
             for hit in _list(row[16])
         ),
         stale_registries=tuple(
-            StaleRegistry(r["registry"], r["version_date"], frozenset(r["applies_to"]), frozenset(r["purposes"]))
+            StaleRegistry(
+                r["registry"], r["version_date"], frozenset(r["applies_to"]), frozenset(r["purposes"])
+            )
             for r in _list(row[17])
         ),
         consents=tuple(
@@ -233,9 +244,7 @@ def _gathered(row: Sequence[Any], ask: Ask) -> Gathered:
             for i, kind, channels, given, expires in _list(row[12])
         ),
         emergencies=tuple(Emergency(region, _at(until), reason) for region, until, reason in _list(row[18])),
-        attempts=tuple(
-            Attempt("call" if a.type == "call" else "sms", _at(a.at_ms * 1000)) for a in attempts
-        ),
+        attempts=tuple(Attempt("call" if a.type == "call" else "sms", _at(a.at_ms * 1000)) for a in attempts),
     )
     return Gathered(
         key=key,

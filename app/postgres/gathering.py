@@ -71,9 +71,7 @@ class Gathering(Generic[A, R]):
         except BaseException as error:
             for _, future in batch:
                 if not future.done():
-                    future.set_exception(
-                        error if isinstance(error, Exception) else asyncio.CancelledError()
-                    )
+                    future.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
             if not isinstance(error, Exception):
                 raise
             return

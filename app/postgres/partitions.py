@@ -70,7 +70,9 @@ async def drop_expired(connection: AsyncConnection, now: datetime, retention_day
 
 async def _existing(connection: AsyncConnection) -> set[str]:
     rows = await connection.execute(
-        text("SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
-             "WHERE i.inhparent = 'decisions'::regclass")
+        text(
+            "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
+            "WHERE i.inhparent = 'decisions'::regclass"
+        )
     )
     return {row[0] for row in rows}

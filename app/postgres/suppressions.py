@@ -234,9 +234,7 @@ async def history(
     ]
 
 
-def _given(
-    account_id: uuid.UUID, entry: Entry, key_id: uuid.UUID | None, now: datetime
-) -> dict[str, Any]:
+def _given(account_id: uuid.UUID, entry: Entry, key_id: uuid.UUID | None, now: datetime) -> dict[str, Any]:
     return {
         "account": account_id,
         "number": entry.number,

@@ -81,9 +81,7 @@ suppressions = Table(
     Column("created_by", UUID),
     CheckConstraint("channel IN ('call', 'sms', 'all')", name="channel"),
     Index("ix_suppressions_account_id_id", "account_id", "id"),
-    Index(
-        "ix_suppressions_expires_at", "expires_at", postgresql_where=text("expires_at IS NOT NULL")
-    ),
+    Index("ix_suppressions_expires_at", "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
 )
 
 suppression_events = Table(

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from app.channels import AdmitRequest, Admission, CapCount, KnownAttempt, Pace, Quota, Scope
+from app.channels import Admission, AdmitRequest, CapCount, KnownAttempt, Pace, Quota, Scope
 from app.guardrails import frequency
 from app.guardrails.facts import Intent
+from app.guardrails.frequency import CapInForce
 from app.guardrails.verdicts import (
     CHANNEL_BUDGET_EXCEEDED,
-    FREQUENCY_CAPPED,
     RATE_LIMITED,
     Check,
     Finding,
@@ -25,7 +25,6 @@ from app.postgres.pools import DEFAULT
 from app.workflows.authenticate import Caller
 from app.workflows.describe import rfc3339
 from app.workflows.equipment import Equipment
-from app.workflows.judge import locate
 from app.workflows.outcomes import CannotDecide, FieldFault, Unusable
 
 # However often it is renewed, a lease ends so long after it was acquired: the longest max_duration, and a minute
@@ -34,12 +33,16 @@ HARD_END_MS = (14_400 + 60) * 1000
 
 
 async def admit(
-    equipment: Equipment, caller: Caller, intent: Intent, intent_id: UUID, gathered: Gathered, now: datetime
+    equipment: Equipment,
+    caller: Caller,
+    intent: Intent,
+    intent_id: UUID,
+    gathered: Gathered,
+    caps: tuple[CapInForce, ...],
+    now: datetime,
 ) -> Admission:
     """Count the request, check caps, limits and paces, and take the channel. Raises RedisUnavailable."""
     now_ms = int(now.timestamp() * 1000)
-    places = locate(equipment.knowledge, intent, gathered.facts)
-    caps = frequency.caps_in_force(intent, places, gathered.facts, equipment.knowledge.window_rules, now)
     is_call = intent.type == "call"
     return await equipment.semaphore.admit(
         AdmitRequest(
@@ -62,7 +65,7 @@ async def admit(
                     max=cap.max,
                     since_ms=int(cap.since.timestamp() * 1000),
                     counts=tuple(sorted(cap.counts)),
-                    period_ms=cap.period_seconds * 1000,
+                    period_ms=cap.longest_seconds * 1000,
                 )
                 for cap in caps
             ),
@@ -74,7 +77,9 @@ async def admit(
 def check_pool(intent: Intent, gathered: Gathered) -> None:
     """A pool that nobody made is a typo, and must not become a budget of its own. Raises Unusable."""
     if intent.type == "call" and gathered.pool is None and intent.pool != DEFAULT:
-        raise Unusable([FieldFault("pool", f"must be a pool of the account; there is no pool {intent.pool}", "/pool")])
+        raise Unusable(
+            [FieldFault("pool", f"must be a pool of the account; there is no pool {intent.pool}", "/pool")]
+        )
 
 
 def scope_names(intent: Intent) -> tuple[str, ...]:
@@ -102,7 +107,9 @@ def paces(intent: Intent, gathered: Gathered) -> tuple[Pace, ...]:
         pool = gathered.pool
         if pool is None or pool.calls_per_second is None:
             return ()
-        return (Pace(f"pool:{intent.pool}", float(pool.calls_per_second), pool.burst or pool.calls_per_second),)
+        return (
+            Pace(f"pool:{intent.pool}", float(pool.calls_per_second), pool.burst or pool.calls_per_second),
+        )
     sender = gathered.limits.get(f"sender:{intent.sender}")
     if sender is None or sender.messages_per_second is None:
         return ()
@@ -117,13 +124,13 @@ def quotas(intent: Intent, gathered: Gathered) -> tuple[Quota, ...]:
     return (Quota(f"sender:{intent.sender}:day", sender.messages_per_day, 86_400),)
 
 
-def finding(intent: Intent, admitted: Admission, now: datetime) -> Finding:
+def finding(intent: Intent, admitted: Admission, caps: tuple[CapInForce, ...]) -> Finding:
     """The channel's check, with the violation if it refused."""
     if admitted.status == "admitted":
         return Finding(Check("channel", "pass" if intent.type == "call" else "skip"))
     wait = admitted.retry_after_seconds
     if admitted.status == "capped":
-        return Finding(Check("frequency", "block"), (_capped(intent, admitted),))
+        return Finding(Check("frequency", "block"), (_capped(intent, admitted, caps),))
     scope: dict[str, Json] = {"scope": admitted.refused, "limit": admitted.limit, "used": admitted.used}
     if admitted.status == "full":
         detail = "All SIP channels are currently in use. Retry after active calls complete."
@@ -134,14 +141,11 @@ def finding(intent: Intent, admitted: Admission, now: datetime) -> Finding:
     return Finding(Check("channel", "block", scope), (violation,))
 
 
-def _capped(intent: Intent, admitted: Admission) -> Violation:
-    free_at = rfc3339(instant_of_ms(admitted.free_at_ms)) if admitted.free_at_ms is not None else None
-    noun = "call" if intent.type == "call" else "message"
-    return Violation(
-        FREQUENCY_CAPPED,
-        f"The cap of {admitted.limit} attempts to {intent.to} is reached; the {noun} may be tried again later.",
-        {"cap": admitted.refused, "max": admitted.limit, "used": admitted.used, "next_allowed_at": free_at},
-    )
+def _capped(intent: Intent, admitted: Admission, caps: tuple[CapInForce, ...]) -> Violation:
+    """Another attempt came first, after the facts were gathered: Redis counted it, the rule says until when."""
+    cap = next(cap for cap in caps if cap.id == admitted.refused)
+    counted_at_ms = (admitted.free_at_ms or 0) - cap.longest_seconds * 1000
+    return frequency.violation(intent, cap, cap.expires(instant_of_ms(max(0, counted_at_ms))))
 
 
 def retry_after(admitted: Admission | None) -> int | None:

@@ -47,7 +47,8 @@ async def renew_lease(
     expires_at = instant_of_ms(renewal.expires_at_ms)
     # Redis first: were the ledger ahead of it, a failed renewal would keep a channel that nobody holds.
     await equipment.database.run(
-        lambda connection: leases.renew(connection, caller.account_id, lease_id, expires_at), may_run_twice=True
+        lambda connection: leases.renew(connection, caller.account_id, lease_id, expires_at),
+        may_run_twice=True,
     )
     return expires_at
 

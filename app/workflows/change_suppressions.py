@@ -12,7 +12,7 @@ from app.workflows.authenticate import Caller
 from app.workflows.decide_intent import Answer, Presented, raise_unless_replayable
 from app.workflows.equipment import Equipment
 from app.workflows.identity import new_id
-from app.workflows.outcomes import Conflict, NotFound, Unusable, FieldFault
+from app.workflows.outcomes import Conflict, FieldFault, NotFound, Unusable
 
 OPERATION = "suppressions"
 Entered = Mapping[str, Any]
@@ -27,7 +27,11 @@ class Added:
 
 
 async def add_suppression(
-    equipment: Equipment, caller: Caller, presented: Presented, entry: Entry, render: Callable[[Added], Answer]
+    equipment: Equipment,
+    caller: Caller,
+    presented: Presented,
+    entry: Entry,
+    render: Callable[[Added], Answer],
 ) -> Answer:
     """Add an entry; what is there already is answered with it. The change is in force when this returns."""
     now = equipment.now()

@@ -156,14 +156,18 @@ async def _decide(
         if intent.purpose == "emergency":
             caller.needs("intents:emergency")
         admission.check_pool(intent, gathered)
-        verdict = judge(equipment.knowledge, intent, gathered.facts, now)
+        judgement = judge(equipment.knowledge, intent, gathered.facts, now)
+        verdict = judgement.verdict
+        rate: RateState | None
         if verdict.blocked:
             rate = await equipment.semaphore.spend(equipment.rate(caller, rate_class(intent)))
             if rate.exceeded:
                 raise RateExceeded(rate)
             admitted = None
             break
-        admitted = await admission.admit(equipment, caller, intent, intent_id, gathered, now)
+        admitted = await admission.admit(
+            equipment, caller, intent, intent_id, gathered, judgement.caps, now
+        )
         # Stale: Redis lost its memory, or was rebuilt between our two looks. Look again at both.
         if admitted.status != "stale":
             break
@@ -175,7 +179,7 @@ async def _decide(
         rate = admitted.rate
         if admitted.status == "rate_limited" and rate is not None:
             raise RateExceeded(rate)
-        verdict = verdict.joined_by(admission.finding(intent, admitted, now))
+        verdict = verdict.joined_by(admission.finding(intent, admitted, judgement.caps))
     lease = admission.describe_lease(intent, intent_id, admitted)
     document = describe_request(intent, verdict, lease, equipment.knowledge.versions)
     decided = Decided(intent_id, intent, verdict, now, document)
@@ -259,7 +263,12 @@ def decision_row(
     kept = None
     if claim is not None and answer.status not in (429, 503):
         kept = Claim(
-            OPERATION, presented.idempotency_key or "", claim.holder, answer.status, answer.headers, answer.body
+            OPERATION,
+            presented.idempotency_key or "",
+            claim.holder,
+            answer.status,
+            answer.headers,
+            answer.body,
         )
     return Decision(
         id=decided.id,
@@ -279,4 +288,3 @@ def decision_row(
         lease=lease,
         claim=kept,
     )
-

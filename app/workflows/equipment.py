@@ -11,7 +11,7 @@ from app import clock
 from app.channels import RateSpend, Semaphore
 from app.guardrails.content import ContentScanner
 from app.numbering import Gazetteer
-from app.postgres.database import Database
+from app.postgres.database import Database, PostgresUnavailable
 from app.postgres.decisions import Decision, Recorded, record
 from app.postgres.facts import Ask, Gathered, Key, gather, gather_keys
 from app.postgres.gathering import Gathering
@@ -69,11 +69,19 @@ class Equipment:
             str(caller.key_id), api_class, limit.limit, limit.window_seconds, str(caller.account_id)
         )
 
-    async def _gather_keys(self, hashes: Sequence[bytes]) -> Sequence[Key | None | Exception]:
+    async def _gather_keys(self, hashes: Sequence[bytes]) -> Sequence[Key | Exception | None]:
         return await gather_keys(self.database, hashes)
 
     async def _gather(self, asks: Sequence[Ask]) -> Sequence[Gathered | Exception]:
         return await gather(self.database, asks, self.now())
 
     async def _record(self, decisions: Sequence[Decision]) -> Sequence[Recorded | Exception]:
-        return await record(self.database, decisions)
+        try:
+            return await record(self.database, decisions)
+        except PostgresUnavailable:
+            raise
+        except Exception as error:
+            if len(decisions) == 1:
+                return [error]
+        # One row that Postgres will not take must not take its neighbours down with it.
+        return [(await self._record([decision]))[0] for decision in decisions]

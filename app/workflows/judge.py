@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from app.guardrails import calling_window, content, frequency, suppression
 from app.guardrails.evaluate import Verdict, combine
 from app.guardrails.facts import Facts, Intent
+from app.guardrails.frequency import CapInForce
 from app.guardrails.places import Places
 from app.guardrails.verdicts import Check, Finding
 from app.numbering import HintError
@@ -14,7 +16,15 @@ from app.workflows.equipment import Knowledge
 from app.workflows.outcomes import CannotDecide, FieldFault, Unusable
 
 
-def judge(knowledge: Knowledge, intent: Intent, facts: Facts, now: datetime) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdict, and the caps that the channel semaphore has to count under."""
+
+    verdict: Verdict
+    caps: tuple[CapInForce, ...]
+
+
+def judge(knowledge: Knowledge, intent: Intent, facts: Facts, now: datetime) -> Judgement:
     """Every guardrail but the channel, which is sought only when all of these pass.
 
     Raises Unusable for a hint of a place that does not exist, CannotDecide when a registry is too old to rely on.
@@ -23,16 +33,18 @@ def judge(knowledge: Knowledge, intent: Intent, facts: Facts, now: datetime) -> 
     if stale:
         raise CannotDecide(f"the registry {stale[0]} is older than it may be", retry_after_seconds=60)
     places = locate(knowledge, intent, facts)
-    caps = frequency.caps_in_force(intent, places, facts, knowledge.window_rules, now)
-    return combine(
+    rules = knowledge.window_rules
+    caps = frequency.caps_in_force(intent, places, facts, rules, now)
+    verdict = combine(
         (
             suppression.evaluate(intent, facts),
-            calling_window.evaluate(intent, places, facts, knowledge.window_rules, now),
+            calling_window.evaluate(intent, places, facts, rules, now),
             frequency.evaluate(intent, caps, facts.attempts, now),
             content.evaluate(intent, facts.policy, knowledge.scanner),
             Finding(Check("channel", "skip")),
         )
     )
+    return Judgement(verdict, caps)
 
 
 def locate(knowledge: Knowledge, intent: Intent, facts: Facts) -> Places:

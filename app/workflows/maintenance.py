@@ -114,7 +114,5 @@ async def tidy(equipment: Equipment, now: datetime) -> None:
 
 
 async def _only_one(connection: AsyncConnection) -> bool:
-    row = await connection.execute(
-        text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": partitions.LOCK}
-    )
+    row = await connection.execute(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": partitions.LOCK})
     return bool(row.scalar_one())

@@ -32,4 +32,4 @@ async def preview_intent(
     if rate.exceeded:
         raise RateExceeded(rate)
     check_pool(intent, gathered)
-    return judge(equipment.knowledge, intent, gathered.facts, at or now), at or now, rate
+    return judge(equipment.knowledge, intent, gathered.facts, at or now).verdict, at or now, rate

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal
 
 from app.guardrails.calling_window.situation import BoundRule, Phase, Situation
-from app.guardrails.calling_window.timetable import DAY, Timetable, offset_at, open_in_day
+from app.guardrails.calling_window.timetable import DAY, offset_at, open_in_day
 from app.guardrails.facts import Intent
 from app.rules.zones import zone
 
 Kind = Literal["emergency", "holiday", "day", "hours"]
-_ORDER: tuple[Kind, ...] = ("emergency", "holiday", "day", "hours")
+_ORDER: dict[Kind, int] = {"emergency": 0, "holiday": 1, "day": 2, "hours": 3}
 _UNKNOWN = {
     "toll_free": "a toll-free number does not tell where the person is",
     "personal_number": "a personal number does not tell where the person is",
@@ -51,6 +52,7 @@ def refusals(here: Situation, phase: Phase, second: int) -> list[Refusal]:
         for ban in phase.bans
     ]
     lifted = {lift.rule_id for lift in phase.lifts}
+    shown: dict[str, tuple[datetime, str]] = {}
     for item in here.bound:
         if item.rule.id in lifted:
             continue
@@ -58,12 +60,14 @@ def refusals(here: Situation, phase: Phase, second: int) -> list[Refusal]:
             if not any(
                 start <= second < end for start, end in open_in_day(item.rule.hours, clock, second // DAY)
             ):
-                found.append(_refusal(item, clock, second))
+                if clock not in shown:
+                    local = datetime.fromtimestamp(second, zone(clock))
+                    shown[clock] = (local, local.isoformat(timespec="seconds"))
+                found.append(_refusal(item, clock, *shown[clock]))
     return found
 
 
-def _refusal(item: BoundRule, clock: str, second: int) -> Refusal:
-    local = datetime.fromtimestamp(second, zone(clock))
+def _refusal(item: BoundRule, clock: str, local: datetime, written: str) -> Refusal:
     hours = item.rule.hours
     today = hours.on(local.date())
     holiday = hours.calendar.name_of(local.date()) if hours.calendar and hours.holiday != "none" else None
@@ -79,7 +83,7 @@ def _refusal(item: BoundRule, clock: str, second: int) -> Refusal:
         item.rule.citation,
         item.rule.jurisdiction,
         clock,
-        local.isoformat(timespec="seconds"),
+        written,
         kind,
         reason,
     )
@@ -88,7 +92,7 @@ def _refusal(item: BoundRule, clock: str, second: int) -> Refusal:
 def sentence(intent: Intent, here: Situation, phase: Phase, found: list[Refusal], second: int) -> str:
     """The detail for a human, in the wording of the error reference where a window is what refuses."""
     subject = f"{'Calls' if intent.type == 'call' else 'Texts'} to {intent.to} are not permitted"
-    first = min(found, key=lambda refusal: _ORDER.index(refusal.kind))
+    first = min(found, key=lambda refusal: _ORDER[refusal.kind])
     where = "by the account's policy" if first.jurisdiction == "house" else f"in {first.jurisdiction}"
     if first.kind == "emergency":
         return f"{subject} while an emergency is declared in {first.jurisdiction} ({first.citation})."
@@ -119,20 +123,14 @@ def _window_in_force(
     clock of the destination.
     """
     clock = first.zone if first.zone in here.zones and first.zone is not None else here.zones[0]
-    lifted = {lift.rule_id for lift in phase.lifts}
-    bindings = tuple(
-        (item.rule.hours, name)
-        for item in here.bound
-        if item.rule.id not in lifted
-        for name in item.clocks
-        if name == clock or name not in here.zones
-    )
     offset = offset_at(clock, second)
     midnight = (second + offset) // DAY * DAY - offset
-    spans = Timetable(bindings).spans(midnight, midnight + DAY)
+    lifted = frozenset(lift.rule_id for lift in phase.lifts)
+    spans = here.on_clock(clock, lifted).spans(midnight, midnight + DAY)
     return tuple(((start - midnight) // 60, (end - midnight) // 60) for start, end in spans)
 
 
+@lru_cache(maxsize=1024)
 def spoken(windows: tuple[tuple[int, int], ...]) -> str:
     """Windows as people say them: 10:00 AM - 1:00 PM and 2:00 PM - 8:00 PM."""
     return " and ".join(f"{_clock(start)} - {_clock(end)}" for start, end in windows)

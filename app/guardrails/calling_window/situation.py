@@ -31,7 +31,16 @@ class BoundRule:
 class Situation:
     """What holds for places and a channel, before consents and emergencies; kept between decisions."""
 
-    __slots__ = ("_without", "bound", "jurisdictions", "regions", "rule_ids", "timetable", "zones")
+    __slots__ = (
+        "_on_clock",
+        "_without",
+        "bound",
+        "jurisdictions",
+        "regions",
+        "rule_ids",
+        "timetable",
+        "zones",
+    )
 
     def __init__(self, bound: tuple[BoundRule, ...], places: tuple[Place, ...]) -> None:
         self.bound = bound
@@ -41,6 +50,7 @@ class Situation:
         self.rule_ids = tuple(item.rule.id for item in bound)
         self.timetable = _timetable(bound)
         self._without: dict[frozenset[str], Timetable] = {}
+        self._on_clock: dict[tuple[str, frozenset[str]], Timetable] = {}
 
     def without(self, lifted: frozenset[str]) -> Timetable:
         """The timetable when these rules are lifted."""
@@ -49,6 +59,21 @@ class Situation:
         if lifted not in self._without:
             self._without[lifted] = _timetable(tuple(b for b in self.bound if b.rule.id not in lifted))
         return self._without[lifted]
+
+    def on_clock(self, clock: str, lifted: frozenset[str]) -> Timetable:
+        """What one clock of the destination shows as open, rules with a clock of their own included."""
+        key = (clock, lifted)
+        if key not in self._on_clock:
+            self._on_clock[key] = Timetable(
+                tuple(
+                    (item.rule.hours, name)
+                    for item in self.bound
+                    if item.rule.id not in lifted
+                    for name in item.clocks
+                    if name == clock or name not in self.zones
+                )
+            )
+        return self._on_clock[key]
 
 
 def _timetable(bound: tuple[BoundRule, ...]) -> Timetable:

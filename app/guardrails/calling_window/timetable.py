@@ -1,9 +1,9 @@
 """When all of a set of hours on their clocks are open, exact to the second.
 
 An instant is inside the hours of a rule on a clock when the wall time that the clock shows lies in them.
-Where the clock is put forward some wall times never come, where it is put back some come twice; so a day is cut at
-the instants where the clock's offset changes, and between two cuts local and universal time differ by a
-constant. Everything here is whole seconds since 1970 UTC, spans are half open, and days are days of UTC.
+Where the clock is put forward some wall times never come, where it is put back some come twice; so a day is
+cut at the instants where the clock's offset changes, and between two cuts local and universal time differ by
+a constant. Everything here is whole seconds since 1970 UTC, spans are half open, and days are days of UTC.
 """
 
 from __future__ import annotations

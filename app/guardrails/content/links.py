@@ -1,0 +1,203 @@
+"""Links in every form that people and phones read as one, and what is wrong with them.
+
+Registrable domains come from the packaged snapshot of the Public Suffix List; nothing is fetched and nothing
+is cached on disk.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import lru_cache
+
+import tldextract
+
+# The reserved ends of RFC 2606 count as suffixes, so that samples behave as the real thing.
+_EXTRACT = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=(), extra_suffixes=("example", "test"))
+_SCHEME = re.compile(
+    r"(?<![a-z0-9])(?P<scheme>h(?:tt|xx|\*\*)ps?|meow|ftp)\s?(?P<colon>\[:\]|\(:\)|:)\s?(?:[/\\]\s?){1,3}(?P<rest>[^\s<>\"]+)",
+    re.IGNORECASE,
+)
+_LABEL = r"[^\W_](?:[\w-]*[^\W_])?"
+# A name of two or more labels that does not follow another name, an address sign or a mark of length.
+_BARE = re.compile(rf"(?<![\w@.$/\-])(?P<user>[\w.+\-]+@)?(?P<host>(?:{_LABEL}\.)+{_LABEL})\.?(?P<port>:\d{{1,5}})?(?P<path>[/?#]\S*)?")
+_DISGUISED_DOT = re.compile(
+    r"[^\W_][\w-]*\s?(?:[\[({<]\s?(?:dot|punkt|punto|point|\.)\s?[\])}>])\s?[^\W_]\w+"
+    r"|[^\W_][\w-]+\s+\.\s+(?:com|net|org|info|biz|co|io|xyz|top|shop|site|online|ru|cn)\b"
+    r"|[^\W_][\w-]+\s+(?:dot|d0t)\s+(?:com|net|org|info|biz|xyz)\b(?!\s+(?:boom|bubble|era|crash|bust))"
+    r"|[^\W_][\w-]+(?:\[\.|\.\])[^\W_]\w+",
+    re.IGNORECASE,
+)
+_QUAD = re.compile(r"(?:0[xX][0-9a-fA-F]+|\d+)(?:\.(?:0[xX][0-9a-fA-F]+|\d+)){0,3}")
+_BARE_IP = re.compile(r"(?<![\w.:$])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?=(?::\d{1,5})?/|:\d{2,5}\b)(?:\:\d{1,5})?(?:/\S*)?")
+_TRAILING = ".,;:!?)]}'\"*’”»"
+# Endings that a bare name has more often as a file or an abbreviation than as a link.
+_NOT_LINKS = frozenset({"pdf", "md", "zip", "doc", "docx", "jpg", "png", "csv", "py", "sh", "mov", "txt", "pm", "am"})
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One link. ``problems`` are rule ids that hold whatever the account says."""
+
+    start: int
+    end: int
+    host: str
+    registrable: str  # empty for an address
+    problems: tuple[str, ...]
+
+
+def find_links(body: str, shorteners: Collection[str], fold: Callable[[str], str]) -> list[Link]:
+    """Every link of the text, spans in code points, in order."""
+    if "." not in body and ":" not in body and "。" not in body and "dot" not in body.lower():
+        if body.isascii():
+            return []
+    links: list[Link] = []
+    taken: list[tuple[int, int]] = []
+    text = body if body.isascii() else _same_length_ascii_punctuation(body)
+    if ":" in text:
+        for found in _SCHEME.finditer(text):
+            link = _from_scheme(found, shorteners, fold)
+            if link is not None:
+                links.append(link)
+                taken.append((link.start, link.end))
+    if "." in text:
+        for found in _BARE_IP.finditer(text):
+            if _free(found.start(), found.end(), taken):
+                end = found.start() + len(found.group().rstrip(_TRAILING))
+                links.append(Link(found.start(), end, found.group(), "", ("link.ip",)))
+                taken.append((found.start(), found.end()))
+        for found in _BARE.finditer(text):
+            if _free(found.start(), found.end(), taken):
+                bare = _from_bare(found, shorteners, fold)
+                if bare is not None:
+                    links.append(bare)
+                    taken.append((bare.start, bare.end))
+    for found in _DISGUISED_DOT.finditer(text):
+        if _free(found.start(), found.end(), taken):
+            links.append(Link(found.start(), found.end(), found.group(), "", ("link.disguised",)))
+    links.sort(key=lambda link: link.start)
+    return links
+
+
+def is_own(link: Link, domains: Collection[str]) -> bool:
+    """Whether the link leads to one of the account's domains, or below one."""
+    return any(link.host == domain or link.host.endswith("." + domain) for domain in domains)
+
+
+def _free(start: int, end: int, taken: list[tuple[int, int]]) -> bool:
+    return all(end <= other_start or start >= other_end for other_start, other_end in taken)
+
+
+def _same_length_ascii_punctuation(body: str) -> str:
+    """Fullwidth and ideographic punctuation, and digits of any script, as ASCII, one for one."""
+    pieces = []
+    for character in body:
+        if not character.isascii():
+            if character in "。｡．․":
+                character = "."
+            else:
+                plain = unicodedata.normalize("NFKC", character)
+                if len(plain) == 1 and plain.isascii():
+                    character = plain
+        pieces.append(character)
+    return "".join(pieces)
+
+
+def _from_scheme(found: re.Match[str], shorteners: Collection[str], fold: Callable[[str], str]) -> Link | None:
+    rest = found.group("rest").rstrip(_TRAILING)
+    if not rest:
+        return None
+    end = found.start("rest") + len(rest)
+    problems: list[str] = []
+    scheme = found.group("scheme").lower()
+    lead = found.group()[: found.start("rest") - found.start()]
+    if scheme not in ("http", "https", "ftp") or "[" in lead or "(" in lead or "\\" in lead or " " in lead:
+        problems.append("link.disguised")
+    authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
+    if "@" in authority:
+        problems.append("link.disguised")
+        authority = authority.rsplit("@", 1)[1]
+    if re.search(r"%[0-9a-fA-F]{2}", authority) or re.search(r"[\[({]\s?(?:dot|\.)\s?[\])}]", rest, re.IGNORECASE):
+        problems.append("link.disguised")
+    if scheme in ("http", "hxxp", "h**p"):
+        problems.append("link.insecure")
+    if authority.startswith("["):
+        return Link(found.start(), end, authority, "", ("link.ip", *dict.fromkeys(problems)))
+    host = re.sub(r":\d*$", "", authority).strip(".").lower()
+    if not host:
+        return None
+    return _judged(found.start(), end, host, problems, shorteners, fold)
+
+
+def _from_bare(found: re.Match[str], shorteners: Collection[str], fold: Callable[[str], str]) -> Link | None:
+    raw, user, path = found.group("host"), found.group("user"), found.group("path")
+    if user and not path:
+        return None  # a mail address
+    last = raw.rsplit(".", 1)[1]
+    if last.isdigit() or (last[0].isupper() and not last.isupper() and not raw.split(".")[0][0].isupper()):
+        return None  # a number, or a full stop without its blank: "today.Call us"
+    host = raw.lower()
+    explicit = path or found.group("port") or host.startswith("www.")
+    if last.lower() in _NOT_LINKS and not explicit:
+        return None
+    if last[0].isupper() and last[1:].islower() and not explicit:
+        return None
+    if not _registrable(_to_ascii(host)):
+        return None
+    end = found.end() - (len(found.group()) - len(found.group().rstrip(_TRAILING)))
+    problems = ["link.disguised"] if user else []
+    return _judged(found.start(), end, host, problems, shorteners, fold)
+
+
+def _judged(
+    start: int, end: int, host: str, problems: list[str], shorteners: Collection[str], fold: Callable[[str], str]
+) -> Link:
+    if _is_ip(host):
+        return Link(start, end, host, "", ("link.ip", *dict.fromkeys(problems)))
+    if any(label.startswith("xn--") for label in host.split(".")) or _is_lookalike(host, fold):
+        problems.append("link.idn")
+    registrable = _registrable(_to_ascii(host))
+    if registrable in shorteners or host in shorteners:
+        problems.append("link.shortener")
+    return Link(start, end, host, registrable, tuple(dict.fromkeys(problems)))
+
+
+def _is_ip(host: str) -> bool:
+    """Dotted, short, decimal, octal and hexadecimal notations of IPv4, as inet_aton(3) reads them."""
+    return _QUAD.fullmatch(host) is not None
+
+
+@lru_cache(maxsize=4096)
+def _registrable(host: str) -> str:
+    found = _EXTRACT.extract_str(host)
+    return f"{found.domain}.{found.suffix}" if found.domain and found.suffix else ""
+
+
+def _to_ascii(host: str) -> str:
+    if host.isascii():
+        return host
+    try:
+        return host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return host
+
+
+def _is_lookalike(host: str, fold: Callable[[str], str]) -> bool:
+    """A label of mixed scripts, or one wholly of letters that pass for ASCII."""
+    if host.isascii():
+        return False
+    for label in host.split("."):
+        if label.isascii():
+            continue
+        if any(unicodedata.category(c) in ("Cf", "Mn") for c in unicodedata.normalize("NFC", label)):
+            return True
+        foreign = [c for c in label if c.isalpha() and not unicodedata.name(c, "").startswith("LATIN")]
+        latin = any(c.isalpha() and unicodedata.name(c, "").startswith("LATIN") for c in label)
+        if foreign and (latin or fold(label).isascii()):
+            return True
+        # Latin letters that are neither ASCII nor an accented ASCII letter: dotless i, script g.
+        if any(not c.isascii() and unicodedata.normalize("NFD", c) == c and c not in "ßæøœđłþð" for c in label if c.isalpha() and c not in foreign):
+            return True
+    return False

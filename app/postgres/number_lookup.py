@@ -1,0 +1,82 @@
+"""What the account's list and the registries say of many numbers, in one query."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.guardrails.facts import RegistryHit, SuppressionEntry
+from app.postgres.registries import hits_from_json, registry_hits_sql, stale_registries_sql
+
+
+@dataclass(frozen=True, slots=True)
+class NumberOnLists:
+    """Where one number stands."""
+
+    number: str
+    suppressions: tuple[SuppressionEntry, ...] = ()
+    registry_hits: tuple[RegistryHit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """The numbers in the order in which they were asked, and the registries that are too old to be relied on."""
+
+    numbers: tuple[NumberOnLists, ...]
+    stale_registries: tuple[str, ...]
+
+
+_LOOKUP = text(
+    f"""
+    SELECT ask.place, own.entries, found.hits, NULL::jsonb AS stale
+      FROM unnest(CAST(:numbers AS text[])) WITH ORDINALITY AS ask(number, place)
+     CROSS JOIN LATERAL (
+            SELECT jsonb_agg(jsonb_build_array(s.channel, s.reason, s.source, s.created_at, s.expires_at)
+                             ORDER BY s.channel) AS entries
+              FROM suppressions AS s
+             WHERE s.account_id = :account AND s.number = ask.number
+               AND (s.expires_at IS NULL OR s.expires_at > :now) OFFSET 0) AS own
+     CROSS JOIN LATERAL (SELECT {registry_hits_sql("ask.number")} AS hits OFFSET 0) AS found
+     WHERE own.entries IS NOT NULL OR found.hits <> '[]'::jsonb
+     UNION ALL
+    SELECT 0, NULL, NULL, {stale_registries_sql("CAST(:now AS timestamptz)")}
+    """  # noqa: S608
+)
+
+
+async def look_up(
+    connection: AsyncConnection, account_id: UUID, numbers: Sequence[str], now: datetime
+) -> Lookup:
+    """Asks for all the numbers, which must be E.164, in one statement."""
+    values = {"numbers": list(numbers), "account": account_id, "now": now}
+    found = [NumberOnLists(number) for number in numbers]
+    stale: tuple[str, ...] = ()
+    for place, entries, hits, names in await connection.execute(_LOOKUP, values):
+        if place == 0:
+            stale = tuple(names)
+            continue
+        number = numbers[place - 1]
+        found[place - 1] = NumberOnLists(
+            number,
+            tuple(_entry(number, *entry) for entry in entries or ()),
+            hits_from_json(hits),
+        )
+    return Lookup(tuple(found), stale)
+
+
+def _entry(
+    number: str, channel: str, reason: str, source: str, created_at: str, expires_at: str | None
+) -> SuppressionEntry:
+    return SuppressionEntry(
+        number=number,
+        channel=channel,  # type: ignore[arg-type]
+        reason=reason,
+        source=source,
+        created_at=datetime.fromisoformat(created_at),
+        expires_at=None if expires_at is None else datetime.fromisoformat(expires_at),
+    )

@@ -1,0 +1,25 @@
+"""Export an account's suppression list: a stream in constant memory, from one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.lists.records import Format
+from app.lists.suppression_file import export_header, export_lines
+from app.postgres.suppression_imports import stream_entries
+
+_ROWS_AT_ONCE = 500
+
+
+async def export_suppressions(
+    engine: AsyncEngine, account_id: UUID, format: Format, *, now: datetime
+) -> AsyncIterator[bytes]:
+    """The entries in force at ``now`` by number, as a file that ``import_suppressions`` takes back unchanged."""
+    if header := export_header(format):
+        yield header
+    async for entries in stream_entries(engine, account_id, now, rows_at_once=_ROWS_AT_ONCE):
+        yield export_lines(entries, format)
