@@ -193,11 +193,15 @@ async def read_job(connection: AsyncConnection, job_id: UUID) -> Job | None:
     return None if row is None else Job(**row)  # type: ignore[arg-type]
 
 
-async def stream_rejects(connection: AsyncConnection, job_id: UUID) -> AsyncIterator[Reject]:
-    """The rejects by line, through a server-side cursor."""
-    async with connection.stream(_REJECTS, {"id": job_id}) as rows:
-        async for row in rows:
-            yield Reject(*row)
+async def stream_rejects(
+    engine: AsyncEngine, job_id: UUID, *, rows_at_once: int = 500
+) -> AsyncIterator[Sequence[Reject]]:
+    """The rejects by line, some at a time, through a cursor in a transaction of its own."""
+    async with engine.connect() as connection:
+        await connection.execution_options(isolation_level="REPEATABLE READ")
+        async with connection.stream(_REJECTS, {"id": job_id}) as result:
+            async for rows in result.partitions(rows_at_once):
+                yield [Reject(*row) for row in rows]
 
 
 async def fail_abandoned_jobs(engine: AsyncEngine, now: datetime) -> list[UUID]:
@@ -207,9 +211,11 @@ async def fail_abandoned_jobs(engine: AsyncEngine, now: datetime) -> list[UUID]:
     together with its end.
     """
     abandoned = []
-    async with engine.begin() as connection:
+    async with engine.connect() as connection:
+        await connection.execution_options(isolation_level="READ COMMITTED")
         for (job_id,) in (await connection.execute(_RUNNING)).all():
             if (await connection.execute(_TRY_XACT_LOCK, {"key": _lock_key(job_id)})).scalar_one():
                 await connection.execute(_ABANDON, {"id": job_id, "now": now})
                 abandoned.append(job_id)
+        await connection.commit()
     return abandoned
