@@ -50,9 +50,10 @@ async def scrub_numbers(
 ) -> AsyncIterator[list[ScrubbedNumber[Assessment]]]:
     """Yields a batch of answers for every ``rows_at_once`` lines that came in, one answer a line, in order.
 
-    ``assess`` is given what the lists say of the valid numbers of a batch and answers for each, in order: line type,
-    regions, zones, whether its window is open. A line that is not a number is answered as not valid. The input is CSV
-    with the one column ``number``, or NDJSON with the one field. Nothing is held but the batch.
+    ``assess`` is given what the lists say of the valid numbers of a batch and answers for each, in order:
+    line type, regions, zones, whether its window is open. A line that is not a number is answered as not
+    valid. The input is CSV with the one column ``number``, or NDJSON with the one field. Nothing is held but
+    the batch.
 
     :raises UnusableList: the input as a whole cannot be read.
     """
@@ -74,7 +75,10 @@ async def scrub_numbers(
 
     async for chunk in unpacked(chunks):
         for start in range(0, len(chunk), _SLICE_BYTES):
-            waiting += [_row(record, format, check_number) for record in reader.feed(chunk[start : start + _SLICE_BYTES])]
+            waiting += [
+                _row(record, format, check_number)
+                for record in reader.feed(chunk[start : start + _SLICE_BYTES])
+            ]
             while len(waiting) >= rows_at_once:
                 batch, waiting = waiting[:rows_at_once], waiting[rows_at_once:]
                 yield await answered(batch)
@@ -91,4 +95,8 @@ def _row(record: Record | Reject, format: Format, check_number: NumberCheck) -> 
         return record.line, readable(record.text), "number must be a string"
     number = restored(number) if format == "csv" else number
     reason = check_number(number)
-    return record.line, number if reason is None else readable(number), None if reason is None else f"number {reason}"
+    return (
+        record.line,
+        number if reason is None else readable(number),
+        None if reason is None else f"number {reason}",
+    )
