@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
@@ -86,13 +87,17 @@ def build(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         equipment = await equip(settings, knowledge, database_url, redis_url)
         app.state.equipment = equipment
+        # What was loaded lives as long as the process. Left among the young, it is walked by every full
+        # collection, a pause of some 100 ms: longer than Redis may take to answer.
+        gc.collect()
+        gc.freeze()
         upkeep = asyncio.create_task(maintain(equipment))
         try:
             yield
         finally:
-            upkeep.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await upkeep
+            for task in (upkeep, *equipment.jobs):
+                task.cancel()
+            await asyncio.gather(upkeep, *equipment.jobs, return_exceptions=True)
             await equipment.semaphore.close()
             await equipment.database.close()
 

@@ -100,6 +100,14 @@ _FINISH = text(
     """  # noqa: S608
 )
 _READ = text(f"SELECT {_COLUMNS} FROM jobs WHERE id = :id")  # noqa: S608
+_NEWEST = text(
+    f"""
+    SELECT {_COLUMNS} FROM jobs
+     WHERE kind = ANY (:kinds) AND account_id IS NOT DISTINCT FROM CAST(:account AS uuid)
+       AND (CAST(:subject AS text) IS NULL OR subject = :subject) AND id < :before
+     ORDER BY id DESC LIMIT :limit
+    """
+)
 _ADD_REJECTS = text(
     """
     INSERT INTO job_rejects (job_id, line, value, reason)
@@ -204,6 +212,26 @@ async def read_job(connection: AsyncConnection, job_id: UUID) -> Job | None:
     row: Mapping[str, object] | None
     row = (await connection.execute(_READ, {"id": job_id})).mappings().one_or_none()  # type: ignore[assignment]
     return None if row is None else Job(**row)  # type: ignore[arg-type]
+
+
+async def newest_jobs(
+    connection: AsyncConnection,
+    kinds: Sequence[JobKind],
+    account_id: UUID | None,
+    subject: str | None,
+    before: UUID,
+    limit: int,
+) -> list[Job]:
+    """Jobs of those kinds, newest first, those of an account or of the installation."""
+    values = {
+        "kinds": list(kinds),
+        "account": account_id,
+        "subject": subject,
+        "before": before,
+        "limit": limit,
+    }
+    rows = (await connection.execute(_NEWEST, values)).mappings()
+    return [Job(**row) for row in rows]
 
 
 async def stream_rejects(

@@ -58,7 +58,7 @@ async def look_up(
     stale: tuple[str, ...] = ()
     for place, entries, hits, names in await connection.execute(_LOOKUP, values):
         if place == 0:
-            stale = tuple(names)
+            stale = tuple(registry["registry"] for registry in names)
             continue
         number = numbers[place - 1]
         found[place - 1] = NumberOnLists(

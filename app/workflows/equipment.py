@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from app.postgres.database import Database, PostgresUnavailable
 from app.postgres.decisions import Decision, Recorded, record
 from app.postgres.facts import Ask, Gathered, Key, gather, gather_keys
 from app.postgres.gathering import Gathering
+from app.postgres.jobs import Job
 from app.rules.window_rules import WindowRules
 from app.workflows.authenticate import Caller
 
@@ -49,6 +51,8 @@ class Equipment:
     retention_days: int
     # Approvals whose commit timed out: undone as soon as Postgres answers again.
     unanswered: set[uuid.UUID] = field(default_factory=set)
+    # Lists that are being taken in, each as a job.
+    jobs: set[asyncio.Task[Job]] = field(default_factory=set)
     keys: Gathering[bytes, Key | None] = field(init=False)
     facts: Gathering[Ask, Gathered] = field(init=False)
     ledger: Gathering[Decision, Recorded] = field(init=False)

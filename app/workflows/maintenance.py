@@ -14,6 +14,7 @@ from app.channels import RedisUnavailable
 from app.postgres import decisions, partitions
 from app.postgres.database import PostgresUnavailable
 from app.postgres.facts import ATTEMPTS_LOOK_BACK_DAYS
+from app.postgres.jobs import fail_abandoned_jobs
 from app.workflows.change_leases import record_expired
 from app.workflows.equipment import Equipment
 
@@ -82,6 +83,8 @@ async def tidy(equipment: Equipment, now: datetime) -> None:
             if result.rowcount < 1000:
                 break
             await asyncio.sleep(0.05)
+    for job_id in await fail_abandoned_jobs(equipment.database.bulk, now):
+        log.warning("the job %s was abandoned by its process; it has failed and changed nothing", job_id)
     async with equipment.database.begin() as connection:
         rows = await connection.execute(
             text("SELECT DISTINCT account_id FROM leases WHERE ended_at IS NULL AND expires_at <= :now"),
