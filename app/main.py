@@ -11,7 +11,19 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from starlette.types import ASGIApp
 
-from app.api import admin, error_pages, health, intents, leases, pools, problems, suppressions
+from app.api import (
+    admin,
+    error_pages,
+    health,
+    imports,
+    intents,
+    leases,
+    pools,
+    problems,
+    registries,
+    scrub,
+    suppressions,
+)
 from app.api.edge import Edge
 from app.api.openapi import describe
 from app.api.problems import ProblemWriter
@@ -105,7 +117,9 @@ def build(
     app.state.writer = writer
     app.state.metrics_dir = metrics_dir
     app.state.revision = newest_revision()
-    for module in (intents, pools, leases, suppressions, admin, error_pages, health):
+    # Imports before suppressions: their paths would otherwise be read as numbers.
+    routes = (intents, pools, leases, imports, suppressions, registries, scrub, admin, error_pages, health)
+    for module in routes:
         app.include_router(module.router)
     problems.install(app, writer)
     describe(app, writer)

@@ -26,7 +26,7 @@ from app.api.jobs import (
     rejects_response,
 )
 from app.api.paging import Cursor, Limit, read_id, write_cursor
-from app.postgres.jobs import Job, newest_jobs
+from app.postgres.jobs import Job, JobKind, newest_jobs
 from app.postgres.registries import (
     Registry,
     delete_registry,
@@ -47,7 +47,7 @@ router = APIRouter(prefix="/v1/registries", tags=["registries"], route_class=Gua
 AnyKey = Annotated[Caller, Depends(Requires())]
 Operator = Annotated[Caller, Depends(Requires("operator"))]
 Name = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-KINDS = ("registry_load", "registry_change")
+KINDS: tuple[JobKind, ...] = ("registry_load", "registry_changes")
 
 
 class RegistryBody(Body):
@@ -56,10 +56,10 @@ class RegistryBody(Body):
     kind: Literal["national_dnc", "state_dnc", "litigator", "reassigned", "custom"]
     region: Annotated[Words, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")] | None = None
     applies_to: Annotated[list[Literal["call", "sms"]], Field(min_length=1, max_length=2)] = Field(
-        default_factory=lambda: ["call", "sms"]
+        default=["call", "sms"]
     )
     purposes: Annotated[list[Literal["marketing", "informational"]], Field(min_length=1, max_length=2)] = (
-        Field(default_factory=lambda: ["marketing"])
+        Field(default=["marketing"])
     )
     max_age_days: Annotated[int, Field(ge=1, le=3650)] | None = None
 
