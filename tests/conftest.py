@@ -11,7 +11,6 @@ import pytest
 from tests.servers import Servers
 from tests.service import RunningService
 
-
 # What asks for one of these, directly or not, talks to Postgres or to Redis.
 STORES = frozenset({"servers", "shared_server", "own_server"})
 
