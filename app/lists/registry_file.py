@@ -2,12 +2,13 @@
 
 A line of a full list is either of
 
-* ``NPA,NXXXXXX``: three digits of area code, a comma, seven digits: the flat file of the United States' registry
-  (telemarketing.donotcall.gov, full list, flat file). The first digit is 2 to 9. Stands for +1 NPA NXX XXXX.
+* ``NPA,NXXXXXX``: three digits of area code, a comma, seven digits: the flat file of the United States'
+  registry (telemarketing.donotcall.gov, full list, flat file). The first digit is 2 to 9. Stands for +1 NPA
+  NXX XXXX.
 * ``+`` and 7 to 15 digits of which the first is not 0: E.164.
 
-Lines end in LF or CRLF, the last may end with the file, blank ones are passed over, a UTF-8 byte order mark at the
-start is too. The two forms may be mixed. Anything else is a reject with its line number.
+Lines end in LF or CRLF, the last may end with the file, blank ones are passed over, a UTF-8 byte order mark
+at the start is too. The two forms may be mixed. Anything else is a reject with its line number.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class NumberOnLists:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """The numbers in the order in which they were asked, and the registries that are too old to be relied on."""
+    """The numbers in the order in which they were asked, and the registries too old to be relied on."""
 
     numbers: tuple[NumberOnLists, ...]
     stale_registries: tuple[str, ...]

@@ -23,9 +23,13 @@ _MEASURE = re.compile(r"[μµΩ][a-zA-Z]{1,2}|[kKMmG]Ω|[a-zA-Z]{1,2}[αβγδΔ
 _WORD = re.compile(r"[^\W\d_]+")
 _BASE_AND_MARKS = re.compile(r"[^\W\d_]")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-_CODE_BEFORE = re.compile(r"(?:code|pin|password|spell(?:ed|ing)?|confirmation|initials|plate|seat|row|zone|gate|section|grade|options?)\W{0,3}(?:is|are|of)?\W{0,3}\Z")
+_CODE_BEFORE = re.compile(
+    r"(?:code|pin|password|spell(?:ed|ing)?|confirmation|initials|plate|seat|row|zone|gate|section|grade|options?)\W{0,3}(?:is|are|of)?\W{0,3}\Z"
+)
 _OVERLAYS = frozenset(range(0x0334, 0x0339))
-_LEET_WORD = re.compile(r"(?<![a-z0-9@$])(?=[a-z0-9@$]*[a-z][013457@$]+[a-z])[a-z0-9@$]{5,20}(?![a-z0-9@$])")
+_LEET_WORD = re.compile(
+    r"(?<![a-z0-9@$])(?=[a-z0-9@$]{0,18}[a-z][013457@$]{1,18}[a-z])[a-z0-9@$]{5,20}(?![a-z0-9@$])"
+)
 _CAPS_MIN_LETTERS = 24
 _CAPS_MIN_WORDS = 4
 
@@ -67,7 +71,10 @@ class CharacterKinds(dict[str, Kind]):
         if name.split(" ", 1)[0] in _FOREIGN_SCRIPTS:
             return Kind.FOREIGN
         tag = unicodedata.decomposition(character).split(" ", 1)[0]
-        if tag in ("<font>", "<wide>", "<circle>", "<square>", "<super>", "<sub>") and len(folded.strip("()")) == 1:
+        if (
+            tag in ("<font>", "<wide>", "<circle>", "<square>", "<super>", "<sub>")
+            and len(folded.strip("()")) == 1
+        ):
             return Kind.STYLED
         if name.startswith(("NEGATIVE", "CROSSED", "PARENTHESIZED LATIN", "LATIN LETTER SMALL CAPITAL")):
             return Kind.STYLED
@@ -102,11 +109,15 @@ def find_spaced(folded: str, original: str) -> list[Span]:
     runs = []
     for run in SPACED_RUN.finditer(folded):
         letters = re.sub("[^a-z]", "", run.group())
-        if _is_sequence(letters) or len(set(letters)) <= 2 or _CODE_BEFORE.search(folded[max(0, run.start() - 24) : run.start()]):
+        if (
+            _is_sequence(letters)
+            or len(set(letters)) <= 2
+            or _CODE_BEFORE.search(folded[max(0, run.start() - 24) : run.start()])
+        ):
             continue
         capitals = bool(original) and original[run.start() : run.end()].isupper()
         blanks = " " in run.group()
-        if "," in run.group() or (capitals and (not blanks or ". " in run.group())):
+        if run.group().count(",") == len(letters) - 1 or (capitals and (not blanks or ". " in run.group())):
             continue  # a list, or initials: "N.A.A.C.P.", "J. R. R."
         runs.append((run, letters, capitals))
     long = [r for r in runs if len(r[1]) >= 5 and (not r[2] or _wordlike(r[1]))]
@@ -206,7 +217,11 @@ def _zalgo(body: str) -> list[Span]:
         while end < len(body) and unicodedata.category(body[end]) in ("Mn", "Me"):
             end += 1
         if end > at + 1:
-            left = [c for c in unicodedata.normalize("NFC", body[at:end]) if unicodedata.category(c) in ("Mn", "Me")]
+            left = [
+                c
+                for c in unicodedata.normalize("NFC", body[at:end])
+                if unicodedata.category(c) in ("Mn", "Me")
+            ]
             latin = unicodedata.normalize("NFKD", body[at])[0].isascii()
             if latin and len(left) >= 2:
                 spans.append(Span("evasion.zalgo", at, end))

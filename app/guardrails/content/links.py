@@ -17,24 +17,33 @@ import tldextract
 # The reserved ends of RFC 2606 count as suffixes, so that samples behave as the real thing.
 _EXTRACT = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=(), extra_suffixes=("example", "test"))
 _SCHEME = re.compile(
-    r"(?<![a-z0-9])(?P<scheme>h(?:tt|xx|\*\*)ps?|meow|ftp)\s?(?P<colon>\[:\]|\(:\)|:)\s?(?:[/\\]\s?){1,3}(?P<rest>[^\s<>\"]+)",
+    r"(?<![a-z0-9])(?P<scheme>h(?:tt|xx|\*\*)ps?|meow|ftp)\s?(?:\[:\]|\(:\)|:)\s?(?:[/\\]\s?){1,3}"
+    r"(?P<rest>[^\s<>\"]+)",
     re.IGNORECASE,
 )
 _LABEL = r"[^\W_](?:[\w-]*[^\W_])?"
 # A name of two or more labels that does not follow another name, an address sign or a mark of length.
-_BARE = re.compile(rf"(?<![\w@.$/\-])(?P<user>[\w.+\-]+@)?(?P<host>(?:{_LABEL}\.)+{_LABEL})\.?(?P<port>:\d{{1,5}})?(?P<path>[/?#]\S*)?")
+_BARE = re.compile(
+    rf"(?<![\w@.$/+\-])(?P<user>[\w.+\-]+@)?(?P<host>(?:{_LABEL}\.)+{_LABEL})\.?(?P<port>:\d{{1,5}})?(?P<path>[/?#]\S*)?"
+)
 _DISGUISED_DOT = re.compile(
-    r"[^\W_][\w-]*\s?(?:[\[({<]\s?(?:dot|punkt|punto|point|\.)\s?[\])}>])\s?[^\W_]\w+"
-    r"|[^\W_][\w-]+\s+\.\s+(?:com|net|org|info|biz|co|io|xyz|top|shop|site|online|ru|cn)\b"
-    r"|[^\W_][\w-]+\s+(?:dot|d0t)\s+(?:com|net|org|info|biz|xyz)\b(?!\s+(?:boom|bubble|era|crash|bust))"
-    r"|[^\W_][\w-]+(?:\[\.|\.\])[^\W_]\w+",
+    r"(?<![\w-])[^\W_](?:[\w-]*\s?[\[({<]\s?(?:dot|punkt|punto|point|\.)\s?[\])}>]\s?[^\W_]\w+"
+    r"|[\w-]+\s+\.\s+(?:com|net|org|info|biz|co|io|xyz|top|shop|site|online|ru|cn)\b"
+    r"|[\w-]+\s+(?:dot|d0t)\s+(?:com|net|org|info|biz|xyz)\b(?!\s+(?:boom|bubble|era|crash|bust))"
+    r"|[\w-]*(?:\[\.|\.\])[^\W_]\w+)",
     re.IGNORECASE,
 )
+_DISGUISE_TRIGGER = re.compile(r"[\[({<]\s?(?:d|p|\.)|\.\]| \. |\bd[o0]t\b", re.IGNORECASE)
+_DOTTED_TOKEN = re.compile(r"(?<!\S)[^\s.]*(?:\.+[^\s.]+)+\.*")
 _QUAD = re.compile(r"(?:0[xX][0-9a-fA-F]+|\d+)(?:\.(?:0[xX][0-9a-fA-F]+|\d+)){0,3}")
-_BARE_IP = re.compile(r"(?<![\w.:$])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?=(?::\d{1,5})?/|:\d{2,5}\b)(?:\:\d{1,5})?(?:/\S*)?")
+_BARE_IP = re.compile(
+    r"(?<![\w.:$])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?=(?::\d{1,5})?/|:\d{2,5}\b)(?:\:\d{1,5})?(?:/\S*)?"
+)
 _TRAILING = ".,;:!?)]}'\"*’”»"
 # Endings that a bare name has more often as a file or an abbreviation than as a link.
-_NOT_LINKS = frozenset({"pdf", "md", "zip", "doc", "docx", "jpg", "png", "csv", "py", "sh", "mov", "txt", "pm", "am"})
+_NOT_LINKS = frozenset(
+    {"pdf", "md", "zip", "doc", "docx", "jpg", "png", "csv", "py", "sh", "mov", "txt", "pm", "am"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +71,14 @@ def find_links(body: str, shorteners: Collection[str], fold: Callable[[str], str
             if link is not None:
                 links.append(link)
                 taken.append((link.start, link.end))
-    if "." in text:
-        for found in _BARE_IP.finditer(text):
+    for token in _DOTTED_TOKEN.finditer(text) if "." in text else ():
+        start, end = token.span()
+        if _free(start, end, taken):
+            _add_bare(text, start, end, links, taken, shorteners, fold)
+    if _DISGUISE_TRIGGER.search(text):
+        for found in _DISGUISED_DOT.finditer(text):
             if _free(found.start(), found.end(), taken):
-                end = found.start() + len(found.group().rstrip(_TRAILING))
-                links.append(Link(found.start(), end, found.group(), "", ("link.ip",)))
-                taken.append((found.start(), found.end()))
-        for found in _BARE.finditer(text):
-            if _free(found.start(), found.end(), taken):
-                bare = _from_bare(found, shorteners, fold)
-                if bare is not None:
-                    links.append(bare)
-                    taken.append((bare.start, bare.end))
-    for found in _DISGUISED_DOT.finditer(text):
-        if _free(found.start(), found.end(), taken):
-            links.append(Link(found.start(), found.end(), found.group(), "", ("link.disguised",)))
+                links.append(Link(found.start(), found.end(), found.group(), "", ("link.disguised",)))
     links.sort(key=lambda link: link.start)
     return links
 
@@ -84,6 +86,28 @@ def find_links(body: str, shorteners: Collection[str], fold: Callable[[str], str
 def is_own(link: Link, domains: Collection[str]) -> bool:
     """Whether the link leads to one of the account's domains, or below one."""
     return any(link.host == domain or link.host.endswith("." + domain) for domain in domains)
+
+
+def _add_bare(
+    text: str,
+    start: int,
+    end: int,
+    links: list[Link],
+    taken: list[tuple[int, int]],
+    shorteners: Collection[str],
+    fold: Callable[[str], str],
+) -> None:
+    """Addresses and names without a scheme between two blanks."""
+    for found in _BARE_IP.finditer(text, start, end):
+        stop = found.start() + len(found.group().rstrip(_TRAILING))
+        links.append(Link(found.start(), stop, found.group(), "", ("link.ip",)))
+        taken.append((found.start(), found.end()))
+    for found in _BARE.finditer(text, start, end):
+        if _free(found.start(), found.end(), taken):
+            bare = _from_bare(found, shorteners, fold)
+            if bare is not None:
+                links.append(bare)
+                taken.append((bare.start, bare.end))
 
 
 def _free(start: int, end: int, taken: list[tuple[int, int]]) -> bool:
@@ -105,7 +129,9 @@ def _same_length_ascii_punctuation(body: str) -> str:
     return "".join(pieces)
 
 
-def _from_scheme(found: re.Match[str], shorteners: Collection[str], fold: Callable[[str], str]) -> Link | None:
+def _from_scheme(
+    found: re.Match[str], shorteners: Collection[str], fold: Callable[[str], str]
+) -> Link | None:
     rest = found.group("rest").rstrip(_TRAILING)
     if not rest:
         return None
@@ -119,7 +145,9 @@ def _from_scheme(found: re.Match[str], shorteners: Collection[str], fold: Callab
     if "@" in authority:
         problems.append("link.disguised")
         authority = authority.rsplit("@", 1)[1]
-    if re.search(r"%[0-9a-fA-F]{2}", authority) or re.search(r"[\[({]\s?(?:dot|\.)\s?[\])}]", rest, re.IGNORECASE):
+    if re.search(r"%[0-9a-fA-F]{2}", authority) or re.search(
+        r"[\[({]\s?(?:dot|\.)\s?[\])}]", rest, re.IGNORECASE
+    ):
         problems.append("link.disguised")
     if scheme in ("http", "hxxp", "h**p"):
         problems.append("link.insecure")
@@ -136,14 +164,14 @@ def _from_bare(found: re.Match[str], shorteners: Collection[str], fold: Callable
     if user and not path:
         return None  # a mail address
     last = raw.rsplit(".", 1)[1]
-    if last.isdigit() or (last[0].isupper() and not last.isupper() and not raw.split(".")[0][0].isupper()):
-        return None  # a number, or a full stop without its blank: "today.Call us"
+    if last.isdigit():
+        return None
     host = raw.lower()
     explicit = path or found.group("port") or host.startswith("www.")
     if last.lower() in _NOT_LINKS and not explicit:
         return None
     if last[0].isupper() and last[1:].islower() and not explicit:
-        return None
+        return None  # a full stop without its blank: "today.Call us"
     if not _registrable(_to_ascii(host)):
         return None
     end = found.end() - (len(found.group()) - len(found.group().rstrip(_TRAILING)))
@@ -152,7 +180,12 @@ def _from_bare(found: re.Match[str], shorteners: Collection[str], fold: Callable
 
 
 def _judged(
-    start: int, end: int, host: str, problems: list[str], shorteners: Collection[str], fold: Callable[[str], str]
+    start: int,
+    end: int,
+    host: str,
+    problems: list[str],
+    shorteners: Collection[str],
+    fold: Callable[[str], str],
 ) -> Link:
     if _is_ip(host):
         return Link(start, end, host, "", ("link.ip", *dict.fromkeys(problems)))
@@ -198,6 +231,10 @@ def _is_lookalike(host: str, fold: Callable[[str], str]) -> bool:
         if foreign and (latin or fold(label).isascii()):
             return True
         # Latin letters that are neither ASCII nor an accented ASCII letter: dotless i, script g.
-        if any(not c.isascii() and unicodedata.normalize("NFD", c) == c and c not in "ßæøœđłþð" for c in label if c.isalpha() and c not in foreign):
+        if any(
+            not c.isascii() and unicodedata.normalize("NFD", c) == c and c not in "ßæøœđłþð"
+            for c in label
+            if c.isalpha() and c not in foreign
+        ):
             return True
     return False

@@ -7,8 +7,11 @@ won't" does not contain "you won".
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import count
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
@@ -18,12 +21,14 @@ from app.rules.content_packs import Company, ContentPacks, Phrase
 NEEDS_DISTANCE = 80  # characters between a phrase and a word that it needs
 THEN_DISTANCE = 24  # characters between a phrase and what must follow it
 EXCUSE_DISTANCE = 60  # characters between a phrase and what excuses it
-_COLLAPSED_LENGTH = 5  # letters; shorter phrases are too close to honest words once doublings are undone
+_COLLAPSED_LENGTH = 4  # letters; shorter phrases are too close to honest words once doublings are undone
 _COMPACT_LENGTH = 5
-_LEGIT_POSSESSIVE_LENGTH = 5
+_POSSESSIVE_LENGTH = 5
 
 # Punctuation that may stand where a phrase has its blank: "free-spins", "free_spins", "win.big".
-_PUNCTUATION_TO_BLANK = str.maketrans("-._/|~,:;!?()[]\"", "                ")
+_PUNCTUATION_TO_BLANK = str.maketrans('-._/|~,:;!?()[]"', "                ")
+
+_DOUBLED = re.compile(r"([a-z])\1+")
 
 Hit = tuple[int, int, int]  # pattern, start, end
 Asked = Callable[[Company], bool]
@@ -55,7 +60,10 @@ class PhraseIndex:
         for phrase in packs.phrases:
             self._conditions.append(
                 _Condition(
-                    phrase, self._context(phrase.then), self._context(phrase.needs), self._context(phrase.excuse)
+                    phrase,
+                    self._context(phrase.then),
+                    self._context(phrase.needs),
+                    self._context(phrase.excuse),
                 )
             )
             for text in phrase.texts:
@@ -85,7 +93,7 @@ class PhraseIndex:
         collapsed: dict[str, list[int]] = {}
         for number, pattern in enumerate(self._patterns):
             if len(pattern.replace(" ", "")) >= _COLLAPSED_LENGTH or not self._conditions_of[number]:
-                collapsed.setdefault(collapse(pattern)[0], []).append(number)
+                collapsed.setdefault(_DOUBLED.sub(r"\1", pattern), []).append(number)
         self._collapsed_of = [tuple(numbers) for numbers in collapsed.values()]
         self._collapsed = _automaton(list(collapsed))
 
@@ -109,10 +117,22 @@ class PhraseIndex:
 
     def collapsed_hits(self, view: str) -> list[Hit]:
         """Hits in a text whose doubled letters are undone beyond what the pattern itself doubles."""
-        short, starts = collapse(view)
+        # Places whose letter the next place repeats; the repetition is what the short text leaves out.
+        doubled = [i for i, a, b in zip(count(), view, view[1:], strict=False) if a == b and "a" <= a <= "z"]
+        if not doubled:
+            return []
+        starts = [0, *(place + 1 for place in doubled)]
+        short = "".join([view[a:b] for a, b in zip(starts, [p for p in doubled] + [len(view)], strict=True)])
+        found = self._collapsed.find_matches_as_indexes(short, overlapping=True)
         hits: list[Hit] = []
-        for number, start, end in self._collapsed.find_matches_as_indexes(short, overlapping=True):
-            original_start, original_end = starts[start], starts[end]
+        if not any(
+            self._conditions_of[pattern] for number, _, _ in found for pattern in self._collapsed_of[number]
+        ):
+            return hits  # company and excuses alone say nothing
+        after = [place - earlier for earlier, place in enumerate(doubled)]
+        for number, start, end in found:
+            original_start = start + bisect_right(after, start)
+            original_end = end + bisect_right(after, end)
             text = view[original_start:original_end]
             for pattern in self._collapsed_of[number]:
                 if _doubles_at_least(text, self._patterns[pattern]):
@@ -147,8 +167,8 @@ class PhraseIndex:
                 if (left or borders in ("right", "none")) and (right or borders in ("left", "none")):
                     candidates.append((condition, start, end))
         spans = []
-        for number, start, end in candidates:
-            condition = self._conditions[number]
+        for entry, start, end in candidates:
+            condition = self._conditions[entry]
             phrase = condition.phrase
             if condition.then >= 0:
                 end = _followed_until(contexts.get(condition.then), end)
@@ -156,12 +176,14 @@ class PhraseIndex:
                     continue
             if accept is not None and not accept(start, end):
                 continue
-            if condition.needs >= 0 and not _nearby(contexts.get(condition.needs), start, end, NEEDS_DISTANCE):
+            if condition.needs >= 0 and not _nearby(
+                contexts.get(condition.needs), start, end, NEEDS_DISTANCE
+            ):
                 continue
             if condition.excuse >= 0 and _nearby(contexts.get(condition.excuse), start, end, EXCUSE_DISTANCE):
                 continue
             severity = phrase.severity
-            if phrase.near and not self._accompanied(phrase, contexts, company):
+            if phrase.near and not self._accompanied(phrase, start, end, contexts, company):
                 if phrase.alone == "none":
                     continue
                 severity = "warn"
@@ -169,19 +191,14 @@ class PhraseIndex:
         return spans
 
     def _accompanied(
-        self, phrase: Phrase, contexts: dict[int, list[tuple[int, int]]], company: Asked
+        self, phrase: Phrase, start: int, end: int, contexts: dict[int, list[tuple[int, int]]], company: Asked
     ) -> bool:
-        if "data" in phrase.near and contexts.get(self.data_context):
-            return True
+        if "data" in phrase.near:
+            # The phrase itself is no company: "verify your account" needs a second request beside it.
+            requests = contexts.get(self.data_context, ())
+            if any(other_end <= start or end <= other_start for other_start, other_end in requests):
+                return True
         return ("link" in phrase.near and company("link")) or ("phone" in phrase.near and company("phone"))
-
-
-def collapse(text: str) -> tuple[str, list[int]]:
-    """Runs of one letter as a single letter, and where each kept character begins; one more for the end."""
-    starts = [i for i, c in enumerate(text) if i == 0 or c != text[i - 1] or not c.isalpha()]
-    short = "".join([text[i] for i in starts])
-    starts.append(len(text))
-    return short, starts
 
 
 def _doubles_at_least(text: str, pattern: str) -> bool:
@@ -217,13 +234,15 @@ def _right_border(view: str, start: int, end: int) -> bool:
     if after != "'" or not view[end + 1 : end + 2].isalnum():
         return True
     possessive = view[end + 1] == "s" and not view[end + 2 : end + 3].isalnum()
-    return possessive and end - start >= _LEGIT_POSSESSIVE_LENGTH
+    return possessive and end - start >= _POSSESSIVE_LENGTH
 
 
 def _nearby(found: list[tuple[int, int]] | None, start: int, end: int, distance: int) -> bool:
     if not found:
         return False
-    return any(other_end + distance >= start and other_start - distance <= end for other_start, other_end in found)
+    return any(
+        other_end + distance >= start and other_start - distance <= end for other_start, other_end in found
+    )
 
 
 def _followed_until(found: list[tuple[int, int]] | None, end: int) -> int:

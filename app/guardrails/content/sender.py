@@ -35,6 +35,13 @@ def names_sender(body: str, view: str, names: Iterable[str]) -> bool:
     opening = _OPENING.match(body)
     if opening:
         name = (opening.group("bracket") or opening.group("name")).strip().casefold()
-        if name not in _NO_NAME and name.split()[0].strip(",!") not in {"hi", "hello", "hey", "hola", "bonjour", "dear"}:
+        if name not in _NO_NAME and name.split()[0].strip(",!") not in {
+            "hi",
+            "hello",
+            "hey",
+            "hola",
+            "bonjour",
+            "dear",
+        }:
             return True
     return bool(_INTRODUCED.search(body) or _SIGNED.search(body))

@@ -13,7 +13,8 @@ import unicodedata
 from dataclasses import dataclass
 
 _SEPARATOR = r"[ .\-\u00a0]"
-_RUN = re.compile(rf"(?<!\d)\d+(?:{_SEPARATOR}\d+)*(?!\d)")
+_RUN = re.compile(rf"\d+(?:{_SEPARATOR}\d+)*")
+_NUMBER = re.compile(rf"\d(?:{_SEPARATOR}?\d){{8}}")
 _GROUP = re.compile(r"\d+")
 _ALREADY_MASKED = re.compile(r"(?:[*xX•]|[*xX•#]{2}[ .\-])\Z")
 _SSN = re.compile(r"(?<![\d*xX•.\-])(\d{3})([- .]?)(\d{2})\2(\d{4})(?![\d*])(?![.\-]\d)")
@@ -75,7 +76,13 @@ def passes_luhn(digits: str) -> bool:
 
 def issuer_of(digits: str) -> str | None:
     """The network whose prefix and length these digits have, or None."""
-    length, two, three, four, six = len(digits), int(digits[:2]), int(digits[:3]), int(digits[:4]), int(digits[:6])
+    length, two, three, four, six = (
+        len(digits),
+        int(digits[:2]),
+        int(digits[:3]),
+        int(digits[:4]),
+        int(digits[:6]),
+    )
     if digits[0] == "4" and length in (13, 16, 19):
         return "Visa"
     if length == 16 and (51 <= two <= 55 or 2221 <= four <= 2720):
@@ -97,7 +104,7 @@ def issuer_of(digits: str) -> str | None:
 
 def _has_digits(text: str) -> bool:
     """Whether there may be nine digits at all; most texts end here."""
-    return sum(map(text.count, "0123456789")) >= 9
+    return _NUMBER.search(text) is not None
 
 
 def _digits_as_ascii(body: str) -> tuple[str, list[int]]:
