@@ -36,9 +36,7 @@ DNC_BLOCKED = RefusalCode("dnc-blocked", 403, "DNC Blocked", "suppression")
 TCPA_BLOCKED = RefusalCode("tcpa-blocked", 403, "TCPA Blocked", "calling_window")
 FREQUENCY_CAPPED = RefusalCode("frequency-capped", 403, "Frequency Capped", "frequency")
 CONTENT_BLOCKED = RefusalCode("content-blocked", 422, "Content Blocked", "content")
-CHANNEL_BUDGET_EXCEEDED = RefusalCode(
-    "channel-budget-exceeded", 429, "Channel Budget Exceeded", "channel"
-)
+CHANNEL_BUDGET_EXCEEDED = RefusalCode("channel-budget-exceeded", 429, "Channel Budget Exceeded", "channel")
 # A pool's calls per second, or a sender's messages per second: the rate is a channel's, the type is the
 # general one, so that a client's ordinary 429 handling applies.
 RATE_LIMITED = RefusalCode("rate-limited", 429, "Too Many Requests", "channel")

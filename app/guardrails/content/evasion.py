@@ -7,14 +7,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from enum import Enum
+from itertools import pairwise
 
 from app.guardrails.content.findings import Span
 from app.guardrails.content.fold import Fold
 from app.guardrails.content.views import SPACED_RUN
 
 _FOREIGN_SCRIPTS = frozenset(
-    {"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "CANADIAN", "LISU", "GEORGIAN", "DESERET", "OSAGE",
-     "WARANG", "GOTHIC", "OLD", "LYCIAN", "CARIAN", "RUNIC", "TIFINAGH", "VAI", "MIAO", "ELBASAN", "LYDIAN"}
+    {"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "CANADIAN", "LISU", "GEORGIAN", "DESERET",
+     "OSAGE", "WARANG", "GOTHIC", "OLD", "LYCIAN", "CARIAN", "RUNIC", "TIFINAGH", "VAI", "MIAO", "ELBASAN", "LYDIAN"}
 )  # fmt: skip
 # Signs that are no disguise though Unicode derives them from letters.
 _HONEST_SIGNS = frozenset("™℠ℹⓂªº№℃℉Ω℧K℅℀℡ℓ㎏㎝㎜㎡㎞㏄Å℮")
@@ -253,7 +254,7 @@ def _mixed_script(body: str, kinds: CharacterKinds) -> list[Span]:
         if text.isascii() or _MEASURE.fullmatch(text):
             continue
         scripts = [kinds[c] is Kind.FOREIGN for c in text if c.isascii() or kinds[c] is not Kind.PLAIN]
-        changes = sum(one != other for one, other in zip(scripts, scripts[1:], strict=False))
+        changes = sum(one != other for one, other in pairwise(scripts))
         if changes >= (2 if at_home else 1):
             spans.append(Span("evasion.mixed-script", word.start(), word.end()))
     return spans

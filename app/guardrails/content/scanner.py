@@ -32,9 +32,10 @@ MAX_FINDINGS = 50
 MAX_EXCERPT = 80  # code points
 # Rules that the code itself finds; a pack must give each its severity and its words.
 STRUCTURAL_RULES = (
-    "link.shortener", "link.ip", "link.idn", "link.disguised", "link.insecure", "link.offbrand", "phone.embedded",
-    "evasion.invisible", "evasion.styled", "evasion.zalgo", "evasion.mixed-script", "evasion.spaced", "evasion.leet",
-    "format.caps", "identity.missing", "optout.missing", "sensitive.card", "sensitive.ssn", "account.phrase",
+    "link.shortener", "link.ip", "link.idn", "link.disguised", "link.insecure", "link.offbrand",
+    "evasion.invisible", "evasion.styled", "evasion.zalgo", "evasion.mixed-script", "evasion.spaced",
+    "phone.embedded", "evasion.leet", "format.caps", "identity.missing", "optout.missing",
+    "sensitive.card", "sensitive.ssn", "account.phrase",
 )  # fmt: skip
 
 
