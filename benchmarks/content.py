@@ -25,7 +25,8 @@ ASCII_160 = (
 ).ljust(160, "!")
 # Every trigger at once: marks, invisibles, foreign letters, single letters, digits, dots, phrases, links.
 WORST_1600 = (
-    "c\u0430s\u200bіno v\u0336a\u0336p\u0336e w.o.n p r i z e fr33 sp1ns ｆｒｅｅ 𝐂𝐁𝐃 4111 1111 1111 111 bit.ly/x "
+    "c\u0430s\u200bіno v\u0336a\u0336p\u0336e w.o.n p r i z e fr33 sp1ns ｆｒｅｅ 𝐂𝐁𝐃 4111 1111 1111 "
+    "111 bit.ly/x "
     "1.2.3.4/a evil[.]com +1 206 555 014 🎰a🎰 "
 ) * 20
 HOSTILE_1600 = {

@@ -15,7 +15,8 @@ from app.guardrails.content.views import SPACED_RUN
 
 _FOREIGN_SCRIPTS = frozenset(
     {"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "CANADIAN", "LISU", "GEORGIAN", "DESERET",
-     "OSAGE", "WARANG", "GOTHIC", "OLD", "LYCIAN", "CARIAN", "RUNIC", "TIFINAGH", "VAI", "MIAO", "ELBASAN", "LYDIAN"}
+     "OSAGE", "WARANG", "GOTHIC", "OLD", "LYCIAN", "CARIAN", "RUNIC", "TIFINAGH", "VAI", "MIAO",
+     "ELBASAN", "LYDIAN"}
 )  # fmt: skip
 # Signs that are no disguise though Unicode derives them from letters.
 _HONEST_SIGNS = frozenset("™℠ℹⓂªº№℃℉Ω℧K℅℀℡ℓ㎏㎝㎜㎡㎞㏄Å℮")

@@ -16,7 +16,8 @@ _INTRODUCED = re.compile(
 _SIGNED = re.compile(r"[\s.!](?:-|–|—|~)\s?[^\W\d_a-z][\w&'’. -]{1,30}\W*\Z")
 _NO_NAME = frozenset(
     {"reminder", "hi", "hello", "hey", "alert", "notice", "update", "urgent", "fyi", "sale",
-     "offer", "important", "attention", "final notice", "warning", "news", "new", "today", "now", "free", "deal", "bonus", "note",
+     "offer", "important", "attention", "final notice", "warning", "news", "new", "today", "now",
+     "free", "deal", "bonus", "note",
      "p.s", "ps", "http", "https", "dear customer", "dear friend", "code", "your code", "re", "fw", "fwd",
      "aviso", "hola", "rappel", "bonjour", "recordatorio", "oferta", "winner", "congratulations", "www",
      "last chance", "act now", "limited time", "flash sale", "good news", "reply", "text", "call", "msg"}
