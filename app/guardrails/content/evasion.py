@@ -30,7 +30,7 @@ _CODE_BEFORE = re.compile(
 )
 _OVERLAYS = frozenset(range(0x0334, 0x0339))
 _LEET_WORD = re.compile(
-    r"(?<![a-z0-9@$])(?=[a-z0-9@$]{0,18}[a-z][013457@$]{1,18}[a-z])[a-z0-9@$]{5,20}(?![a-z0-9@$])"
+    r"(?<![a-z0-9@$])(?=[a-z0-9@$]{0,18}[a-z][013457@$]{1,18}[a-z])[a-z0-9@$]{4,20}(?![a-z0-9@$])"
 )
 _CAPS_MIN_LETTERS = 24
 _CAPS_MIN_WORDS = 4
@@ -130,18 +130,26 @@ def find_spaced(folded: str, original: str) -> list[Span]:
 
 
 def find_leet(folded: str, links: list[tuple[int, int]]) -> list[Span]:
-    """Words in which digits stand for letters, twice or more, and which are no code."""
-    spans = []
+    """Words in which digits stand for letters: one that does it twice, or several that do it once.
+
+    A single digit in a single word is as often a code or a name: "h1n1", "a1c".
+    """
+    once: list[Span] = []
+    twice: list[Span] = []
     for found in _LEET_WORD.finditer(folded):
         word = found.group()
         signs = sum(c in "013457@$" for c in word)
-        if signs < 2 or signs * 2 > len(word) or not re.search(r"[a-z][013457@$]+[a-z].*[013457@$]", word):
-            continue
         vowels = sum(c in "aeiou0134@" for c in word)
-        if 3 * vowels < len(word) or any(start < found.end() and found.start() < end for start, end in links):
+        if signs * 2 > len(word) or 4 * vowels < len(word):
             continue
-        spans.append(Span("evasion.leet", found.start(), found.end()))
-    return spans
+        if any(start < found.end() and found.start() < end for start, end in links):
+            continue
+        inside = sum(c in "013457@$" for c in word[1:-1])
+        (twice if signs >= 2 and inside and len(word) >= 5 else once).append(
+            Span("evasion.leet", found.start(), found.end())
+        )
+    several = len({folded[span.start : span.end] for span in once}) >= 2
+    return sorted([*twice, *(once if several or twice else [])], key=lambda span: span.start)
 
 
 def find_caps(body: str) -> list[Span]:
