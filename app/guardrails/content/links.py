@@ -59,9 +59,8 @@ class Link:
 
 def find_links(body: str, shorteners: Collection[str], fold: Callable[[str], str]) -> list[Link]:
     """Every link of the text, spans in code points, in order."""
-    if "." not in body and ":" not in body and "。" not in body and "dot" not in body.lower():
-        if body.isascii():
-            return []
+    if body.isascii() and "." not in body and ":" not in body and "dot" not in body.lower():
+        return []
     links: list[Link] = []
     taken: list[tuple[int, int]] = []
     text = body if body.isascii() else _same_length_ascii_punctuation(body)
