@@ -17,7 +17,8 @@ import tldextract
 # The reserved ends of RFC 2606 count as suffixes, so that samples behave as the real thing.
 _EXTRACT = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=(), extra_suffixes=("example", "test"))
 _SCHEME = re.compile(
-    r"(?<![a-z0-9])(?P<scheme>h(?:tt|xx|\*\*)ps?|meow|ftp)\s?(?P<colon>\[:\]|\(:\)|:)\s?(?:[/\\]\s?){1,3}(?P<rest>[^\s<>\"]+)",
+    r"(?<![a-z0-9])(?P<scheme>h(?:tt|xx|\*\*)ps?|meow|ftp)\s?(?:\[:\]|\(:\)|:)\s?(?:[/\\]\s?){1,3}"
+    r"(?P<rest>[^\s<>\"]+)",
     re.IGNORECASE,
 )
 _LABEL = r"[^\W_](?:[\w-]*[^\W_])?"
@@ -30,6 +31,8 @@ _DISGUISED_DOT = re.compile(
     r"|[^\W_][\w-]+(?:\[\.|\.\])[^\W_]\w+",
     re.IGNORECASE,
 )
+_DISGUISE_TRIGGER = re.compile(r"[\[({<]\s?(?:d|p|\.)|\.\]| \. |\bd[o0]t\b", re.IGNORECASE)
+_DOTTED_TOKEN = re.compile(r"\S+\.\w\S*")
 _QUAD = re.compile(r"(?:0[xX][0-9a-fA-F]+|\d+)(?:\.(?:0[xX][0-9a-fA-F]+|\d+)){0,3}")
 _BARE_IP = re.compile(r"(?<![\w.:$])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?=(?::\d{1,5})?/|:\d{2,5}\b)(?:\:\d{1,5})?(?:/\S*)?")
 _TRAILING = ".,;:!?)]}'\"*’”»"
@@ -62,21 +65,14 @@ def find_links(body: str, shorteners: Collection[str], fold: Callable[[str], str
             if link is not None:
                 links.append(link)
                 taken.append((link.start, link.end))
-    if "." in text:
-        for found in _BARE_IP.finditer(text):
+    for token in _DOTTED_TOKEN.finditer(text) if "." in text else ():
+        start, end = token.span()
+        if _free(start, end, taken):
+            _add_bare(text, start, end, links, taken, shorteners, fold)
+    if _DISGUISE_TRIGGER.search(text):
+        for found in _DISGUISED_DOT.finditer(text):
             if _free(found.start(), found.end(), taken):
-                end = found.start() + len(found.group().rstrip(_TRAILING))
-                links.append(Link(found.start(), end, found.group(), "", ("link.ip",)))
-                taken.append((found.start(), found.end()))
-        for found in _BARE.finditer(text):
-            if _free(found.start(), found.end(), taken):
-                bare = _from_bare(found, shorteners, fold)
-                if bare is not None:
-                    links.append(bare)
-                    taken.append((bare.start, bare.end))
-    for found in _DISGUISED_DOT.finditer(text):
-        if _free(found.start(), found.end(), taken):
-            links.append(Link(found.start(), found.end(), found.group(), "", ("link.disguised",)))
+                links.append(Link(found.start(), found.end(), found.group(), "", ("link.disguised",)))
     links.sort(key=lambda link: link.start)
     return links
 
@@ -84,6 +80,28 @@ def find_links(body: str, shorteners: Collection[str], fold: Callable[[str], str
 def is_own(link: Link, domains: Collection[str]) -> bool:
     """Whether the link leads to one of the account's domains, or below one."""
     return any(link.host == domain or link.host.endswith("." + domain) for domain in domains)
+
+
+def _add_bare(
+    text: str,
+    start: int,
+    end: int,
+    links: list[Link],
+    taken: list[tuple[int, int]],
+    shorteners: Collection[str],
+    fold: Callable[[str], str],
+) -> None:
+    """Addresses and names without a scheme between two blanks."""
+    for found in _BARE_IP.finditer(text, start, end):
+        stop = found.start() + len(found.group().rstrip(_TRAILING))
+        links.append(Link(found.start(), stop, found.group(), "", ("link.ip",)))
+        taken.append((found.start(), found.end()))
+    for found in _BARE.finditer(text, start, end):
+        if _free(found.start(), found.end(), taken):
+            bare = _from_bare(found, shorteners, fold)
+            if bare is not None:
+                links.append(bare)
+                taken.append((bare.start, bare.end))
 
 
 def _free(start: int, end: int, taken: list[tuple[int, int]]) -> bool:

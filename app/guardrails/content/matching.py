@@ -7,6 +7,7 @@ won't" does not contain "you won".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -24,6 +25,8 @@ _LEGIT_POSSESSIVE_LENGTH = 5
 
 # Punctuation that may stand where a phrase has its blank: "free-spins", "free_spins", "win.big".
 _PUNCTUATION_TO_BLANK = str.maketrans("-._/|~,:;!?()[]\"", "                ")
+
+_DOUBLED = re.compile(r"([a-z])\1+")
 
 Hit = tuple[int, int, int]  # pattern, start, end
 Asked = Callable[[Company], bool]
@@ -109,9 +112,15 @@ class PhraseIndex:
 
     def collapsed_hits(self, view: str) -> list[Hit]:
         """Hits in a text whose doubled letters are undone beyond what the pattern itself doubles."""
-        short, starts = collapse(view)
+        short = _DOUBLED.sub(r"\1", view)
+        if len(short) == len(view):
+            return []
+        found = self._collapsed.find_matches_as_indexes(short, overlapping=True)
         hits: list[Hit] = []
-        for number, start, end in self._collapsed.find_matches_as_indexes(short, overlapping=True):
+        if not any(self._conditions_of[pattern] for number, _, _ in found for pattern in self._collapsed_of[number]):
+            return hits  # company and excuses alone say nothing
+        starts = collapse(view)[1]
+        for number, start, end in found:
             original_start, original_end = starts[start], starts[end]
             text = view[original_start:original_end]
             for pattern in self._collapsed_of[number]:
@@ -178,7 +187,7 @@ class PhraseIndex:
 
 def collapse(text: str) -> tuple[str, list[int]]:
     """Runs of one letter as a single letter, and where each kept character begins; one more for the end."""
-    starts = [i for i, c in enumerate(text) if i == 0 or c != text[i - 1] or not c.isalpha()]
+    starts = [i for i, c in enumerate(text) if i == 0 or c != text[i - 1] or not "a" <= c <= "z"]
     short = "".join([text[i] for i in starts])
     starts.append(len(text))
     return short, starts

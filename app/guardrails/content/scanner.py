@@ -113,7 +113,8 @@ class ContentScanner:
         if blanks is not None:
             spans.extend(self._in_view(blanks, company, None))
         spans.extend(self._set_apart(body, folded, company))
-        unsplit = unsplit_words(folded)
+        places = [(link.start, link.end) for link in links] if len(body) == len(folded) else []
+        unsplit = unsplit_words(folded, places)
         if unsplit is not None:
             found = self._in_view(unsplit, company, unsplit.differs_within)
             spans.extend(found)
@@ -125,7 +126,6 @@ class ContentScanner:
                 leet_found = True
                 spans.extend(Span("evasion.leet", span.start, span.end) for span in found)
         if not leet_found and any(map(folded.count, "013457@$")):
-            places = [(link.start, link.end) for link in links] if len(body) == len(folded) else []
             spans.extend(find_leet(folded, places))
         return spans
 

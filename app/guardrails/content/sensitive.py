@@ -13,7 +13,8 @@ import unicodedata
 from dataclasses import dataclass
 
 _SEPARATOR = r"[ .\-\u00a0]"
-_RUN = re.compile(rf"(?<!\d)\d+(?:{_SEPARATOR}\d+)*(?!\d)")
+_RUN = re.compile(rf"\d+(?:{_SEPARATOR}\d+)*")
+_NUMBER = re.compile(rf"\d(?:{_SEPARATOR}?\d){{8}}")
 _GROUP = re.compile(r"\d+")
 _ALREADY_MASKED = re.compile(r"(?:[*xX•]|[*xX•#]{2}[ .\-])\Z")
 _SSN = re.compile(r"(?<![\d*xX•.\-])(\d{3})([- .]?)(\d{2})\2(\d{4})(?![\d*])(?![.\-]\d)")
@@ -97,7 +98,7 @@ def issuer_of(digits: str) -> str | None:
 
 def _has_digits(text: str) -> bool:
     """Whether there may be nine digits at all; most texts end here."""
-    return sum(map(text.count, "0123456789")) >= 9
+    return _NUMBER.search(text) is not None
 
 
 def _digits_as_ascii(body: str) -> tuple[str, list[int]]:

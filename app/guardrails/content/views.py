@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 # Three or more single letters in a row, one to four other characters between each.
 SPACED_RUN = re.compile(r"(?<![a-z0-9'])[a-z](?:[^a-z0-9']{1,4}[a-z](?![a-z0-9'])){2,}")
-_SPLIT_TRIGGER = re.compile(r"[a-z][^a-z0-9\s'&]{1,3}(?=[a-z])")
 _SPLIT = re.compile(r"(?<=[a-z])[^a-z0-9\s'&]{1,3}(?=[a-z])")
 _LEET_TOKEN = re.compile(r"[a-z0-9@$!|+€]*[a-z][a-z0-9@$!|+€]*")
 _LEET_TRIGGER = re.compile(r"[a-z][0134578@$!|+€]|[0134578@$!|+€][a-z]")
@@ -60,11 +59,18 @@ def joined_letters(folded: str) -> View | None:
     return _picked(folded, [i for i in range(len(folded)) if i not in dropped])
 
 
-def unsplit_words(folded: str) -> View | None:
-    """Punctuation and ornaments between two letters taken out: "cas-ino", "ca.sino", "via*gra"."""
-    if not _SPLIT_TRIGGER.search(folded):
+def unsplit_words(folded: str, spare: list[tuple[int, int]]) -> View | None:
+    """Punctuation and ornaments between two letters taken out: "cas-ino", "ca.sino", "via*gra".
+
+    ``spare`` are spans where such signs are at home: links.
+    """
+    dropped: set[int] = set()
+    for found in _SPLIT.finditer(folded):
+        start, end = found.span()
+        if not any(from_ <= start and end <= to for from_, to in spare):
+            dropped.update(range(start, end))
+    if not dropped:
         return None
-    dropped = {place for found in _SPLIT.finditer(folded) for place in range(*found.span())}
     return _picked(folded, [i for i in range(len(folded)) if i not in dropped])
 
 
@@ -87,7 +93,7 @@ def leet_words(folded: str) -> list[View]:
         if not changed:
             return []
         views.append(View("".join(characters), list(range(len(folded) + 1)), frozenset(changed)))
-        if views[0].text == "".join(views[-1].text) and not any(folded[p] in "1!|" for p in changed):
+        if not any(folded[place] in "1|" for place in changed):
             break
     return views
 

@@ -1,0 +1,142 @@
+"""What an inbound message means: a wish to be left alone, to be back, or to be helped.
+
+Keywords are matched against the whole body after folding case, blanks and final punctuation (CTIA Messaging
+Principles 5.1). Beyond the keywords, 47 CFR 64.1200(a)(10) honours any wording that a reasonable person would
+take as a revocation of consent; these are recognised by patterns over clauses. A clause that negates the wish
+("don't stop"), limits it to an errand ("stop by tomorrow") or speaks of something else ("can't stop
+laughing") means nothing. In doubt between the two the wish to be left alone wins only where the words are
+about messages, contact, a list or consent.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from app.guardrails.content.fold import packaged_fold
+
+Action = Literal["opt_out", "opt_in", "help", "none"]
+
+OPT_OUT_KEYWORDS = frozenset(
+    {"stop", "stopall", "stop all", "unsubscribe", "cancel", "end", "quit", "revoke", "optout", "opt out", "remove", "arret"}
+)
+OPT_IN_KEYWORDS = frozenset({"start", "unstop"})
+HELP_KEYWORDS = frozenset({"help", "info"})
+# Words of politeness that change nothing about a keyword: "Stop please", "STOP now!!!", "ok stop".
+_POLITE = re.compile(
+    r"\b(?:please|pls|plz|plse|thanks|thank you|thx|ty|now|immediately|asap|ok|okay|kindly|right now|already|sir|just|hi|hello|hey"
+    r"|por favor|gracias|s'il vous plait|svp|merci|!+)\b"
+)
+_ALIASES = {
+    "alto": "stop", "parar": "stop", "pare": "stop", "baja": "unsubscribe", "cancelar": "cancel", "desuscribir": "unsubscribe",
+    "desabonner": "unsubscribe", "unsub": "unsubscribe", "unsubcribe": "unsubscribe", "unsuscribe": "unsubscribe",
+    "stopp": "stop", "sotp": "stop", "stp": "stop", "stop stop": "stop", "stop stop stop": "stop", "stop it": "stop",
+    "stop this": "stop", "end all": "end", "quit it": "quit", "remove me": "remove", "cancel all": "cancel",
+    "opt me out": "opt out", "optout all": "optout", "stop end": "stop", "stop quit": "stop", "stop unsubscribe": "stop",
+    "text stop": "stop", "reply stop": "stop", "send stop": "stop",
+}  # fmt: skip
+
+_CONTACT = (
+    r"(?:text(?:s|ing)?|txt(?:s|ing)?|messag(?:e|es|ing)|msg(?:s|ing)?|contact(?:ing)?|call(?:s|ing)?|e ?mail(?:s|ing)?|sms"
+    r"|spam(?:ming|s)?|bother(?:ing)?|harass(?:ing)?|bugging|pester(?:ing)?|bombard(?:ing)?|solicit(?:ing|ations?)?|promo(?:s|tions?)?"
+    r"|alerts?|notifications?|reminders?|ads?|offers|advertis(?:ing|ements)|marketing|communications?)"
+)
+_SENDING = r"(?:text|txt|message|msg|contact|call|email|e mail|bother|spam|write|send|solicit|harass|reach out|disturb|notify|alert)"
+_OPT_OUT_WORDING = [
+    re.compile(pattern)
+    for pattern in (
+        rf"\b(?:stop|quit|cease|discontinue|end|halt|no more|enough with|done with|sick of|tired of|knock off)\b (?:with |sending |getting |receiving |all |of |the |these |those |this |any |your |ur |me |us |my |phone |to |more |stupid |constant |annoying |unwanted |\S+ing )*{_CONTACT}\b",
+        rf"\b(?:do not|don't|dont|never|stop trying to|no longer|pls no|not to|cannot|you may not|quit trying to) (?:ever |please |want you to |wish you to |need you to |you |dare |you dare |like you to )*{_SENDING}\b(?: (?:this|me|us|my|any|again|anymore|here|more)\b|$)",
+        rf"\b(?:do not|don't|dont|no longer|didn't|did not|never) (?:want|wish|care|agree|consent|need|like|ask|asked|sign up|signed up|subscribe|authorize|like)\b(?: \S+){{0,6}}? {_CONTACT}\b",
+        r"\b(?:take|remove|delete|drop|get|scratch|cross|strike|erase|scrub) (?:me|us|my (?:number|name|phone|cell|info|contact)|this number|this phone|number)\b(?: \S+){0,3}? (?:off|from|out of|of)\b",
+        r"\b(?:remove|delete|erase|lose|forget|block) (?:me|my (?:number|name|phone number|phone|info|contact info|data)|this number)\b",
+        r"\b(?:unsubscribe|unsub|opt|opting|opted|unenroll|deregister|unregister)\b(?: me| us| my number| this number)?(?: out)?(?: please)?(?: from| of| to)?\b(?<!opt)(?<!opting)(?<!opt to)",
+        r"\b(?:revoke|revoking|withdraw|withdrawing|rescind|retract|cancel|take back) (?:my |all |any |prior |the |previous |this )*(?:consent|permission|subscription|authorization|opt ?in|messages|texts|alerts|notifications|sms)\b",
+        r"\b(?:leave me alone|leave us alone|go away|lose my number|wrong number|you have the wrong|not interested|get lost|buzz off|fuck off|f off|piss off|no thanks stop|do not contact|put me on your do not|do not call list|dnc list|off (?:your|the|this) list)\b",
+        r"\b(?:cancel|end|stop) (?:my |this |the |all )*(?:subscription|membership alerts|text alerts|sms alerts|service messages)\b",
+        r"\bi(?:'m| am| want| would like| wish|'d like| need) (?:to )?(?:be removed|opt(?:ing)? out|unsubscribe|be taken off|be off|off this|stop (?:receiving|getting)|out of this list|to stop these)\b",
+        r"\bno (?:mas|más) (?:mensajes|textos|sms)\b|\bdejen? de (?:enviar|mandar|escribir|molestar|llamar|textear)\w*|\bno me (?:envien?|envíen?|manden?|escriban?|llamen?|molesten?|contacten?)\b|\b(?:quitenme|quítenme|borrenme|eliminenme|saquenme|sáquenme)\b|\bno (?:quiero|deseo) (?:mas |más |recibir )+",
+        r"\b(?:arretez|arreter|cessez) (?:de |d'|les |vos |tous )*(?:m'|me |nous )?\s?(?:envoyer|ecrire|contacter|appeler|messages|textos|sms|harceler)\b|\bne (?:me|m') ?(?:contactez|envoyez|ecrivez|appelez) plus\b|\bplus de (?:messages|textos|sms)\b|\b(?:desabonnez|desinscrivez|retirez|supprimez) moi\b|\bje (?:veux|souhaite) me (?:desabonner|desinscrire)\b",
+        r"\b(?:stop|quit)(?: it)?(?:,| and| or)? (?:or (?:i|i'll|ill)|i (?:said|told|did|never|am|already)|asking|this now|spam|harass)\b",
+    )
+]
+# A bare "stop" at the head of a short message about nothing else.
+_STOP_CLAUSE = re.compile(
+    r"^(?:please |pls |plz |ok |i said |just |yes |no )*(?:stop|stopall|unsubscribe|cancel|quit|end)(?: please| pls| all| now| it| this| already| immediately| sending| everything| that| these| thanks| thank you| stop)*$"
+)
+_NOT_A_WISH = [
+    re.compile(pattern)
+    for pattern in (
+        r"\b(?:do not|don't|dont|never|please do not|won't|wont|can't|cant|cannot|couldn't|not|didn't|did not|no need to|why did(?: you| u)?|why'd you|when did you) (?:you )?(?:ever |want to |want you to |wanna |mean to |have to |trying to |wish to )?(?:stop|quit|end|unsubscribe|cancel|opt out|remove)\b",
+        r"\bstop(?:ping|ped)? (?:by|in|at|over|for|off|sign|light|payment|watch|smoking|drinking|on my way|and (?:get|pick|grab|see)|to (?:get|pick|grab|see|visit|think))\b",
+        r"\b(?:bus|truck|rest|pit|next|last|first|train|non|one) stop\b",
+        r"\bwhat time\b.*\bstop\b|\bwhere\b.*\bstop\b",
+        r"\b(?:how|can|could|do|will|would|should|did|does|is|are) (?:i|you|it|we|he|she|they|this)\b.{0,40}\b(?:stop|end|cancel|quit|remove)\b(?!.*\b(?:text|messag|msg|contact|call)\w*)",
+        r"\bcancel (?:my |the |this |our |your |tomorrow's |today's )*(?:appointment|appt|order|reservation|booking|visit|class|flight|room|delivery|table|lesson|meeting|ride|trip|plan)\b",
+        r"\b(?:stop|cancel|end|quit)(?:s|ped)? (?:the |my )?(?:medication|meds|medicine|taking|treatment|pain|bleeding|job|lease)\b",
+        r"\b(?:remove|take) (?:the |my )?(?:stitches|sutures|staples|item|onions|cheese|shoes)\b",
+        r"\bkeep (?:the |these |them |sending|texting|it)",
+        r"\b(?:do not|don't|dont) (?:text|call|message) (?:and|while|n) driv",
+    )
+]
+_OPT_IN_WORDING = re.compile(
+    r"\b(?:opt(?: me)? (?:back )?in|re ?subscribe|subscribe me|sign me (?:back )?up|add me back|start (?:texting|messaging|sending)(?: me)?(?: again)?|resume (?:messages|texts)|turn (?:texts|messages) back on)\b"
+)
+_HELP_WORDING = re.compile(r"^(?:i need help|help me|need help|more info|send info|ayuda|aide|more information|info please)$")
+
+
+@dataclass(frozen=True, slots=True)
+class InboundMeaning:
+    """What an inbound message asks for, and the words that say so, as they were written."""
+
+    action: Action
+    keyword: str | None  # the keyword in upper case; None where it was said in other words
+    words: str  # the body's own words, trimmed, at most 160 characters; empty for "none"
+
+
+def classify_inbound(body: str) -> InboundMeaning:
+    """The meaning of an inbound message. Never raises, whatever the text."""
+    words = " ".join(body.split())[:160]
+    text = _normal(body)
+    keyword = _keyword(text)
+    if keyword is not None:
+        action: Action = (
+            "opt_out" if keyword in OPT_OUT_KEYWORDS else "opt_in" if keyword in OPT_IN_KEYWORDS else "help"
+        )
+        return InboundMeaning(action, keyword.upper(), words)
+    if _asks_to_be_left_alone(body):
+        return InboundMeaning("opt_out", None, words)
+    if _OPT_IN_WORDING.search(text) and not re.search(r"\b(?:not|don't|dont|never)\b", text):
+        return InboundMeaning("opt_in", None, words)
+    if _HELP_WORDING.match(text):
+        return InboundMeaning("help", None, words)
+    return InboundMeaning("none", None, "")
+
+
+def _normal(text: str) -> str:
+    """Folded, with single blanks and no punctuation but apostrophes and signs inside words."""
+    folded = packaged_fold()(text)
+    words = re.sub(r"[^\w' ]+|(?<!\w)'|'(?!\w)|_", " ", folded).split()
+    if len(words) > 2 and all(len(word) == 1 for word in words):
+        return "".join(words)  # "S T O P"
+    return " ".join(words)
+
+
+def _keyword(text: str) -> str | None:
+    for candidate in (text, " ".join(_POLITE.sub(" ", text).split())):
+        found = _ALIASES.get(candidate, candidate)
+        if found in OPT_OUT_KEYWORDS or found in OPT_IN_KEYWORDS or found in HELP_KEYWORDS:
+            return found
+    return None
+
+
+def _asks_to_be_left_alone(body: str) -> bool:
+    """Clause by clause: "Thanks, but please stop texting me. I moved" has one clause that counts."""
+    clauses = [clause for part in re.split(r"[.!?;\n\r]+", body[:1600]) if (clause := _normal(part))]
+    for clause in clauses:
+        if any(pattern.search(clause) for pattern in _NOT_A_WISH):
+            continue
+        if _STOP_CLAUSE.match(clause) or any(pattern.search(clause) for pattern in _OPT_OUT_WORDING):
+            return True
+    return False
