@@ -32,6 +32,8 @@ from app.api.openapi import describe
 from app.api.problems import ProblemWriter
 from app.channels import Semaphore
 from app.guardrails.content import ContentScanner
+from app.guardrails.content.links import registrable_domain
+from app.guardrails.content.policy import folded_phrase
 from app.numbering import load as load_gazetteer
 from app.postgres.database import Database
 from app.postgres.migrate import newest_revision
@@ -64,6 +66,9 @@ ROUTES = (
 def load_knowledge() -> Knowledge:
     """Read every rule and table. A broken one raises BrokenRuleFile, and nothing starts."""
     scanner = ContentScanner.load()
+    # What policies and inbound messages are read with; it loads itself at its first use, which shall be now.
+    folded_phrase("first use")
+    registrable_domain("example.com")
     rules = window_rules.load()
     return Knowledge(
         scanner=scanner,

@@ -188,7 +188,7 @@ def _challenge(scope: Scope) -> dict[str, str]:
     """Carriers call without credentials first and send them when they are challenged for HTTP Basic (RFC 7617)."""
     if scope.get("path") != CARRIER_PATH:
         return {}
-    return {"WWW-Authenticate": 'Bearer, Basic realm="Callgate", charset="UTF-8"'}
+    return {"WWW-Authenticate": 'Bearer realm="Callgate", Basic realm="Callgate"'}
 
 
 def _of_faults(make: Any, faults: list[outcomes.FieldFault], detail: str | None = None) -> dict[str, Any]:

@@ -41,7 +41,7 @@ _LAST_OPT_OUT = text(
         UNION ALL
         SELECT max(at) FROM suppression_events
          WHERE account_id = :account AND number = :number AND source = 'opt_out' AND action IN ('added', 'changed')
-    ) both
+    ) AS opt_outs
     """
 )
 # An entry that somebody has made his own since, by giving it another source, is no longer the opt-out's.
