@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
 from app.api import documents
-from app.api.answers import json_response
+from app.api.answers import json_response, prefers
 from app.api.intents import writer_of
 from app.api.problem_types import BY_NAME, TYPES, ProblemType
 from app.workflows.outcomes import NotFound
@@ -112,20 +112,7 @@ _VARY = {"Vary": "Accept"}
 
 def _wants_html(request: Request) -> bool:
     """Whether HTML is preferred over JSON; a client that does not say is a machine."""
-    weights = {"text/html": 0.0, "application/json": 0.0, "application/problem+json": 0.0}
-    for part in request.headers.get("accept", "").split(","):
-        name, _, parameters = part.strip().partition(";")
-        quality = 1.0
-        for parameter in parameters.split(";"):
-            key, _, value = parameter.strip().partition("=")
-            if key == "q":
-                try:
-                    quality = float(value)
-                except ValueError:
-                    quality = 0.0
-        if name.strip().lower() in weights:
-            weights[name.strip().lower()] = quality
-    return weights["text/html"] > max(weights["application/json"], weights["application/problem+json"])
+    return prefers(request, "text/html", "application/json", "application/problem+json")
 
 
 def _document(request: Request, kind: ProblemType) -> dict[str, Any]:

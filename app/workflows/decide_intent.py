@@ -165,9 +165,7 @@ async def _decide(
                 raise RateExceeded(rate)
             admitted = None
             break
-        admitted = await admission.admit(
-            equipment, caller, intent, intent_id, gathered, judgement.caps, now
-        )
+        admitted = await admission.admit(equipment, caller, intent, intent_id, gathered, judgement.caps, now)
         # Stale: Redis lost its memory, or was rebuilt between our two looks. Look again at both.
         if admitted.status != "stale":
             break
@@ -181,7 +179,8 @@ async def _decide(
             raise RateExceeded(rate)
         verdict = verdict.joined_by(admission.finding(intent, admitted, judgement.caps))
     lease = admission.describe_lease(intent, intent_id, admitted)
-    document = describe_request(intent, verdict, lease, equipment.knowledge.versions)
+    versions = {**equipment.knowledge.versions, "policy": str(gathered.facts.policy.version)}
+    document = describe_request(intent, verdict, lease, versions)
     decided = Decided(intent_id, intent, verdict, now, document)
     answer = render(decided.record(), admission.retry_after(admitted))
     await _append(equipment, caller, decided, answer, admitted, claim, presented)

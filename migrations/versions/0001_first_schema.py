@@ -21,6 +21,7 @@ CREATE TABLE accounts (
     is_first BOOLEAN DEFAULT false NOT NULL,
     policy JSONB DEFAULT '{}'::jsonb NOT NULL,
     policy_version INTEGER DEFAULT 0 NOT NULL,
+    inbound JSONB DEFAULT '{}'::jsonb NOT NULL,
     epoch BIGINT DEFAULT 0 NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT pk_accounts PRIMARY KEY (id)
@@ -168,6 +169,7 @@ CREATE TABLE inbound_messages (
     action TEXT NOT NULL,
     keyword TEXT,
     words TEXT NOT NULL,
+    suppression_ids UUID[] DEFAULT '{}' NOT NULL,
     received_at TIMESTAMP WITH TIME ZONE NOT NULL,
     key_id UUID,
     CONSTRAINT pk_inbound_messages PRIMARY KEY (id),

@@ -196,6 +196,12 @@ def _judged(
     return Link(start, end, host, registrable, tuple(dict.fromkeys(problems)))
 
 
+def registrable_domain(domain: str) -> str | None:
+    """The domain that somebody owns, of a host in ASCII; None for a public suffix or no domain at all."""
+    found = _EXTRACT.extract_str(domain)
+    return found.top_domain_under_public_suffix or None
+
+
 def _is_ip(host: str) -> bool:
     """Dotted, short, decimal, octal and hexadecimal notations of IPv4, as inet_aton(3) reads them."""
     return _QUAD.fullmatch(host) is not None
