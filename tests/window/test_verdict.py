@@ -121,6 +121,23 @@ def test_state_holidays(rules: WindowRules, number: str, at: str, rule: str) -> 
     assert list(reasons(ask(rules, number, at))) == [rule]
 
 
+@pytest.mark.parametrize(
+    ("number", "at", "outcome"),
+    [
+        # Alabama's 1 December on a Saturday (2029) is kept on Friday too, on a Sunday (2030) on Monday.
+        (AL, "2029-11-30T18:00:00Z", "block"),
+        (AL, "2030-12-02T18:00:00Z", "block"),
+        (AL, "2030-12-03T18:00:00Z", "pass"),
+        # Rhode Island's 4 May on a Saturday (2030) is kept on no other day, on a Sunday (2031) on Monday.
+        (RI, "2030-05-03T18:00:00Z", "pass"),
+        (RI, "2031-05-05T18:00:00Z", "block"),
+        (RI, "2031-05-06T18:00:00Z", "pass"),
+    ],
+)
+def test_an_extra_holiday_on_a_weekend(rules: WindowRules, number: str, at: str, outcome: str) -> None:
+    assert ask(rules, number, at).check.outcome == outcome
+
+
 def test_mississippi_on_both_clocks(rules: WindowRules) -> None:
     # July: 08:30 CDT is 07:30 CST; 20:30 CDT is 19:30 CST. Both must be inside 8 to 20.
     early = ask(rules, "+16015550123", "2026-07-15T13:30:00Z")
@@ -333,6 +350,16 @@ def test_a_declared_emergency_bans_the_region_until_it_ends(rules: WindowRules) 
     assert next_allowed(finding) == "2026-12-04T18:30:00Z"
     assert ask(rules, LA, "2026-12-04T18:30:00Z", facts).check.outcome == "pass"
     assert ask(rules, FL, "2026-12-01T18:00:00Z", facts).check.outcome == "pass"
+
+
+def test_an_emergency_bans_solicitation_so_the_law_alone_frees_information(rules: WindowRules) -> None:
+    storm = (Emergency("US-LA", instant("2026-12-04T18:30:00Z")),)
+    law = replace(LAW_ALONE, informational_windows="law")
+    at = "2026-12-01T18:00:00Z"
+    freed = ask(rules, LA, at, Facts(policy=law, emergencies=storm), purpose="informational")
+    assert freed.check.outcome == "pass"
+    bound = ask(rules, LA, at, Facts(policy=LAW_ALONE, emergencies=storm), purpose="informational")
+    assert bound.check.outcome == "block"
 
 
 def test_a_long_emergency_still_tells_the_way_back(rules: WindowRules) -> None:
