@@ -14,6 +14,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.guardrails.facts import RegistryHit
+from app.postgres.registry_loading import hold_registry
 
 
 def block_has(bits_sql: str, offset_sql: str) -> str:
@@ -214,8 +215,6 @@ async def delete_registry(connection: AsyncConnection, name: str) -> bool:
 
     :raises RegistryBusy: it is being loaded or changed at this moment.
     """
-    from app.postgres.registry_loading import hold_registry
-
     await hold_registry(connection, name)
     await connection.execute(_DELETE_BLOCKS, {"name": name})
     return (await connection.execute(_DELETE, {"name": name})).scalar_one_or_none() is not None
