@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from starlette.types import ASGIApp
 
+from app import clock
 from app.api import (
     admin,
     calling_windows,

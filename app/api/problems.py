@@ -216,7 +216,12 @@ def allowed_methods(scope: Scope) -> list[str]:
     """Every method that the path has. The framework itself names those of the first route only."""
     found = []
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
-        asked = {"type": "http", "path": scope["path"], "root_path": scope.get("root_path", ""), "method": method}
+        asked = {
+            "type": "http",
+            "path": scope["path"],
+            "root_path": scope.get("root_path", ""),
+            "method": method,
+        }
         if any(route.matches(asked)[0] is Match.FULL for route in scope["app"].routes):
             found.append(method)
     return found

@@ -85,7 +85,9 @@ class RegistryList(documents.Document):
     next_cursor: None
 
 
-@router.get("", summary="List the registries", responses={200: {"model": RegistryList}, **documents.problems()})
+@router.get(
+    "", summary="List the registries", responses={200: {"model": RegistryList}, **documents.problems()}
+)
 async def get_all(request: Request, caller: AnyKey) -> Response:
     """Their names, dates and ages; every key may read them."""
     equipment = equipment_of(request)
@@ -108,7 +110,11 @@ async def get_one(request: Request, caller: AnyKey, name: Name) -> Response:
 @router.put(
     "/{name}",
     summary="Make a registry, or change what it binds",
-    responses={200: {"model": RegistryDocument}, 201: {"model": RegistryDocument}, **documents.problems(body=True)},
+    responses={
+        200: {"model": RegistryDocument},
+        201: {"model": RegistryDocument},
+        **documents.problems(body=True),
+    },
 )
 async def put_one(request: Request, caller: Operator, name: Name, body: RegistryBody) -> Response:
     """Never touches its numbers."""
@@ -149,9 +155,7 @@ _LOADED: dict[int | str, dict[str, Any]] = {
     202: {"model": JobDocument},
     **documents.problems("not-found", "conflict", "unsupported-media-type"),
 }
-VersionDate = Annotated[
-    date | None, Query(description="The list's own date; today in UTC when absent")
-]
+VersionDate = Annotated[date | None, Query(description="The list's own date; today in UTC when absent")]
 Partial = Annotated[bool, Query(description="Take the good lines although others are rejected")]
 
 

@@ -37,7 +37,8 @@ _END = text(
 )
 _ADD = text(
     f"""
-    INSERT INTO consents (id, account_id, number, kind, channels, given_at, expires_at, evidence, created_at, created_by)
+    INSERT INTO consents (id, account_id, number, kind, channels, given_at, expires_at, evidence,
+                          created_at, created_by)
     VALUES (:id, :account, :number, :kind, :channels, :given_at, :expires_at, CAST(:evidence AS jsonb), :now, :key)
     RETURNING {_COLUMNS}
     """

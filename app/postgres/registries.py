@@ -45,7 +45,7 @@ def registry_hits_sql(number_sql: str) -> str:
           JOIN registries AS r ON r.active_version_id = b.version_id
          WHERE b.block = {n} / 10000
            AND {block_has("b.bits", f"({n} % 10000)::int")}
-    )"""  # noqa: S608 - built from expressions of our own, never from values
+    )"""
 
 
 def stale_registries_sql(now_sql: str) -> str:
@@ -63,7 +63,7 @@ def stale_registries_sql(now_sql: str) -> str:
          WHERE r.max_age_days IS NOT NULL
            AND (r.version_date IS NULL
                 OR ({now_sql} AT TIME ZONE 'UTC')::date - r.version_date > r.max_age_days)
-    )"""  # noqa: S608
+    )"""
 
 
 def hits_from_json(rows: Sequence[Mapping[str, object]]) -> tuple[RegistryHit, ...]:
@@ -87,7 +87,7 @@ _LOOKUP_MANY = text(
       FROM unnest(CAST(:numbers AS text[])) AS ask(number)
      CROSS JOIN LATERAL (SELECT {registry_hits_sql("ask.number")} AS hits OFFSET 0) AS found
      WHERE found.hits <> '[]'::jsonb
-    """  # noqa: S608
+    """
 )
 _STALE = text(f"SELECT {stale_registries_sql('CAST(:now AS timestamptz)')}")
 

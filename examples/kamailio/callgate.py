@@ -15,7 +15,7 @@ import os
 import re
 import ssl
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import KSR
@@ -152,7 +152,7 @@ def refusal(answer):
 
 def epoch_seconds(instant):
     """An RFC 3339 instant in UTC as seconds since 1970."""
-    return int(datetime.fromisoformat(instant.replace("Z", "+00:00")).astimezone(timezone.utc).timestamp())
+    return int(datetime.fromisoformat(instant.replace("Z", "+00:00")).astimezone(UTC).timestamp())
 
 
 def header(name):
@@ -189,7 +189,9 @@ class Connector:
         KSR.pv.seti("$var(status)", status)
         KSR.pv.sets("$var(reason)", reason)
         # What a field holds comes from Callgate, yet no character of it may begin another field.
-        lines = (f"{name}: {re.sub(r'[^ -~]', '', str(value))}\r\n" for name, value in fields.items() if value)
+        lines = (
+            f"{name}: {re.sub(r'[^ -~]', '', str(value))}\r\n" for name, value in fields.items() if value
+        )
         KSR.pv.sets("$var(fields)", "".join(lines))
         return 1
 

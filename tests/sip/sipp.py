@@ -87,5 +87,7 @@ class Sipp:
 def _response(message: str) -> Response:
     first, *rest = message.splitlines()
     _, status, reason = first.split(" ", 2)
-    fields = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in rest)}
+    fields = {
+        name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in rest)
+    }
     return Response(int(status), reason, fields)
