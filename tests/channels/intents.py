@@ -10,6 +10,8 @@ from typing import Any
 from app.channels import Admission, AdmitRequest, LiveLease, Rebuild, Scope, Semaphore
 
 HOUR_MS = 3600 * 1000
+# Not the 100 ms of production: a busy machine of two cores may stop us for longer than that.
+DEADLINE_MS = 250
 SECRET = b"a secret of the tests"
 
 
