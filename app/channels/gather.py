@@ -85,7 +85,8 @@ class Gather:
         while True:
             if asking:
                 # Both leave in the same turn, one behind the other; the first one's answer says nothing.
-                lane.submit(packed(["ASKING"]), deadline)
+                asked = lane.submit(packed(["ASKING"]), deadline)
+                asked.add_done_callback(lambda future: future.cancelled() or future.exception())
             try:
                 answer: Any = await lane.submit(command, deadline)
             except RedisUnavailable:

@@ -134,7 +134,8 @@ class Lane:
             self._fail_one(calls.popleft(), reason)
 
     def _break(self, reason: str) -> None:
-        self._fault = reason
+        if not self._broken.is_set():
+            self._fault = reason
         self._broken.set()
 
     async def _run(self) -> None:

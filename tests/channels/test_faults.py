@@ -126,7 +126,7 @@ async def test_killed_and_back(own_caller: Caller, own_server: Server) -> None:
     for each in ("a", "b", "c"):
         await own_caller.admit(each, limit=5)
     own_server.stop(signal.SIGKILL)
-    for _ in range(20):
+    for _ in range(8):
         asked = time.monotonic()
         with pytest.raises(RedisUnavailable):
             await own_caller.admit(limit=5)
@@ -186,6 +186,16 @@ async def test_flushed_under_load_admits_nobody_until_rebuilt(own_server: Server
     assert await caller.in_use() == 50 + admitted
     assert (await caller.admit("held50", limit=100)).replayed
     await caller.semaphore.close()
+
+
+async def test_facts_of_an_older_epoch_admit_nobody(own_caller: Caller, own_server: Server) -> None:
+    await own_caller.admit("a", limit=5)
+    own_server.client.flushall()
+    await own_caller.admit("b", limit=5)
+    answer = await own_caller.semaphore.admit(own_caller.request("c", limit=5, epoch=1))
+    assert (answer.status, answer.epoch) == ("stale", 2)
+    assert own_server.client.keys("*:e1:*") == []
+    assert await own_caller.in_use() == 2
 
 
 async def test_set_back_to_an_old_copy(own_server: Server) -> None:
