@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any
 
 from redis.crc import key_slot
@@ -60,8 +61,12 @@ class Gather:
         self._lanes.clear()
 
     def deadline(self) -> float:
-        """When a call that begins now must have been answered, on the loop's clock."""
-        return asyncio.get_running_loop().time() + self.timeout_seconds
+        """When a call that begins now must have been answered, on the monotonic clock.
+
+        Not the loop's: uvloop's stands still for the length of a turn, and a turn that decides many intents is
+        long enough to have used a deadline up before its command is even sent.
+        """
+        return monotonic() + self.timeout_seconds
 
     async def ping(self) -> None:
         """Every server that is in use answers. Raises RedisUnavailable."""
@@ -161,7 +166,7 @@ class Gather:
         lane = self._known_lane(key)
         while lane is None:
             self._refresh()
-            left = deadline - asyncio.get_running_loop().time()
+            left = deadline - monotonic()
             if left <= 0 or self._refreshing is None:
                 raise RedisUnavailable("the cluster's slots are not known")
             await asyncio.wait([self._refreshing], timeout=left)
@@ -172,7 +177,7 @@ class Gather:
 
     def _refresh(self) -> None:
         """Learns the slots anew, in the background, one at a time and not too often."""
-        now = asyncio.get_running_loop().time()
+        now = monotonic()
         if self._refreshing is not None and not self._refreshing.done():
             return
         if self._slots and now - self._refreshed_at < _SLOTS_REFRESHED_AT_MOST_EVERY:
