@@ -70,10 +70,10 @@ class Sipp:
         return [_response(message) for message in found]
 
     def final(self) -> Response:
-        """The last response received, which must be a final one."""
-        last = self.responses()[-1]
-        assert last.status >= 200, self.seen()
-        return last
+        """The final response to the INVITE."""
+        found = [r for r in self.responses() if r.status >= 200 and r.fields["cseq"].endswith(" INVITE")]
+        assert found, self.seen()
+        return found[0]
 
     def __enter__(self) -> Sipp:
         return self
@@ -87,5 +87,7 @@ class Sipp:
 def _response(message: str) -> Response:
     first, *rest = message.splitlines()
     _, status, reason = first.split(" ", 2)
-    fields = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in rest)}
+    fields = {
+        name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in rest)
+    }
     return Response(int(status), reason, fields)
