@@ -80,7 +80,9 @@ def faults_of(errors: Sequence[Mapping[str, Any]]) -> list[FieldFault]:
             path = path[1:]  # the tag of the union, which is no field
         kind = str(error["type"])
         in_query = place in ("query", "path", "header", "cookie")
-        broken = in_query or kind in MALFORMED or bool(_TYPE_FAULTS.fullmatch(kind))
+        # A number in a path that is well written and cannot exist is as unusable there as in a body.
+        malformed_place = in_query and not (place == "path" and kind == "unusable")
+        broken = malformed_place or kind in MALFORMED or bool(_TYPE_FAULTS.fullmatch(kind))
         field = ".".join(str(part) for part in path) if kind != "json_invalid" else ""
         pointer = "" if in_query or kind == "json_invalid" else "".join(f"/{_escape(p)}" for p in path)
         reason = _reason(kind, error)
