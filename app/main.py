@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
 from sqlalchemy import text
 from starlette.types import ASGIApp
 
+from app import clock
 from app.api import (
     admin,
     calling_windows,
@@ -18,6 +20,7 @@ from app.api import (
     emergencies,
     error_pages,
     health,
+    imports,
     inbound_messages,
     intents,
     leases,
@@ -25,6 +28,8 @@ from app.api import (
     policy,
     pools,
     problems,
+    registries,
+    scrub,
     suppressions,
 )
 from app.api.edge import Edge
@@ -52,7 +57,10 @@ ROUTES = (
     pools,
     limits,
     leases,
+    imports,  # before suppressions, whose paths would read theirs as numbers
     suppressions,
+    registries,
+    scrub,
     inbound_messages,
     consents,
     policy,
@@ -70,6 +78,8 @@ def load_knowledge() -> Knowledge:
     folded_phrase("first use")
     registrable_domain("example.com")
     rules = window_rules.load()
+    year = clock.utc_now().year
+    rules.prepare((year, year + 1))
     return Knowledge(
         scanner=scanner,
         window_rules=rules,
@@ -124,13 +134,17 @@ def build(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         equipment = await equip(settings, knowledge, database_url, redis_url)
         app.state.equipment = equipment
+        # What was loaded lives as long as the process. Left among the young, it is walked by every full
+        # collection, a pause of some 100 ms: longer than Redis may take to answer.
+        gc.collect()
+        gc.freeze()
         upkeep = asyncio.create_task(maintain(equipment))
         try:
             yield
         finally:
-            upkeep.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await upkeep
+            for task in (upkeep, *equipment.jobs):
+                task.cancel()
+            await asyncio.gather(upkeep, *equipment.jobs, return_exceptions=True)
             await equipment.semaphore.close()
             await equipment.database.close()
 

@@ -1,0 +1,1 @@
+"""Figures, printed as tables with ratios; never timed tests."""

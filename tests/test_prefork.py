@@ -15,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from app import prefork
+from tests.service import free_port
+
 CHECKOUT = Path(__file__).resolve().parents[1]
 PROGRAM = """
 import asyncio, os, sys
@@ -39,7 +42,7 @@ async def app(scope, receive, send):
                 "headers": [(b"content-length", str(len(body)).encode())]})
     await send({"type": "http.response.body", "body": body})
 
-listener = prefork.listen("127.0.0.1", 0)
+listener = prefork.listen("127.0.0.1", int(sys.argv[3]), reuse_port=sys.argv[3] != "0")
 print(listener.getsockname()[1], flush=True)
 limits = prefork.ServerLimits(head_bytes=8192, head_seconds=1.0, grace_seconds=5)
 sys.exit(prefork.serve_forever(listener, lambda: app, workers=int(sys.argv[1]), limits=limits))
@@ -47,9 +50,12 @@ sys.exit(prefork.serve_forever(listener, lambda: app, workers=int(sys.argv[1]), 
 
 
 @contextlib.contextmanager
-def serving(workers: int, mood: str = "well") -> Iterator[tuple[subprocess.Popen[str], int]]:
+def serving(workers: int, mood: str = "well", port: int = 0) -> Iterator[tuple[subprocess.Popen[str], int]]:
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(workers), mood], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", PROGRAM, str(workers), mood, str(port)],
+        cwd=CHECKOUT,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         assert process.stdout is not None
@@ -106,6 +112,17 @@ def test_several_processes_share_one_socket_and_end_together() -> None:
         process.terminate()
         assert process.wait(10) == 0
         assert not any(lives(pid) for pid in workers)
+
+
+def test_separate_servers_may_share_a_port_when_both_say_so() -> None:
+    port = free_port()
+    with serving(1, port=port) as (one, _), serving(1, port=port) as (other, _):
+        assert answering(port, 2) == {str(one.pid), str(other.pid)}
+
+
+def test_a_port_that_is_taken_is_an_error() -> None:
+    with prefork.listen("127.0.0.1", 0) as first, pytest.raises(OSError, match="in use"):
+        prefork.listen("127.0.0.1", first.getsockname()[1])
 
 
 def test_one_worker_is_the_process_itself() -> None:

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException  # noqa
 from starlette.responses import Response
 
 from app.api.problems import CARRIER_PATH, Problem, rate_headers
+from app.api.strict_json import StrictRequest
 from app.channels import RateState
 from app.workflows.authenticate import EVERY_KEY, Caller, hash_of
 from app.workflows.decide_intent import identify as lookup
@@ -43,7 +44,7 @@ def presented_hash(request: Request) -> bytes:
             )
         return hash_of(match[0])
     if match is None:
-        raise Unauthorized("The Authorization header must be: Bearer cg_…")
+        raise Unauthorized("The Authorization header must hold a bearer key, as in Bearer cg_abc123.")
     return hash_of(match[1])
 
 
@@ -96,7 +97,8 @@ class GuardedRoute(APIRoute):
         handle = super().get_route_handler()
         reads_json = self.body_field is not None
 
-        async def guarded(request: Request) -> Response:
+        async def guarded(given: Request) -> Response:
+            request = StrictRequest(given.scope, given.receive)
             try:
                 if reads_json and not _is_json(request):
                     raise Problem("unsupported-media-type")

@@ -81,8 +81,10 @@ def faults_of(errors: Sequence[Mapping[str, Any]]) -> list[FieldFault]:
         kind = str(error["type"])
         in_query = place in ("query", "path", "header", "cookie")
         # A number in a path that is well written and cannot exist is as unusable there as in a body.
-        malformed_place = in_query and not (place == "path" and kind == "unusable")
-        broken = malformed_place or kind in MALFORMED or bool(_TYPE_FAULTS.fullmatch(kind))
+        named_in_line = in_query and not (place == "path" and kind == "unusable")
+        broken = named_in_line or kind in MALFORMED or bool(_TYPE_FAULTS.fullmatch(kind))
+        # One of a few words: another word is unusable, what is no word at all has the wrong type.
+        broken |= kind == "literal_error" and not isinstance(error.get("input"), str)
         field = ".".join(str(part) for part in path) if kind != "json_invalid" else ""
         pointer = "" if in_query or kind == "json_invalid" else "".join(f"/{_escape(p)}" for p in path)
         reason = _reason(kind, error)
@@ -101,7 +103,8 @@ def _reason(kind: str, error: Mapping[str, Any]) -> str:
     if kind == "extra_forbidden":
         return "unknown field"
     if kind == "json_invalid":
-        return "must be well-formed JSON"
+        told = str(context.get("error", ""))
+        return told if told.startswith("must ") else "must be well-formed JSON"
     if kind == "string_unicode":
         return "must be valid Unicode text"
     if kind in ("model_attributes_type", "model_type", "dict_type"):

@@ -86,7 +86,7 @@ class CapBody(Body):
     period: Period = Field(description="ISO 8601, up to 31 days: PT24H")
     counts: Annotated[
         list[Literal["call", "sms"]], Field(min_length=1, max_length=2), AfterValidator(_each_once)
-    ] = Field(default_factory=lambda: ["call", "sms"])
+    ] = Field(default=["call", "sms"])
 
 
 class ContentBody(Body):

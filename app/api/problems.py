@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException  # noqa: TID251
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import Scope
 
 from app.api.fields import faults_of
@@ -179,7 +180,8 @@ def document_of(
             detail = "A guardrail could not be evaluated: the channel semaphore cannot be asked."
             return make("service-unavailable", detail, retry_after=2), {}
         case StarletteHTTPException():
-            return make(_slug_of(error.status_code)), _allowed(error)
+            headers = {"Allow": ", ".join(allowed_methods(scope))} if error.status_code == 405 else {}
+            return make(_slug_of(error.status_code)), headers
         case _:
             return make("internal"), {}
 
@@ -210,9 +212,19 @@ def _slug_of(status: int) -> str:
     return known.get(status, "internal" if status >= 500 else "bad-request")
 
 
-def _allowed(error: StarletteHTTPException) -> dict[str, str]:
-    headers = error.headers or {}
-    return {"Allow": headers["Allow"]} if "Allow" in headers else {}
+def allowed_methods(scope: Scope) -> list[str]:
+    """Every method that the path has. The framework itself names those of the first route only."""
+    found = []
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+        asked = {
+            "type": "http",
+            "path": scope["path"],
+            "root_path": scope.get("root_path", ""),
+            "method": method,
+        }
+        if any(route.matches(asked)[0] is Match.FULL for route in scope["app"].routes):
+            found.append(method)
+    return found
 
 
 def wait_text(seconds: float) -> int:

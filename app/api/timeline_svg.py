@@ -19,10 +19,10 @@ _TOP = 92
 _STYLE = """
 text{font:13px system-ui,sans-serif;fill:#1f2430}
 .small{font-size:11px;fill:#4a5160}.head{font-size:18px;font-weight:600}
-.page{fill:#fff}.closed{fill:#e3e6ec}.own{fill:#a8d5b8}.open{fill:#1d7a46}.grid{stroke:#8a91a0;stroke-width:1}
+.page{fill:#fff}.closed{fill:#e3e6ec}.own{fill:#e6c35c}.open{fill:#1d7a46}.grid{stroke:#8a91a0;stroke-width:1}
 .noon{stroke:#c3c8d2;stroke-width:1;stroke-dasharray:2 3}
 @media(prefers-color-scheme:dark){text{fill:#e8eaf0}.small{fill:#b3b9c6}.page{fill:#15181f}.closed{fill:#2d323d}
-.own{fill:#2f5c40}.open{fill:#52c486}.grid{stroke:#6b7382}.noon{stroke:#434a57}}
+.own{fill:#8a7230}.open{fill:#52c486}.grid{stroke:#6b7382}.noon{stroke:#434a57}}
 """.replace("\n", "")
 
 
@@ -47,7 +47,7 @@ def timeline_svg(outlook: Outlook) -> str:
         parts.append(f'<text x="{_MARGIN}" y="{_TOP + 24}">{escape(words)}</text>')
     for index, row in enumerate(rows):
         parts.append(_row(outlook, row, _TOP + index * _ROW))
-    rules = ", ".join(item.id for item in outlook.rules)
+    rules = _listed([item.id for item in outlook.rules], 12)
     foot = height - 22
     parts.append(
         f'<text class="small" x="{_MARGIN}" y="{foot}">Rules in force: {escape(rules or "none")}</text>'
@@ -65,6 +65,13 @@ def _description(outlook: Outlook) -> str:
     name = outlook.zones[0].zone if outlook.zones else "UTC"
     opening = f" The first opens {_when(outlook.open[0], name)}." if outlook.open else ""
     return f"{count} open windows of {hours:.1f} hours together over {days} days.{opening}"
+
+
+def _listed(names: list[str], most: int) -> str:
+    """The names, the last of them counted where they would run into the bars."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[:most])} and {len(names) - most} more"
 
 
 def _legend() -> str:
@@ -87,7 +94,7 @@ def _row(outlook: Outlook, row: ZoneOutlook, top: int) -> str:
     left, right = at(outlook.start), at(outlook.end)
     parts = [
         f'<text x="{_MARGIN}" y="{bar + 12}">{escape(row.zone)}</text>',
-        f'<text class="small" x="{_MARGIN}" y="{bar + 27}">{escape(", ".join(row.regions))}</text>',
+        f'<text class="small" x="{_MARGIN}" y="{bar + 27}">{escape(_listed(list(row.regions), 3))}</text>',
         f'<rect class="closed" x="{left}" y="{bar}" width="{right - left:.2f}" height="{_BAR}" rx="3"/>',
     ]
     for kind, spans in (("own", row.open), ("open", outlook.open)):

@@ -13,7 +13,6 @@ from app.channels.scripts import REBUILD
 _SLICE = 500
 # Fences of an epoch begin here and grow by one per admission, so that they grow over epochs too.
 FENCES_PER_EPOCH = 2**32
-_NO_CLOCK = 2**53  # the caller's clock is not known: Redis's own stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ async def restore(
         declared = [keys.account(account_id), keys.leases(account_id, rebuild.epoch)]
         declared += [keys.record(account_id, lease.id) for lease in leases]
         declared += [keys.scope(account_id, rebuild.epoch, name) for name in names]
-        said = [str(rebuild.epoch), str(fence), str(int(first)), str(int(last)), str(now_ms or _NO_CLOCK)]
+        said = [str(rebuild.epoch), str(fence), str(int(first)), str(int(last)), str(now_ms or 0)]
         said += [str(len(leases)), str(len(names)), *names]
         for lease in leases:
             instants = (lease.expires_at_ms, lease.acquired_at_ms, lease.hard_end_ms, len(lease.scopes))

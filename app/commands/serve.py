@@ -51,7 +51,7 @@ def _listen_and_serve(found: Stores, metrics_dir: str | None) -> int:
     settings = found.settings
     telemetry.configure_logging(settings.log_format, settings.log_level)
     try:
-        listener = prefork.listen(settings.host, settings.port)
+        listener = prefork.listen(settings.host, settings.port, reuse_port=settings.reuse_port)
     except OSError as error:
         fail(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}")
     port = listener.getsockname()[1]

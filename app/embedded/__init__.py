@@ -56,12 +56,16 @@ class EmbeddedServers:
     _clean_up: list[Path] = field(default_factory=list)
 
     def restart_fallen(self) -> list[str]:
-        """Starts again whichever server has ended by itself, and names it. Owner and main thread only."""
+        """Starts again whichever server has ended by itself, and names it. Owner and main thread only.
+
+        Neither waits nor raises, so that an event loop may call it every second: what does not come up is
+        tried again the next time.
+        """
         if os.getpid() != self._owner:
             return []
         fallen = [server for server in self.owned if not server.running()]
         for server in fallen:
-            server.start()
+            server.relaunch()
         return [server.name for server in fallen]
 
     def stop(self) -> None:

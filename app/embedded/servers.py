@@ -118,6 +118,12 @@ class EmbeddedServer(ABC):
         """Whether the process that `start` made still lives."""
         return self.process is not None and self.process.poll() is None
 
+    def relaunch(self) -> None:
+        """Starts a server again that has ended by itself; neither waits for its answer nor raises."""
+        with contextlib.suppress(OSError):
+            self.clear_the_way()
+            self.process = self.launch(self.command())
+
     def stop(self) -> None:
         """Asks the server to end in good order and waits; kills it after STOP_SECONDS."""
         process, self.process = self.process, None

@@ -8,6 +8,8 @@ laughing") means nothing. In doubt between the two the wish to be left alone win
 about messages, contact, a list or consent.
 """
 
+# ruff: noqa: E501 - a pattern or a list of wordings is read best unbroken.
+
 from __future__ import annotations
 
 import re
@@ -19,7 +21,20 @@ from app.guardrails.content.fold import packaged_fold
 Action = Literal["opt_out", "opt_in", "help", "none"]
 
 OPT_OUT_KEYWORDS = frozenset(
-    {"stop", "stopall", "stop all", "unsubscribe", "cancel", "end", "quit", "revoke", "optout", "opt out", "remove", "arret"}
+    {
+        "stop",
+        "stopall",
+        "stop all",
+        "unsubscribe",
+        "cancel",
+        "end",
+        "quit",
+        "revoke",
+        "optout",
+        "opt out",
+        "remove",
+        "arret",
+    }
 )
 OPT_IN_KEYWORDS = frozenset({"start", "unstop"})
 HELP_KEYWORDS = frozenset({"help", "info"})
@@ -28,14 +43,12 @@ _POLITE = re.compile(
     r"\b(?:please|pls|plz|plse|thanks|thank you|thx|ty|now|immediately|asap|ok|okay|kindly|right now|already|sir|just|hi|hello|hey"
     r"|por favor|gracias|s'il vous plait|svp|merci|!+)\b"
 )
-_ALIASES = {
-    "alto": "stop", "parar": "stop", "pare": "stop", "baja": "unsubscribe", "cancelar": "cancel", "desuscribir": "unsubscribe",
-    "desabonner": "unsubscribe", "unsub": "unsubscribe", "unsubcribe": "unsubscribe", "unsuscribe": "unsubscribe",
-    "stopp": "stop", "sotp": "stop", "stp": "stop", "stop stop": "stop", "stop stop stop": "stop", "stop it": "stop",
-    "stop this": "stop", "end all": "end", "quit it": "quit", "remove me": "remove", "cancel all": "cancel",
-    "opt me out": "opt out", "optout all": "optout", "stop end": "stop", "stop quit": "stop", "stop unsubscribe": "stop",
-    "text stop": "stop", "reply stop": "stop", "send stop": "stop",
-}  # fmt: skip
+# Said in a word or two that are no keyword of the list, and mean the same.
+_AS_GOOD_AS_STOP = frozenset(
+    {"alto", "parar", "pare", "baja", "cancelar", "desuscribir", "desabonner", "unsub", "unsubcribe", "unsuscribe", "stopp",
+     "sotp", "stp", "stop stop", "stop stop stop", "stop it", "stop this", "end all", "quit it", "remove me", "cancel all",
+     "opt me out", "optout all", "stop end", "stop quit", "stop unsubscribe", "text stop", "reply stop", "send stop"}
+)  # fmt: skip
 
 _CONTACT = (
     r"(?:text(?:s|ing)?|txt(?:s|ing)?|messag(?:e|es|ing)|msg(?:s|ing)?|contact(?:ing)?|call(?:s|ing)?|e ?mail(?:s|ing)?|sms"
@@ -46,8 +59,8 @@ _SENDING = r"(?:text|txt|message|msg|contact|call|email|e mail|bother|spam|write
 _OPT_OUT_WORDING = [
     re.compile(pattern)
     for pattern in (
-        rf"\b(?:stop|quit|cease|discontinue|end|halt|no more|enough with|done with|sick of|tired of|knock off)\b (?:with |sending |getting |receiving |all |of |the |these |those |this |any |your |ur |me |us |my |phone |to |more |stupid |constant |annoying |unwanted |\S+ing )*{_CONTACT}\b",
-        rf"\b(?:do not|don't|dont|never|stop trying to|no longer|pls no|not to|cannot|you may not|quit trying to) (?:ever |please |want you to |wish you to |need you to |you |dare |you dare |like you to )*{_SENDING}\b(?: (?:this|me|us|my|any|again|anymore|here|more)\b|$)",
+        rf"\b(?:stop|quit|cease|discontinue|end|halt|no more|enough with|done with|sick of|tired of|knock off)\b (?:with |all |of |the |these |those |this |any |your |ur |me |us |my |phone |to |more |stupid |constant |annoying |unwanted |\S+ing )*{_CONTACT}\b",
+        rf"\b(?:do not|don't|dont|never|stop trying to|no longer|pls no|not to|cannot|you may not|quit trying to) (?:ever |please |want you to |wish you to |need you to |you |dare |like you to )*{_SENDING}\b(?: (?:or |and |nor )(?:to )?{_SENDING})*(?: (?:this|me|us|my|any|again|anymore|here|more)\b|$)",
         rf"\b(?:do not|don't|dont|no longer|didn't|did not|never) (?:want|wish|care|agree|consent|need|like|ask|asked|sign up|signed up|subscribe|authorize|like)\b(?: \S+){{0,6}}? {_CONTACT}\b",
         r"\b(?:take|remove|delete|drop|get|scratch|cross|strike|erase|scrub) (?:me|us|my (?:number|name|phone|cell|info|contact)|this number|this phone|number)\b(?: \S+){0,3}? (?:off|from|out of|of)\b",
         r"\b(?:remove|delete|erase|lose|forget|block) (?:me|my (?:number|name|phone number|phone|info|contact info|data)|this number)\b",
@@ -83,7 +96,9 @@ _NOT_A_WISH = [
 _OPT_IN_WORDING = re.compile(
     r"\b(?:opt(?: me)? (?:back )?in|re ?subscribe|subscribe me|sign me (?:back )?up|add me back|start (?:texting|messaging|sending)(?: me)?(?: again)?|resume (?:messages|texts)|turn (?:texts|messages) back on)\b"
 )
-_HELP_WORDING = re.compile(r"^(?:i need help|help me|need help|more info|send info|ayuda|aide|more information|info please)$")
+_HELP_WORDING = re.compile(
+    r"^(?:i need help|help me|need help|more info|send info|ayuda|aide|more information|info please)$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +119,10 @@ def classify_inbound(body: str) -> InboundMeaning:
         action: Action = (
             "opt_out" if keyword in OPT_OUT_KEYWORDS else "opt_in" if keyword in OPT_IN_KEYWORDS else "help"
         )
-        return InboundMeaning(action, keyword.upper(), words)
+        written = "opt-out" if keyword == "opt out" and "-" in packaged_fold()(body) else keyword
+        return InboundMeaning(action, written.upper(), words)
+    if text in _AS_GOOD_AS_STOP or _without_politeness(text) in _AS_GOOD_AS_STOP:
+        return InboundMeaning("opt_out", None, words)
     if _asks_to_be_left_alone(body):
         return InboundMeaning("opt_out", None, words)
     if _OPT_IN_WORDING.search(text) and not re.search(r"\b(?:not|don't|dont|never)\b", text):
@@ -123,11 +141,14 @@ def _normal(text: str) -> str:
     return " ".join(words)
 
 
+def _without_politeness(text: str) -> str:
+    return " ".join(_POLITE.sub(" ", text).split())
+
+
 def _keyword(text: str) -> str | None:
-    for candidate in (text, " ".join(_POLITE.sub(" ", text).split())):
-        found = _ALIASES.get(candidate, candidate)
-        if found in OPT_OUT_KEYWORDS or found in OPT_IN_KEYWORDS or found in HELP_KEYWORDS:
-            return found
+    for candidate in (text, _without_politeness(text)):
+        if candidate in OPT_OUT_KEYWORDS or candidate in OPT_IN_KEYWORDS or candidate in HELP_KEYWORDS:
+            return candidate
     return None
 
 

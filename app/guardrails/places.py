@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,8 @@ class Place:
     region: str | None  # ISO 3166-2, as US-CA; None where only the country is known
     country: str  # ISO 3166-1 alpha-2; the territories of the US are regions of US
     zones: tuple[str, ...]  # IANA names, never empty
-    because: str  # why it is considered, for people
+    # Why it is considered, for people. No part of what the place is: two reasons for one place are one place.
+    because: str = field(compare=False)
 
     @property
     def jurisdiction(self) -> str:

@@ -3,8 +3,8 @@
 A number is the integer that its digits make, without the plus sign (at most 15 digits, so it fits 64 bits).
 ``block = number // 10_000`` and ``offset = number % 10_000``.
 
-* *Dense*: 1,250 bytes. Offset ``n`` is bit ``n % 8``, counted from the least significant, of byte ``n // 8``; this
-  is how Postgres's ``get_bit(bytea, n)`` counts.
+* *Dense*: 1,250 bytes. Offset ``n`` is bit ``n % 8``, counted from the least significant, of byte ``n // 8``;
+  this is how Postgres's ``get_bit(bytea, n)`` counts.
 * *Sparse*, for at most ``SPARSE_LIMIT`` numbers: two bytes for each offset, ascending. The first byte is
   ``0x80 | offset >> 7`` and the second ``offset & 0x7F``: the first always has its top bit set and the second
   never has, so a plain byte search (``position`` in Postgres) cannot match across two neighbours.
@@ -78,7 +78,8 @@ def _set_bits(bitmaps: Bytes) -> Numbers:
     flat = bitmaps.reshape(-1)
     used = np.flatnonzero(flat != 0)
     bits = np.flatnonzero(np.unpackbits(flat[used], bitorder="little"))
-    return used[bits >> 3] % BITMAP_BYTES * 8 + (bits & 7)
+    offsets: Numbers = used[bits >> 3] % BITMAP_BYTES * 8 + (bits & 7)
+    return offsets
 
 
 def _group_starts(values: Numbers) -> Numbers:
@@ -140,7 +141,7 @@ class BlockPool:
         return left_over
 
     def _slots_of(self, wanted: Numbers) -> Numbers:
-        """The rows of these blocks (ascending, without repeats), giving rows to new ones while there are any."""
+        """The rows of these blocks (ascending, no repeats), giving rows to new ones while there are any."""
         at = np.searchsorted(self._known, wanted)
         found = np.zeros(len(wanted), bool)
         inside = at < len(self._known)

@@ -12,7 +12,7 @@ _STEP_OUT = 1024 * 1024
 
 
 class UnusableList(Exception):
-    """The list as a whole cannot be used and changes nothing. The text says why, to the person who sent it."""
+    """The list as a whole cannot be used and changes nothing. The text says why, to whoever sent it."""
 
 
 class CountedBytes:
@@ -34,8 +34,8 @@ class CountedBytes:
 async def unpacked(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """The chunks, without the gzip around them if the first two bytes say gzip.
 
-    Several gzip members one after another are one stream, as RFC 1952 has it. At most about 1 MB is unpacked at a
-    time whatever the ratio, so a small file that swells cannot fill memory.
+    Several gzip members one after another are one stream, as RFC 1952 has it. At most about 1 MB is unpacked
+    at a time whatever the ratio, so a small file that swells cannot fill memory.
 
     :raises UnusableList: the gzip data is damaged, ends early or has something else behind it.
     """

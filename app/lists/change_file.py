@@ -1,11 +1,11 @@
 """Change lists of a registry: adds and deletes, to be applied from the first line to the last.
 
-A line is a number as in a full list (``NPA,NXXXXXX`` or E.164) and, separated by commas, further fields of which
-exactly one is ``A`` (add) or ``D`` (delete). The United States' registry sends several items a record, the date of
-the change among them; any further field that looks like an instant or a date (digits, ``T``, ``Z``, ``:``, ``-``,
-``/``, ``+``, ``.`` and spaces) is allowed on either side of the letter and not used: the order of the lines is the
-order of the changes. ``415,5551234,A``, ``415,5551234,2026-11-20T08:15:00,D`` and ``+442071234567,D`` are all right.
-Line ends, blank lines and the byte order mark are as in a full list.
+A line is a number as in a full list (``NPA,NXXXXXX`` or E.164) and, separated by commas, further fields of
+which exactly one is ``A`` (add) or ``D`` (delete). The United States' registry sends several items a record,
+the date of the change among them; any further field that looks like an instant or a date (digits, ``T``,
+``Z``, ``:``, ``-``, ``/``, ``+``, ``.`` and spaces) is allowed on either side of the letter and not used: the
+order of the lines is the order of the changes. ``415,5551234,A``, ``415,5551234,2026-11-20T08:15:00,D`` and
+``+442071234567,D`` are all right. Line ends, blank lines and the byte order mark are as in a full list.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _READ_CHANGES = 1 << 20
 
 
 class ParsedChanges(NamedTuple):
-    """``changes`` holds ``number * 2 + 1`` for an add and ``number * 2`` for a delete, in the order of the lines."""
+    """In ``changes`` an add is ``number * 2 + 1`` and a delete ``number * 2``, in the order of the lines."""
 
     changes: Numbers
     rows: int
@@ -82,7 +82,7 @@ class ChangeSpool:
     """The changes of a whole list in a temporary file without a name: eight bytes each."""
 
     def __init__(self, directory: Path | None = None) -> None:
-        self._file = tempfile.TemporaryFile(dir=directory)
+        self._file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115 - closed in __exit__
         self.changes = 0
 
     def __enter__(self) -> ChangeSpool:

@@ -1,8 +1,9 @@
 """CSV and NDJSON streams as records, one at a time and in bounded memory, whatever is sent.
 
-A record is a mapping of column to text (CSV) or to JSON values (NDJSON) with the line that it began on. What cannot
-be a record is a ``Reject``; only a file that cannot be used as a whole (no header, unknown columns, UTF-16) raises.
-CSV is RFC 4180: quoted fields may hold commas, quotes and line breaks; lines end in LF or CRLF.
+A record is a mapping of column to text (CSV) or to JSON values (NDJSON) with the line that it began on. What
+cannot be a record is a ``Reject``; only a file that cannot be used as a whole (no header, unknown columns,
+UTF-16) raises. CSV is RFC 4180: quoted fields may hold commas, quotes and line breaks; lines end in LF or
+CRLF.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Record(NamedTuple):
 
 
 class _Lines:
-    """Cuts a stream into lines; a line that is too long is dropped as it streams by, but for its beginning."""
+    """Cuts a stream into lines; of a line that is too long only the beginning is kept."""
 
     def __init__(self) -> None:
         self._carry = b""
@@ -43,10 +44,7 @@ class _Lines:
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes, bool]]:
         """Line number, bytes without the line end, whether it was too long."""
         first, *rest = data.split(b"\n")
-        if not self._skipping:
-            first = self._carry + first
-        else:
-            first = self._carry
+        first = self._carry if self._skipping else self._carry + first
         for piece in [first, *rest][: len(rest)]:
             yield self._finished(piece)
             self._skipping = False

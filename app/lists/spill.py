@@ -23,8 +23,8 @@ class Spill:
     """Spreads numbers over 64 files by their block, and reads them back as finished blocks.
 
     Eight bytes of disk for each number added. Reading back holds one part without repeats in memory: for a
-    billion distinct numbers about 125 MB. The files have no name (they are unlinked as they are made), so nothing
-    is left behind when the process is killed.
+    billion distinct numbers about 125 MB. The files have no name (they are unlinked as they are made), so
+    nothing is left behind when the process is killed.
     """
 
     def __init__(self, directory: Path | None = None) -> None:
@@ -46,9 +46,9 @@ class Spill:
         if not len(numbers):
             return
         if not self._files:
-            self._files = [
-                self._stack.enter_context(tempfile.TemporaryFile(dir=self._directory)) for _ in range(_PARTS)
-            ]
+            for _ in range(_PARTS):
+                part_file = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115 - closed in __exit__
+                self._files.append(self._stack.enter_context(part_file))
         part = ((numbers // BLOCK_NUMBERS).astype(np.uint64) * _GOLDEN) >> np.uint64(64 - 6)
         order = np.argsort(part, kind="stable")
         bounds = np.searchsorted(part[order], np.arange(_PARTS + 1, dtype=np.uint64))

@@ -1,8 +1,9 @@
 """Suppression lists as files: the rows of an import, and the lines of an export.
 
-Columns: ``number`` (E.164 with the plus sign), and optionally ``channel`` (call, sms, all; absent or empty is all),
-``reason``, ``source``, ``expires_at`` (RFC 3339 with an offset; absent or empty is never) and ``created_at``, which
-exports have and imports pass over: when an entry came onto the list is for the list to say.
+Columns: ``number`` (E.164 with the plus sign), and optionally ``channel`` (call, sms, all; absent or empty is
+all), ``reason``, ``source``, ``expires_at`` (RFC 3339 with an offset; absent or empty is never) and
+``created_at``, which exports have and imports pass over: when an entry came onto the list is for the list to
+say.
 """
 
 from __future__ import annotations
@@ -64,7 +65,11 @@ def suppression_row(
             reason = None if reason is None else restored(reason)
             source = restored(source) or None if source else None
         else:
-            number, reason, source = _text(values, "number") or "", _text(values, "reason"), _text(values, "source")
+            number, reason, source = (
+                _text(values, "number") or "",
+                _text(values, "reason"),
+                _text(values, "source"),
+            )
         wrong = check_number(number)
         if wrong is not None:
             raise _Wrong(f"number {wrong}")

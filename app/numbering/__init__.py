@@ -15,6 +15,8 @@ from app.numbering.number import (
     NumberImpossibleError,
     UnsupportedDestinationError,
 )
+from app.rules import zones
+from app.rules.window_rules import WindowRules
 
 __all__ = [
     "Gazetteer",
@@ -30,6 +32,7 @@ __all__ = [
     "locate",
     "parse_number",
     "parse_sender",
+    "versions",
 ]
 
 
@@ -37,6 +40,15 @@ __all__ = [
 def load() -> Gazetteer:
     """Read all tables, once per process; call it before forking. BrokenRuleFile stops the start."""
     return Gazetteer.load()
+
+
+def versions(rules: WindowRules) -> dict[str, str]:
+    """The versions of all data that a window decision rests on, for the decision's row and for /readyz."""
+    return {
+        **zones.versions(),
+        "calling_windows": rules.version,
+        "area_codes": load().area_codes.version,
+    }
 
 
 def parse_number(text: str) -> Number:

@@ -118,6 +118,7 @@ def _of_country(country: str) -> tuple[Place, ...]:
     return (Place(None, country, kept, f"numbers of {country}"),) if kept else ()
 
 
+@lru_cache(maxsize=4096)
 def _of_fixed_line(number: Number) -> tuple[Place, ...]:
     assert number.country is not None
     whole = _of_country(number.country)

@@ -12,7 +12,10 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-_COLUMNS = "id, number, kind, channels, given_at, expires_at, evidence::text, created_at, created_by, ended_at, ended_by"
+_COLUMNS = (
+    "id, number, kind, channels, given_at, expires_at, evidence::text, "
+    "created_at, created_by, ended_at, ended_by"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,8 @@ _END = text(
 )
 _ADD = text(
     f"""
-    INSERT INTO consents (id, account_id, number, kind, channels, given_at, expires_at, evidence, created_at, created_by)
+    INSERT INTO consents (id, account_id, number, kind, channels, given_at, expires_at, evidence,
+                          created_at, created_by)
     VALUES (:id, :account, :number, :kind, :channels, :given_at, :expires_at, CAST(:evidence AS jsonb), :now, :key)
     RETURNING {_COLUMNS}
     """

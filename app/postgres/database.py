@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import asyncpg
 from sqlalchemy import exc
@@ -65,7 +65,9 @@ class Database:
             settings={"statement_timeout": milliseconds, "lock_timeout": milliseconds},
         )
         # Imports, exports and loads run for minutes; they must not be cut off, nor take the pool of the rest.
-        self.bulk = _engine(url, pool_size=4, pool_timeout=30, command_timeout=None, settings={})
+        self.bulk = _engine(
+            url, pool_size=8, pool_timeout=30, command_timeout=None, settings={}, isolation=None
+        )
 
     async def run(self, work: Callable[[AsyncConnection], Awaitable[T]], *, may_run_twice: bool = False) -> T:
         """Do ``work`` on an autocommit connection, within the deadline. Raises PostgresUnavailable."""
@@ -112,6 +114,7 @@ def _engine(
     pool_timeout: float,
     command_timeout: float | None,
     settings: dict[str, str],
+    isolation: Literal["AUTOCOMMIT"] | None = "AUTOCOMMIT",
 ) -> AsyncEngine:
     connect_args: dict[str, Any] = {
         "timeout": 1.0,  # seconds to connect
@@ -119,14 +122,16 @@ def _engine(
         # Our queries meet different data shapes: the planner must not be misled by its first five guesses.
         "server_settings": {"application_name": "callgate", "jit": "off", "timezone": "UTC", **settings},
     }
+    chosen: dict[str, Any] = (
+        {"isolation_level": isolation, "skip_autocommit_rollback": True} if isolation else {}
+    )
     return create_async_engine(
         asyncpg_url(url),
-        isolation_level="AUTOCOMMIT",
+        **chosen,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=pool_timeout,
         pool_recycle=1800,
         connect_args=connect_args,
         hide_parameters=True,
-        skip_autocommit_rollback=True,
     )

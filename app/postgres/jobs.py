@@ -1,8 +1,8 @@
 """Jobs: the rows that show how far a load or an import has come, and how it ended.
 
-A running job belongs to one session of Postgres, which holds an advisory lock made from the job's id. The lock goes
-when the session goes, however it ends, so a job that says it is running and whose lock is free was abandoned.
-No clock is compared.
+A running job belongs to one session of Postgres, which holds an advisory lock made from the job's id. The
+lock goes when the session goes, however it ends, so a job that says it is running and whose lock is free was
+abandoned. No clock is compared.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.lists.rejects import Reject
 
 JobKind = Literal["suppression_import", "registry_load", "registry_changes"]
-# The count goes on beyond this; the lines are not kept, since a file of nothing but garbage must not fill the disk.
+# The count goes on beyond this; the lines are not kept, since a file of nothing but garbage must not fill the
+# disk.
 REJECTS_KEPT = 100_000
 
 
@@ -81,19 +82,31 @@ _COLUMNS = ", ".join(Job.__dataclass_fields__)
 _COUNTS = ", ".join(f"{name} = :{name}" for name in Counts.__dataclass_fields__)
 _CREATE = text(
     """
-    INSERT INTO jobs (id, account_id, key_id, kind, subject, status, partial, created_at, started_at, heartbeat_at)
-    VALUES (:id, :account_id, :key_id, :kind, :subject, 'running', :partial, :now, :now, :now)
+    INSERT INTO jobs (id, account_id, key_id, kind, subject, status, partial, created_at, started_at,
+    heartbeat_at) VALUES (:id, :account_id, :key_id, :kind, :subject, 'running', :partial, :now, :now, :now)
     """
 )
-_NOTE = text(f"UPDATE jobs SET phase = :phase, heartbeat_at = :now, {_COUNTS} WHERE id = :id")  # noqa: S608
+# A job that has ended is never written again: whoever comes late, or does not know how a commit went out,
+# cannot turn a success into a failure.
+_NOTE = text(
+    f"UPDATE jobs SET phase = :phase, heartbeat_at = :now, {_COUNTS} WHERE id = :id AND status = 'running'"
+)
 _FINISH = text(
     f"""
     UPDATE jobs SET status = :status, phase = 'done', error = :error, heartbeat_at = :now, finished_at = :now,
            {_COUNTS}
-     WHERE id = :id
-    """  # noqa: S608
+     WHERE id = :id AND status = 'running'
+    """
 )
-_READ = text(f"SELECT {_COLUMNS} FROM jobs WHERE id = :id")  # noqa: S608
+_READ = text(f"SELECT {_COLUMNS} FROM jobs WHERE id = :id")
+_NEWEST = text(
+    f"""
+    SELECT {_COLUMNS} FROM jobs
+     WHERE kind = ANY (:kinds) AND account_id IS NOT DISTINCT FROM CAST(:account AS uuid)
+       AND (CAST(:subject AS text) IS NULL OR subject = :subject) AND id < :before
+     ORDER BY id DESC LIMIT :limit
+    """
+)
 _ADD_REJECTS = text(
     """
     INSERT INTO job_rejects (job_id, line, value, reason)
@@ -117,8 +130,8 @@ _ABANDON = text(
 async def owned_session(engine: AsyncEngine, job_id: UUID) -> AsyncIterator[AsyncConnection]:
     """A connection whose session owns the job while the block runs.
 
-    The session's locks are given back at the end whatever happened; where that cannot be done (the connection is
-    broken, the task is being cancelled), the connection is closed instead, which does the same.
+    The session's locks are given back at the end whatever happened; where that cannot be done (the connection
+    is broken, the task is being cancelled), the connection is closed instead, which does the same.
     """
     connection = await engine.connect()
     clean = False
@@ -163,27 +176,34 @@ async def create_job(
 
 
 async def note_progress(
-    engine: AsyncEngine, job_id: UUID, counts: Counts, phase: str, rejects: Sequence[Reject], now: datetime
+    connection: AsyncConnection,
+    job_id: UUID,
+    counts: Counts,
+    phase: str,
+    rejects: Sequence[Reject],
+    now: datetime,
 ) -> None:
-    """Shows how far the job is, and keeps its newest rejects, in a transaction of its own."""
-    async with engine.begin() as connection:
-        await connection.execute(_NOTE, {"id": job_id, "phase": phase, "now": now, **asdict(counts)})
-        if rejects:
-            lines, values, reasons = zip(*rejects, strict=True)
-            await connection.execute(
-                _ADD_REJECTS,
-                {"id": job_id, "lines": list(lines), "values": list(values), "reasons": list(reasons)},
-            )
+    """Shows how far the job is, and keeps its newest rejects. Commits."""
+    await connection.execute(_NOTE, {"id": job_id, "phase": phase, "now": now, **asdict(counts)})
+    if rejects:
+        lines, values, reasons = zip(*rejects, strict=True)
+        await connection.execute(
+            _ADD_REJECTS,
+            {"id": job_id, "lines": list(lines), "values": list(values), "reasons": list(reasons)},
+        )
+    await connection.commit()
 
 
 async def finish_job(
     connection: AsyncConnection, job_id: UUID, counts: Counts, *, error: str | None, now: datetime
-) -> None:
-    """Writes the end, in the same transaction as what the job changes. The caller commits."""
+) -> bool:
+    """Writes the end, in the same transaction as what the job changes; False when it had ended already.
+
+    The caller commits.
+    """
     status = "succeeded" if error is None else "failed"
-    await connection.execute(
-        _FINISH, {"id": job_id, "status": status, "error": error, "now": now, **asdict(counts)}
-    )
+    values = {"id": job_id, "status": status, "error": error, "now": now, **asdict(counts)}
+    return (await connection.execute(_FINISH, values)).rowcount == 1
 
 
 async def read_job(connection: AsyncConnection, job_id: UUID) -> Job | None:
@@ -193,11 +213,35 @@ async def read_job(connection: AsyncConnection, job_id: UUID) -> Job | None:
     return None if row is None else Job(**row)  # type: ignore[arg-type]
 
 
-async def stream_rejects(connection: AsyncConnection, job_id: UUID) -> AsyncIterator[Reject]:
-    """The rejects by line, through a server-side cursor."""
-    async with connection.stream(_REJECTS, {"id": job_id}) as rows:
-        async for row in rows:
-            yield Reject(*row)
+async def newest_jobs(
+    connection: AsyncConnection,
+    kinds: Sequence[JobKind],
+    account_id: UUID | None,
+    subject: str | None,
+    before: UUID,
+    limit: int,
+) -> list[Job]:
+    """Jobs of those kinds, newest first, those of an account or of the installation."""
+    values = {
+        "kinds": list(kinds),
+        "account": account_id,
+        "subject": subject,
+        "before": before,
+        "limit": limit,
+    }
+    rows = (await connection.execute(_NEWEST, values)).mappings()
+    return [Job(**row) for row in rows]
+
+
+async def stream_rejects(
+    engine: AsyncEngine, job_id: UUID, *, rows_at_once: int = 500
+) -> AsyncIterator[Sequence[Reject]]:
+    """The rejects by line, some at a time, through a cursor in a transaction of its own."""
+    async with engine.connect() as connection:
+        await connection.execution_options(isolation_level="REPEATABLE READ")
+        async with connection.stream(_REJECTS, {"id": job_id}) as result:
+            async for rows in result.partitions(rows_at_once):
+                yield [Reject(*row) for row in rows]
 
 
 async def fail_abandoned_jobs(engine: AsyncEngine, now: datetime) -> list[UUID]:
@@ -207,9 +251,11 @@ async def fail_abandoned_jobs(engine: AsyncEngine, now: datetime) -> list[UUID]:
     together with its end.
     """
     abandoned = []
-    async with engine.begin() as connection:
+    async with engine.connect() as connection:
+        await connection.execution_options(isolation_level="READ COMMITTED")
         for (job_id,) in (await connection.execute(_RUNNING)).all():
             if (await connection.execute(_TRY_XACT_LOCK, {"key": _lock_key(job_id)})).scalar_one():
                 await connection.execute(_ABANDON, {"id": job_id, "now": now})
                 abandoned.append(job_id)
+        await connection.commit()
     return abandoned

@@ -25,7 +25,7 @@ class NumberOnLists:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """The numbers in the order in which they were asked, and the registries that are too old to be relied on."""
+    """The numbers in the order in which they were asked, and the registries too old to be relied on."""
 
     numbers: tuple[NumberOnLists, ...]
     stale_registries: tuple[str, ...]
@@ -45,7 +45,7 @@ _LOOKUP = text(
      WHERE own.entries IS NOT NULL OR found.hits <> '[]'::jsonb
      UNION ALL
     SELECT 0, NULL, NULL, {stale_registries_sql("CAST(:now AS timestamptz)")}
-    """  # noqa: S608
+    """
 )
 
 
@@ -58,7 +58,7 @@ async def look_up(
     stale: tuple[str, ...] = ()
     for place, entries, hits, names in await connection.execute(_LOOKUP, values):
         if place == 0:
-            stale = tuple(names)
+            stale = tuple(registry["registry"] for registry in names)
             continue
         number = numbers[place - 1]
         found[place - 1] = NumberOnLists(

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.guardrails.facts import RegistryHit
+from app.postgres.registry_loading import hold_registry
 
 
 def block_has(bits_sql: str, offset_sql: str) -> str:
@@ -22,16 +24,16 @@ def block_has(bits_sql: str, offset_sql: str) -> str:
     """
     return (
         f"CASE WHEN length({bits_sql}) = 1250 THEN get_bit({bits_sql}, {offset_sql}) = 1"
-        f" ELSE position(substring(int4send(((128 | ({offset_sql} >> 7)) << 8) | ({offset_sql} & 127)) FROM 3)"
-        f" IN {bits_sql}) > 0 END"
+        f" ELSE position(substring(int4send(((128 | ({offset_sql} >> 7)) << 8)"
+        f" | ({offset_sql} & 127)) FROM 3) IN {bits_sql}) > 0 END"
     )
 
 
 def registry_hits_sql(number_sql: str) -> str:
     """A scalar subquery: jsonb array of the registries that list the number, in no order.
 
-    ``number_sql`` is an expression of type text that holds an E.164 number with its plus sign; other text is an
-    error of the query. Elements are what ``hits_from_json`` takes. One descent of one index, however many
+    ``number_sql`` is an expression of type text that holds an E.164 number with its plus sign; other text is
+    an error of the query. Elements are what ``hits_from_json`` takes. One descent of one index, however many
     registries there are.
     """
     n = f"substr({number_sql}, 2)::bigint"
@@ -43,14 +45,15 @@ def registry_hits_sql(number_sql: str) -> str:
           JOIN registries AS r ON r.active_version_id = b.version_id
          WHERE b.block = {n} / 10000
            AND {block_has("b.bits", f"({n} % 10000)::int")}
-    )"""  # noqa: S608 - built from expressions of our own, never from values
+    )"""
 
 
 def stale_registries_sql(now_sql: str) -> str:
     """A scalar subquery: jsonb array of the registries past their ``max_age_days``, with what they bind.
 
-    ``now_sql`` is an expression of type timestamptz. The age is counted in whole days of UTC from the date of the
-    list. A registry that has a ``max_age_days`` but was never loaded is stale too: what it would say is unknown.
+    ``now_sql`` is an expression of type timestamptz. The age is counted in whole days of UTC from the date of
+    the list. A registry that has a ``max_age_days`` but was never loaded is stale too: what it would say is
+    unknown.
     """
     return f"""(
         SELECT coalesce(jsonb_agg(jsonb_build_object(
@@ -60,7 +63,7 @@ def stale_registries_sql(now_sql: str) -> str:
          WHERE r.max_age_days IS NOT NULL
            AND (r.version_date IS NULL
                 OR ({now_sql} AT TIME ZONE 'UTC')::date - r.version_date > r.max_age_days)
-    )"""  # noqa: S608
+    )"""
 
 
 def hits_from_json(rows: Sequence[Mapping[str, object]]) -> tuple[RegistryHit, ...]:
@@ -84,9 +87,9 @@ _LOOKUP_MANY = text(
       FROM unnest(CAST(:numbers AS text[])) AS ask(number)
      CROSS JOIN LATERAL (SELECT {registry_hits_sql("ask.number")} AS hits OFFSET 0) AS found
      WHERE found.hits <> '[]'::jsonb
-    """  # noqa: S608
+    """
 )
-_STALE = text(f"SELECT {stale_registries_sql('CAST(:now AS timestamptz)')}")  # noqa: S608
+_STALE = text(f"SELECT {stale_registries_sql('CAST(:now AS timestamptz)')}")
 
 
 async def lookup_many(
@@ -129,8 +132,10 @@ class Registry:
 
     @property
     def days_left(self) -> int | None:
-        """Whole days until it is stale, below zero when it is; None when it never will be or nothing is loaded."""
-        return None if self.max_age_days is None or self.age_days is None else self.max_age_days - self.age_days
+        """Whole days until it is stale, below zero when it is; None when it never will be, or is empty."""
+        return (
+            None if self.max_age_days is None or self.age_days is None else self.max_age_days - self.age_days
+        )
 
 
 _READ = """
@@ -149,7 +154,8 @@ _PUT = text(
     VALUES (:name, :kind, :region, :applies_to, :purposes, :max_age_days, :now, :now)
     ON CONFLICT (name) DO UPDATE
        SET kind = excluded.kind, region = excluded.region, applies_to = excluded.applies_to,
-           purposes = excluded.purposes, max_age_days = excluded.max_age_days, updated_at = excluded.updated_at
+           purposes = excluded.purposes, max_age_days = excluded.max_age_days, updated_at =
+           excluded.updated_at
     RETURNING xmax = 0 AS created
     """
 )
@@ -162,11 +168,11 @@ _DELETE_BLOCKS = text(
 _DELETE = text("DELETE FROM registries WHERE name = :name RETURNING name")
 
 
-def _registry(row: Mapping[str, object]) -> Registry:
-    values = dict(row)
-    values["applies_to"] = tuple(row["applies_to"])  # type: ignore[arg-type]
-    values["purposes"] = tuple(row["purposes"])  # type: ignore[arg-type]
-    return Registry(**values)  # type: ignore[arg-type]
+def _registry(row: RowMapping) -> Registry:
+    values: dict[str, Any] = dict(row)
+    values["applies_to"] = tuple(row["applies_to"])
+    values["purposes"] = tuple(row["purposes"])
+    return Registry(**values)
 
 
 async def list_registries(connection: AsyncConnection, now: datetime) -> list[Registry]:
@@ -209,8 +215,6 @@ async def delete_registry(connection: AsyncConnection, name: str) -> bool:
 
     :raises RegistryBusy: it is being loaded or changed at this moment.
     """
-    from app.postgres.registry_loading import hold_registry
-
     await hold_registry(connection, name)
     await connection.execute(_DELETE_BLOCKS, {"name": name})
     return (await connection.execute(_DELETE, {"name": name})).scalar_one_or_none() is not None

@@ -1,7 +1,8 @@
 """Writing registries: the blocks of a new version, the switch to it, and changes in place.
 
-Every function works inside the caller's transaction. A load and a change each hold the registry from beginning to
-end, so two never meet; readers are never held up, and see the state before or after, never between.
+Every function works inside the caller's transaction. A load and a change each hold the registry from
+beginning to end, so two never meet; readers are never held up, and see the state before or after, never
+between.
 """
 
 from __future__ import annotations
@@ -71,9 +72,9 @@ _SWITCH = text(
 )
 _PUT_BLOCKS = text(
     """
-    INSERT INTO registry_blocks (block, version_id, bits)
-    SELECT block, :version_id, bits FROM unnest(CAST(:blocks AS bigint[]), CAST(:bits AS bytea[])) AS new(block, bits)
-    ON CONFLICT (block, version_id) DO UPDATE SET bits = excluded.bits
+    INSERT INTO registry_blocks (block, version_id, bits) SELECT block, :version_id, bits FROM
+    unnest(CAST(:blocks AS bigint[]), CAST(:bits AS bytea[])) AS new(block, bits) ON CONFLICT (block,
+    version_id) DO UPDATE SET bits = excluded.bits
     """
 )
 _REMOVE_BLOCKS = text(
@@ -133,7 +134,7 @@ async def stored_blocks(
 ) -> dict[int, bytes]:
     """Those of the blocks that the version has."""
     rows = await connection.execute(_BLOCKS, {"version_id": version_id, "blocks": list(blocks)})
-    return {block: bits for block, bits in rows}
+    return {row.block: row.bits for row in rows}
 
 
 async def switch_version(
@@ -150,9 +151,7 @@ async def switch_version(
     """Puts the new version in force and takes the blocks of the old one away."""
     await connection.execute(_FILL, {"numbers": numbers, "blocks": blocks, "version_id": new_id})
     await connection.execute(_RETIRE, {"name": name, "version_id": new_id, "now": now})
-    await connection.execute(
-        _SWITCH, {"version_id": new_id, "version_date": version_date, "name": name}
-    )
+    await connection.execute(_SWITCH, {"version_id": new_id, "version_date": version_date, "name": name})
     if old_id is not None:
         await connection.execute(_DROP_BLOCKS, {"version_id": old_id})
 
@@ -191,6 +190,4 @@ async def note_changes(
             "now": now,
         },
     )
-    await connection.execute(
-        _SWITCH, {"version_id": version_id, "version_date": version_date, "name": name}
-    )
+    await connection.execute(_SWITCH, {"version_id": version_id, "version_date": version_date, "name": name})

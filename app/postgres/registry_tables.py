@@ -1,10 +1,10 @@
 """Tables of the registries and of the jobs that fill them.
 
 A registry is not stored as one row per number. A row of ``registry_blocks`` stands for 10,000 consecutive
-numbers (``block`` is the number without its plus sign, divided by 10,000) and carries which of them are listed,
-in one of two forms that ``app.lists.bitmaps`` describes: a bitmap of 1,250 bytes, or two bytes for each listed
-number where few are. The key begins with the block, so that one descent of the index finds the block in every
-registry at once, however many there are.
+numbers (``block`` is the number without its plus sign, divided by 10,000) and carries which of them are
+listed, in one of two forms that ``app.lists.bitmaps`` describes: a bitmap of 1,250 bytes, or two bytes for
+each listed number where few are. The key begins with the block, so that one descent of the index finds the
+block in every registry at once, however many there are.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ registries = Table(
     Column("version_date", Date),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
-    CheckConstraint("kind IN ('national_dnc', 'state_dnc', 'litigator', 'reassigned', 'custom')", name="kind"),
+    CheckConstraint(
+        "kind IN ('national_dnc', 'state_dnc', 'litigator', 'reassigned', 'custom')", name="kind"
+    ),
     CheckConstraint("max_age_days > 0", name="max_age_days"),
 )
 

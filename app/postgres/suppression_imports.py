@@ -27,7 +27,8 @@ _STAGE = text(
     )
     """
 )
-# Of several lines for one number and channel the last counts. In the order of the key, for the sake of the merge.
+# Of several lines for one number and channel the last counts. In the order of the key, for the sake of the
+# merge.
 _NEWEST = text(
     """
     CREATE TEMPORARY TABLE import_newest AS
@@ -42,11 +43,12 @@ _EXPIRE = text(
     """
     WITH gone AS (
         DELETE FROM suppressions AS s USING import_newest AS n
-         WHERE s.account_id = :account AND s.number = n.number AND s.channel = n.channel AND s.expires_at <= :now
+         WHERE s.account_id = :account AND s.number = n.number AND s.channel = n.channel AND s.expires_at <=
+         :now
         RETURNING s.account_id, s.number, s.channel, s.reason, s.source, s.expires_at
-    )
-    INSERT INTO suppression_events (id, account_id, number, channel, action, reason, source, at, expires_at)
-    SELECT gen_random_uuid(), account_id, number, channel, 'expired', reason, source, expires_at, expires_at FROM gone
+    ) INSERT INTO suppression_events (id, account_id, number, channel, action, reason, source, at, expires_at)
+    SELECT gen_random_uuid(), account_id, number, channel, 'expired', reason, source, expires_at, expires_at
+    FROM gone
     """
 )
 _ADD = text(
@@ -54,14 +56,15 @@ _ADD = text(
     WITH added AS (
         INSERT INTO suppressions (account_id, number, channel, id, reason, source, created_at, updated_at,
                                   expires_at, created_by)
-        SELECT :account, number, channel, entry_id, coalesce(reason, ''), coalesce(source, 'import'), :now, :now,
+        SELECT :account, number, channel, entry_id, coalesce(reason, ''), coalesce(source, 'import'), :now,
+        :now,
                expires_at, :key
           FROM import_newest ORDER BY number, channel
         ON CONFLICT (account_id, number, channel) DO NOTHING
         RETURNING number, channel, reason, source, expires_at
-    )
-    INSERT INTO suppression_events (id, account_id, number, channel, action, reason, source, key_id, at, expires_at)
-    SELECT n.event_id, :account, a.number, a.channel, 'added', a.reason, a.source, :key, :now, a.expires_at
+    ) INSERT INTO suppression_events (id, account_id, number, channel, action, reason, source, key_id, at,
+    expires_at) SELECT n.event_id, :account, a.number, a.channel, 'added', a.reason, a.source, :key, :now,
+    a.expires_at
       FROM added AS a JOIN import_newest AS n USING (number, channel)
     """
 )
@@ -78,9 +81,9 @@ _CHANGE = text(
            AND (s.reason, s.source, s.expires_at)
                IS DISTINCT FROM (coalesce(n.reason, s.reason), coalesce(n.source, s.source), n.expires_at)
         RETURNING n.event_id, s.number, s.channel, s.reason, s.source, s.expires_at
-    )
-    INSERT INTO suppression_events (id, account_id, number, channel, action, reason, source, key_id, at, expires_at)
-    SELECT event_id, :account, number, channel, 'changed', reason, source, :key, :now, expires_at FROM changed
+    ) INSERT INTO suppression_events (id, account_id, number, channel, action, reason, source, key_id, at,
+    expires_at) SELECT event_id, :account, number, channel, 'changed', reason, source, :key, :now, expires_at
+    FROM changed
     """
 )
 _EXPORT = text(
@@ -138,7 +141,7 @@ async def merge_staged(
 async def stream_entries(
     engine: AsyncEngine, account_id: UUID, now: datetime, *, rows_at_once: int
 ) -> AsyncIterator[Sequence[ExportedEntry]]:
-    """The entries in force at ``now`` in the order of their numbers, all from one snapshot, through a cursor."""
+    """The entries in force at ``now`` in the order of their numbers, from one snapshot, through a cursor."""
     async with engine.connect() as connection:
         await connection.execution_options(isolation_level="REPEATABLE READ")
         values = {"account": account_id, "now": now}

@@ -229,7 +229,7 @@ class _File:
         phrases = []
         for after, entry in self.entries("phrases", _PHRASE_KEYS):
             rule = entry.get("rule")
-            if rule not in rules:
+            if not isinstance(rule, str) or rule not in rules:
                 raise self.broken("rule", f"phrases of an undeclared rule {rule!r}", after)
             if entry.get("severity", "block") not in ("block", "warn"):
                 raise self.broken("severity", "severity must be block or warn", after)

@@ -51,9 +51,10 @@ async def change_registry(
 ) -> Job:
     """Applies the adds and deletes in ``chunks`` (as ``app.lists.change_file`` takes them, gzip or not).
 
-    ``version_date`` is the change list's own and becomes the version's. It may equal the date that is loaded, so that
-    a list can be applied again or several on one day; an older one is refused, because it would undo newer changes.
-    ``added`` and ``removed`` count numbers whose state changed, ``unchanged`` the changes that found it so already.
+    ``version_date`` is the change list's own and becomes the version's. It may equal the date that is loaded,
+    so that a list can be applied again or several on one day; an older one is refused, because it would undo
+    newer changes. ``added`` and ``removed`` count numbers whose state changed, ``unchanged`` the changes that
+    found it so already.
 
     :raises NoSuchRegistry, RegistryBusy, ChangesOutOfOrder: before anything is read.
     """
@@ -66,7 +67,8 @@ async def change_registry(
             raise ChangesOutOfOrder(f"the registry {registry} has no full list to apply changes to")
         if version_date < active.version_date:
             raise ChangesOutOfOrder(
-                f"the changes are of {version_date}, the registry {registry} is of {active.version_date} already"
+                f"the changes are of {version_date}, the registry {registry} is of {active.version_date}"
+                " already"
             )
 
     async def work(job: RunningJob) -> None:
@@ -91,7 +93,9 @@ async def change_registry(
                 start = np.searchsorted(numbers, some[0] * BLOCK_NUMBERS)
                 end = np.searchsorted(numbers, (some[-1] + 1) * BLOCK_NUMBERS)
                 stored = await stored_blocks(connection, active.version_id, some.tolist())
-                changed = await asyncio.to_thread(_changed, stored, some, numbers[start:end], listed[start:end])
+                changed = await asyncio.to_thread(
+                    _changed, stored, some, numbers[start:end], listed[start:end]
+                )
                 await replace_blocks(connection, active.version_id, changed.put, changed.remove)
                 job.counts.added += changed.added
                 job.counts.removed += changed.removed

@@ -18,7 +18,7 @@ _ROWS_AT_ONCE = 500
 async def export_suppressions(
     engine: AsyncEngine, account_id: UUID, format: Format, *, now: datetime
 ) -> AsyncIterator[bytes]:
-    """The entries in force at ``now`` by number, as a file that ``import_suppressions`` takes back unchanged."""
+    """The entries in force at ``now`` by number, as a file that an import takes back unchanged."""
     if header := export_header(format):
         yield header
     async for entries in stream_entries(engine, account_id, now, rows_at_once=_ROWS_AT_ONCE):

@@ -43,11 +43,12 @@ async def import_suppressions(
     on_progress: ProgressCallback | None = None,
     clock: Callable[[], datetime] = utc_now,
 ) -> Job:
-    """Adds the entries in ``chunks`` (as ``app.lists.suppression_file`` takes them, gzip or not), or changes those there.
+    """Adds the entries in ``chunks`` to the list, or changes those that are there.
 
-    Of several lines for one number and channel the last counts; the others count as unchanged. Rejects make the whole
-    import fail with nothing changed unless ``partial``. ``check_number`` says why a number cannot be taken, or None.
-    Each addition and change is an event of the number's history under ``key_id``.
+    The file is as ``app.lists.suppression_file`` tells, gzip or not.
+    Of several lines for one number and channel the last counts; the others count as unchanged. Rejects make
+    the whole import fail with nothing changed unless ``partial``. ``check_number`` says why a number cannot
+    be taken, or None. Each addition and change is an event of the number's history under ``key_id``.
     """
 
     async def work(job: RunningJob) -> None:

@@ -1,9 +1,10 @@
-"""Load a full list into a registry: a stream of any length in bounded memory, in force all at once or not at all.
+"""Load a full list into a registry: a stream of any length, in force all at once or not at all.
 
 1. The stream is read into bitmaps in memory. Blocks that find no room go to temporary files.
 2. One transaction copies the blocks, switches the registry to them, removes the old ones and ends the job.
 
-Whatever stops it before that transaction has committed leaves the old version as it was, and nothing to clean up.
+Whatever stops it before that transaction has committed leaves the old version as it was, and nothing to clean
+up.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from uuid_utils.compat import uuid7
 
 from app.clock import utc_now
 from app.lists.bitmaps import Block, BlockPool, common_numbers
@@ -31,7 +33,6 @@ from app.postgres.registry_loading import (
     stored_blocks,
     switch_version,
 )
-from uuid_utils.compat import uuid7
 from app.workflows.run_job import ProgressCallback, RunningJob, run_job
 
 # 275 MB. The United States' numbers in use fill some 172,000 blocks.
@@ -54,11 +55,13 @@ async def load_registry(
     pool_blocks: int = POOL_BLOCKS,
     spill_directory: Path | None = None,
 ) -> Job:
-    """Replaces the registry's list by the one in ``chunks`` (as ``app.lists.registry_file`` takes it, gzip or not).
+    """Replaces the registry's list by the one in ``chunks``.
 
-    The order of the lines does not matter, nor do repeats. A list with rejects changes nothing unless ``partial``;
-    one without a single number changes nothing ever, since a download that failed looks like that. The job counts
-    against the version before: ``added``, ``removed``, ``unchanged`` numbers. ``version_date`` is the list's own.
+    The list is as ``app.lists.registry_file`` tells, gzip or not.
+    The order of the lines does not matter, nor do repeats. A list with rejects changes nothing unless
+    ``partial``; one without a single number changes nothing ever, since a download that failed looks like
+    that. The job counts against the version before: ``added``, ``removed``, ``unchanged`` numbers.
+    ``version_date`` is the list's own.
 
     :raises NoSuchRegistry: before anything is read.
     :raises RegistryBusy: another load or change of this registry is running; before anything is read.

@@ -14,6 +14,7 @@ from app.channels import RedisUnavailable
 from app.postgres import decisions, partitions
 from app.postgres.database import PostgresUnavailable
 from app.postgres.facts import ATTEMPTS_LOOK_BACK_DAYS
+from app.postgres.jobs import fail_abandoned_jobs
 from app.workflows.change_leases import record_expired
 from app.workflows.equipment import Equipment
 
@@ -44,7 +45,7 @@ async def maintain(equipment: Equipment) -> None:
     next_round = 0.0
     while True:
         try:
-            await undo_unanswered(equipment)
+            await settle_unanswered(equipment)
             if asyncio.get_running_loop().time() >= next_round:
                 await tidy(equipment, equipment.now())
                 next_round = asyncio.get_running_loop().time() + EVERY_SECONDS
@@ -55,12 +56,22 @@ async def maintain(equipment: Equipment) -> None:
         await asyncio.sleep(1.0)
 
 
-async def undo_unanswered(equipment: Equipment) -> None:
-    """Undo approvals whose commit timed out, whether or not it happened."""
-    waiting = list(equipment.unanswered)
-    if waiting:
-        await decisions.void(equipment.database, waiting, equipment.now())
-        equipment.unanswered.difference_update(waiting)
+async def settle_unanswered(equipment: Equipment) -> None:
+    """Undo approvals whose commit timed out, or give back the channel of those that were never committed."""
+    waiting = dict(equipment.unanswered)
+    lost = [intent_id for intent_id, unanswered in waiting.items() if not unanswered.claimed]
+    if lost:
+        await decisions.void(equipment.database, lost, equipment.now())
+    claimed = {intent_id: unanswered for intent_id, unanswered in waiting.items() if unanswered.claimed}
+    if claimed:
+        committed = await decisions.which_exist(equipment.database, list(claimed))
+        for intent_id, unanswered in claimed.items():
+            if intent_id not in committed:
+                await equipment.semaphore.withdraw(
+                    str(unanswered.account_id), str(intent_id), unanswered.number
+                )
+    for intent_id in waiting:
+        equipment.unanswered.pop(intent_id, None)
 
 
 async def tidy(equipment: Equipment, now: datetime) -> None:
@@ -82,6 +93,8 @@ async def tidy(equipment: Equipment, now: datetime) -> None:
             if result.rowcount < 1000:
                 break
             await asyncio.sleep(0.05)
+    for job_id in await fail_abandoned_jobs(equipment.database.bulk, now):
+        log.warning("the job %s was abandoned by its process; it has failed and changed nothing", job_id)
     async with equipment.database.begin() as connection:
         rows = await connection.execute(
             text("SELECT DISTINCT account_id FROM leases WHERE ended_at IS NULL AND expires_at <= :now"),

@@ -50,9 +50,10 @@ async def scrub_numbers(
 ) -> AsyncIterator[list[ScrubbedNumber[Assessment]]]:
     """Yields a batch of answers for every ``rows_at_once`` lines that came in, one answer a line, in order.
 
-    ``assess`` is given what the lists say of the valid numbers of a batch and answers for each, in order: line type,
-    regions, zones, whether its window is open. A line that is not a number is answered as not valid. The input is CSV
-    with the one column ``number``, or NDJSON with the one field. Nothing is held but the batch.
+    ``assess`` is given what the lists say of the valid numbers of a batch and answers for each, in order:
+    line type, regions, zones, whether its window is open. A line that is not a number is answered as not
+    valid. The input is CSV with the one column ``number``, or NDJSON with the one field. Nothing is held but
+    the batch.
 
     :raises UnusableList: the input as a whole cannot be read.
     """

@@ -109,7 +109,8 @@ CREATE TABLE leases (
     ended_at TIMESTAMP WITH TIME ZONE,
     ended_by TEXT,
     CONSTRAINT pk_leases PRIMARY KEY (id),
-    CONSTRAINT ck_leases_ended_by CHECK (ended_by IS NULL OR ended_by IN ('released', 'reconciled', 'expired', 'withdrawn'))
+    CONSTRAINT ck_leases_ended_by CHECK (
+        ended_by IS NULL OR ended_by IN ('released', 'reconciled', 'expired', 'withdrawn'))
 );
 CREATE INDEX ix_leases_account_id_pool_id ON leases (account_id, pool, id);
 CREATE INDEX ix_leases_live ON leases (account_id, expires_at) WHERE ended_at IS NULL;

@@ -96,7 +96,9 @@ def upgrade() -> None:
         sa.CheckConstraint("status IN ('running', 'succeeded', 'failed')", name=op.f("ck_jobs_status")),
     )
     op.create_index("ix_jobs_account_id_created_at", "jobs", ["account_id", "created_at"])
-    op.create_index("ix_jobs_running", "jobs", ["heartbeat_at"], postgresql_where=sa.text("status = 'running'"))
+    op.create_index(
+        "ix_jobs_running", "jobs", ["heartbeat_at"], postgresql_where=sa.text("status = 'running'")
+    )
     op.create_table(
         "job_rejects",
         sa.Column("job_id", sa.Uuid(), nullable=False),

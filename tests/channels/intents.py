@@ -74,7 +74,7 @@ class Caller:
         if answer.status == "stale":
             request = replace(request, epoch=self.ledger.epoch, rate=None)
             answer = await self.semaphore.admit(request)
-        if answer.status == "admitted" and request.scopes:
+        if answer.status == "admitted" and not answer.replayed and request.scopes:
             self.ledger.leases[request.intent_id] = LiveLease(
                 request.intent_id,
                 tuple(scope.name for scope in request.scopes),

@@ -52,7 +52,9 @@ def free_port() -> int:
 class Server:
     """One server on a Unix socket (and, with ``port``, on loopback), its files in a folder of its own."""
 
-    def __init__(self, *arguments: str, port: int = 0, movable: bool = False) -> None:
+    def __init__(
+        self, *arguments: str, port: int = 0, movable: bool = False, password: str | None = None
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="cgv"))
         self.socket = str(self.folder / "s")
         self.port = port
@@ -63,7 +65,7 @@ class Server:
         self._clock = self.folder / "clock"
         self._library = faketime_library() if movable else None
         self.clock_moves = self._library is not None
-        self.client: redis.Redis = redis.Redis(unix_socket_path=self.socket)
+        self.client: redis.Redis = redis.Redis(unix_socket_path=self.socket, password=password)
 
     def start(self) -> None:
         """Starts and waits until it answers."""
@@ -124,6 +126,10 @@ class Server:
         self.client.close()
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def command(self, *words: Any) -> Any:
+        """Any command, its answer as it came."""
+        return self.client.execute_command(*words, NEVER_DECODE=True)  # type: ignore[no-untyped-call]
 
     def keys_without_ttl(self) -> list[str]:
         """Every key that would stay for ever."""

@@ -15,7 +15,12 @@ EVIDENCE = {"form": "https://acme.example/join", "ip": "192.0.2.7"}
 
 
 def consent(**members: object) -> dict[str, object]:
-    return {"kind": "express_written", "channels": ["call", "sms"], "given_at": GIVEN, "evidence": EVIDENCE} | members
+    return {
+        "kind": "express_written",
+        "channels": ["call", "sms"],
+        "given_at": GIVEN,
+        "evidence": EVIDENCE,
+    } | members
 
 
 def put(account: Account, number: str = FRANCISCO, **members: object) -> dict[str, Any]:
@@ -35,9 +40,9 @@ def test_a_consent_is_answered_as_it_was_put_on_record(account: Account) -> None
     assert answer.status == 201
     stored = account.get(f"/v1/consents/{FRANCISCO}").json()
     assert stored == answer.json()
-    assert {name: stored[name] for name in ("kind", "channels", "given_at", "expires_at", "evidence")} == consent(
-        expires_at="2199-01-01T00:00:00Z"
-    )
+    assert {
+        name: stored[name] for name in ("kind", "channels", "given_at", "expires_at", "evidence")
+    } == consent(expires_at="2199-01-01T00:00:00Z")
     assert (stored["number"], stored["ended_at"], stored["ended_by"]) == (FRANCISCO, None, None)
 
 
@@ -81,7 +86,9 @@ def test_another_account_sees_nothing_of_it(account: Account, operator: Account)
         ({"proof": "x"}, 422, "proof"),
     ],
 )
-def test_what_cannot_be_used_is_named(account: Account, members: dict[str, object], status: int, field: str) -> None:
+def test_what_cannot_be_used_is_named(
+    account: Account, members: dict[str, object], status: int, field: str
+) -> None:
     assert field in reasons(account.put(f"/v1/consents/{FRANCISCO}", consent(**members)), status)
     assert account.get(f"/v1/consents/{FRANCISCO}").status == 404
 
@@ -112,7 +119,9 @@ def test_a_consent_lifts_the_rule_that_names_it_and_the_decision_says_which(acco
     window = next(check for check in found["checks"] if check["guardrail"] == "calling_window")
     assert relied_on in str(window["consent"])
     assert account.codes(to=ORLEANS, at=SUNDAY) == ["TCPA_BLOCKED"]
-    assert account.codes(to=UTAH, at=f"{TUESDAY}T15:00:00Z") == ["TCPA_BLOCKED"], "08:00 is early for the house"
+    assert account.codes(to=UTAH, at=f"{TUESDAY}T15:00:00Z") == ["TCPA_BLOCKED"], (
+        "08:00 is early for the house"
+    )
 
 
 def test_a_consent_for_texts_says_nothing_of_calls(account: Account) -> None:

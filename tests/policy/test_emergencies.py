@@ -20,7 +20,9 @@ def storm(operator: Account) -> Iterator[Account]:
     operator.send("DELETE", "/v1/emergencies/US-LA")
 
 
-def test_an_emergency_bans_solicitation_in_its_region_and_nowhere_else(storm: Account, account: Account) -> None:
+def test_an_emergency_bans_solicitation_in_its_region_and_nowhere_else(
+    storm: Account, account: Account
+) -> None:
     found = account.preview(to=ORLEANS, at=MORNING)
     assert [violation["code"] for violation in found["violations"]] == ["TCPA_BLOCKED"]
     assert "emergency" in found["violations"][0]["detail"]
@@ -55,7 +57,11 @@ def test_every_key_reads_and_only_operators_write(storm: Account, account: Accou
 
 def test_a_second_declaration_changes_the_first(storm: Account) -> None:
     answer = storm.put("/v1/emergencies/US-LA", {"until": "2198-01-01T00:00:00Z"})
-    assert (answer.status, answer.json()["until"], answer.json()["reason"]) == (200, "2198-01-01T00:00:00Z", "")
+    assert (answer.status, answer.json()["until"], answer.json()["reason"]) == (
+        200,
+        "2198-01-01T00:00:00Z",
+        "",
+    )
 
 
 @pytest.mark.parametrize(

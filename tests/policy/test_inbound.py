@@ -77,12 +77,20 @@ def test_the_wish_outlives_a_manual_entry_that_ends(account: Account) -> None:
         assert account.send("POST", "/v1/suppressions", body).status == 201
     account.inbound("STOP")
     entries = account.get(f"/v1/suppressions/{FRANCISCO}").json()["entries"]
-    assert {entry["channel"]: entry["expires_at"] for entry in entries} == {"all": soon, "call": None, "sms": None}
+    assert {entry["channel"]: entry["expires_at"] for entry in entries} == {
+        "all": soon,
+        "call": None,
+        "sms": None,
+    }
 
 
 def test_help_is_answered_and_chatter_is_not(account: Account) -> None:
     assert (account.inbound("HELP")["action"], account.inbound("HELP")["keyword"]) == ("help", "HELP")
-    assert account.inbound("See you at 5, don't stop by before") == {"action": "none", "keyword": None, "reply": None}
+    assert account.inbound("See you at 5, don't stop by before") == {
+        "action": "none",
+        "keyword": None,
+        "reply": None,
+    }
     assert account.entries() == {}
 
 
@@ -111,7 +119,9 @@ def test_one_account_s_opt_out_is_not_another_s(account: Account, operator: Acco
         ({"from": FRANCISCO, "to": CALLER_ID, "body": "x" * 10_001}, 422, "body"),
     ],
 )
-def test_what_cannot_be_used_is_named(account: Account, body: dict[str, object], status: int, field: str) -> None:
+def test_what_cannot_be_used_is_named(
+    account: Account, body: dict[str, object], status: int, field: str
+) -> None:
     assert field in reasons(account.send("POST", PATH, body), status)
 
 
@@ -154,7 +164,9 @@ def test_a_form_is_taken_with_the_key_as_bearer_or_as_the_password(account: Acco
 
 def test_a_carrier_that_sends_no_credentials_is_asked_for_them(account: Account) -> None:
     """RFC 7617: the credentials of a URL are sent when the first request is answered with a challenge."""
-    answer = account.service.request("POST", PATH, urlencode(MESSAGE).encode(), headers={"Content-Type": FORM})
+    answer = account.service.request(
+        "POST", PATH, urlencode(MESSAGE).encode(), headers={"Content-Type": FORM}
+    )
     assert answer.status == 401
     assert "Basic realm=" in answer.headers["www-authenticate"]
     elsewhere = account.service.request("GET", "/v1/pools")
@@ -165,7 +177,9 @@ def test_basic_is_for_carriers_only(account: Account) -> None:
     basic = {"Authorization": "Basic " + base64.b64encode(f"x:{account.key}".encode()).decode()}
     assert account.service.request("GET", "/v1/pools", headers=basic).status == 401
     for wrong in ("Basic", "Basic ???", "Basic " + base64.b64encode(b"cg_nokey").decode(), "Digest x"):
-        answer = account.service.request("POST", PATH, b"", headers={"Content-Type": FORM, "Authorization": wrong})
+        answer = account.service.request(
+            "POST", PATH, b"", headers={"Content-Type": FORM, "Authorization": wrong}
+        )
         assert answer.status == 401, wrong
 
 
@@ -174,7 +188,10 @@ def test_a_form_that_lacks_a_field_or_is_none_is_refused(account: Account) -> No
     assert set(reasons(form(account, ""), 422)) == {"From", "To", "Body"}
     assert form(account, "From=%FF&To=x&Body=y").status == 400
     assert account.send("POST", PATH, b"<x/>", headers={"Content-Type": "text/xml"}).status == 415
-    assert account.with_scopes("suppressions:read").send("POST", PATH, {}).json()["scope"] == "suppressions:write"
+    assert (
+        account.with_scopes("suppressions:read").send("POST", PATH, {}).json()["scope"]
+        == "suppressions:write"
+    )
 
 
 def test_the_carrier_s_own_reading_counts_where_ours_sees_nothing(account: Account) -> None:

@@ -40,7 +40,9 @@ def test_a_new_account_has_the_defaults_of_the_contract(account: Account) -> Non
 
 
 def test_what_is_read_can_be_put_back_and_counts_as_a_change(account: Account) -> None:
-    before = account.policy(caps=[{"max": 3, "period": "P7D", "counts": ["call", "sms"]}], names=["Acme Dental"])
+    before = account.policy(
+        caps=[{"max": 3, "period": "P7D", "counts": ["call", "sms"]}], names=["Acme Dental"]
+    )
     after = account.policy(**account.get("/v1/policy").json())
     assert after == {**before, "version": before["version"] + 1}
 
@@ -118,7 +120,9 @@ def test_the_house_window_narrows_and_never_widens(account: Account) -> None:
     account.policy(house_window={"start": "00:00", "end": "24:00"})
     late = account.preview(at=MORNING.replace("T18", "T15"))  # 07:00
     assert [violation["code"] for violation in late["violations"]] == ["TCPA_BLOCKED"]
-    assert account.codes(at=f"{TUESDAY}T16:30:00Z") == [], "08:30 is inside the law's window, and the house's now"
+    assert account.codes(at=f"{TUESDAY}T16:30:00Z") == [], (
+        "08:30 is inside the law's window, and the house's now"
+    )
 
 
 def test_phrases_names_domains_and_severities_hold_from_the_next_text_on(account: Account) -> None:
@@ -126,7 +130,9 @@ def test_phrases_names_domains_and_severities_hold_from_the_next_text_on(account
     assert account.codes(body=text) == []
     account.policy(content={"block_phrases": ["rate us"]})
     assert account.codes(body=text) == ["CONTENT_BLOCKED"]
-    assert account.codes(body=text.replace("rate us", "r\u0430te us")) == ["CONTENT_BLOCKED"], "folded like any text"
+    assert account.codes(body=text.replace("rate us", "r\u0430te us")) == ["CONTENT_BLOCKED"], (
+        "folded like any text"
+    )
     account.policy(content={"severities": {"link.offbrand": "block"}}, domains=["acme.org"])
     assert account.codes(body=text) == ["CONTENT_BLOCKED"]
     account.policy(content={"severities": {"link.offbrand": "block"}}, domains=["ACME.com"])
@@ -157,7 +163,7 @@ def test_an_account_s_policy_is_its_own(account: Account, operator: Account) -> 
 
 
 def test_informational_windows_of_the_law_lift_what_is_about_solicitation_only(account: Account) -> None:
-    """47 CFR 64.1200(c)(1) binds telephone solicitations; 07:30 is outside of it, and of no other rule of California."""
+    """47 CFR 64.1200(c)(1) binds telephone solicitations; 07:30 is outside of it, and of no other rule there."""
     early = f"{TUESDAY}T15:30:00Z"
     wide = {"start": "00:00", "end": "24:00"}
     account.policy(house_window=wide)
@@ -184,4 +190,6 @@ def test_a_trusted_address_stands_alone_only_by_policy(account: Account) -> None
     account.policy(trust_recipient=True)
     trusted = account.preview(to="+18085551234", at=at, recipient=address)
     assert trusted["verdict"] == "approved"
-    assert next(c for c in trusted["checks"] if c["guardrail"] == "calling_window")["trusted_recipient"] is True
+    assert (
+        next(c for c in trusted["checks"] if c["guardrail"] == "calling_window")["trusted_recipient"] is True
+    )

@@ -54,9 +54,11 @@ async def held(engine: AsyncEngine, name: str = "national") -> set[int]:
     async with engine.connect() as connection:
         rows = await connection.execute(
             text(
-                "SELECT block, bits FROM registry_blocks b JOIN registries r ON r.active_version_id = b.version_id"
-                " WHERE r.name = :name"
+                "SELECT block, bits FROM registry_blocks b"
+                " JOIN registries r ON r.active_version_id = b.version_id WHERE r.name = :name"
             ),
             {"name": name},
         )
-        return {block * BLOCK_NUMBERS + offset for block, bits in rows for offset in offsets_of(bits).tolist()}
+        return {
+            block * BLOCK_NUMBERS + offset for block, bits in rows for offset in offsets_of(bits).tolist()
+        }

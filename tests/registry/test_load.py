@@ -25,7 +25,9 @@ NUMBERS = st.builds(
 )
 RANGES = st.builds(
     lambda block, start, length, step: set(
-        range(block * 10_000 + start, min(block * 10_000 + start + length * step, block * 10_000 + 10_000), step)
+        range(
+            block * 10_000 + start, min(block * 10_000 + start + length * step, block * 10_000 + 10_000), step
+        )
     ),
     st.sampled_from(BLOCKS),
     st.integers(0, 9_000),
@@ -45,7 +47,9 @@ async def test_loads_changes_and_lookups_agree_with_a_set(
     engine: AsyncEngine, tmp_path: Path, data: st.DataObject
 ) -> None:
     async with engine.begin() as connection:
-        await connection.execute(text("TRUNCATE registries, registry_versions, registry_blocks, jobs CASCADE"))
+        await connection.execute(
+            text("TRUNCATE registries, registry_versions, registry_blocks, jobs CASCADE")
+        )
     await make_registry(engine)
     await make_registry(engine, "state")
     model: dict[str, set[int]] = {"national": set(), "state": set()}
@@ -106,7 +110,9 @@ async def test_change_list_in_the_wrong_order_is_refused(engine: AsyncEngine) ->
         await change_registry(engine, "national", chunks_of(b"415,5551234,A\n"), version_date=DAY)
     await load_registry(engine, "national", chunks_of(b"415,5551234\n"), version_date=DAY)
     later = DAY + timedelta(days=1)
-    await change_registry(engine, "national", chunks_of(b"415,5551235,2026-11-21T08:00:00Z,A\n"), version_date=later)
+    await change_registry(
+        engine, "national", chunks_of(b"415,5551235,2026-11-21T08:00:00Z,A\n"), version_date=later
+    )
     with pytest.raises(ChangesOutOfOrder, match="2026-11-21 already"):
         await change_registry(engine, "national", chunks_of(b"415,5551235,D\n"), version_date=DAY)
     assert await held(engine) == {14155551234, 14155551235}
@@ -115,7 +121,11 @@ async def test_change_list_in_the_wrong_order_is_refused(engine: AsyncEngine) ->
 async def test_rejects_change_nothing_unless_partial(engine: AsyncEngine) -> None:
     await make_registry(engine)
     await load_registry(engine, "national", chunks_of(b"415,5551234\n"), version_date=DAY)
-    data = b"\xef\xbb\xbf212,5550100\r\n\r\n212-5550101\n+1\n 212,5550102\n\xff\n" + b"9" * 5000 + b"\n+442071234567"
+    data = (
+        b"\xef\xbb\xbf212,5550100\r\n\r\n212-5550101\n+1\n 212,5550102\n\xff\n"
+        + b"9" * 5000
+        + b"\n+442071234567"
+    )
     lines = [(3, "212-5550101"), (4, "+1"), (5, " 212,5550102"), (6, "�"), (7, "9" * 100)]
     job = await load_registry(engine, "national", chunks_of(data), version_date=DAY)
     assert (job.status, job.rows_read, job.rejected) == ("failed", 7, 5)
@@ -124,7 +134,8 @@ async def test_rejects_change_nothing_unless_partial(engine: AsyncEngine) -> Non
     assert await held(engine) == {14155551234}
     async with engine.connect() as connection:
         rejects = await connection.execute(
-            text("SELECT line, value, reason FROM job_rejects WHERE job_id = :id ORDER BY line"), {"id": job.id}
+            text("SELECT line, value, reason FROM job_rejects WHERE job_id = :id ORDER BY line"),
+            {"id": job.id},
         )
         rows = rejects.all()
     assert [(row.line, row.value) for row in rows] == lines

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from app.guardrails.calling_window.situation import BoundRule, Phase, Situation
+from app.guardrails.calling_window.situation import Phase, Situation
 from app.guardrails.calling_window.timetable import DAY, offset_at, open_in_day
 from app.guardrails.facts import Intent
+from app.rules.window_rules import Hours
 from app.rules.zones import zone
 
 Kind = Literal["emergency", "holiday", "day", "hours"]
@@ -23,8 +23,7 @@ _UNKNOWN = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """One rule that is closed on one clock."""
 
     rule_id: str
@@ -36,8 +35,12 @@ class Refusal:
     reason: str
 
 
-def refusals(here: Situation, phase: Phase, second: int) -> list[Refusal]:
-    """Every rule that refuses at the second, on every clock on which it does; emergencies first."""
+def refusals(here: Situation, phase: Phase, second: int, shown: dict[str, tuple[date, str]]) -> list[Refusal]:
+    """Every rule that refuses at the second, on every clock on which it does; emergencies first.
+
+    ``shown`` is what clocks show at the second, the local date and the local time as written; clocks that are
+    not in it yet are added.
+    """
     found = [
         Refusal(
             rule_id=ban.rule.id if ban.rule else ban.emergency.region,
@@ -52,41 +55,39 @@ def refusals(here: Situation, phase: Phase, second: int) -> list[Refusal]:
         for ban in phase.bans
     ]
     lifted = {lift.rule_id for lift in phase.lifts}
-    shown: dict[str, tuple[datetime, str]] = {}
     for item in here.bound:
         if item.rule.id in lifted:
             continue
         for clock in item.clocks:
-            if not any(
-                start <= second < end for start, end in open_in_day(item.rule.hours, clock, second // DAY)
-            ):
+            for start, end in open_in_day(item.rule.hours, clock, second // DAY):
+                if start <= second < end:
+                    break
+            else:
                 if clock not in shown:
-                    local = datetime.fromtimestamp(second, zone(clock))
-                    shown[clock] = (local, local.isoformat(timespec="seconds"))
-                found.append(_refusal(item, clock, *shown[clock]))
+                    shown[clock] = shows(clock, datetime.fromtimestamp(second, UTC))
+                day, written = shown[clock]
+                kind, reason = _why(item.rule.hours, day)
+                rule = item.rule
+                found.append(Refusal(rule.id, rule.citation, rule.jurisdiction, clock, written, kind, reason))
     return found
 
 
-def _refusal(item: BoundRule, clock: str, local: datetime, written: str) -> Refusal:
-    hours = item.rule.hours
-    today = hours.on(local.date())
-    holiday = hours.calendar.name_of(local.date()) if hours.calendar and hours.holiday != "none" else None
-    kind: Kind = "hours"
+def shows(clock: str, now: datetime) -> tuple[date, str]:
+    """The local date of a clock, and its local time with the offset, in whole seconds."""
+    local = now.astimezone(zone(clock))
+    return local.date(), local.isoformat(timespec="seconds")
+
+
+@lru_cache(maxsize=8192)
+def _why(hours: Hours, day: date) -> tuple[Kind, str]:
+    """Why hours can be closed at some time of a local date."""
+    today = hours.on(day)
+    holiday = hours.calendar.name_of(day) if hours.calendar and hours.holiday != "none" else None
     if today:
-        reason = f"open {spoken(today)} only" + (f" on {holiday}" if holiday else "")
-    elif holiday is not None:
-        kind, reason = "holiday", holiday
-    else:
-        kind, reason = "day", f"{local:%A}s"
-    return Refusal(
-        item.rule.id,
-        item.rule.citation,
-        item.rule.jurisdiction,
-        clock,
-        written,
-        kind,
-        reason,
-    )
+        return "hours", f"open {spoken(today)} only" + (f" on {holiday}" if holiday else "")
+    if holiday is not None:
+        return "holiday", holiday
+    return "day", f"{day:%A}s"
 
 
 def sentence(intent: Intent, here: Situation, phase: Phase, found: list[Refusal], second: int) -> str:

@@ -30,7 +30,7 @@ def offset_at(zone_name: str, second: int) -> int:
     return offset.days * DAY + offset.seconds
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=32_768)
 def offsets_of_day(zone_name: str, day: int) -> tuple[tuple[int, int, int], ...]:
     """The day of UTC cut where the offset changes: (start, end, offset). No clock changes twice in a day."""
     start, end = day * DAY, (day + 1) * DAY
@@ -47,7 +47,7 @@ def offsets_of_day(zone_name: str, day: int) -> tuple[tuple[int, int, int], ...]
     return ((start, after, first), (after, end, last))
 
 
-@lru_cache(maxsize=262_144)
+@lru_cache(maxsize=65_536)
 def open_in_day(hours: Hours, zone_name: str, day: int) -> tuple[Span, ...]:
     """The spans of one day of UTC in which the hours are open on the clock, in order, never touching."""
     spans: list[Span] = []

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from app.guardrails.calling_window.refusal import Refusal, refusals, sentence, unknown_sentence
+from app.guardrails.calling_window.refusal import Refusal, refusals, sentence, shows, unknown_sentence
 from app.guardrails.calling_window.situation import Phase, Situation, phases, reckoned, situation
 from app.guardrails.calling_window.timetable import second_of
 from app.guardrails.facts import Facts, Intent
 from app.guardrails.places import Places
 from app.guardrails.verdicts import TCPA_BLOCKED, Check, Finding, Json, Violation
 from app.rules.window_rules import WindowRules
-from app.rules.zones import zone
 
 
 def evaluate(intent: Intent, places: Places, facts: Facts, rules: WindowRules, now: datetime) -> Finding:
@@ -22,7 +21,8 @@ def evaluate(intent: Intent, places: Places, facts: Facts, rules: WindowRules, n
 
     The check's members: timezones, regions, local_times, rules (ids in force), closes_at (null when nothing
     closes within sixty days), ``consent`` when a consent lifted a rule, ``trusted_recipient`` when the
-    recipient's address was taken over the number's. An emergency intent is bound by no window.
+    recipient's address was taken over the number's, ``unknown_location`` when the policy had the strictest of
+    the whole country stand in for a place that is not known. An emergency intent is bound by no window.
     """
     if intent.purpose == "emergency":
         return Finding(Check("calling_window", "skip"))
@@ -33,29 +33,36 @@ def evaluate(intent: Intent, places: Places, facts: Facts, rules: WindowRules, n
     second = second_of(now)
     present = ahead[0]
     lifted = {lift.rule_id for lift in present.lifts}
+    shown = {name: shows(name, now) for name in here.zones}
     members: dict[str, Json] = {
         "timezones": list(here.zones),
         "regions": list(here.regions),
-        "local_times": [now.astimezone(zone(name)).isoformat(timespec="seconds") for name in here.zones],
+        "local_times": [written for _day, written in shown.values()],
         "rules": [rule_id for rule_id in here.rule_ids if rule_id not in lifted]
         if lifted
         else list(here.rule_ids),
     }
     if present.lifts:
         members["consent"] = _consents(present)
+    if not places.places:
+        members["unknown_location"] = facts.policy.unknown_location
     if places.relied_on_recipient:
         members["trusted_recipient"] = True
     if not present.bans and present.timetable.is_open(second):
         members["closes_at"] = _utc(_closing(ahead, second))
         return Finding(Check("calling_window", "pass", members))
-    return _blocked(intent, here, ahead, members, now)
+    return _blocked(intent, here, ahead, members, refusals(here, present, second, shown), second)
 
 
 def _blocked(
-    intent: Intent, here: Situation, ahead: list[Phase], members: dict[str, Json], now: datetime
+    intent: Intent,
+    here: Situation,
+    ahead: list[Phase],
+    members: dict[str, Json],
+    found: list[Refusal],
+    second: int,
 ) -> Finding:
-    found = refusals(here, ahead[0], second_of(now))
-    again = _utc(_opening(ahead, second_of(now)))
+    again = _utc(_opening(ahead, second))
     violation: dict[str, Json] = {
         "next_allowed_at": again,
         "rules": [_cited(refusal) for refusal in found],
@@ -63,7 +70,7 @@ def _blocked(
         "regions": members["regions"],
         "local_times": members["local_times"],
     }
-    detail = sentence(intent, here, ahead[0], found, second_of(now))
+    detail = sentence(intent, here, ahead[0], found, second)
     members["next_allowed_at"] = again
     return Finding(Check("calling_window", "block", members), (Violation(TCPA_BLOCKED, detail, violation),))
 

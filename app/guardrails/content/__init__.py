@@ -2,6 +2,7 @@
 
 from app.guardrails.content.findings import ContentFinding, ScanResult, Segments
 from app.guardrails.content.fold import folded_hash
+from app.guardrails.content.rendering import render
 from app.guardrails.content.scanner import ContentScanner
 from app.guardrails.content.segments import count_segments
 from app.guardrails.content.sensitive import mask
@@ -16,4 +17,5 @@ __all__ = [
     "evaluate",
     "folded_hash",
     "mask",
+    "render",
 ]

@@ -7,14 +7,16 @@ from __future__ import annotations
 import re
 import unicodedata
 from enum import Enum
+from itertools import pairwise
 
 from app.guardrails.content.findings import Span
 from app.guardrails.content.fold import Fold
 from app.guardrails.content.views import SPACED_RUN
 
 _FOREIGN_SCRIPTS = frozenset(
-    {"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "CANADIAN", "LISU", "GEORGIAN", "DESERET", "OSAGE",
-     "WARANG", "GOTHIC", "OLD", "LYCIAN", "CARIAN", "RUNIC", "TIFINAGH", "VAI", "MIAO", "ELBASAN", "LYDIAN"}
+    {"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "CANADIAN", "LISU", "GEORGIAN", "DESERET",
+     "OSAGE", "WARANG", "GOTHIC", "OLD", "LYCIAN", "CARIAN", "RUNIC", "TIFINAGH", "VAI", "MIAO",
+     "ELBASAN", "LYDIAN"}
 )  # fmt: skip
 # Signs that are no disguise though Unicode derives them from letters.
 _HONEST_SIGNS = frozenset("™℠ℹⓂªº№℃℉Ω℧K℅℀℡ℓ㎏㎝㎜㎡㎞㏄Å℮")
@@ -23,9 +25,13 @@ _MEASURE = re.compile(r"[μµΩ][a-zA-Z]{1,2}|[kKMmG]Ω|[a-zA-Z]{1,2}[αβγδΔ
 _WORD = re.compile(r"[^\W\d_]+")
 _BASE_AND_MARKS = re.compile(r"[^\W\d_]")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-_CODE_BEFORE = re.compile(r"(?:code|pin|password|spell(?:ed|ing)?|confirmation|initials|plate|seat|row|zone|gate|section|grade|options?)\W{0,3}(?:is|are|of)?\W{0,3}\Z")
+_CODE_BEFORE = re.compile(
+    r"(?:code|pin|password|spell(?:ed|ing)?|confirmation|initials|plate|seat|row|zone|gate|section|grade|options?)\W{0,3}(?:is|are|of)?\W{0,3}\Z"
+)
 _OVERLAYS = frozenset(range(0x0334, 0x0339))
-_LEET_WORD = re.compile(r"(?<![a-z0-9@$])(?=[a-z0-9@$]*[a-z][013457@$]+[a-z])[a-z0-9@$]{5,20}(?![a-z0-9@$])")
+_LEET_WORD = re.compile(
+    r"(?<![a-z0-9@$])(?=[a-z0-9@$]{0,18}[a-z][013457@$]{1,18}[a-z])[a-z0-9@$]{4,20}(?![a-z0-9@$])"
+)
 _CAPS_MIN_LETTERS = 24
 _CAPS_MIN_WORDS = 4
 
@@ -67,7 +73,10 @@ class CharacterKinds(dict[str, Kind]):
         if name.split(" ", 1)[0] in _FOREIGN_SCRIPTS:
             return Kind.FOREIGN
         tag = unicodedata.decomposition(character).split(" ", 1)[0]
-        if tag in ("<font>", "<wide>", "<circle>", "<square>", "<super>", "<sub>") and len(folded.strip("()")) == 1:
+        if (
+            tag in ("<font>", "<wide>", "<circle>", "<square>", "<super>", "<sub>")
+            and len(folded.strip("()")) == 1
+        ):
             return Kind.STYLED
         if name.startswith(("NEGATIVE", "CROSSED", "PARENTHESIZED LATIN", "LATIN LETTER SMALL CAPITAL")):
             return Kind.STYLED
@@ -102,11 +111,15 @@ def find_spaced(folded: str, original: str) -> list[Span]:
     runs = []
     for run in SPACED_RUN.finditer(folded):
         letters = re.sub("[^a-z]", "", run.group())
-        if _is_sequence(letters) or len(set(letters)) <= 2 or _CODE_BEFORE.search(folded[max(0, run.start() - 24) : run.start()]):
+        if (
+            _is_sequence(letters)
+            or len(set(letters)) <= 2
+            or _CODE_BEFORE.search(folded[max(0, run.start() - 24) : run.start()])
+        ):
             continue
         capitals = bool(original) and original[run.start() : run.end()].isupper()
         blanks = " " in run.group()
-        if "," in run.group() or (capitals and (not blanks or ". " in run.group())):
+        if run.group().count(",") == len(letters) - 1 or (capitals and (not blanks or ". " in run.group())):
             continue  # a list, or initials: "N.A.A.C.P.", "J. R. R."
         runs.append((run, letters, capitals))
     long = [r for r in runs if len(r[1]) >= 5 and (not r[2] or _wordlike(r[1]))]
@@ -117,18 +130,26 @@ def find_spaced(folded: str, original: str) -> list[Span]:
 
 
 def find_leet(folded: str, links: list[tuple[int, int]]) -> list[Span]:
-    """Words in which digits stand for letters, twice or more, and which are no code."""
-    spans = []
+    """Words in which digits stand for letters: one that does it twice, or several that do it once.
+
+    A single digit in a single word is as often a code or a name: "h1n1", "a1c".
+    """
+    once: list[Span] = []
+    twice: list[Span] = []
     for found in _LEET_WORD.finditer(folded):
         word = found.group()
         signs = sum(c in "013457@$" for c in word)
-        if signs < 2 or signs * 2 > len(word) or not re.search(r"[a-z][013457@$]+[a-z].*[013457@$]", word):
-            continue
         vowels = sum(c in "aeiou0134@" for c in word)
-        if 3 * vowels < len(word) or any(start < found.end() and found.start() < end for start, end in links):
+        if signs * 2 > len(word) or 4 * vowels < len(word):
             continue
-        spans.append(Span("evasion.leet", found.start(), found.end()))
-    return spans
+        if any(start < found.end() and found.start() < end for start, end in links):
+            continue
+        inside = sum(c in "013457@$" for c in word[1:-1])
+        (twice if signs >= 2 and inside and len(word) >= 5 else once).append(
+            Span("evasion.leet", found.start(), found.end())
+        )
+    several = len({folded[span.start : span.end] for span in once}) >= 2
+    return sorted([*twice, *(once if several or twice else [])], key=lambda span: span.start)
 
 
 def find_caps(body: str) -> list[Span]:
@@ -206,7 +227,11 @@ def _zalgo(body: str) -> list[Span]:
         while end < len(body) and unicodedata.category(body[end]) in ("Mn", "Me"):
             end += 1
         if end > at + 1:
-            left = [c for c in unicodedata.normalize("NFC", body[at:end]) if unicodedata.category(c) in ("Mn", "Me")]
+            left = [
+                c
+                for c in unicodedata.normalize("NFC", body[at:end])
+                if unicodedata.category(c) in ("Mn", "Me")
+            ]
             latin = unicodedata.normalize("NFKD", body[at])[0].isascii()
             if latin and len(left) >= 2:
                 spans.append(Span("evasion.zalgo", at, end))
@@ -238,7 +263,7 @@ def _mixed_script(body: str, kinds: CharacterKinds) -> list[Span]:
         if text.isascii() or _MEASURE.fullmatch(text):
             continue
         scripts = [kinds[c] is Kind.FOREIGN for c in text if c.isascii() or kinds[c] is not Kind.PLAIN]
-        changes = sum(one != other for one, other in zip(scripts, scripts[1:], strict=False))
+        changes = sum(one != other for one, other in pairwise(scripts))
         if changes >= (2 if at_home else 1):
             spans.append(Span("evasion.mixed-script", word.start(), word.end()))
     return spans

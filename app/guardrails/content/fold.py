@@ -30,6 +30,7 @@ _HYPHENS = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
 _DOTS = "\u3002\uff61\u2024\uff0e"
 # Blank fillers that Unicode counts as letters or marks, and the joiners.
 _BLANKS = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180e\u180f\u3164\uffa0\u2800"
+_ASCII_BLANKS = dict.fromkeys((*range(32), 127), " ")
 _MEMO_LIMIT = 20_000  # characters remembered; far beyond any alphabet, and a bound on hostile input
 
 
@@ -38,8 +39,7 @@ class Fold(dict[int, str]):
 
     def __init__(self, confusables: Mapping[str, str]) -> None:
         super().__init__((ord(c), c.lower()) for c in map(chr, range(128)))
-        for blank in "\t\n\v\f\r":
-            self[ord(blank)] = " "
+        self.update(_ASCII_BLANKS)
         self[ord("`")] = "'"
         self._confusables = confusables
 
@@ -52,7 +52,8 @@ class Fold(dict[int, str]):
     def __call__(self, body: str) -> str:
         """The folded text. Total: any sequence of code points, lone surrogates included."""
         if body.isascii() and "`" not in body:
-            return body.lower().translate(_ASCII_BLANKS) if "\n" in body or "\t" in body else body.lower()
+            lowered = body.lower()
+            return lowered if lowered.isprintable() else lowered.translate(_ASCII_BLANKS)
         return body.translate(self)
 
     def index_map(self, body: str) -> list[int]:
@@ -89,9 +90,6 @@ class Fold(dict[int, str]):
             lowered = character.casefold()
             return lowered if lowered == character else lowered.translate(self)
         return "".join(c.lower() if c.isascii() else self._fold_character(c) for c in decomposed)
-
-
-_ASCII_BLANKS = str.maketrans("\t\n\v\f\r", "     ")
 
 
 @lru_cache(maxsize=1)

@@ -23,21 +23,27 @@ _SCHEME = re.compile(
 )
 _LABEL = r"[^\W_](?:[\w-]*[^\W_])?"
 # A name of two or more labels that does not follow another name, an address sign or a mark of length.
-_BARE = re.compile(rf"(?<![\w@.$/\-])(?P<user>[\w.+\-]+@)?(?P<host>(?:{_LABEL}\.)+{_LABEL})\.?(?P<port>:\d{{1,5}})?(?P<path>[/?#]\S*)?")
+_BARE = re.compile(
+    rf"(?<![\w@.$/+\-])(?P<user>[\w.+\-]+@)?(?P<host>(?:{_LABEL}\.)+{_LABEL})\.?(?P<port>:\d{{1,5}})?(?P<path>[/?#]\S*)?"
+)
 _DISGUISED_DOT = re.compile(
-    r"[^\W_][\w-]*\s?(?:[\[({<]\s?(?:dot|punkt|punto|point|\.)\s?[\])}>])\s?[^\W_]\w+"
-    r"|[^\W_][\w-]+\s+\.\s+(?:com|net|org|info|biz|co|io|xyz|top|shop|site|online|ru|cn)\b"
-    r"|[^\W_][\w-]+\s+(?:dot|d0t)\s+(?:com|net|org|info|biz|xyz)\b(?!\s+(?:boom|bubble|era|crash|bust))"
-    r"|[^\W_][\w-]+(?:\[\.|\.\])[^\W_]\w+",
+    r"(?<![\w-])[^\W_](?:[\w-]*\s?[\[({<]\s?(?:dot|punkt|punto|point|\.)\s?[\])}>]\s?[^\W_]\w+"
+    r"|[\w-]+\s+\.\s+(?:com|net|org|info|biz|co|io|xyz|top|shop|site|online|ru|cn)\b"
+    r"|[\w-]+\s+(?:dot|d0t)\s+(?:com|net|org|info|biz|xyz)\b(?!\s+(?:boom|bubble|era|crash|bust))"
+    r"|[\w-]*(?:\[\.|\.\])[^\W_]\w+)",
     re.IGNORECASE,
 )
 _DISGUISE_TRIGGER = re.compile(r"[\[({<]\s?(?:d|p|\.)|\.\]| \. |\bd[o0]t\b", re.IGNORECASE)
-_DOTTED_TOKEN = re.compile(r"\S+\.\w\S*")
+_DOTTED_TOKEN = re.compile(r"(?<!\S)[^\s.]*(?:\.+[^\s.]+)+\.*")
 _QUAD = re.compile(r"(?:0[xX][0-9a-fA-F]+|\d+)(?:\.(?:0[xX][0-9a-fA-F]+|\d+)){0,3}")
-_BARE_IP = re.compile(r"(?<![\w.:$])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?=(?::\d{1,5})?/|:\d{2,5}\b)(?:\:\d{1,5})?(?:/\S*)?")
+_BARE_IP = re.compile(
+    r"(?<![\w.:$])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?=(?::\d{1,5})?/|:\d{2,5}\b)(?:\:\d{1,5})?(?:/\S*)?"
+)
 _TRAILING = ".,;:!?)]}'\"*’”»"
 # Endings that a bare name has more often as a file or an abbreviation than as a link.
-_NOT_LINKS = frozenset({"pdf", "md", "zip", "doc", "docx", "jpg", "png", "csv", "py", "sh", "mov", "txt", "pm", "am"})
+_NOT_LINKS = frozenset(
+    {"pdf", "md", "zip", "doc", "docx", "jpg", "png", "csv", "py", "sh", "mov", "txt", "pm", "am"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +59,8 @@ class Link:
 
 def find_links(body: str, shorteners: Collection[str], fold: Callable[[str], str]) -> list[Link]:
     """Every link of the text, spans in code points, in order."""
-    if "." not in body and ":" not in body and "。" not in body and "dot" not in body.lower():
-        if body.isascii():
-            return []
+    if body.isascii() and "." not in body and ":" not in body and "dot" not in body.lower():
+        return []
     links: list[Link] = []
     taken: list[tuple[int, int]] = []
     text = body if body.isascii() else _same_length_ascii_punctuation(body)
@@ -123,7 +128,9 @@ def _same_length_ascii_punctuation(body: str) -> str:
     return "".join(pieces)
 
 
-def _from_scheme(found: re.Match[str], shorteners: Collection[str], fold: Callable[[str], str]) -> Link | None:
+def _from_scheme(
+    found: re.Match[str], shorteners: Collection[str], fold: Callable[[str], str]
+) -> Link | None:
     rest = found.group("rest").rstrip(_TRAILING)
     if not rest:
         return None
@@ -137,7 +144,9 @@ def _from_scheme(found: re.Match[str], shorteners: Collection[str], fold: Callab
     if "@" in authority:
         problems.append("link.disguised")
         authority = authority.rsplit("@", 1)[1]
-    if re.search(r"%[0-9a-fA-F]{2}", authority) or re.search(r"[\[({]\s?(?:dot|\.)\s?[\])}]", rest, re.IGNORECASE):
+    if re.search(r"%[0-9a-fA-F]{2}", authority) or re.search(
+        r"[\[({]\s?(?:dot|\.)\s?[\])}]", rest, re.IGNORECASE
+    ):
         problems.append("link.disguised")
     if scheme in ("http", "hxxp", "h**p"):
         problems.append("link.insecure")
@@ -154,14 +163,14 @@ def _from_bare(found: re.Match[str], shorteners: Collection[str], fold: Callable
     if user and not path:
         return None  # a mail address
     last = raw.rsplit(".", 1)[1]
-    if last.isdigit() or (last[0].isupper() and not last.isupper() and not raw.split(".")[0][0].isupper()):
-        return None  # a number, or a full stop without its blank: "today.Call us"
+    if last.isdigit():
+        return None
     host = raw.lower()
     explicit = path or found.group("port") or host.startswith("www.")
     if last.lower() in _NOT_LINKS and not explicit:
         return None
     if last[0].isupper() and last[1:].islower() and not explicit:
-        return None
+        return None  # a full stop without its blank: "today.Call us"
     if not _registrable(_to_ascii(host)):
         return None
     end = found.end() - (len(found.group()) - len(found.group().rstrip(_TRAILING)))
@@ -170,7 +179,12 @@ def _from_bare(found: re.Match[str], shorteners: Collection[str], fold: Callable
 
 
 def _judged(
-    start: int, end: int, host: str, problems: list[str], shorteners: Collection[str], fold: Callable[[str], str]
+    start: int,
+    end: int,
+    host: str,
+    problems: list[str],
+    shorteners: Collection[str],
+    fold: Callable[[str], str],
 ) -> Link:
     if _is_ip(host):
         return Link(start, end, host, "", ("link.ip", *dict.fromkeys(problems)))
@@ -222,6 +236,10 @@ def _is_lookalike(host: str, fold: Callable[[str], str]) -> bool:
         if foreign and (latin or fold(label).isascii()):
             return True
         # Latin letters that are neither ASCII nor an accented ASCII letter: dotless i, script g.
-        if any(not c.isascii() and unicodedata.normalize("NFD", c) == c and c not in "ßæøœđłþð" for c in label if c.isalpha() and c not in foreign):
+        if any(
+            not c.isascii() and unicodedata.normalize("NFD", c) == c and c not in "ßæøœđłþð"
+            for c in label
+            if c.isalpha() and c not in foreign
+        ):
             return True
     return False

@@ -8,8 +8,11 @@ won't" does not contain "you won".
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import count
+from operator import itemgetter
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
@@ -19,14 +22,16 @@ from app.rules.content_packs import Company, ContentPacks, Phrase
 NEEDS_DISTANCE = 80  # characters between a phrase and a word that it needs
 THEN_DISTANCE = 24  # characters between a phrase and what must follow it
 EXCUSE_DISTANCE = 60  # characters between a phrase and what excuses it
-_COLLAPSED_LENGTH = 5  # letters; shorter phrases are too close to honest words once doublings are undone
+_COLLAPSED_LENGTH = 4  # letters; shorter phrases are too close to honest words once doublings are undone
 _COMPACT_LENGTH = 5
-_LEGIT_POSSESSIVE_LENGTH = 5
+_POSSESSIVE_LENGTH = 5
 
 # Punctuation that may stand where a phrase has its blank: "free-spins", "free_spins", "win.big".
-_PUNCTUATION_TO_BLANK = str.maketrans("-._/|~,:;!?()[]\"", "                ")
+_PUNCTUATION_TO_BLANK = str.maketrans('-._/|~,:;!?()[]"', "                ")
 
 _DOUBLED = re.compile(r"([a-z])\1+")
+
+_END = itemgetter(1)
 
 Hit = tuple[int, int, int]  # pattern, start, end
 Asked = Callable[[Company], bool]
@@ -58,7 +63,10 @@ class PhraseIndex:
         for phrase in packs.phrases:
             self._conditions.append(
                 _Condition(
-                    phrase, self._context(phrase.then), self._context(phrase.needs), self._context(phrase.excuse)
+                    phrase,
+                    self._context(phrase.then),
+                    self._context(phrase.needs),
+                    self._context(phrase.excuse),
                 )
             )
             for text in phrase.texts:
@@ -88,7 +96,7 @@ class PhraseIndex:
         collapsed: dict[str, list[int]] = {}
         for number, pattern in enumerate(self._patterns):
             if len(pattern.replace(" ", "")) >= _COLLAPSED_LENGTH or not self._conditions_of[number]:
-                collapsed.setdefault(collapse(pattern)[0], []).append(number)
+                collapsed.setdefault(_DOUBLED.sub(r"\1", pattern), []).append(number)
         self._collapsed_of = [tuple(numbers) for numbers in collapsed.values()]
         self._collapsed = _automaton(list(collapsed))
 
@@ -112,16 +120,22 @@ class PhraseIndex:
 
     def collapsed_hits(self, view: str) -> list[Hit]:
         """Hits in a text whose doubled letters are undone beyond what the pattern itself doubles."""
-        short = _DOUBLED.sub(r"\1", view)
-        if len(short) == len(view):
+        # Places whose letter the next place repeats; the repetition is what the short text leaves out.
+        doubled = [i for i, a, b in zip(count(), view, view[1:], strict=False) if a == b and "a" <= a <= "z"]
+        if not doubled:
             return []
+        starts = [0, *(place + 1 for place in doubled)]
+        short = "".join([view[a:b] for a, b in zip(starts, [*doubled, len(view)], strict=True)])
         found = self._collapsed.find_matches_as_indexes(short, overlapping=True)
         hits: list[Hit] = []
-        if not any(self._conditions_of[pattern] for number, _, _ in found for pattern in self._collapsed_of[number]):
+        if not any(
+            self._conditions_of[pattern] for number, _, _ in found for pattern in self._collapsed_of[number]
+        ):
             return hits  # company and excuses alone say nothing
-        starts = collapse(view)[1]
+        after = [place - earlier for earlier, place in enumerate(doubled)]
         for number, start, end in found:
-            original_start, original_end = starts[start], starts[end]
+            original_start = start + bisect_right(after, start)
+            original_end = end + bisect_right(after, end)
             text = view[original_start:original_end]
             for pattern in self._collapsed_of[number]:
                 if _doubles_at_least(text, self._patterns[pattern]):
@@ -151,13 +165,13 @@ class PhraseIndex:
             if left and right:
                 for context in self._contexts_of[number]:
                     contexts.setdefault(context, []).append((start, end))
-            for condition in self._conditions_of[number]:
-                borders = self._conditions[condition].phrase.borders
+            for entry in self._conditions_of[number]:
+                borders = self._conditions[entry].phrase.borders
                 if (left or borders in ("right", "none")) and (right or borders in ("left", "none")):
-                    candidates.append((condition, start, end))
+                    candidates.append((entry, start, end))
         spans = []
-        for number, start, end in candidates:
-            condition = self._conditions[number]
+        for entry, start, end in candidates:
+            condition = self._conditions[entry]
             phrase = condition.phrase
             if condition.then >= 0:
                 end = _followed_until(contexts.get(condition.then), end)
@@ -165,12 +179,14 @@ class PhraseIndex:
                     continue
             if accept is not None and not accept(start, end):
                 continue
-            if condition.needs >= 0 and not _nearby(contexts.get(condition.needs), start, end, NEEDS_DISTANCE):
+            if condition.needs >= 0 and not _nearby(
+                contexts.get(condition.needs), start, end, NEEDS_DISTANCE
+            ):
                 continue
             if condition.excuse >= 0 and _nearby(contexts.get(condition.excuse), start, end, EXCUSE_DISTANCE):
                 continue
             severity = phrase.severity
-            if phrase.near and not self._accompanied(phrase, contexts, company):
+            if phrase.near and not self._accompanied(phrase, start, end, contexts, company):
                 if phrase.alone == "none":
                     continue
                 severity = "warn"
@@ -178,19 +194,14 @@ class PhraseIndex:
         return spans
 
     def _accompanied(
-        self, phrase: Phrase, contexts: dict[int, list[tuple[int, int]]], company: Asked
+        self, phrase: Phrase, start: int, end: int, contexts: dict[int, list[tuple[int, int]]], company: Asked
     ) -> bool:
-        if "data" in phrase.near and contexts.get(self.data_context):
-            return True
+        if "data" in phrase.near:
+            # The phrase itself is no company: "verify your account" needs a second request beside it.
+            requests = contexts.get(self.data_context, ())
+            if any(other_end <= start or end <= other_start for other_start, other_end in requests):
+                return True
         return ("link" in phrase.near and company("link")) or ("phone" in phrase.near and company("phone"))
-
-
-def collapse(text: str) -> tuple[str, list[int]]:
-    """Runs of one letter as a single letter, and where each kept character begins; one more for the end."""
-    starts = [i for i, c in enumerate(text) if i == 0 or c != text[i - 1] or not "a" <= c <= "z"]
-    short = "".join([text[i] for i in starts])
-    starts.append(len(text))
-    return short, starts
 
 
 def _doubles_at_least(text: str, pattern: str) -> bool:
@@ -226,19 +237,31 @@ def _right_border(view: str, start: int, end: int) -> bool:
     if after != "'" or not view[end + 1 : end + 2].isalnum():
         return True
     possessive = view[end + 1] == "s" and not view[end + 2 : end + 3].isalnum()
-    return possessive and end - start >= _LEGIT_POSSESSIVE_LENGTH
+    return possessive and end - start >= _POSSESSIVE_LENGTH
+
+
+def _from(found: list[tuple[int, int]], end: int) -> list[tuple[int, int]]:
+    """Those that end at or after ``end``. The automaton reports them in order of their ends; in a long list
+    the first is sought by halves, so that a text full of hits costs no more than its length."""
+    if len(found) < 16:
+        return found
+    first = bisect_left(found, end, key=_END)
+    return found[first : first + 64]
 
 
 def _nearby(found: list[tuple[int, int]] | None, start: int, end: int, distance: int) -> bool:
     if not found:
         return False
-    return any(other_end + distance >= start and other_start - distance <= end for other_start, other_end in found)
+    return any(
+        other_end + distance >= start and other_start - distance <= end
+        for other_start, other_end in _from(found, start - distance)
+    )
 
 
 def _followed_until(found: list[tuple[int, int]] | None, end: int) -> int:
     """The end of the first follower that starts soon after ``end``; -1 where there is none."""
     if found:
-        for other_start, other_end in found:
+        for other_start, other_end in _from(found, end):
             if end <= other_start <= end + THEN_DISTANCE:
                 return other_end
     return -1

@@ -12,14 +12,14 @@ _PHONE = re.compile(
     r"(?<![\w+$.,/\-])(?:"
     r"\+?1?[ .\-]?\(?[2-9]\d{2}\)?[ .\-/]{0,2}[2-9]\d{2}[ .\-]?\d{4}"
     r"|\+[1-9](?:[ .()\-]{0,2}\d){7,14}"
-    r"|1?[ .\-]?\(?8(?:00|33|44|55|66|77|88)\)?[ .\-][A-Z0-9](?:-?[A-Z0-9]){6,9}"
+    r"|1-8(?:00|33|44|55|66|77|88)-[a-z0-9](?:-?[a-z0-9]){6,9}"
     r"|[2-9]\d{2}-\d{4}"
     r")(?![\w]|[.\-,]\d)"
 )
 
 
 def find_phones(text: str) -> list[tuple[int, int]]:
-    """Spans of the phone numbers of a text whose digits are ASCII."""
+    """Spans of the phone numbers of a folded text: lower case, ASCII digits."""
     if sum(map(text.count, "0123456789")) < 4:
         return []
     return [found.span() for found in _PHONE.finditer(text)]

@@ -48,7 +48,10 @@ def _compiled(key: _Key) -> CompiledPolicy:
 
 
 def severity_of(
-    rule: ContentRule, found: Severity, allow: frozenset[str], severities: Mapping[str, Literal["block", "warn", "off"]]
+    rule: ContentRule,
+    found: Severity,
+    allow: frozenset[str],
+    severities: Mapping[str, Literal["block", "warn", "off"]],
 ) -> Severity | None:
     """What a finding weighs under the policy; None where the account has switched it off.
 

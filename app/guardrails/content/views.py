@@ -11,7 +11,8 @@ from dataclasses import dataclass
 # Three or more single letters in a row, one to four other characters between each.
 SPACED_RUN = re.compile(r"(?<![a-z0-9'])[a-z](?:[^a-z0-9']{1,4}[a-z](?![a-z0-9'])){2,}")
 _SPLIT = re.compile(r"(?<=[a-z])[^a-z0-9\s'&]{1,3}(?=[a-z])")
-_LEET_TOKEN = re.compile(r"[a-z0-9@$!|+€]*[a-z][a-z0-9@$!|+€]*")
+_LEET_TOKEN = re.compile(r"[a-z0-9@$!|+€]{2,}")
+_LETTER = re.compile(r"[a-z]")
 _LEET_TRIGGER = re.compile(r"[a-z][0134578@$!|+€]|[0134578@$!|+€][a-z]")
 _LEET_CHARACTERS = frozenset("01345789@$!|+€")
 _LEET_I = str.maketrans("01345789@$!|+€", "oieastbgasiite")
@@ -84,6 +85,8 @@ def leet_words(folded: str) -> list[View]:
         changed: set[int] = set()
         for token in _LEET_TOKEN.finditer(folded):
             start, end = token.span()
+            if not _LETTER.search(token.group()):
+                continue
             while end > start and folded[end - 1] in _EDGE_PUNCTUATION:
                 end -= 1
             for place in range(start, end):

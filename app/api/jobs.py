@@ -1,0 +1,153 @@
+"""Jobs as they are answered, and how a list's body is read."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, Literal
+from uuid import UUID
+
+from fastapi import Request
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response, StreamingResponse
+
+from app.api import documents
+from app.api.answers import json_response
+from app.api.caller import equipment_of
+from app.api.problems import Problem
+from app.lists.records import Format
+from app.lists.spreadsheet import neutralised
+from app.postgres.jobs import Job, read_job, stream_rejects
+from app.workflows.describe import rfc3339
+from app.workflows.outcomes import NotFound
+
+FORMATS: dict[str, Format] = {
+    "text/csv": "csv",
+    "application/x-ndjson": "ndjson",
+    "application/ndjson": "ndjson",
+    "application/jsonl": "ndjson",
+}
+LIST_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "text/csv": {"schema": {"type": "string"}},
+            "application/x-ndjson": {"schema": {"type": "string"}},
+        },
+    }
+}
+BARE_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "text/plain": {"schema": {"type": "string"}},
+            "text/csv": {"schema": {"type": "string"}},
+            "application/gzip": {"schema": {"type": "string", "format": "binary"}},
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+
+
+class JobDocument(documents.Document):
+    """A job and how far it is."""
+
+    id: str
+    status: Literal["running", "succeeded", "failed"]
+    rows_read: int
+    added: int
+    unchanged: int
+    rejected: int
+    bytes_read: int
+
+
+class JobPage(documents.Document):
+    """One page of jobs."""
+
+    items: list[JobDocument]
+    next_cursor: str | None
+
+
+def job_document(job: Job) -> dict[str, Any]:
+    """A job as answered. ``rows_per_second`` is over the whole of its time so far."""
+    return {
+        "id": str(job.id),
+        "kind": job.kind,
+        "subject": job.subject,
+        "status": job.status,
+        "phase": job.phase,
+        "partial": job.partial,
+        "rows_read": job.rows_read,
+        "added": job.added,
+        "changed": job.changed,
+        "removed": job.removed,
+        "unchanged": job.unchanged,
+        "rejected": job.rejected,
+        "bytes_read": job.bytes_read,
+        "rows_per_second": job.rows_per_second,
+        "started_at": rfc3339(job.started_at) if job.started_at else None,
+        "finished_at": rfc3339(job.finished_at) if job.finished_at else None,
+        "error": job.error,
+    }
+
+
+def format_of(request: Request) -> Format:
+    """CSV or NDJSON by the media type. Raises unsupported-media-type."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in FORMATS:
+        raise Problem("unsupported-media-type", "The request body must be text/csv or application/x-ndjson.")
+    return FORMATS[kind]
+
+
+async def chunks_of(request: Request) -> AsyncIterator[bytes]:
+    """The body as it arrives. A connection that breaks ends it with an error, never quietly."""
+    try:
+        async for chunk in request.stream():
+            if chunk:
+                yield chunk
+    except ClientDisconnect:
+        raise BrokenConnection from None
+
+
+class BrokenConnection(Exception):
+    """The caller went away before the end of the list."""
+
+
+async def accepted(request: Request, job_id: UUID, location: str) -> Response:
+    """202 with the job as it stands."""
+    job = await equipment_of(request).database.run(lambda connection: read_job(connection, job_id))
+    assert job is not None, "a job's row is written before its list is read"
+    return json_response(job_document(job), 202, {"Location": f"{location}/{job_id}"})
+
+
+async def find_job(request: Request, job_id: str, kinds: tuple[str, ...], account_id: UUID | None) -> Job:
+    """The job, if it is one of the kinds and the account's own. Raises NotFound."""
+    try:
+        identifier = UUID(job_id)
+    except ValueError:
+        raise NotFound("No such job.") from None
+    job = await equipment_of(request).database.run(
+        lambda connection: read_job(connection, identifier), may_run_twice=True
+    )
+    if job is None or job.kind not in kinds or job.account_id != account_id:
+        raise NotFound("No such job.")
+    return job
+
+
+def rejects_response(request: Request, job_id: UUID) -> Response:
+    """The rejects as CSV: line, value, reason."""
+    engine = equipment_of(request).database.bulk
+
+    async def lines() -> AsyncIterator[bytes]:
+        yield b"line,value,reason\r\n"
+        async for rejects in stream_rejects(engine, job_id):
+            yield "".join(
+                f"{reject.line},{_cell(reject.value)},{_cell(reject.reason)}\r\n" for reject in rejects
+            ).encode("utf-8", "replace")
+
+    headers = {"Content-Disposition": f'attachment; filename="rejects-{job_id}.csv"'}
+    return StreamingResponse(lines(), 200, headers, "text/csv; charset=utf-8")
+
+
+def _cell(text: str) -> str:
+    text = neutralised(text)
+    return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\r\n') else text

@@ -1,0 +1,311 @@
+"""Registries: lists of bare numbers, shared by all accounts, replaced or amended as a whole."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import Field
+from starlette.responses import Response
+
+from app.api import documents
+from app.api.answers import json_response
+from app.api.caller import GuardedRoute, Requires, equipment_of
+from app.api.fields import Body, Words
+from app.api.jobs import (
+    BARE_BODY,
+    JobDocument,
+    JobPage,
+    accepted,
+    chunks_of,
+    find_job,
+    job_document,
+    rejects_response,
+)
+from app.api.paging import Cursor, Limit, read_id, write_cursor
+from app.postgres.jobs import Job, JobKind, newest_jobs
+from app.postgres.registries import (
+    Registry,
+    delete_registry,
+    list_registries,
+    put_registry,
+    read_registry,
+)
+from app.postgres.registry_loading import NoSuchRegistry, RegistryBusy
+from app.workflows.authenticate import Caller
+from app.workflows.change_registry import ChangesOutOfOrder, change_registry
+from app.workflows.describe import rfc3339
+from app.workflows.load_registry import load_registry
+from app.workflows.outcomes import Conflict, NotFound
+from app.workflows.receive_list import receive_list
+from app.workflows.run_job import ProgressCallback
+
+router = APIRouter(prefix="/v1/registries", tags=["registries"], route_class=GuardedRoute)
+AnyKey = Annotated[Caller, Depends(Requires())]
+Operator = Annotated[Caller, Depends(Requires("operator"))]
+Name = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+KINDS: tuple[JobKind, ...] = ("registry_load", "registry_changes")
+
+
+class RegistryBody(Body):
+    """What a registry is, and whom it binds."""
+
+    kind: Literal["national_dnc", "state_dnc", "litigator", "reassigned", "custom"]
+    region: Annotated[Words, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")] | None = None
+    applies_to: Annotated[list[Literal["call", "sms"]], Field(min_length=1, max_length=2)] = Field(
+        default=["call", "sms"]
+    )
+    purposes: Annotated[list[Literal["marketing", "informational"]], Field(min_length=1, max_length=2)] = (
+        Field(default=["marketing"])
+    )
+    max_age_days: Annotated[int, Field(ge=1, le=3650)] | None = None
+
+
+class RegistryDocument(documents.Document):
+    """A registry and what is loaded."""
+
+    name: str
+    kind: str
+    region: str | None
+    applies_to: list[str]
+    purposes: list[str]
+    max_age_days: int | None
+    version_date: str | None
+    numbers: int
+    stale: bool
+
+
+class RegistryList(documents.Document):
+    """Every registry."""
+
+    items: list[RegistryDocument]
+    next_cursor: None
+
+
+@router.get(
+    "", summary="List the registries", responses={200: {"model": RegistryList}, **documents.problems()}
+)
+async def get_all(request: Request, caller: AnyKey) -> Response:
+    """Their names, dates and ages; every key may read them."""
+    equipment = equipment_of(request)
+    found = await equipment.database.run(
+        lambda connection: list_registries(connection, equipment.now()), may_run_twice=True
+    )
+    return json_response({"items": [_document(registry) for registry in found], "next_cursor": None})
+
+
+@router.get(
+    "/{name}",
+    summary="One registry",
+    responses={200: {"model": RegistryDocument}, **documents.problems("not-found")},
+)
+async def get_one(request: Request, caller: AnyKey, name: Name) -> Response:
+    """Its settings, the date of its list and its age."""
+    return json_response(_document(await _registry(request, name)))
+
+
+@router.put(
+    "/{name}",
+    summary="Make a registry, or change what it binds",
+    responses={
+        200: {"model": RegistryDocument},
+        201: {"model": RegistryDocument},
+        **documents.problems(body=True),
+    },
+)
+async def put_one(request: Request, caller: Operator, name: Name, body: RegistryBody) -> Response:
+    """Never touches its numbers."""
+    equipment = equipment_of(request)
+    async with equipment.database.begin() as connection:
+        new = await put_registry(
+            connection,
+            name,
+            kind=body.kind,
+            region=body.region,
+            applies_to=sorted(set(body.applies_to)),
+            purposes=sorted(set(body.purposes)),
+            max_age_days=body.max_age_days,
+            now=equipment.now(),
+        )
+    return json_response(_document(await _registry(request, name)), 201 if new else 200)
+
+
+@router.delete(
+    "/{name}",
+    status_code=204,
+    summary="Remove a registry with its numbers",
+    responses={204: {"description": "Removed"}, **documents.problems("not-found", "conflict")},
+)
+async def delete_one(request: Request, caller: Operator, name: Name) -> Response:
+    """409 while it is being loaded or changed."""
+    try:
+        async with equipment_of(request).database.bulk.begin() as connection:
+            removed = await delete_registry(connection, name)
+    except RegistryBusy as busy:
+        raise Conflict(f"The registry {name} is being loaded or changed.") from busy
+    if not removed:
+        raise NotFound(f"There is no registry {name}.")
+    return Response(status_code=204)
+
+
+_LOADED: dict[int | str, dict[str, Any]] = {
+    202: {"model": JobDocument},
+    **documents.problems("not-found", "conflict", "unsupported-media-type"),
+}
+VersionDate = Annotated[date | None, Query(description="The list's own date; today in UTC when absent")]
+Partial = Annotated[bool, Query(description="Take the good lines although others are rejected")]
+
+
+@router.post(
+    "/{name}/versions",
+    status_code=202,
+    summary="Replace the whole list",
+    responses=_LOADED,
+    openapi_extra=BARE_BODY,
+)
+async def post_version(
+    request: Request,
+    caller: Operator,
+    name: Name,
+    version_date: VersionDate = None,
+    partial: Partial = False,
+) -> Response:
+    """Streams FTC flat-file lines (`NPA,NXXXXXX`) or one E.164 a line, gzip or not.
+
+    Readers see the old version until the new one is complete.
+    """
+    equipment = equipment_of(request)
+
+    async def work(chunks: AsyncIterator[bytes], job_id: uuid.UUID, progress: ProgressCallback) -> Job:
+        return await load_registry(
+            equipment.database.bulk,
+            name,
+            chunks,
+            version_date=version_date or equipment.now().date(),
+            job_id=job_id,
+            key_id=caller.key_id,
+            partial=partial,
+            on_progress=progress,
+        )
+
+    return await _received(request, name, work)
+
+
+@router.post(
+    "/{name}/changes",
+    status_code=202,
+    summary="Amend the list",
+    responses=_LOADED,
+    openapi_extra=BARE_BODY,
+)
+async def post_changes(
+    request: Request,
+    caller: Operator,
+    name: Name,
+    version_date: VersionDate = None,
+    partial: Partial = False,
+) -> Response:
+    """Streams adds and deletes, applied in order and at once; applying them twice changes nothing more."""
+    equipment = equipment_of(request)
+
+    async def work(chunks: AsyncIterator[bytes], job_id: uuid.UUID, progress: ProgressCallback) -> Job:
+        return await change_registry(
+            equipment.database.bulk,
+            name,
+            chunks,
+            version_date=version_date or equipment.now().date(),
+            job_id=job_id,
+            key_id=caller.key_id,
+            partial=partial,
+            on_progress=progress,
+        )
+
+    return await _received(request, name, work)
+
+
+@router.get(
+    "/{name}/jobs", summary="Loads and changes", responses={200: {"model": JobPage}, **documents.problems()}
+)
+async def list_jobs(
+    request: Request, caller: Operator, name: Name, limit: Limit = 100, cursor: Cursor = None
+) -> Response:
+    """Newest first; running ones included."""
+    before = read_id(cursor) or uuid.UUID(int=(1 << 128) - 1)
+    found = await equipment_of(request).database.run(
+        lambda connection: newest_jobs(connection, KINDS, None, name, before, limit + 1), may_run_twice=True
+    )
+    return json_response(
+        {
+            "items": [job_document(job) for job in found[:limit]],
+            "next_cursor": write_cursor(str(found[limit - 1].id)) if len(found) > limit else None,
+        }
+    )
+
+
+@router.get(
+    "/{name}/jobs/{job_id}",
+    summary="How far a load or a change is",
+    responses={200: {"model": JobDocument}, **documents.problems("not-found")},
+)
+async def get_job(request: Request, caller: Operator, name: Name, job_id: str) -> Response:
+    """Rows and bytes so far, and how it ended."""
+    return json_response(job_document(await find_job(request, job_id, KINDS, None)))
+
+
+@router.get(
+    "/{name}/jobs/{job_id}/rejects",
+    summary="The rejected lines",
+    response_model=None,
+    responses={
+        200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "line, value, reason"},
+        **documents.problems("not-found"),
+    },
+)
+async def get_rejects(request: Request, caller: Operator, name: Name, job_id: str) -> Response:
+    """As CSV: line, value and reason."""
+    job = await find_job(request, job_id, KINDS, None)
+    return rejects_response(request, job.id)
+
+
+async def _received(request: Request, name: str, work: Any) -> Response:
+    try:
+        job_id = await receive_list(equipment_of(request), chunks_of(request), work)
+    except NoSuchRegistry:
+        raise NotFound(f"There is no registry {name}.") from None
+    except RegistryBusy:
+        raise Conflict(f"The registry {name} is being loaded or changed.") from None
+    except ChangesOutOfOrder as error:
+        raise Conflict(f"{error}.") from None
+    return await accepted(request, job_id, f"/v1/registries/{name}/jobs")
+
+
+async def _registry(request: Request, name: str) -> Registry:
+    equipment = equipment_of(request)
+    found = await equipment.database.run(
+        lambda connection: read_registry(connection, name, equipment.now()), may_run_twice=True
+    )
+    if found is None:
+        raise NotFound(f"There is no registry {name}.")
+    return found
+
+
+def _document(registry: Registry) -> dict[str, Any]:
+    return {
+        "name": registry.name,
+        "kind": registry.kind,
+        "region": registry.region,
+        "applies_to": list(registry.applies_to),
+        "purposes": list(registry.purposes),
+        "max_age_days": registry.max_age_days,
+        "version_date": registry.version_date.isoformat() if registry.version_date else None,
+        "age_days": registry.age_days,
+        "days_left": registry.days_left,
+        "stale": registry.stale,
+        "numbers": registry.numbers,
+        "source": registry.source,
+        "loaded_at": rfc3339(registry.loaded_at) if registry.loaded_at else None,
+        "changed_at": rfc3339(registry.changed_at) if registry.changed_at else None,
+    }

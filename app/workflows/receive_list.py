@@ -1,0 +1,57 @@
+"""Take in a list that a caller is sending: answer when it has come in whole, and finish the work behind that."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from app.postgres.jobs import Counts, Job
+from app.workflows.equipment import Equipment
+from app.workflows.identity import new_id
+from app.workflows.outcomes import CannotDecide
+from app.workflows.run_job import ProgressCallback
+
+log = logging.getLogger("callgate.jobs")
+# Each holds a connection and some memory for as long as its list takes to arrive.
+AT_ONCE = 4
+
+Work = Callable[[AsyncIterator[bytes], uuid.UUID, ProgressCallback], Awaitable[Job]]
+
+
+async def receive_list(equipment: Equipment, chunks: AsyncIterator[bytes], work: Work) -> uuid.UUID:
+    """Start ``work`` as a job on the chunks; answers its id once everything was read, or the job ended.
+
+    What ``work`` raises before its job exists is raised here. A connection that breaks ends the job as failed.
+    """
+    if len(equipment.jobs) >= AT_ONCE:
+        raise CannotDecide("as many lists are being taken in as this process can", retry_after_seconds=30)
+    job_id = new_id(equipment.now())
+    came_in = asyncio.Event()
+
+    def progress(counts: Counts, phase: str) -> None:
+        if phase != "reading":
+            came_in.set()
+
+    async def whole() -> Job:
+        return await work(chunks, job_id, progress)
+
+    task = asyncio.create_task(whole())
+    equipment.jobs.add(task)
+    task.add_done_callback(lambda done: _ended(equipment, done, came_in))
+    try:
+        await came_in.wait()
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+    if task.done() and task.exception() is not None:
+        await task
+    return job_id
+
+
+def _ended(equipment: Equipment, task: asyncio.Task[Job], came_in: asyncio.Event) -> None:
+    equipment.jobs.discard(task)
+    if not task.cancelled() and task.exception() is not None and came_in.is_set():
+        log.error("a job failed after its list had come in", exc_info=task.exception())
+    came_in.set()

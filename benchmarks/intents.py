@@ -1,0 +1,135 @@
+"""Intents a second beside the ceiling of an empty route: ``python -m benchmarks.intents`` prints the table.
+
+One process serves in each case, on this machine, in one run; the stores share its cores. The figure that carries
+over to another machine is the ratio.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.load import Measured, drive, post
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--seconds", type=float, default=5.0, help="length of each run")
+    arguments.add_argument("--only", choices=["call", "sms"], help="leave out the other kind")
+    chosen = arguments.parse_args()
+    table = Table("case", "concurrency", "a second", "p50 ms", "p99 ms", "of the ceiling")
+    with server([sys.executable, "-m", "benchmarks.ceiling"], {}) as (port, _):
+        bodies = [
+            json.dumps({"type": "call", "to": _number(place), "from": "+12125550100"}) for place in range(997)
+        ]
+        requests = [post("/v1/intents", body.encode(), {}) for body in bodies]
+        ceilings = {c: _run(port, requests, c, chosen.seconds) for c in (1, 32)}
+    for concurrency, measured in ceilings.items():
+        _row(table, "empty FastAPI route", concurrency, measured, measured)
+    key = "cg_" + secrets.token_urlsafe(24)
+    with tempfile.TemporaryDirectory(prefix="cgbench-") as directory:
+        settings = {
+            "CALLGATE_DATA_DIR": os.environ.get("CALLGATE_DATA_DIR", directory),
+            "CALLGATE_BOOTSTRAP_KEY": key,
+            "CALLGATE_DEFAULT_CHANNEL_CAPACITY": "1000000",
+            "CALLGATE_RATE_LIMIT_CALLS": "100000000/minute",
+            "CALLGATE_RATE_LIMIT_SMS": "100000000/minute",
+            "CALLGATE_LOG_LEVEL": "warning",
+        }
+        with server([sys.executable, "-m", "app.cli", "serve"], settings) as (port, _):
+            headers = {"Authorization": f"Bearer {key}"}
+            for kind in ("call", "sms"):
+                if chosen.only not in (None, kind):
+                    continue
+                # `emergency` is bound by no window, so that the table is the same at any hour; the hints make
+                # every other step do its work.
+                requests = [_intent(kind, place, headers) for place in range(997)]
+                for concurrency in (1, 32):
+                    measured = _run(port, requests, concurrency, chosen.seconds)
+                    _row(table, f"POST /v1/intents, {kind}", concurrency, measured, ceilings[concurrency])
+    Console(width=100).print(table)
+
+
+def _intent(kind: str, place: int, headers: dict[str, str]) -> bytes:
+    body: dict[str, object] = {"type": kind, "to": _number(place), "from": "+12125550100"}
+    if kind == "sms":
+        body["body"] = (
+            "Hi Anna, this is Riverside Dental. Your cleaning is on Tuesday at 2:30 PM with Dr. Lee. "
+            "Reply C to confirm or R to reschedule. Reply STOP to end these messages."
+        )
+    return post("/v1/intents", json.dumps(body).encode(), headers)
+
+
+def _number(place: int) -> str:
+    return f"+1{_area_code()}{2000000 + place * 7919 % 7999999:07d}"
+
+
+def _area_code() -> str:
+    """An area code where it is early afternoon, so that the window is open whenever this is run."""
+    hour = time.gmtime().tm_hour
+    # Hours of UTC at which 10:00-20:00 holds in Guam, Hawaii, California, Ohio: none of them overlaps badly.
+    for code, first in (("212", 15), ("415", 18), ("808", 20), ("671", 0)):
+        if (hour - first) % 24 < 9:
+            return code
+    return "671"
+
+
+def _run(port: int, requests: list[bytes], concurrency: int, seconds: float) -> Measured:
+    uvloop.run(drive("127.0.0.1", port, requests, concurrency=concurrency, seconds=min(1.5, seconds)))
+    return uvloop.run(drive("127.0.0.1", port, requests, concurrency=concurrency, seconds=seconds))
+
+
+def _row(table: Table, name: str, concurrency: int, measured: Measured, ceiling: Measured) -> None:
+    wrong = {status: count for status, count in measured.statuses.items() if status != 201}
+    table.add_row(
+        name + (f"  (not 201: {wrong})" if wrong else ""),
+        str(concurrency),
+        f"{measured.per_second:,.0f}",
+        f"{measured.p50:.2f}",
+        f"{measured.p99:.2f}",
+        f"{measured.per_second / ceiling.per_second:.2f}",
+    )
+
+
+@contextmanager
+def server(command: list[str], settings: dict[str, str]) -> Iterator[tuple[int, int]]:
+    """A server process: its port and its process id; ended afterwards."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {n: v for n, v in os.environ.items() if not n.startswith("CALLGATE_")} | settings
+    if "serve" in command:
+        environment["CALLGATE_PORT"] = str(port)
+    else:
+        command = [*command, str(port)]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        for _ in range(300):
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        time.sleep(1.0)
+        yield port, process.pid
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+if __name__ == "__main__":
+    main()

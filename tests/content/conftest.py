@@ -1,0 +1,12 @@
+"""One scanner for all the content tests; it never changes after it is loaded."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.guardrails.content import ContentScanner
+
+
+@pytest.fixture(scope="session")
+def scanner() -> ContentScanner:
+    return ContentScanner.load()

@@ -1,0 +1,319 @@
+"""Imports: what files may hold, what they may not, and what is left of one that stops."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy.ext.asyncio import AsyncEngine
+from uuid_utils.compat import uuid7
+
+from app.lists.records import Format
+from app.lists.suppression_file import reject_lines
+from app.workflows.import_suppressions import import_suppressions
+from tests.imports.lists import NOW, Account, chunks_of, rejects_of
+from tests.memory import PeakMemory
+
+
+def clock() -> datetime:
+    return NOW
+
+
+CSV = (
+    b"\xef\xbb\xbfNumber,channel,reason,expires_at\r\n"
+    b'+14155550001,call,"said ""no"", twice",2027-01-01T00:00:00Z\r\n'
+    b"\r\n"
+    b'+14155550002,,"over\r\ntwo lines",\r\n'
+    b"+14155550003,sms,'=plain,2027-01-01T01:00:00+01:00\r\n"
+    b"+442071234567,all,,"
+)
+WANTED = {
+    ("+14155550001", "call"): ('said "no", twice', "import", datetime(2027, 1, 1, tzinfo=UTC)),
+    ("+14155550002", "all"): ("over\ntwo lines", "import", None),
+    ("+14155550003", "sms"): ("=plain", "import", datetime(2027, 1, 1, tzinfo=UTC)),
+    ("+442071234567", "all"): ("", "import", None),
+}
+
+
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+async def test_csv_of_every_shape_is_read(engine: AsyncEngine, size: int) -> None:
+    account = await Account.new(engine)
+    key = uuid7()
+    job = await import_suppressions(engine, account.id, chunks_of(CSV, size), "csv", clock=clock, key_id=key)
+    assert (job.status, job.rows_read, job.added, job.bytes_read) == ("succeeded", 4, 4, len(CSV)), job.error
+    assert await account.entries() == WANTED
+    events = await account.rows(
+        "SELECT number, channel, reason, source, expires_at, action, key_id, at FROM suppression_events"
+        " WHERE account_id = :account"
+    )
+    assert {(e.number, e.channel): (e.reason, e.source, e.expires_at) for e in events} == WANTED
+    assert {(e.action, e.key_id, e.at) for e in events} == {("added", key, NOW)}
+    again = await import_suppressions(engine, account.id, chunks_of(gzip.compress(CSV)), "csv", clock=clock)
+    assert (again.added, again.changed, again.unchanged) == (0, 0, 4)
+    assert len(await account.events()) == 4
+
+
+async def test_ndjson_is_read(engine: AsyncEngine) -> None:
+    account = await Account.new(engine)
+    lines = [
+        {
+            "number": number,
+            "channel": channel,
+            "reason": reason,
+            "expires_at": None if until is None else until.isoformat(),
+        }
+        for (number, channel), (reason, _, until) in WANTED.items()
+    ]
+    sent = "\n\n".join(json.dumps(line) for line in lines).encode()
+    job = await import_suppressions(engine, account.id, chunks_of(sent, 50), "ndjson", clock=clock)
+    assert (job.status, job.added) == ("succeeded", 4), job.error
+    assert await account.entries() == WANTED
+
+
+BAD_CSV = [
+    (b"4155550001,,\n", "number must be E.164"),
+    (b"+1415555,all,\xff\n", "not valid UTF-8"),
+    (b"+14155550001,fax,\n", "channel must be"),
+    (b"+14155550001,all\n", "has 2 fields where the header has 3"),
+    (b'+14155550001,all,"a"b\n', "quotes that do not match"),
+    (b"+14155550001,all,a\0b\n", "NUL"),
+    (b"+14155550001,all," + b"x" * 501 + b"\n", "at most 500 characters"),
+    (b"+14155550001,all," + b"x" * 70_000 + b"\n", "longer than 65536 bytes"),
+    (b",all,\n", "number must be E.164"),
+    (b"+14155550001 ,all,\n", "number must be E.164"),
+]
+
+
+@pytest.mark.parametrize(("line", "reason"), BAD_CSV)
+async def test_a_bad_line_is_a_reject_and_the_rest_is_taken_only_when_partial(
+    engine: AsyncEngine, line: bytes, reason: str
+) -> None:
+    account = await Account.new(engine)
+    sent = b"number,channel,reason\n+14155550100,all,before\n" + line + b'+14155550101,all,"after"\n'
+    job = await import_suppressions(engine, account.id, chunks_of(sent), "csv", clock=clock)
+    assert (job.status, job.rows_read, job.rejected, job.added) == ("failed", 3, 1, 0)
+    assert await account.entries() == {}
+    (reject,) = await rejects_of(engine, job.id)
+    assert reject.line == 3
+    assert reason in reject.reason
+    job = await import_suppressions(engine, account.id, chunks_of(sent), "csv", clock=clock, partial=True)
+    assert (job.status, job.rejected, job.added) == ("succeeded", 1, 2)
+    assert sorted(number for number, _ in await account.entries()) == ["+14155550100", "+14155550101"]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"{", "not valid JSON"),
+        (b"[]", "not a JSON object"),
+        (b'{"number": 14155550001}', "number must be a string"),
+        (b'{"number": "+14155550001", "reson": ""}', "unknown field reson"),
+        (b'{"channel": "all"}', "number must be E.164"),
+        (b'{"number": "+14155550001", "expires_at": "2027-01-01"}', "RFC 3339"),
+        (b'{"number": "+14155550001", "expires_at": "2026-11-21T11:59:59Z"}', "in the past"),
+        (b'{"number": "+14155550001", "expires_at": "2027-02-30T00:00:00Z"}', "RFC 3339"),
+        (b'{"number": "+14155550001", "reason": "a\\u0000"}', "NUL"),
+        (b'{"number": "+14155550001", "reason": "\\ud800"}', "not valid JSON"),
+    ],
+)
+async def test_a_bad_object_is_a_reject(engine: AsyncEngine, line: bytes, reason: str) -> None:
+    account = await Account.new(engine)
+    sent = line + b'\n{"number": "+14155550100"}'
+    job = await import_suppressions(engine, account.id, chunks_of(sent), "ndjson", clock=clock, partial=True)
+    assert (job.status, job.rejected, job.added) == ("succeeded", 1, 1)
+    (reject,) = await rejects_of(engine, job.id)
+    assert reject.line == 1
+    assert reason in reject.reason
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        (b"", "is empty"),
+        (b"+14155550001\n", "unknown column '+14155550001'"),
+        (b"channel\nall\n", "lacks the column number"),
+        (b"number,number\n", "twice"),
+        (b"number;channel\n+14155550001;all\n", "unknown column"),
+        (b'number,"chan\n', "not closed"),
+        (b"\xff\xfen\0u\0", "UTF-16"),
+        (gzip.compress(CSV)[:-4], "ends early"),
+        (gzip.compress(CSV)[:60], "ends early"),
+    ],
+)
+async def test_a_file_that_cannot_be_used_changes_nothing_even_partially(
+    engine: AsyncEngine, sent: bytes, told: str
+) -> None:
+    account = await Account.new(engine)
+    job = await import_suppressions(engine, account.id, chunks_of(sent), "csv", clock=clock, partial=True)
+    assert job.status == "failed"
+    assert job.error is not None
+    assert told in job.error
+    assert await account.entries() == {}
+    assert await account.events() == []
+
+
+async def test_a_quote_that_is_never_closed_costs_one_line(engine: AsyncEngine) -> None:
+    account = await Account.new(engine)
+    many = b"".join(b"+1415555%04d,all,ok\n" % n for n in range(500))
+    sent = b'number,channel,reason\n+12125550000,all,"never closed\n' + many
+    job = await import_suppressions(engine, account.id, chunks_of(sent), "csv", clock=clock, partial=True)
+    assert (job.rejected, job.added) == (1, 500)
+    (reject,) = await rejects_of(engine, job.id)
+    assert (reject.line, reject.reason) == (2, "a quoted field is not closed")
+
+
+async def test_a_line_of_a_hundred_megabytes_takes_no_memory(engine: AsyncEngine) -> None:
+    account = await Account.new(engine)
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"number,channel,reason\n+14155550001,all,ok\n+14155550002,all,"
+        for _ in range(100):
+            yield b"x" * (1 << 20)
+        yield b"\n+14155550003,all,ok\n"
+
+    memory = PeakMemory()
+    job = await import_suppressions(engine, account.id, endless(), "csv", clock=clock, partial=True)
+    grown = memory.grown_kilobytes()
+    assert (job.added, job.rejected) == (2, 1)
+    assert grown < 32 * 1024, f"{grown} kB more"
+
+
+async def test_a_change_keeps_what_the_file_does_not_say(engine: AsyncEngine) -> None:
+    account = await Account.new(engine)
+    until = NOW + timedelta(days=1)
+    await account.add("+14155550001", "all", "told us", expires_at=until)
+    await account.add("+14155550002", "call", "gone already", expires_at=NOW - timedelta(hours=1))
+    sent = b"number,channel\n+14155550001,all\n+14155550002,call\n+14155550003,sms\n+14155550003,sms\n"
+    job = await import_suppressions(engine, account.id, chunks_of(sent), "csv", clock=clock)
+    assert (job.added, job.changed, job.unchanged) == (2, 1, 1)
+    assert await account.entries() == {
+        ("+14155550001", "all"): ("told us", "manual", None),
+        ("+14155550002", "call"): ("", "import", None),
+        ("+14155550003", "sms"): ("", "import", None),
+    }
+    assert await account.events() == [
+        ("+14155550001", "all", "changed"),
+        ("+14155550002", "call", "added"),
+        ("+14155550002", "call", "expired"),
+        ("+14155550003", "sms", "added"),
+    ]
+
+
+async def test_accounts_do_not_meet(engine: AsyncEngine) -> None:
+    one, other = await Account.new(engine), await Account.new(engine)
+    await asyncio.gather(
+        import_suppressions(engine, one.id, chunks_of(b"number\n+14155550001\n"), "csv", clock=clock),
+        import_suppressions(engine, other.id, chunks_of(b"number\n+14155550002\n"), "csv", clock=clock),
+    )
+    assert list(await one.entries()) == [("+14155550001", "all")]
+    assert list(await other.entries()) == [("+14155550002", "all")]
+
+
+async def test_two_imports_at_once_leave_each_entry_once_with_its_history(engine: AsyncEngine) -> None:
+    account = await Account.new(engine)
+
+    async def send(first: int, reason: str) -> int:
+        lines = "".join(f"+1415555{n:04},all,{reason}\n" for n in range(first, first + 3000))
+        job = await import_suppressions(
+            engine,
+            account.id,
+            chunks_of(("number,channel,reason\n" + lines).encode(), 4000),
+            "csv",
+            clock=clock,
+        )
+        assert job.status == "succeeded"
+        return job.added + job.changed
+
+    done = await asyncio.gather(send(0, "one"), send(2000, "two"))
+    assert sum(done) == 6000
+    entries = await account.entries()
+    assert len(entries) == 5000
+    shared = {entries[f"+1415555{n:04}", "all"][0] for n in range(2000, 3000)}
+    assert shared in ({"one"}, {"two"}), "the import that came second decides, for all that both have"
+    events = await account.events()
+    assert [action for _, _, action in events].count("added") == 5000
+    assert [action for _, _, action in events].count("changed") == 1000
+
+
+async def test_an_import_whose_sender_goes_away_changes_nothing(engine: AsyncEngine) -> None:
+    account = await Account.new(engine)
+    reading = asyncio.Event()
+
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"number\n" + b"".join(b"+1415555%04d\n" % n for n in range(5000))
+        reading.set()
+        await asyncio.sleep(60)
+
+    task = asyncio.create_task(import_suppressions(engine, account.id, broken(), "csv", clock=clock))
+    await reading.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    (job,) = await account.rows("SELECT status, error FROM jobs WHERE account_id = :account")
+    assert job.status == "failed"
+    assert "broken before the end" in job.error
+    assert await account.entries() == {}
+
+
+def test_rejects_are_harmless_in_a_spreadsheet() -> None:
+    from app.lists.rejects import Reject
+
+    lines = reject_lines([Reject(2, "=1+1", "bad"), Reject(3, '+1"x', "bad"), Reject(4, "plain", "bad")])
+    assert lines == b'2,\'=1+1,bad\r\n3,"\'+1""x",bad\r\n4,plain,bad\r\n'
+
+
+NUMBERS = st.integers(14155550000, 14155550030).map(lambda n: f"+{n}")
+LINES = st.lists(
+    st.tuples(
+        NUMBERS,
+        st.sampled_from(["call", "sms", "all"]),
+        st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), max_size=12),
+        st.none() | st.integers(1, 400).map(lambda days: NOW + timedelta(days=days)),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    files=st.lists(LINES, min_size=1, max_size=3),
+    format=st.sampled_from(["csv", "ndjson"]),
+    size=st.integers(1, 999),
+)
+async def test_imports_and_exports_agree_with_a_dictionary(
+    engine: AsyncEngine, files: list[list[tuple[str, str, str, datetime | None]]], format: Format, size: int
+) -> None:
+    from app.lists.suppression_file import ExportedEntry, export_header, export_lines
+    from app.workflows.export_suppressions import export_suppressions
+
+    account = await Account.new(engine)
+    model: dict[tuple[str, str], tuple[str, str, datetime | None]] = {}
+    happened = 0
+    for lines in files:
+        before = dict(model)
+        entries = [
+            ExportedEntry(number, channel, reason, "crm", NOW, until)
+            for number, channel, reason, until in lines
+        ]
+        sent = export_header(format) + export_lines(entries, format)
+        for number, channel, reason, until in lines:
+            model[number, channel] = (reason, "crm", until)
+        job = await import_suppressions(engine, account.id, chunks_of(sent, size), format, clock=clock)
+        assert job.status == "succeeded", (job.error, await rejects_of(engine, job.id))
+        assert job.added == len(model.keys() - before.keys())
+        assert job.changed == sum(model[key] != value for key, value in before.items())
+        assert job.added + job.changed + job.unchanged == len(lines)
+        happened += job.added + job.changed
+        assert await account.entries() == model
+    assert len(await account.events()) == happened
+    exported = b"".join([part async for part in export_suppressions(engine, account.id, format, now=NOW)])
+    other = await Account.new(engine)
+    job = await import_suppressions(engine, other.id, chunks_of(exported, size), format, clock=clock)
+    assert job.status == "succeeded", job.error
+    assert await other.entries() == model
