@@ -99,6 +99,8 @@ async def put_limit(request: Request, caller: MayWrite, name: Name, body: LimitB
     wanted = NamedLimit(name, body.capacity, body.messages_per_second, body.messages_per_day)
     async with equipment.database.begin() as connection:
         new = await limits.put(connection, caller.account_id, wanted, equipment.now())
+    if new and wanted.capacity is not None:
+        await equipment.semaphore.recount(str(caller.account_id))
     return json_response((await _documents(equipment, caller, [wanted]))[0], 201 if new else 200)
 
 

@@ -33,7 +33,8 @@ _PUT = text(
     """
 )
 # Calls that were approved while there was no limit hold no channel under its name in Redis; the ledger knows
-# that they would. In a new epoch Redis is rebuilt from the ledger, and they count.
+# that they would. In a new epoch Redis is rebuilt from the ledger, and they count. The epoch is opened together
+# with the limit, so that no call is admitted under the one without the other.
 _RENEW_EPOCH = text("UPDATE accounts SET epoch = epoch + 1 WHERE id = :account")
 _ONE = text(f"SELECT {_COLUMNS} FROM limits WHERE account_id = :account AND name = :name")
 _ALL = text(

@@ -6,11 +6,11 @@ from typing import Any
 
 from tests.service import Answer, RunningService
 
-FRANCISCO, ORLEANS, JERSEY = "+14155551234", "+15045551234", "+12015551234"
+FRANCISCO, ORLEANS, UTAH = "+14155551234", "+15045551234", "+18015551234"
 CALLER_ID = "+12125550100"
 # An ordinary Tuesday: no state's holiday, every clock of the country in winter time.
 TUESDAY = "2028-02-08"
-MORNING = f"{TUESDAY}T18:00:00Z"  # 10:00 in San Francisco, 12:00 in New Orleans, 13:00 in Jersey City
+MORNING = f"{TUESDAY}T18:00:00Z"  # 10:00 in San Francisco, 12:00 in New Orleans
 
 
 class Account:

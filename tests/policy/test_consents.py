@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.clock import utc_now
-from tests.policy.account import FRANCISCO, MORNING, ORLEANS, TUESDAY, Account, reasons
+from tests.policy.account import FRANCISCO, MORNING, ORLEANS, TUESDAY, UTAH, Account, reasons
 
 GIVEN = "2026-01-05T12:00:00Z"
 EVIDENCE = {"form": "https://acme.example/join", "ip": "192.0.2.7"}
@@ -105,24 +105,28 @@ def test_scopes(account: Account) -> None:
     assert dialler.get(f"/v1/consents/{FRANCISCO}").json()["scope"] == "suppressions:read"
 
 
+SUNDAY = "2028-02-06T18:00:00Z"  # 11:00 in Salt Lake City
+
+
 def test_a_consent_lifts_the_rule_that_names_it_and_the_decision_says_which(account: Account) -> None:
-    """La. R.S. 45:844.12 bans calls on Sundays; its prior express permission lifts the hours of Louisiana alone."""
-    sunday = "2028-02-06T18:00:00Z"
-    assert account.codes(to=ORLEANS, at=sunday) == ["TCPA_BLOCKED"]
-    relied_on = put(account, ORLEANS, kind="express")["id"]
-    found = account.preview(to=ORLEANS, at=sunday)
+    """Utah Code 13-25a-103(3) bans Sundays and exempts express consent; Louisiana's ban exempts none."""
+    for number in (UTAH, ORLEANS):
+        assert account.codes(to=number, at=SUNDAY) == ["TCPA_BLOCKED"]
+    relied_on = put(account, UTAH, kind="express")["id"]
+    put(account, ORLEANS, kind="express")
+    found = account.preview(to=UTAH, at=SUNDAY)
     assert found["verdict"] == "approved", found["violations"]
     window = next(check for check in found["checks"] if check["guardrail"] == "calling_window")
     assert relied_on in str(window["consent"])
-    assert account.codes(to=ORLEANS, at=f"{TUESDAY}T12:00:00Z") == ["TCPA_BLOCKED"], (
-        "06:00 is early by federal law"
+    assert account.codes(to=ORLEANS, at=SUNDAY) == ["TCPA_BLOCKED"]
+    assert account.codes(to=UTAH, at=f"{TUESDAY}T15:00:00Z") == ["TCPA_BLOCKED"], (
+        "08:00 is early for the house"
     )
 
 
-def test_a_consent_for_calls_says_nothing_of_texts(account: Account) -> None:
-    sunday = "2028-02-06T18:00:00Z"
-    put(account, ORLEANS, kind="express", channels=["sms"])
-    assert account.codes(to=ORLEANS, at=sunday) == ["TCPA_BLOCKED"]
+def test_a_consent_for_texts_says_nothing_of_calls(account: Account) -> None:
+    put(account, UTAH, kind="express", channels=["sms"])
+    assert account.codes(to=UTAH, at=SUNDAY) == ["TCPA_BLOCKED"]
 
 
 def test_a_consent_never_lifts_an_entry_of_the_list(account: Account) -> None:
