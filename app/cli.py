@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from app.commands import keys, migrate, serve
+from app.commands import accounts, check, keys, migrate, scan, serve, windows
 
 app = typer.Typer(
     name="callgate",
@@ -15,7 +15,11 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("migrate")(migrate.migrate)
+app.command("check")(check.check)
+app.command("windows")(windows.windows)
+app.command("scan")(scan.scan)
 app.add_typer(keys.app, name="keys")
+app.add_typer(accounts.app, name="accounts")
 
 
 def main() -> None:

@@ -11,28 +11,75 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from starlette.types import ASGIApp
 
-from app.api import admin, error_pages, health, intents, leases, pools, problems, suppressions
+from app import clock
+from app.api import (
+    admin,
+    calling_windows,
+    consents,
+    content,
+    emergencies,
+    error_pages,
+    health,
+    imports,
+    inbound_messages,
+    intents,
+    leases,
+    limits,
+    policy,
+    pools,
+    problems,
+    registries,
+    scrub,
+    suppressions,
+)
 from app.api.edge import Edge
 from app.api.openapi import describe
 from app.api.problems import ProblemWriter
 from app.channels import Semaphore
 from app.guardrails.content import ContentScanner
+from app.guardrails.content.links import registrable_domain
+from app.guardrails.content.policy import folded_phrase
 from app.numbering import load as load_gazetteer
 from app.postgres.database import Database
 from app.postgres.migrate import newest_revision
-from app.rules import calling_windows, zones
+from app.rules import calling_windows as window_rules
+from app.rules import zones
 from app.settings import Settings
 from app.workflows.equipment import ClassLimit, Equipment, Knowledge
 from app.workflows.ledger import PostgresLedger
 from app.workflows.maintenance import maintain
 
 VERSION = "0.1.0"
+ROUTES = (
+    intents,
+    calling_windows,
+    content,
+    pools,
+    limits,
+    leases,
+    imports,  # before suppressions, whose paths would read theirs as numbers
+    suppressions,
+    registries,
+    scrub,
+    inbound_messages,
+    consents,
+    policy,
+    emergencies,
+    admin,
+    error_pages,
+    health,
+)
 
 
 def load_knowledge() -> Knowledge:
     """Read every rule and table. A broken one raises BrokenRuleFile, and nothing starts."""
     scanner = ContentScanner.load()
-    rules = calling_windows.load()
+    # What policies and inbound messages are read with; it loads itself at its first use, which shall be now.
+    folded_phrase("first use")
+    registrable_domain("example.com")
+    rules = window_rules.load()
+    year = clock.utc_now().year
+    rules.prepare((year, year + 1))
     return Knowledge(
         scanner=scanner,
         window_rules=rules,
@@ -105,7 +152,7 @@ def build(
     app.state.writer = writer
     app.state.metrics_dir = metrics_dir
     app.state.revision = newest_revision()
-    for module in (intents, pools, leases, suppressions, admin, error_pages, health):
+    for module in ROUTES:
         app.include_router(module.router)
     problems.install(app, writer)
     describe(app, writer)

@@ -33,7 +33,9 @@ def main() -> None:
     chosen = arguments.parse_args()
     table = Table("case", "concurrency", "a second", "p50 ms", "p99 ms", "of the ceiling")
     with server([sys.executable, "-m", "benchmarks.ceiling"], {}) as (port, _):
-        bodies = [json.dumps({"type": "call", "to": _number(place), "from": "+12125550100"}) for place in range(997)]
+        bodies = [
+            json.dumps({"type": "call", "to": _number(place), "from": "+12125550100"}) for place in range(997)
+        ]
         requests = [post("/v1/intents", body.encode(), {}) for body in bodies]
         ceilings = {c: _run(port, requests, c, chosen.seconds) for c in (1, 32)}
     for concurrency, measured in ceilings.items():

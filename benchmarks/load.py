@@ -78,7 +78,9 @@ async def drive(
         done: asyncio.Future[None] = loop.create_future()
         share = requests[place::concurrency] or requests
         _, connection = await loop.create_connection(
-            lambda share=share, done=done: _Connection(share, until, done), host, port  # type: ignore[misc]
+            lambda share=share, done=done: _Connection(share, until, done),
+            host,
+            port,  # type: ignore[misc]
         )
         connections.append(connection)
         ends.append(done)

@@ -263,7 +263,7 @@ async def _many(engine: AsyncEngine, question: str, numbers: list[str]) -> float
         driver: Any = (await connection.get_raw_connection()).driver_connection
         found = f"SELECT {question.format('ask.number')} AS found OFFSET 0"
         statement = await driver.prepare(
-            "SELECT count(*) FILTER (WHERE found) FROM unnest($1::text[]) AS ask(number)"  # noqa: S608
+            "SELECT count(*) FILTER (WHERE found) FROM unnest($1::text[]) AS ask(number)"
             + f" CROSS JOIN LATERAL ({found}) AS answer"
         )
         started, done = time.perf_counter(), 0

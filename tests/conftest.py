@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -9,6 +10,18 @@ import pytest
 
 from tests.servers import Servers
 from tests.service import RunningService
+
+# What asks for one of these, directly or not, talks to Postgres or to Redis.
+STORES = frozenset({"servers", "shared_server", "own_server"})
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On the machine's own servers only what talks to them is run again; the rest would only repeat itself."""
+    if os.environ.get("CALLGATE_TEST_SERVERS") != "debian":
+        return
+    stores = [item for item in items if STORES & set(getattr(item, "fixturenames", ()))]
+    config.hook.pytest_deselected(items=[item for item in items if item not in stores])
+    items[:] = stores
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.problems import MEDIA_TYPE, ProblemWriter, dump, problem_headers
@@ -45,3 +46,21 @@ def recorded(decision: dict[str, Any], writer: ProblemWriter) -> dict[str, Any]:
     """A recorded decision as GET answers it."""
     violations = writer.violations(decision["violations"])
     return {**decision, "decided_at": rfc3339(decision["decided_at"]), "violations": violations}
+
+
+def prefers(request: Request, wanted: str, *over: str) -> bool:
+    """Whether `Accept` names a media type and rates it above the others; who does not say prefers nothing."""
+    weights = dict.fromkeys((wanted, *over), 0.0)
+    for part in request.headers.get("accept", "").split(","):
+        name, _, parameters = part.strip().partition(";")
+        quality = 1.0
+        for parameter in parameters.split(";"):
+            key, _, value = parameter.strip().partition("=")
+            if key == "q":
+                try:
+                    quality = float(value)
+                except ValueError:
+                    quality = 0.0
+        if name.strip().lower() in weights:
+            weights[name.strip().lower()] = quality
+    return weights[wanted] > max(weights[other] for other in over)

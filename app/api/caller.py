@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import dataclass
 from typing import Any, cast
@@ -12,7 +13,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException as StarletteHTTPException  # noqa: TID251
 from starlette.responses import Response
 
-from app.api.problems import Problem, rate_headers
+from app.api.problems import CARRIER_PATH, Problem, rate_headers
 from app.api.strict_json import StrictRequest
 from app.channels import RateState
 from app.workflows.authenticate import EVERY_KEY, Caller, hash_of
@@ -21,6 +22,7 @@ from app.workflows.equipment import Equipment
 from app.workflows.outcomes import FieldFault, NotFound, Outcome, RateExceeded, Unauthorized
 
 _BEARER = re.compile(r"[Bb]earer +(cg_[A-Za-z0-9_-]{1,250}) *")
+_KEY = re.compile(r"cg_[A-Za-z0-9_-]{1,250}")
 
 
 def equipment_of(request: Request) -> Equipment:
@@ -34,9 +36,27 @@ def presented_hash(request: Request) -> bytes:
     if header is None:
         raise Unauthorized("No API key was provided.")
     match = _BEARER.fullmatch(header)
+    if match is None and request.url.path == CARRIER_PATH:
+        match = _KEY.fullmatch(_basic_password(header))
+        if match is None:
+            raise Unauthorized(
+                "The Authorization header must be: Bearer cg_…, or Basic with the key as password."
+            )
+        return hash_of(match[0])
     if match is None:
         raise Unauthorized("The Authorization header must hold a bearer key, as in Bearer cg_abc123.")
     return hash_of(match[1])
+
+
+def _basic_password(header: str) -> str:
+    """The password of RFC 7617; empty when the header is nothing of the kind."""
+    scheme, _, credentials = header.partition(" ")
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return base64.b64decode(credentials.strip(), validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def note_rate(request: Request, api_class: str, state: RateState) -> None:

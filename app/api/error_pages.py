@@ -4,30 +4,21 @@ from __future__ import annotations
 
 import html
 import json
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
 from app.api import documents
-from app.api.answers import json_response
+from app.api.answers import json_response, prefers
 from app.api.intents import writer_of
 from app.api.problem_types import BY_NAME, TYPES, ProblemType
 from app.workflows.outcomes import NotFound
 
 router = APIRouter(prefix="/errors", tags=["errors"])
 
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1c2430; --dim: #5b6675; --line: #d9dee5; --page: #fff; --code: #f4f6f8; --mark: #0b6e4f }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6eaf0; --dim: #9aa6b5; --line: #333c48; --page: #14181d; --code: #1d232b; --mark: #4fc79a } }
-body { margin: 0 auto; max-width: 46rem; padding: 2.5rem 1.25rem 4rem; background: var(--page); color: var(--ink);
-  font: 1rem/1.6 system-ui, sans-serif }
-h1 { font-size: 1.7rem; margin: 0 0 .25rem } h2 { font-size: 1.05rem; margin: 2rem 0 .4rem } a { color: var(--mark) }
-code, pre { font: .88rem/1.5 ui-monospace, monospace; background: var(--code); border-radius: 4px } code { padding: .1em .3em }
-pre { padding: 1rem; overflow-x: auto; border: 1px solid var(--line) } .dim { color: var(--dim) }
-table { border-collapse: collapse; width: 100%; margin-top: 1.5rem } th { text-align: left; color: var(--dim); font-weight: 500 }
-td, th { padding: .45rem .75rem .45rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
-"""
+_STYLE = (Path(__file__).parent / "error_pages.css").read_text()
 
 
 class TypeDocument(documents.Document):
@@ -112,20 +103,7 @@ _VARY = {"Vary": "Accept"}
 
 def _wants_html(request: Request) -> bool:
     """Whether HTML is preferred over JSON; a client that does not say is a machine."""
-    weights = {"text/html": 0.0, "application/json": 0.0, "application/problem+json": 0.0}
-    for part in request.headers.get("accept", "").split(","):
-        name, _, parameters = part.strip().partition(";")
-        quality = 1.0
-        for parameter in parameters.split(";"):
-            key, _, value = parameter.strip().partition("=")
-            if key == "q":
-                try:
-                    quality = float(value)
-                except ValueError:
-                    quality = 0.0
-        if name.strip().lower() in weights:
-            weights[name.strip().lower()] = quality
-    return weights["text/html"] > max(weights["application/json"], weights["application/problem+json"])
+    return prefers(request, "text/html", "application/json", "application/problem+json")
 
 
 def _document(request: Request, kind: ProblemType) -> dict[str, Any]:

@@ -80,9 +80,9 @@ def faults_of(errors: Sequence[Mapping[str, Any]]) -> list[FieldFault]:
             path = path[1:]  # the tag of the union, which is no field
         kind = str(error["type"])
         in_query = place in ("query", "path", "header", "cookie")
-        # A number in a path is held to the same two grades as one in a body.
-        graded = place == "path" and kind == "unusable"
-        broken = (in_query and not graded) or kind in MALFORMED or bool(_TYPE_FAULTS.fullmatch(kind))
+        # A number in a path that is well written and cannot exist is as unusable there as in a body.
+        named_in_line = in_query and not (place == "path" and kind == "unusable")
+        broken = named_in_line or kind in MALFORMED or bool(_TYPE_FAULTS.fullmatch(kind))
         # One of a few words: another word is unusable, what is no word at all has the wrong type.
         broken |= kind == "literal_error" and not isinstance(error.get("input"), str)
         field = ".".join(str(part) for part in path) if kind != "json_invalid" else ""

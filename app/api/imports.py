@@ -29,7 +29,7 @@ from app.api.jobs import (
 from app.api.paging import Cursor, Limit, read_id, write_cursor
 from app.api.suppressions import MayRead
 from app.numbering import NumberError, parse_number
-from app.postgres.jobs import Job, newest_jobs
+from app.postgres.jobs import Job, JobKind, newest_jobs
 from app.postgres.number_lookup import NumberOnLists, look_up
 from app.workflows.authenticate import Caller
 from app.workflows.describe import rfc3339
@@ -40,7 +40,7 @@ from app.workflows.run_job import ProgressCallback
 
 router = APIRouter(prefix="/v1/suppressions", tags=["suppressions"], route_class=GuardedRoute)
 MayWrite = Annotated[Caller, Depends(Requires("suppressions:write", "suppressions"))]
-KIND = "suppression_import"
+KIND: JobKind = "suppression_import"
 CSV = {"content": {"text/csv": {"schema": {"type": "string"}}}}
 
 

@@ -29,6 +29,7 @@ def _sender(kind: Literal["call", "sms"]) -> AfterValidator:
     return AfterValidator(check)
 
 
+SmsSender = Annotated[str, _sender("sms")]
 Label = Annotated[Words, Field(min_length=1, max_length=64)]
 PoolName = Annotated[Words, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
@@ -98,9 +99,7 @@ class SmsBody(_IntentBody):
     """A text message."""
 
     type: Annotated[Literal["sms"], BeforeValidator(_type)]
-    sender: Annotated[str, _sender("sms")] = Field(
-        alias="from", description="Sender, E.164 or a short code of 3 to 8 digits"
-    )
+    sender: SmsSender = Field(alias="from", description="Sender, E.164 or a short code of 3 to 8 digits")
     body: Annotated[Words, Field(min_length=1, max_length=1600)]
     first_contact: bool = False
 

@@ -94,9 +94,7 @@ def format_of(request: Request) -> Format:
     """CSV or NDJSON by the media type. Raises unsupported-media-type."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in FORMATS:
-        raise Problem(
-            "unsupported-media-type", "The request body must be text/csv or application/x-ndjson."
-        )
+        raise Problem("unsupported-media-type", "The request body must be text/csv or application/x-ndjson.")
     return FORMATS[kind]
 
 

@@ -24,6 +24,8 @@ from app.workflows import outcomes
 from app.workflows.describe import describe_violation
 
 MEDIA_TYPE = "application/problem+json"
+# Here carriers call, which can hold credentials only in the URL that they were given, so as HTTP Basic.
+CARRIER_PATH = "/v1/inbound-messages"
 log = logging.getLogger("callgate.api")
 
 
@@ -148,7 +150,7 @@ def document_of(
         case outcomes.Unusable():
             return _of_faults(make, list(error.faults), error.detail), {}
         case outcomes.Unauthorized():
-            return make("unauthorized", error.detail), {}
+            return make("unauthorized", error.detail), _challenge(scope)
         case outcomes.MissingScope():
             return make("forbidden", f"The API key lacks the scope {error.scope}.", scope=error.scope), {}
         case outcomes.NotAllowed():
@@ -184,6 +186,13 @@ def document_of(
             return make("internal"), {}
 
 
+def _challenge(scope: Scope) -> dict[str, str]:
+    """Carriers call without credentials first and send them when they are challenged for HTTP Basic (RFC 7617)."""
+    if scope.get("path") != CARRIER_PATH:
+        return {}
+    return {"WWW-Authenticate": 'Bearer realm="Callgate", Basic realm="Callgate"'}
+
+
 def _of_faults(make: Any, faults: list[outcomes.FieldFault], detail: str | None = None) -> dict[str, Any]:
     slug = "bad-request" if any(fault.malformed for fault in faults) else "validation-error"
     if detail is None and faults:
@@ -207,7 +216,12 @@ def allowed_methods(scope: Scope) -> list[str]:
     """Every method that the path has. The framework itself names those of the first route only."""
     found = []
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
-        asked = {"type": "http", "path": scope["path"], "root_path": scope.get("root_path", ""), "method": method}
+        asked = {
+            "type": "http",
+            "path": scope["path"],
+            "root_path": scope.get("root_path", ""),
+            "method": method,
+        }
         if any(route.matches(asked)[0] is Match.FULL for route in scope["app"].routes):
             found.append(method)
     return found

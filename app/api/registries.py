@@ -26,7 +26,7 @@ from app.api.jobs import (
     rejects_response,
 )
 from app.api.paging import Cursor, Limit, read_id, write_cursor
-from app.postgres.jobs import Job, newest_jobs
+from app.postgres.jobs import Job, JobKind, newest_jobs
 from app.postgres.registries import (
     Registry,
     delete_registry,
@@ -47,7 +47,7 @@ router = APIRouter(prefix="/v1/registries", tags=["registries"], route_class=Gua
 AnyKey = Annotated[Caller, Depends(Requires())]
 Operator = Annotated[Caller, Depends(Requires("operator"))]
 Name = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-KINDS = ("registry_load", "registry_change")
+KINDS: tuple[JobKind, ...] = ("registry_load", "registry_changes")
 
 
 class RegistryBody(Body):
@@ -56,10 +56,10 @@ class RegistryBody(Body):
     kind: Literal["national_dnc", "state_dnc", "litigator", "reassigned", "custom"]
     region: Annotated[Words, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")] | None = None
     applies_to: Annotated[list[Literal["call", "sms"]], Field(min_length=1, max_length=2)] = Field(
-        default_factory=lambda: ["call", "sms"]
+        default=["call", "sms"]
     )
     purposes: Annotated[list[Literal["marketing", "informational"]], Field(min_length=1, max_length=2)] = (
-        Field(default_factory=lambda: ["marketing"])
+        Field(default=["marketing"])
     )
     max_age_days: Annotated[int, Field(ge=1, le=3650)] | None = None
 
@@ -85,7 +85,9 @@ class RegistryList(documents.Document):
     next_cursor: None
 
 
-@router.get("", summary="List the registries", responses={200: {"model": RegistryList}, **documents.problems()})
+@router.get(
+    "", summary="List the registries", responses={200: {"model": RegistryList}, **documents.problems()}
+)
 async def get_all(request: Request, caller: AnyKey) -> Response:
     """Their names, dates and ages; every key may read them."""
     equipment = equipment_of(request)
@@ -108,7 +110,11 @@ async def get_one(request: Request, caller: AnyKey, name: Name) -> Response:
 @router.put(
     "/{name}",
     summary="Make a registry, or change what it binds",
-    responses={200: {"model": RegistryDocument}, 201: {"model": RegistryDocument}, **documents.problems(body=True)},
+    responses={
+        200: {"model": RegistryDocument},
+        201: {"model": RegistryDocument},
+        **documents.problems(body=True),
+    },
 )
 async def put_one(request: Request, caller: Operator, name: Name, body: RegistryBody) -> Response:
     """Never touches its numbers."""
@@ -149,9 +155,7 @@ _LOADED: dict[int | str, dict[str, Any]] = {
     202: {"model": JobDocument},
     **documents.problems("not-found", "conflict", "unsupported-media-type"),
 }
-VersionDate = Annotated[
-    date | None, Query(description="The list's own date; today in UTC when absent")
-]
+VersionDate = Annotated[date | None, Query(description="The list's own date; today in UTC when absent")]
 Partial = Annotated[bool, Query(description="Take the good lines although others are rejected")]
 
 

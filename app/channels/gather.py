@@ -90,8 +90,13 @@ class Gather:
         while True:
             if asking:
                 # Both leave in the same turn, one behind the other; the first one's answer says nothing.
-                lane.submit(packed(["ASKING"]), deadline)
-            answer: Any = await lane.submit(command, deadline)
+                asked = lane.submit(packed(["ASKING"]), deadline)
+                asked.add_done_callback(lambda future: future.cancelled() or future.exception())
+            try:
+                answer: Any = await lane.submit(command, deadline)
+            except RedisUnavailable:
+                self._look_again()
+                raise
             asking = False
             if isinstance(answer, bytes):
                 return answer.decode().split(" ")
@@ -134,6 +139,11 @@ class Gather:
             )
             lane.open()
         return lane
+
+    def _look_again(self) -> None:
+        """A server of a cluster fell silent: another may serve its slots by now."""
+        if self._address.kind == "cluster":
+            self._refresh()
 
     def _told(self, answer: AskError, lane: Lane) -> Host:
         """Where MOVED or ASK points; without a host it means the one that answered."""

@@ -148,32 +148,38 @@ class Lane:
             self._fail_one(calls.popleft(), reason)
 
     def _break(self, reason: str) -> None:
-        self._fault = reason
+        if not self._broken.is_set():
+            self._fault = reason
         self._broken.set()
-        self._wake.set()
 
     async def _run(self) -> None:
         pause = _SHORTEST_PAUSE_SECONDS
         while True:
             connection: AbstractConnection | None = None
-            reader: asyncio.Task[None] | None = None
+            at_work: list[asyncio.Task[None]] = []
             try:
                 async with asyncio.timeout(max(1.0, self._timeout)):
                     connection = await self._connect()
                     await self._greet(connection)
                 pause = _SHORTEST_PAUSE_SECONDS
                 self._broken.clear()
-                reader = self._loop.create_task(self._read(connection))
-                await self._write(connection)
-            except (RedisError, RedisUnavailable, OSError, TimeoutError) as fault:
+                # Two tasks, so that a write which the server never takes is given up with the connection.
+                at_work = [
+                    self._loop.create_task(self._read(connection)),
+                    self._loop.create_task(self._write(connection)),
+                ]
+                self._wake.set()
+                await self._broken.wait()
+            except Exception as fault:
+                # Whatever it was, the lane lives on: it would otherwise refuse until a restart.
                 told, self._fault = self._fault, f"{type(fault).__name__}: {fault}"
                 if told != self._fault:
                     log.warning("Redis at %s: %s", self.name, self._fault)
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
             finally:
-                if reader is not None:
-                    reader.cancel()
-                    await asyncio.gather(reader, return_exceptions=True)
+                for task in at_work:
+                    task.cancel()
+                await asyncio.gather(*at_work, return_exceptions=True)
                 if connection is not None:
                     with contextlib.suppress(RedisError, OSError):
                         await connection.disconnect(nowait=True)
@@ -195,17 +201,23 @@ class Lane:
             await connection.read_response()
 
     async def _write(self, connection: AbstractConnection) -> None:
-        while not self._broken.is_set():
-            await self._wake.wait()
-            self._wake.clear()
-            commands: list[bytes] = []
-            while self._waiting:
-                call = self._waiting.popleft()
-                if not call.answer.done():
-                    self._sent.append(call)
-                    commands.append(call.command)
-            if commands and not self._broken.is_set():
-                await connection.send_packed_command([b"".join(commands)])
+        fault = "the connection was closed"
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                commands: list[bytes] = []
+                while self._waiting:
+                    call = self._waiting.popleft()
+                    if not call.answer.done():
+                        self._sent.append(call)
+                        commands.append(call.command)
+                if commands:
+                    await connection.send_packed_command([b"".join(commands)])
+        except (RedisError, OSError) as error:
+            fault = str(error)
+        finally:
+            self._break(fault)
 
     async def _read(self, connection: AbstractConnection) -> None:
         fault = "the connection was closed"

@@ -125,6 +125,13 @@ class Semaphore:
         counts = await self._counted(USAGE, account_id, [plain(name) for name in scope_names], [])
         return {name: int(count) for name, count in zip(scope_names, counts, strict=True)}
 
+    async def recount(self, account_id: str) -> None:
+        """Counts the account's channels anew from the ledger, for scopes that had no limit until now.
+
+        Raises RedisUnavailable, and what the ledger raises.
+        """
+        await self._restore(account_id, None)
+
     async def lease(self, account_id: str, lease_id: str) -> HeldLease | None:
         """The lease, or None when it is not held now."""
         answer = await self._held(LEASE, account_id, lease_id, [], [])

@@ -14,6 +14,7 @@ from app import clock
 from app.commands.environment import USAGE, fail, run, stores
 
 T = TypeVar("T")
+UNDEFINED_TABLE = "42P01"  # SQLSTATE
 app = typer.Typer(help="API keys.", no_args_is_help=True)
 AsJson = typer.Option(False, "--json", help="Print JSON.")
 AccountOption = typer.Option(None, "--account", help="Account id; the first account when absent.")
@@ -21,6 +22,8 @@ AccountOption = typer.Option(None, "--account", help="Account id; the first acco
 
 def with_database(work: Callable[[Any], Awaitable[T]]) -> T:
     """Run ``work`` with the database, embedded or configured."""
+    from sqlalchemy.exc import ProgrammingError
+
     from app.postgres.database import Database, PostgresUnavailable
 
     with stores() as found:
@@ -31,6 +34,10 @@ def with_database(work: Callable[[Any], Awaitable[T]]) -> T:
                 return await work(database)
             except PostgresUnavailable as error:
                 fail(f"the database cannot be asked ({error})")
+            except ProgrammingError as error:
+                if getattr(error.orig, "sqlstate", None) != UNDEFINED_TABLE:
+                    raise
+                fail("the database has no schema yet; start `callgate serve` once")
             finally:
                 await database.close()
 

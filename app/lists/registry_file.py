@@ -60,9 +60,11 @@ class WholeLines:
     """Cuts a stream of chunks into stretches of whole lines of about 4 MB, holding no more than that.
 
     A line longer than ``LINE_BYTES`` is dropped as it streams by; only its beginning is kept, for the reject.
+    ``stretch_bytes`` is at least 3, so that the first stretch shows whether there is a byte order mark.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stretch_bytes: int = PARSE_BYTES) -> None:
+        self._stretch_bytes = stretch_bytes
         self._parts: list[bytes] = []
         self._size = 0
         self._begun = False
@@ -70,11 +72,11 @@ class WholeLines:
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Takes a chunk; yields a stretch of whole lines (each ends with LF) whenever there is enough."""
-        for start in range(0, len(chunk), PARSE_BYTES):
-            piece = chunk[start : start + PARSE_BYTES]
+        for start in range(0, len(chunk), self._stretch_bytes):
+            piece = chunk[start : start + self._stretch_bytes]
             self._parts.append(piece)
             self._size += len(piece)
-            if self._size >= PARSE_BYTES:
+            if self._size >= self._stretch_bytes:
                 yield from self._take()
 
     def end(self) -> Iterator[bytes]:

@@ -34,6 +34,7 @@ _KEYS = text(
      WHERE account_id = :account AND id > :after ORDER BY id LIMIT :limit
     """
 )
+_ANY_HASH = text("SELECT key_hash FROM api_keys WHERE account_id = :account LIMIT 1")
 _REVOKE = text(
     """
     UPDATE api_keys SET revoked_at = COALESCE(revoked_at, :now) WHERE id = :id AND account_id = :account
@@ -115,6 +116,12 @@ async def key_by_hash(connection: AsyncConnection, key_hash: bytes) -> dict[str,
     """The key with that hash, or None."""
     row = (await connection.execute(_BY_HASH, {"hash": key_hash})).first()
     return _as_answered(row) if row else None
+
+
+async def any_key_hash(connection: AsyncConnection, account_id: uuid.UUID) -> bytes | None:
+    """The hash of one of the account's keys, revoked or not: facts are asked for by key. None without an account."""
+    found = (await connection.execute(_ANY_HASH, {"account": account_id})).scalar_one_or_none()
+    return bytes(found) if found is not None else None
 
 
 async def revoke(

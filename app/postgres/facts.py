@@ -110,7 +110,8 @@ _GATHER = text(
     SELECT k.id, k.account_id, k.scopes, k.key_hash, k.expires_at, k.revoked_at,
            a.is_first, a.policy::text, a.policy_version, a.epoch,
            (SELECT max(t.fence) FROM attempts t WHERE t.account_id = a.id),
-           (SELECT jsonb_agg(jsonb_build_array(s.channel, s.reason, s.source, {_us("s.created_at")}, {_us("s.expires_at")})
+           (SELECT jsonb_agg(jsonb_build_array(s.channel, s.reason, s.source,
+                                               {_us("s.created_at")}, {_us("s.expires_at")})
                              ORDER BY s.created_at)
               FROM suppressions s
              WHERE s.account_id = a.id AND s.number = ask.number

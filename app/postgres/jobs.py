@@ -89,17 +89,16 @@ _CREATE = text(
 # A job that has ended is never written again: whoever comes late, or does not know how a commit went out,
 # cannot turn a success into a failure.
 _NOTE = text(
-    f"UPDATE jobs SET phase = :phase, heartbeat_at = :now, {_COUNTS}"  # noqa: S608
-    " WHERE id = :id AND status = 'running'"
+    f"UPDATE jobs SET phase = :phase, heartbeat_at = :now, {_COUNTS} WHERE id = :id AND status = 'running'"
 )
 _FINISH = text(
     f"""
     UPDATE jobs SET status = :status, phase = 'done', error = :error, heartbeat_at = :now, finished_at = :now,
            {_COUNTS}
      WHERE id = :id AND status = 'running'
-    """  # noqa: S608
+    """
 )
-_READ = text(f"SELECT {_COLUMNS} FROM jobs WHERE id = :id")  # noqa: S608
+_READ = text(f"SELECT {_COLUMNS} FROM jobs WHERE id = :id")
 _NEWEST = text(
     f"""
     SELECT {_COLUMNS} FROM jobs

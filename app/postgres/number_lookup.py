@@ -45,7 +45,7 @@ _LOOKUP = text(
      WHERE own.entries IS NOT NULL OR found.hits <> '[]'::jsonb
      UNION ALL
     SELECT 0, NULL, NULL, {stale_registries_sql("CAST(:now AS timestamptz)")}
-    """  # noqa: S608
+    """
 )
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.guardrails.facts import RegistryHit
+from app.postgres.registry_loading import hold_registry
 
 
 def block_has(bits_sql: str, offset_sql: str) -> str:
@@ -44,7 +45,7 @@ def registry_hits_sql(number_sql: str) -> str:
           JOIN registries AS r ON r.active_version_id = b.version_id
          WHERE b.block = {n} / 10000
            AND {block_has("b.bits", f"({n} % 10000)::int")}
-    )"""  # noqa: S608 - built from expressions of our own, never from values
+    )"""
 
 
 def stale_registries_sql(now_sql: str) -> str:
@@ -62,7 +63,7 @@ def stale_registries_sql(now_sql: str) -> str:
          WHERE r.max_age_days IS NOT NULL
            AND (r.version_date IS NULL
                 OR ({now_sql} AT TIME ZONE 'UTC')::date - r.version_date > r.max_age_days)
-    )"""  # noqa: S608
+    )"""
 
 
 def hits_from_json(rows: Sequence[Mapping[str, object]]) -> tuple[RegistryHit, ...]:
@@ -86,7 +87,7 @@ _LOOKUP_MANY = text(
       FROM unnest(CAST(:numbers AS text[])) AS ask(number)
      CROSS JOIN LATERAL (SELECT {registry_hits_sql("ask.number")} AS hits OFFSET 0) AS found
      WHERE found.hits <> '[]'::jsonb
-    """  # noqa: S608
+    """
 )
 _STALE = text(f"SELECT {stale_registries_sql('CAST(:now AS timestamptz)')}")
 
@@ -214,8 +215,6 @@ async def delete_registry(connection: AsyncConnection, name: str) -> bool:
 
     :raises RegistryBusy: it is being loaded or changed at this moment.
     """
-    from app.postgres.registry_loading import hold_registry
-
     await hold_registry(connection, name)
     await connection.execute(_DELETE_BLOCKS, {"name": name})
     return (await connection.execute(_DELETE, {"name": name})).scalar_one_or_none() is not None

@@ -45,6 +45,9 @@ accounts = Table(
     Column("is_first", Boolean, nullable=False, server_default=text("false")),
     Column("policy", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("policy_version", Integer, nullable=False, server_default=text("0")),
+    # Replies to inbound messages and the carrier's webhook secret: apart from the policy, which every decision
+    # reads, so that the secret travels only to where it is used.
+    Column("inbound", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     # The life of this account's state in Redis: raised each time it has to be rebuilt from here.
     Column("epoch", BigInteger, nullable=False, server_default=text("0")),
     Column("created_at", INSTANT, nullable=False),
@@ -245,6 +248,8 @@ inbound_messages = Table(
     Column("action", Text, nullable=False),
     Column("keyword", Text),
     Column("words", Text, nullable=False),
+    # The entries that this opt-out made: a later START lifts these and no others.
+    Column("suppression_ids", ARRAY(UUID), nullable=False, server_default=text("'{}'")),
     Column("received_at", INSTANT, nullable=False),
     Column("key_id", UUID),
     Index("ix_inbound_messages_account_id_from_number", "account_id", "from_number"),

@@ -20,12 +20,11 @@ from app.guardrails.verdicts import (
     Violation,
 )
 from app.postgres.facts import Gathered
-from app.postgres.idempotency import Existing
 from app.postgres.pools import DEFAULT
 from app.workflows.authenticate import Caller
 from app.workflows.describe import rfc3339
 from app.workflows.equipment import Equipment
-from app.workflows.outcomes import CannotDecide, FieldFault, Unusable
+from app.workflows.outcomes import FieldFault, Unusable
 
 # However often it is renewed, a lease ends so long after it was acquired: the longest max_duration, and a minute
 # for the switch to notice.
@@ -171,9 +170,3 @@ def describe_lease(intent: Intent, intent_id: UUID, admitted: Admission | None) 
 def instant_of_ms(milliseconds: int) -> datetime:
     """The instant of milliseconds since 1970."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
-async def confirm_lease(equipment: Equipment, caller: Caller, existing: Existing, now: datetime) -> None:
-    """A replayed approval must not promise a channel that was given back when its commit seemed to have failed."""
-    if existing.resource_id in equipment.unanswered:
-        raise CannotDecide("the decision under this Idempotency-Key is being undone")

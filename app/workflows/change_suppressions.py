@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from app.postgres import idempotency, suppressions
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.postgres import consents, idempotency, suppressions
 from app.postgres.suppressions import Entry
 from app.workflows.authenticate import Caller
 from app.workflows.decide_intent import Answer, Presented, raise_unless_replayable
@@ -15,6 +18,7 @@ from app.workflows.identity import new_id
 from app.workflows.outcomes import Conflict, FieldFault, NotFound, Unusable
 
 OPERATION = "suppressions"
+OPT_OUT = "opt_out"  # the source of what the person asked for
 Entered = Mapping[str, Any]
 
 
@@ -53,6 +57,7 @@ async def add_suppression(
         raise_unless_replayable(claim)
         return Answer(claim.status or 500, claim.headers, claim.body, replayed=True)
     async with equipment.database.begin() as connection:
+        await _end_consents(connection, caller, entry, now)
         added, there = await suppressions.add(
             connection,
             caller.account_id,
@@ -83,6 +88,7 @@ async def put_suppression(equipment: Equipment, caller: Caller, entry: Entry) ->
     now = equipment.now()
     check_expiry(entry, equipment)
     async with equipment.database.begin() as connection:
+        await _end_consents(connection, caller, entry, now)
         added, there = await suppressions.put(
             connection,
             caller.account_id,
@@ -113,6 +119,13 @@ async def remove_suppression(
         )
     if not removed:
         raise NotFound(f"The number {number} is not on the suppression list.")
+
+
+async def _end_consents(connection: AsyncConnection, caller: Caller, entry: Entry, now: datetime) -> None:
+    """A person's opt-out ends their consent, whichever way it reached us."""
+    if entry.source == OPT_OUT:
+        await consents.lock(connection, caller.account_id, entry.number)
+        await consents.end(connection, caller.account_id, entry.number, "opt_out", now)
 
 
 def check_expiry(entry: Entry, equipment: Equipment) -> None:

@@ -24,7 +24,7 @@ from app.postgres.gathering import Overloaded
 from app.workflows import admission
 from app.workflows.authenticate import Caller, authenticate
 from app.workflows.describe import describe_request
-from app.workflows.equipment import Equipment
+from app.workflows.equipment import Equipment, Unanswered
 from app.workflows.identity import new_id
 from app.workflows.judge import judge
 from app.workflows.outcomes import CannotDecide, Conflict, RateExceeded
@@ -127,7 +127,6 @@ async def _replay(
     if rate.exceeded:
         raise RateExceeded(rate)
     raise_unless_replayable(existing)
-    await admission.confirm_lease(equipment, caller, existing, now)
     return Answer(existing.status or 500, existing.headers, existing.body, rate, replayed=True)
 
 
@@ -165,9 +164,7 @@ async def _decide(
                 raise RateExceeded(rate)
             admitted = None
             break
-        admitted = await admission.admit(
-            equipment, caller, intent, intent_id, gathered, judgement.caps, now
-        )
+        admitted = await admission.admit(equipment, caller, intent, intent_id, gathered, judgement.caps, now)
         # Stale: Redis lost its memory, or was rebuilt between our two looks. Look again at both.
         if admitted.status != "stale":
             break
@@ -181,7 +178,8 @@ async def _decide(
             raise RateExceeded(rate)
         verdict = verdict.joined_by(admission.finding(intent, admitted, judgement.caps))
     lease = admission.describe_lease(intent, intent_id, admitted)
-    document = describe_request(intent, verdict, lease, equipment.knowledge.versions)
+    versions = {**equipment.knowledge.versions, "policy": str(gathered.facts.policy.version)}
+    document = describe_request(intent, verdict, lease, versions)
     decided = Decided(intent_id, intent, verdict, now, document)
     answer = render(decided.record(), admission.retry_after(admitted))
     await _append(equipment, caller, decided, answer, admitted, claim, presented)
@@ -204,9 +202,7 @@ async def _append(
         recorded = await equipment.ledger.ask(record)
     except BaseException:
         if approved:
-            # Whether it was committed is not known: it is undone in Postgres as soon as that answers.
-            equipment.unanswered.add(decided.id)
-            await withdraw(equipment, caller, decided)
+            await _leave_unanswered(equipment, caller, decided, claimed=claim is not None)
         raise
     if recorded.appended:
         return
@@ -214,14 +210,27 @@ async def _append(
         # Another process took this claim over, under the same id: the channel is now its own.
         raise Conflict("Another request with this Idempotency-Key took over.")
     if approved:
-        await withdraw(equipment, caller, decided)
+        await withdraw(equipment, caller.account_id, decided.id, decided.intent.to)
     raise CannotDecide("the channel semaphore was rebuilt while the decision was made")
 
 
-async def withdraw(equipment: Equipment, caller: Caller, decided: Decided) -> None:
+async def _leave_unanswered(equipment: Equipment, caller: Caller, decided: Decided, *, claimed: bool) -> None:
+    """An approval that will not be answered, and of which nobody knows whether it was committed.
+
+    Without an Idempotency-Key nobody can ever learn of it: its channel goes back at once, and the record is undone
+    as soon as Postgres answers. With one, the caller may come back for it: if it was committed it is replayed, and
+    must hold its channel still; so that is settled when Postgres can say.
+    """
+    number = decided.intent.to
+    equipment.unanswered[decided.id] = Unanswered(caller.account_id, number, claimed)
+    if not claimed:
+        await withdraw(equipment, caller.account_id, decided.id, number)
+
+
+async def withdraw(equipment: Equipment, account_id: uuid.UUID, intent_id: uuid.UUID, number: str) -> None:
     """Give back what an unanswered approval took. If Redis cannot be asked either, the lease's end does it."""
     with contextlib.suppress(RedisUnavailable):
-        await equipment.semaphore.withdraw(str(caller.account_id), str(decided.id), decided.intent.to)
+        await equipment.semaphore.withdraw(str(account_id), str(intent_id), number)
 
 
 async def gather_facts(equipment: Equipment, ask: Ask) -> Gathered:

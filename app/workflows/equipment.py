@@ -39,6 +39,15 @@ class Knowledge:
     versions: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """An approval whose commit timed out. ``claimed``: an Idempotency-Key may ask for it again."""
+
+    account_id: uuid.UUID
+    number: str
+    claimed: bool
+
+
 @dataclass(slots=True)
 class Equipment:
     """The stores, the knowledge and the few values of the settings that decisions depend on."""
@@ -49,8 +58,8 @@ class Equipment:
     class_limits: Mapping[str, ClassLimit]
     default_capacity: int
     retention_days: int
-    # Approvals whose commit timed out: undone as soon as Postgres answers again.
-    unanswered: set[uuid.UUID] = field(default_factory=set)
+    # Approvals that were not answered and may have been committed all the same; settled by maintenance.
+    unanswered: dict[uuid.UUID, Unanswered] = field(default_factory=dict)
     # Lists that are being taken in, each as a job.
     jobs: set[asyncio.Task[Job]] = field(default_factory=set)
     keys: Gathering[bytes, Key | None] = field(init=False)

@@ -45,7 +45,7 @@ async def maintain(equipment: Equipment) -> None:
     next_round = 0.0
     while True:
         try:
-            await undo_unanswered(equipment)
+            await settle_unanswered(equipment)
             if asyncio.get_running_loop().time() >= next_round:
                 await tidy(equipment, equipment.now())
                 next_round = asyncio.get_running_loop().time() + EVERY_SECONDS
@@ -56,12 +56,22 @@ async def maintain(equipment: Equipment) -> None:
         await asyncio.sleep(1.0)
 
 
-async def undo_unanswered(equipment: Equipment) -> None:
-    """Undo approvals whose commit timed out, whether or not it happened."""
-    waiting = list(equipment.unanswered)
-    if waiting:
-        await decisions.void(equipment.database, waiting, equipment.now())
-        equipment.unanswered.difference_update(waiting)
+async def settle_unanswered(equipment: Equipment) -> None:
+    """Undo approvals whose commit timed out, or give back the channel of those that were never committed."""
+    waiting = dict(equipment.unanswered)
+    lost = [intent_id for intent_id, unanswered in waiting.items() if not unanswered.claimed]
+    if lost:
+        await decisions.void(equipment.database, lost, equipment.now())
+    claimed = {intent_id: unanswered for intent_id, unanswered in waiting.items() if unanswered.claimed}
+    if claimed:
+        committed = await decisions.which_exist(equipment.database, list(claimed))
+        for intent_id, unanswered in claimed.items():
+            if intent_id not in committed:
+                await equipment.semaphore.withdraw(
+                    str(unanswered.account_id), str(intent_id), unanswered.number
+                )
+    for intent_id in waiting:
+        equipment.unanswered.pop(intent_id, None)
 
 
 async def tidy(equipment: Equipment, now: datetime) -> None:

@@ -21,6 +21,7 @@ CREATE TABLE accounts (
     is_first BOOLEAN DEFAULT false NOT NULL,
     policy JSONB DEFAULT '{}'::jsonb NOT NULL,
     policy_version INTEGER DEFAULT 0 NOT NULL,
+    inbound JSONB DEFAULT '{}'::jsonb NOT NULL,
     epoch BIGINT DEFAULT 0 NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT pk_accounts PRIMARY KEY (id)
@@ -108,7 +109,8 @@ CREATE TABLE leases (
     ended_at TIMESTAMP WITH TIME ZONE,
     ended_by TEXT,
     CONSTRAINT pk_leases PRIMARY KEY (id),
-    CONSTRAINT ck_leases_ended_by CHECK (ended_by IS NULL OR ended_by IN ('released', 'reconciled', 'expired', 'withdrawn'))
+    CONSTRAINT ck_leases_ended_by CHECK (
+        ended_by IS NULL OR ended_by IN ('released', 'reconciled', 'expired', 'withdrawn'))
 );
 CREATE INDEX ix_leases_account_id_pool_id ON leases (account_id, pool, id);
 CREATE INDEX ix_leases_live ON leases (account_id, expires_at) WHERE ended_at IS NULL;
@@ -168,6 +170,7 @@ CREATE TABLE inbound_messages (
     action TEXT NOT NULL,
     keyword TEXT,
     words TEXT NOT NULL,
+    suppression_ids UUID[] DEFAULT '{}' NOT NULL,
     received_at TIMESTAMP WITH TIME ZONE NOT NULL,
     key_id UUID,
     CONSTRAINT pk_inbound_messages PRIMARY KEY (id),

@@ -154,13 +154,25 @@ def test_a_key_without_the_scope_is_403_and_the_detail_names_it(
     ids=lambda body: repr(body[:24]),
 )
 def test_a_body_that_is_no_json_object_is_400(operator: Dialler, body: bytes) -> None:
-    for path in ("/v1/intents", "/v1/intents/preview", "/v1/intents/batch", "/v1/suppressions", "/v1/api-keys"):
+    for path in (
+        "/v1/intents",
+        "/v1/intents/preview",
+        "/v1/intents/batch",
+        "/v1/suppressions",
+        "/v1/api-keys",
+    ):
         problem = check_problem(operator.post(path, body), "bad-request", operator.service.base_url)
         assert problem["errors"], problem
 
 
 def test_no_body_at_all_is_a_missing_one(operator: Dialler) -> None:
-    for path in ("/v1/intents", "/v1/intents/preview", "/v1/intents/batch", "/v1/suppressions", "/v1/api-keys"):
+    for path in (
+        "/v1/intents",
+        "/v1/intents/preview",
+        "/v1/intents/batch",
+        "/v1/suppressions",
+        "/v1/api-keys",
+    ):
         for sent in (b"", None):
             check_problem(operator.post(path, sent), "validation-error", operator.service.base_url)
 
@@ -307,9 +319,7 @@ def test_one_bad_field_of_a_call(
     ids=lambda value: json.dumps(value)[:60] if isinstance(value, dict) else None,
 )
 def test_one_bad_field_of_a_text(operator: Dialler, change: dict[str, Any], slug: str, pointer: str) -> None:
-    problem = check_problem(
-        operator.post("/v1/intents", sms(CA) | change), slug, operator.service.base_url
-    )
+    problem = check_problem(operator.post("/v1/intents", sms(CA) | change), slug, operator.service.base_url)
     assert [fault["pointer"] for fault in problem["errors"]] == [pointer]
 
 
@@ -347,7 +357,9 @@ def test_a_bad_query_parameter_is_400(operator: Dialler, query: str) -> None:
     assert problem["errors"][0]["field"] == query.partition("=")[0]
 
 
-@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "text/json", "*/*"])
+@pytest.mark.parametrize(
+    "media_type", ["text/plain", "application/x-www-form-urlencoded", "text/json", "*/*"]
+)
 def test_another_media_type_is_415(operator: Dialler, media_type: str) -> None:
     answer = operator.post("/v1/intents", call(CA), headers={"Content-Type": media_type})
     check_problem(answer, "unsupported-media-type", operator.service.base_url)

@@ -111,6 +111,7 @@ def test_a_zone_alone_means_every_region_that_keeps_it() -> None:
     assert {region for region, _zone in told} == {"US-CA", "US-ID", "US-NV", "US-OR", "US-WA"}
     # The number's own state keeps the zone: nothing new is learnt.
     assert seen(find("+12125550123", timezone="America/New_York")) == {("US-NY", "America/New_York")}
+    assert len(find("+12125550123", timezone="America/New_York").places) == 1
     # The number's own state keeps the zone elsewhere: the clock is added there.
     assert seen(find("+16155550123", timezone="America/New_York")) == {
         ("US-TN", "America/Chicago"),

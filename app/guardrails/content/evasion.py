@@ -7,14 +7,16 @@ from __future__ import annotations
 import re
 import unicodedata
 from enum import Enum
+from itertools import pairwise
 
 from app.guardrails.content.findings import Span
 from app.guardrails.content.fold import Fold
 from app.guardrails.content.views import SPACED_RUN
 
 _FOREIGN_SCRIPTS = frozenset(
-    {"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "CANADIAN", "LISU", "GEORGIAN", "DESERET", "OSAGE",
-     "WARANG", "GOTHIC", "OLD", "LYCIAN", "CARIAN", "RUNIC", "TIFINAGH", "VAI", "MIAO", "ELBASAN", "LYDIAN"}
+    {"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "CANADIAN", "LISU", "GEORGIAN", "DESERET",
+     "OSAGE", "WARANG", "GOTHIC", "OLD", "LYCIAN", "CARIAN", "RUNIC", "TIFINAGH", "VAI", "MIAO",
+     "ELBASAN", "LYDIAN"}
 )  # fmt: skip
 # Signs that are no disguise though Unicode derives them from letters.
 _HONEST_SIGNS = frozenset("™℠ℹⓂªº№℃℉Ω℧K℅℀℡ℓ㎏㎝㎜㎡㎞㏄Å℮")
@@ -28,7 +30,7 @@ _CODE_BEFORE = re.compile(
 )
 _OVERLAYS = frozenset(range(0x0334, 0x0339))
 _LEET_WORD = re.compile(
-    r"(?<![a-z0-9@$])(?=[a-z0-9@$]{0,18}[a-z][013457@$]{1,18}[a-z])[a-z0-9@$]{5,20}(?![a-z0-9@$])"
+    r"(?<![a-z0-9@$])(?=[a-z0-9@$]{0,18}[a-z][013457@$]{1,18}[a-z])[a-z0-9@$]{4,20}(?![a-z0-9@$])"
 )
 _CAPS_MIN_LETTERS = 24
 _CAPS_MIN_WORDS = 4
@@ -128,18 +130,26 @@ def find_spaced(folded: str, original: str) -> list[Span]:
 
 
 def find_leet(folded: str, links: list[tuple[int, int]]) -> list[Span]:
-    """Words in which digits stand for letters, twice or more, and which are no code."""
-    spans = []
+    """Words in which digits stand for letters: one that does it twice, or several that do it once.
+
+    A single digit in a single word is as often a code or a name: "h1n1", "a1c".
+    """
+    once: list[Span] = []
+    twice: list[Span] = []
     for found in _LEET_WORD.finditer(folded):
         word = found.group()
         signs = sum(c in "013457@$" for c in word)
-        if signs < 2 or signs * 2 > len(word) or not re.search(r"[a-z][013457@$]+[a-z].*[013457@$]", word):
-            continue
         vowels = sum(c in "aeiou0134@" for c in word)
-        if 3 * vowels < len(word) or any(start < found.end() and found.start() < end for start, end in links):
+        if signs * 2 > len(word) or 4 * vowels < len(word):
             continue
-        spans.append(Span("evasion.leet", found.start(), found.end()))
-    return spans
+        if any(start < found.end() and found.start() < end for start, end in links):
+            continue
+        inside = sum(c in "013457@$" for c in word[1:-1])
+        (twice if signs >= 2 and inside and len(word) >= 5 else once).append(
+            Span("evasion.leet", found.start(), found.end())
+        )
+    several = len({folded[span.start : span.end] for span in once}) >= 2
+    return sorted([*twice, *(once if several or twice else [])], key=lambda span: span.start)
 
 
 def find_caps(body: str) -> list[Span]:
@@ -253,7 +263,7 @@ def _mixed_script(body: str, kinds: CharacterKinds) -> list[Span]:
         if text.isascii() or _MEASURE.fullmatch(text):
             continue
         scripts = [kinds[c] is Kind.FOREIGN for c in text if c.isascii() or kinds[c] is not Kind.PLAIN]
-        changes = sum(one != other for one, other in zip(scripts, scripts[1:], strict=False))
+        changes = sum(one != other for one, other in pairwise(scripts))
         if changes >= (2 if at_home else 1):
             spans.append(Span("evasion.mixed-script", word.start(), word.end()))
     return spans

@@ -59,9 +59,8 @@ class Link:
 
 def find_links(body: str, shorteners: Collection[str], fold: Callable[[str], str]) -> list[Link]:
     """Every link of the text, spans in code points, in order."""
-    if "." not in body and ":" not in body and "。" not in body and "dot" not in body.lower():
-        if body.isascii():
-            return []
+    if body.isascii() and "." not in body and ":" not in body and "dot" not in body.lower():
+        return []
     links: list[Link] = []
     taken: list[tuple[int, int]] = []
     text = body if body.isascii() else _same_length_ascii_punctuation(body)
@@ -195,6 +194,12 @@ def _judged(
     if registrable in shorteners or host in shorteners:
         problems.append("link.shortener")
     return Link(start, end, host, registrable, tuple(dict.fromkeys(problems)))
+
+
+def registrable_domain(domain: str) -> str | None:
+    """The domain that somebody owns, of a host in ASCII; None for a public suffix or no domain at all."""
+    found = _EXTRACT.extract_str(domain)
+    return found.top_domain_under_public_suffix or None
 
 
 def _is_ip(host: str) -> bool:

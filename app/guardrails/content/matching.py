@@ -8,10 +8,11 @@ won't" does not contain "you won".
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import count
+from operator import itemgetter
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
@@ -29,6 +30,8 @@ _POSSESSIVE_LENGTH = 5
 _PUNCTUATION_TO_BLANK = str.maketrans('-._/|~,:;!?()[]"', "                ")
 
 _DOUBLED = re.compile(r"([a-z])\1+")
+
+_END = itemgetter(1)
 
 Hit = tuple[int, int, int]  # pattern, start, end
 Asked = Callable[[Company], bool]
@@ -122,7 +125,7 @@ class PhraseIndex:
         if not doubled:
             return []
         starts = [0, *(place + 1 for place in doubled)]
-        short = "".join([view[a:b] for a, b in zip(starts, [p for p in doubled] + [len(view)], strict=True)])
+        short = "".join([view[a:b] for a, b in zip(starts, [*doubled, len(view)], strict=True)])
         found = self._collapsed.find_matches_as_indexes(short, overlapping=True)
         hits: list[Hit] = []
         if not any(
@@ -162,10 +165,10 @@ class PhraseIndex:
             if left and right:
                 for context in self._contexts_of[number]:
                     contexts.setdefault(context, []).append((start, end))
-            for condition in self._conditions_of[number]:
-                borders = self._conditions[condition].phrase.borders
+            for entry in self._conditions_of[number]:
+                borders = self._conditions[entry].phrase.borders
                 if (left or borders in ("right", "none")) and (right or borders in ("left", "none")):
-                    candidates.append((condition, start, end))
+                    candidates.append((entry, start, end))
         spans = []
         for entry, start, end in candidates:
             condition = self._conditions[entry]
@@ -237,18 +240,28 @@ def _right_border(view: str, start: int, end: int) -> bool:
     return possessive and end - start >= _POSSESSIVE_LENGTH
 
 
+def _from(found: list[tuple[int, int]], end: int) -> list[tuple[int, int]]:
+    """Those that end at or after ``end``. The automaton reports them in order of their ends; in a long list
+    the first is sought by halves, so that a text full of hits costs no more than its length."""
+    if len(found) < 16:
+        return found
+    first = bisect_left(found, end, key=_END)
+    return found[first : first + 64]
+
+
 def _nearby(found: list[tuple[int, int]] | None, start: int, end: int, distance: int) -> bool:
     if not found:
         return False
     return any(
-        other_end + distance >= start and other_start - distance <= end for other_start, other_end in found
+        other_end + distance >= start and other_start - distance <= end
+        for other_start, other_end in _from(found, start - distance)
     )
 
 
 def _followed_until(found: list[tuple[int, int]] | None, end: int) -> int:
     """The end of the first follower that starts soon after ``end``; -1 where there is none."""
     if found:
-        for other_start, other_end in found:
+        for other_start, other_end in _from(found, end):
             if end <= other_start <= end + THEN_DISTANCE:
                 return other_end
     return -1

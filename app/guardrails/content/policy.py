@@ -42,7 +42,7 @@ def _compiled(key: _Key) -> CompiledPolicy:
     return CompiledPolicy(
         blocked=_automaton(block_phrases),
         allowed=_automaton(allow_phrases),
-        names=tuple(folded for folded in map(_folded, names) if folded),
+        names=tuple(folded for folded in map(folded_phrase, names) if folded),
         domains=tuple(domain for domain in map(_bare_domain, domains) if domain),
     )
 
@@ -81,12 +81,13 @@ def phrase_spans(automaton: AhoCorasick | None, view: str) -> list[tuple[int, in
     ]
 
 
-def _folded(text: str) -> str:
+def folded_phrase(text: str) -> str:
+    """The phrase as it is matched: folded, without punctuation. Empty when nothing of it could ever match."""
     return " ".join(blank_punctuation(packaged_fold()(text)).split())
 
 
 def _automaton(phrases: tuple[str, ...]) -> AhoCorasick | None:
-    folded = [text for text in map(_folded, phrases) if text]
+    folded = [text for text in map(folded_phrase, phrases) if text]
     return AhoCorasick(folded) if folded else None
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.guardrails.content.evasion import CharacterKinds, find_caps, find_evasion, find_leet, find_spaced
 from app.guardrails.content.findings import ContentFinding, ScanResult, Span
-from app.guardrails.content.fold import Fold
+from app.guardrails.content.fold import Fold, packaged_fold
 from app.guardrails.content.links import Link, find_links, is_own
 from app.guardrails.content.matching import PhraseIndex, blank_punctuation
 from app.guardrails.content.phones import find_phones
@@ -32,9 +32,10 @@ MAX_FINDINGS = 50
 MAX_EXCERPT = 80  # code points
 # Rules that the code itself finds; a pack must give each its severity and its words.
 STRUCTURAL_RULES = (
-    "link.shortener", "link.ip", "link.idn", "link.disguised", "link.insecure", "link.offbrand", "phone.embedded",
-    "evasion.invisible", "evasion.styled", "evasion.zalgo", "evasion.mixed-script", "evasion.spaced", "evasion.leet",
-    "format.caps", "identity.missing", "optout.missing", "sensitive.card", "sensitive.ssn", "account.phrase",
+    "link.shortener", "link.ip", "link.idn", "link.disguised", "link.insecure", "link.offbrand",
+    "evasion.invisible", "evasion.styled", "evasion.zalgo", "evasion.mixed-script", "evasion.spaced",
+    "phone.embedded", "evasion.leet", "format.caps", "identity.missing", "optout.missing",
+    "sensitive.card", "sensitive.ssn", "account.phrase",
 )  # fmt: skip
 
 
@@ -58,6 +59,7 @@ class ContentScanner:
     @classmethod
     def load(cls, directory: Path = PACKS_DIRECTORY) -> ContentScanner:
         """Read, check and compile the packs. Raises ``BrokenRuleFile``."""
+        packaged_fold()  # masks, hashes, opt-outs and policies fold with it; read it now, not on a request
         return cls(load_content_packs(directory), directory)
 
     @property
@@ -227,9 +229,8 @@ def _link_spans(links: Iterable[Link], own: CompiledPolicy) -> list[Span]:
     return spans
 
 
-def _outermost(spans: list[Span], rules: dict[str, ContentRule] | object) -> list[Span]:
+def _outermost(spans: list[Span], rules: Mapping[str, ContentRule]) -> list[Span]:
     """One span where several of a rule overlap: the widest, with the heaviest severity of them."""
-    assert isinstance(rules, dict)
     merged: dict[str, list[Span]] = {}
     for span in sorted(spans, key=lambda span: (span.start, -span.end)):
         kept = merged.setdefault(span.rule, [])
@@ -244,5 +245,5 @@ def _outermost(spans: list[Span], rules: dict[str, ContentRule] | object) -> lis
     return [span for kept in merged.values() for span in kept]
 
 
-def _weight(span: Span, rules: dict[str, ContentRule]) -> int:
+def _weight(span: Span, rules: Mapping[str, ContentRule]) -> int:
     return (span.severity or rules[span.rule].severity) == "block"

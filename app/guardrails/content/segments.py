@@ -24,12 +24,15 @@ _EQUIVALENTS = {
     **dict.fromkeys("‘’‚‛′´`ʼ＇", "'"),
     **dict.fromkeys("“”„‟″«»＂", '"'),
     **dict.fromkeys("‐‑‒–—―−", "-"),
-    **dict.fromkeys("\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u3000\t", " "),
+    **dict.fromkeys("\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006", " "),
+    **dict.fromkeys("\u2007\u2008\u2009\u200a\u202f\u3000", " "),
+    "\t": " ",
     **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f", ""),
     **dict.fromkeys("•·‣●▪", "-"),
     "…": "...", "™": "(TM)", "®": "(R)", "©": "(C)", "№": "No.", "×": "x", "÷": "/", "½": "1/2", "¼": "1/4",
-    "¾": "3/4", "°": " deg", "‹": "<", "›": ">", "→": "->", "←": "<-", "≤": "<=", "≥": ">=", "≠": "!=", "œ": "oe",
-    "Œ": "OE", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ı": "i",
+    "¾": "3/4", "°": " deg", "‹": "<", "›": ">", "→": "->", "←": "<-", "≤": "<=", "≥": ">=", "≠": "!=",
+    "œ": "oe", "Œ": "OE", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th",
+    "Þ": "Th", "ı": "i",
     "¢": "c", "¶": "", "✓": "*", "★": "*", "☆": "*", "✔": "*",
 }  # fmt: skip
 
@@ -49,8 +52,10 @@ def count_segments(body: str) -> Segments:
     units = len(body) + wide
     if units <= 70:
         count = 1
+    elif wide:
+        count = _greedy([1 + (c > "\uffff") for c in body], 67)
     else:
-        count = _greedy([1 + (c > "\uffff") for c in body], 67) if wide else -(-units // 67)
+        count = -(-units // 67)
     forced_by = tuple(dict.fromkeys(c for c in body if c in outside))
     return Segments("UCS-2", units, count, forced_by, _suggest(body))
 

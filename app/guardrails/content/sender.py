@@ -1,4 +1,4 @@
-"""What a first message owes: the sender's name and a way to opt out (CTIA Messaging Principles 5.1 and 5.3)."""
+"""What a first message owes: the sender's name (CTIA Messaging Principles and Best Practices 5.1)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from collections.abc import Iterable
 # has configured no names of its own, and then on the text as it was written.
 _OPENING = re.compile(r"\s*(?:\[(?P<bracket>[^\]\n]{2,40})\]|(?P<name>[^\W\d_][^:\n]{1,40}?)\s?:(?!//)\s)")
 _INTRODUCED = re.compile(
-    r"\b(?:this is|it's|it’s|from|with|at|by|c'est|ici|soy|somos|de parte de|welcome to|bienvenidos? a|bienvenue chez)"
+    r"\b(?:this is|it's|it’s|from|with|at|by|c'est|ici|soy|somos|de parte de"
+    r"|welcome to|bienvenidos? a|bienvenue chez)"
     r"\s+(?:the\s+|your\s+)?[^\W\d_a-z][\w&'’.-]+"
 )
 _SIGNED = re.compile(r"[\s.!](?:-|–|—|~)\s?[^\W\d_a-z][\w&'’. -]{1,30}\W*\Z")
 _NO_NAME = frozenset(
-    {"reminder", "hi", "hello", "hey", "alert", "notice", "update", "urgent", "fyi", "sale", "offer", "important",
-     "attention", "final notice", "warning", "news", "new", "today", "now", "free", "deal", "bonus", "note",
+    {"reminder", "hi", "hello", "hey", "alert", "notice", "update", "urgent", "fyi", "sale",
+     "offer", "important", "attention", "final notice", "warning", "news", "new", "today", "now",
+     "free", "deal", "bonus", "note",
      "p.s", "ps", "http", "https", "dear customer", "dear friend", "code", "your code", "re", "fw", "fwd",
      "aviso", "hola", "rappel", "bonjour", "recordatorio", "oferta", "winner", "congratulations", "www",
      "last chance", "act now", "limited time", "flash sale", "good news", "reply", "text", "call", "msg"}

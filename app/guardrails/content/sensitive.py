@@ -20,8 +20,9 @@ _ALREADY_MASKED = re.compile(r"(?:[*xX•]|[*xX•#]{2}[ .\-])\Z")
 _SSN = re.compile(r"(?<![\d*xX•.\-])(\d{3})([- .]?)(\d{2})\2(\d{4})(?![\d*])(?![.\-]\d)")
 _SSN_CONTEXT = re.compile(r"\bssn\b|social\s+sec|\bss\s?#|soc\.? ?sec", re.IGNORECASE)
 _SHAPES = {
-    (4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3), (4, 4, 4, 1), (4, 4, 4, 2), (4, 4, 5), (8, 8), (4, 12),
-    (4, 4, 8), (8, 4, 4), (6, 10), (12, 4), (2,) * 8, (1,) * 13, (1,) * 14, (1,) * 15, (1,) * 16, (6, 13), (4, 8, 4),
+    (4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3), (4, 4, 4, 1), (4, 4, 4, 2), (4, 4, 5), (8, 8),
+    (4, 12), (4, 4, 8), (8, 4, 4), (6, 10), (12, 4), (2,) * 8, (1,) * 13, (1,) * 14, (1,) * 15, (1,) * 16,
+    (6, 13), (4, 8, 4),
 }  # fmt: skip
 _LENGTHS = (16, 15, 14, 19, 13, 18, 17)
 
@@ -150,7 +151,13 @@ def _cards_in(text: str, start: int, end: int) -> list[SensitiveSpan]:
     found: list[SensitiveSpan] = []
     first = 0
     while first < len(groups):
-        last = None if _is_continuation(text, groups[first][0]) else _card_from(text, groups, first)
+        # Digits that stand one by one are a card only from the first of them on.
+        inside = (
+            first > 0
+            and groups[first][1] - groups[first][0] == 1 == groups[first - 1][1] - groups[first - 1][0]
+        )
+        masked = inside or _is_continuation(text, groups[first][0])
+        last = None if masked else _card_from(text, groups, first)
         if last is None:
             first += 1
             continue

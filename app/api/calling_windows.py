@@ -1,0 +1,116 @@
+"""Looking before dialling: when a number may be reached, and which rule takes what away."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import ConfigDict, Field
+from starlette.responses import Response
+
+from app.api import documents
+from app.api.answers import json_response, prefers
+from app.api.caller import GuardedRoute, Requires, equipment_of, presented_hash
+from app.api.fields import Instant
+from app.api.intent_bodies import RecipientBody
+from app.api.suppressions import PathNumber
+from app.api.timeline_svg import timeline_svg
+from app.guardrails.calling_window import outlook_document
+from app.guardrails.facts import Intent
+from app.workflows.authenticate import Caller
+from app.workflows.look_ahead import look_ahead
+
+router = APIRouter(prefix="/v1/calling-windows", tags=["looking ahead"], route_class=GuardedRoute)
+MayRead = Annotated[Caller, Depends(Requires("intents:read"))]
+SVG = "image/svg+xml"
+
+
+class WindowQuery(RecipientBody):
+    """What would be sent, to whom, and over how many days. An unknown parameter is an error, as in a body."""
+
+    model_config = ConfigDict(strict=False)  # a query holds texts only
+
+    type: Literal["call", "sms"] = "call"
+    purpose: Literal["marketing", "informational", "emergency"] = "marketing"
+    voice_type: Literal["live", "prerecorded"] = "live"
+    days: Annotated[int, Field(ge=1, le=14)] = 7
+    at: Instant | None = Field(default=None, description="Where to begin; now when absent")
+
+    def hints(self) -> Any:
+        """The hints alone."""
+        return RecipientBody(
+            postal_code=self.postal_code,
+            region=self.region,
+            timezone=self.timezone,
+            latitude=self.latitude,
+            longitude=self.longitude,
+        ).hints()
+
+
+class SpanDocument(documents.Document):
+    """A stretch of time, half open."""
+
+    opens_at: str
+    closes_at: str
+    local: list[dict[str, str]]
+
+
+class OutlookDocument(documents.Document):
+    """When the number may be reached. More members: see the fields' names."""
+
+    number: str
+    type: Literal["call", "sms"]
+    purpose: str
+    open_now: bool
+    next_opens_at: str | None
+    open: list[SpanDocument]
+    timezones: list[dict[str, Any]]
+    rules: list[dict[str, Any]]
+
+
+@router.get(
+    "/{number}",
+    summary="When a number may be called or texted",
+    responses={
+        200: {
+            "model": OutlookDocument,
+            "content": {SVG: {"schema": {"type": "string"}}},
+            "description": "By Accept: JSON, or a picture",
+        },
+        **documents.problems(),
+    },
+)
+async def get_windows(
+    request: Request, caller: MayRead, number: PathNumber, query: Annotated[WindowQuery, Query()]
+) -> Response:
+    """Open stretches in UTC and on every local clock, and for each rule what it closes, with its citation.
+
+    An instant lies in one of `open` exactly when `POST /v1/intents/preview` finds the window open then.
+    """
+    equipment = equipment_of(request)
+    intent = Intent(
+        type=query.type,
+        to=number,
+        sender="",
+        purpose=query.purpose,
+        voice_type=query.voice_type if query.type == "call" else "live",
+        recipient=query.hints(),
+    )
+    start = query.at or equipment.now()
+    outlook = await look_ahead(equipment, presented_hash(request), intent, start, query.days)
+    headers = {"Vary": "Accept"}
+    if prefers(request, SVG, "application/json"):
+        headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
+        return Response(timeline_svg(outlook), 200, headers, SVG)
+    document = outlook_document(outlook)
+    open_now = bool(outlook.open) and outlook.open[0][0] <= outlook.start < outlook.open[0][1]
+    spans: Any = document["open"]
+    following = spans[1:] if open_now else spans
+    document["open_now"] = open_now
+    document["next_opens_at"] = following[0]["opens_at"] if following else None
+    document["versions"] = {
+        name: equipment.knowledge.versions[name]
+        for name in ("calling_windows", "tzdata", "phonenumbers")
+        if name in equipment.knowledge.versions
+    }
+    return json_response(document, headers=headers)

@@ -1,0 +1,81 @@
+"""Looking before sending: what the content guardrail would say of a text."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import Field
+from starlette.responses import Response
+
+from app.api import documents
+from app.api.answers import json_response
+from app.api.caller import GuardedRoute, Requires, equipment_of
+from app.api.fields import Body, Words
+from app.guardrails.content import ScanResult, mask
+from app.workflows.authenticate import Caller
+from app.workflows.change_policy import current_policy
+
+router = APIRouter(prefix="/v1/content", tags=["looking ahead"], route_class=GuardedRoute)
+# As for a preview: it says what posting the text would be answered with, to those who may post it.
+MayWrite = Annotated[Caller, Depends(Requires("intents:write"))]
+
+
+class ScanBody(Body):
+    """A text."""
+
+    body: Annotated[Words, Field(min_length=1, max_length=1600)]
+    first_contact: bool = False
+
+
+class FindingDocument(documents.Document):
+    """One finding. `start` and `end` count code points of the body, half open; `excerpt` is masked."""
+
+    rule: str
+    severity: Literal["block", "warn"]
+    start: int
+    end: int
+    excerpt: str
+    why: str
+    remedy: str
+
+
+class ScannedDocument(documents.Document):
+    """Everything that was found, and how the text is billed."""
+
+    blocked: bool
+    findings: list[FindingDocument]
+    segments: documents.SegmentsDocument
+    version: str
+
+
+def scanned_document(result: ScanResult, version: str) -> dict[str, Any]:
+    """The scan as answered. No card or social security number stands in it."""
+    segments = result.segments
+    return {
+        "blocked": result.blocks,
+        "findings": [finding.as_json() for finding in result.findings],
+        "segments": {
+            "encoding": segments.encoding,
+            "units": segments.units,
+            "count": segments.count,
+            "forced_by": list(segments.forced_by),
+            "suggestion": mask(segments.suggestion) if segments.suggestion is not None else None,
+        },
+        "version": version,
+    }
+
+
+@router.post(
+    "/scan",
+    summary="Ask what the content guardrail finds in a text",
+    responses={200: {"model": ScannedDocument}, **documents.problems(body=True)},
+)
+async def post_scan(request: Request, caller: MayWrite, body: ScanBody) -> Response:
+    """By the account's policy; always 200, whatever is found. Nothing of the text is kept."""
+    equipment = equipment_of(request)
+    found = await current_policy(equipment, caller)
+    scanner = equipment.knowledge.scanner
+    return json_response(
+        scanned_document(scanner.scan(body.body, found.policy, body.first_contact), scanner.version)
+    )

@@ -1,0 +1,127 @@
+"""Consents on record. A number has at most one that is not ended per account; ended ones stay for ever."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+_COLUMNS = (
+    "id, number, kind, channels, given_at, expires_at, evidence::text, "
+    "created_at, created_by, ended_at, ended_by"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewConsent:
+    """A consent as somebody puts it on record."""
+
+    number: str
+    kind: str
+    channels: Sequence[str]
+    given_at: datetime
+    expires_at: datetime | None
+    evidence: Any
+
+
+# One writer at a time per number, whether a row is there to be locked or not.
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:subject, 0))")
+_END = text(
+    """
+    UPDATE consents SET ended_at = :now, ended_by = :ended_by
+     WHERE account_id = :account AND number = :number AND ended_at IS NULL
+    """
+)
+_ADD = text(
+    f"""
+    INSERT INTO consents (id, account_id, number, kind, channels, given_at, expires_at, evidence,
+                          created_at, created_by)
+    VALUES (:id, :account, :number, :kind, :channels, :given_at, :expires_at, CAST(:evidence AS jsonb), :now, :key)
+    RETURNING {_COLUMNS}
+    """
+)
+_CURRENT = text(
+    f"""
+    SELECT {_COLUMNS} FROM consents
+     WHERE account_id = :account AND number = :number AND ended_at IS NULL
+     ORDER BY created_at DESC, id DESC LIMIT 1
+    """
+)
+_HISTORY = text(
+    f"""
+    SELECT {_COLUMNS} FROM consents
+     WHERE account_id = :account AND number = :number AND id < :before ORDER BY id DESC LIMIT :limit
+    """
+)
+
+
+async def lock(connection: AsyncConnection, account_id: uuid.UUID, number: str) -> None:
+    """Be the only one that changes the number's consents and opt-outs, until the transaction ends."""
+    await connection.execute(_LOCK, {"subject": f"consent/{account_id}/{number}"})
+
+
+async def end(
+    connection: AsyncConnection, account_id: uuid.UUID, number: str, ended_by: str, now: datetime
+) -> int:
+    """End what is on record for the number, as replaced, withdrawn or opt_out; answers how many there were."""
+    given = {"account": account_id, "number": number, "ended_by": ended_by, "now": now}
+    return int((await connection.execute(_END, given)).rowcount)
+
+
+async def add(
+    connection: AsyncConnection,
+    account_id: uuid.UUID,
+    consent: NewConsent,
+    *,
+    consent_id: uuid.UUID,
+    key_id: uuid.UUID,
+    now: datetime,
+) -> dict[str, Any]:
+    """Put a consent on record."""
+    row = await connection.execute(
+        _ADD,
+        {
+            "id": consent_id,
+            "account": account_id,
+            "number": consent.number,
+            "kind": consent.kind,
+            "channels": sorted(consent.channels),
+            "given_at": consent.given_at,
+            "expires_at": consent.expires_at,
+            "evidence": orjson.dumps(consent.evidence).decode(),
+            "now": now,
+            "key": key_id,
+        },
+    )
+    return _as_answered(row.mappings().one())
+
+
+async def current(connection: AsyncConnection, account_id: uuid.UUID, number: str) -> dict[str, Any] | None:
+    """The consent that is on record and not ended, expired or not; None when there is none."""
+    rows = await connection.execute(_CURRENT, {"account": account_id, "number": number})
+    row = rows.mappings().first()
+    return _as_answered(row) if row else None
+
+
+async def history(
+    connection: AsyncConnection, account_id: uuid.UUID, number: str, before: uuid.UUID, limit: int
+) -> list[dict[str, Any]]:
+    """Every consent that was ever on record for the number, newest first."""
+    given = {"account": account_id, "number": number, "before": before, "limit": limit}
+    return [_as_answered(row) for row in (await connection.execute(_HISTORY, given)).mappings()]
+
+
+def _as_answered(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {
+        **row,
+        "id": str(row["id"]),
+        "channels": list(row["channels"]),
+        "evidence": orjson.loads(row["evidence"]),
+        "created_by": str(row["created_by"]) if row["created_by"] else None,
+    }

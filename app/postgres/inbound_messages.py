@@ -1,0 +1,89 @@
+"""Inbound messages that were taken as an opt-out or an opt-in, with the words that were used."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+@dataclass(frozen=True, slots=True)
+class InboundMessage:
+    """A message that changed whether a person may be contacted."""
+
+    id: uuid.UUID
+    from_number: str
+    to_number: str
+    action: str  # opt_out or opt_in
+    keyword: str | None
+    words: str
+    suppression_ids: Sequence[uuid.UUID]  # the entries that it made
+    received_at: datetime
+
+
+_ADD = text(
+    """
+    INSERT INTO inbound_messages (id, account_id, from_number, to_number, action, keyword, words, suppression_ids,
+                                  received_at, key_id)
+    VALUES (:id, :account, :from_number, :to_number, :action, :keyword, :words, CAST(:suppression_ids AS uuid[]),
+            :received_at, :key)
+    """
+)
+_LAST_OPT_OUT = text(
+    """
+    SELECT max(at) FROM (
+        SELECT max(received_at) AS at FROM inbound_messages
+         WHERE account_id = :account AND from_number = :number AND action = 'opt_out'
+        UNION ALL
+        SELECT max(at) FROM suppression_events
+         WHERE account_id = :account AND number = :number AND source = 'opt_out' AND action IN ('added', 'changed')
+    ) AS opt_outs
+    """
+)
+# An entry that somebody has made his own since, by giving it another source, is no longer the opt-out's.
+_MADE = text(
+    """
+    SELECT s.channel FROM suppressions s
+     WHERE s.account_id = :account AND s.number = :number AND s.source = 'opt_out'
+       AND s.id IN (SELECT unnest(m.suppression_ids) FROM inbound_messages m
+                     WHERE m.account_id = :account AND m.from_number = :number AND m.action = 'opt_out')
+    """
+)
+
+
+async def add(
+    connection: AsyncConnection, account_id: uuid.UUID, message: InboundMessage, key_id: uuid.UUID
+) -> None:
+    """Keep the message."""
+    await connection.execute(
+        _ADD,
+        {
+            "id": message.id,
+            "account": account_id,
+            "from_number": message.from_number,
+            "to_number": message.to_number,
+            "action": message.action,
+            "keyword": message.keyword,
+            "words": message.words,
+            "suppression_ids": list(message.suppression_ids),
+            "received_at": message.received_at,
+            "key": key_id,
+        },
+    )
+
+
+async def last_opt_out(connection: AsyncConnection, account_id: uuid.UUID, number: str) -> datetime | None:
+    """When the person last opted out, whatever has happened since; None for never."""
+    found = await connection.execute(_LAST_OPT_OUT, {"account": account_id, "number": number})
+    at: datetime | None = found.scalar_one_or_none()
+    return at
+
+
+async def channels_opted_out(connection: AsyncConnection, account_id: uuid.UUID, number: str) -> list[str]:
+    """The channels of the entries on the list that the person's own messages made."""
+    rows = await connection.execute(_MADE, {"account": account_id, "number": number})
+    return [row[0] for row in rows]

@@ -1,0 +1,214 @@
+"""Take an inbound message: an opt-out suppresses its sender at once, an opt-in lifts what an opt-out made."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.guardrails.content import mask
+from app.guardrails.opt_out import InboundMeaning, classify_inbound
+from app.guardrails.policy import read_policy
+from app.postgres import consents, idempotency, inbound_messages, policies, suppressions
+from app.postgres.inbound_messages import InboundMessage
+from app.postgres.suppressions import Entry
+from app.workflows.authenticate import Caller
+from app.workflows.change_policy import SECRET
+from app.workflows.change_suppressions import OPT_OUT
+from app.workflows.decide_intent import Answer, Presented, raise_unless_replayable
+from app.workflows.equipment import Equipment
+from app.workflows.identity import new_id
+from app.workflows.outcomes import Conflict, NotAllowed
+
+OPERATION = "inbound_messages"
+# What the carrier itself took the message for (Twilio's OptOutType), for keywords that were configured there.
+CARRIER_ACTIONS: Mapping[str, InboundMeaning] = {
+    "STOP": InboundMeaning("opt_out", None, ""),
+    "START": InboundMeaning("opt_in", None, ""),
+    "HELP": InboundMeaning("help", None, ""),
+}
+# CTIA Messaging Principles 5.1.3: an opt-out is confirmed, and help says how to opt out.
+_REPLIES = {
+    "opt_out": "You are unsubscribed and will get no more messages. Reply START to get them again.",
+    "opt_in": "You are subscribed again. Reply HELP for help, STOP to unsubscribe.",
+    "help": "Reply STOP to unsubscribe, START to subscribe again.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An inbound message. ``sender`` is E.164; ``carrier_action`` what the carrier says it was, if it does."""
+
+    sender: str
+    to: str
+    body: str
+    carrier_action: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What the message was taken for, and what to answer the person; None for nothing."""
+
+    meaning: InboundMeaning
+    reply: str | None
+
+
+async def record_inbound(
+    equipment: Equipment,
+    caller: Caller,
+    presented: Presented,
+    received: Received,
+    is_signed: Callable[[str], bool] | None,
+    render: Callable[[Taken], Answer],
+) -> Answer:
+    """Act on the message; its effect is in force when this returns, and a second time changes nothing.
+
+    ``is_signed`` is asked with the account's webhook secret, if it has one, for messages that a carrier signs.
+    Raises NotAllowed when it says no.
+    """
+    now = equipment.now()
+    meaning = understand(received)
+    meaning = replace(meaning, words=mask(meaning.words))
+    claim = None
+    if presented.idempotency_key is not None:
+        claim = await idempotency.claim(
+            equipment.database,
+            key_hash=presented.key_hash,
+            scope="suppressions:write",
+            operation=OPERATION,
+            key=presented.idempotency_key,
+            request_hash=presented.request_hash,
+            resource_id=new_id(now),
+            holder=new_id(now),
+            now=now,
+        )
+    if isinstance(claim, idempotency.Existing):
+        raise_unless_replayable(claim)
+        return Answer(claim.status or 500, claim.headers, claim.body, replayed=True)
+    async with equipment.database.begin() as connection:
+        stored = await policies.fetch(connection, caller.account_id)
+        secret = stored.inbound.get(SECRET)
+        if secret is not None and is_signed is not None and not is_signed(secret):
+            raise NotAllowed(
+                "The X-Twilio-Signature is missing or was not made with the account's webhook secret."
+            )
+        if meaning.action == "opt_out":
+            await _opt_out(connection, caller, received, meaning, now)
+        elif meaning.action == "opt_in":
+            await _opt_in(connection, caller, received, meaning, now)
+        names = read_policy(stored.policy, stored.version).names
+        answer = render(Taken(meaning, reply_to(meaning, stored.inbound, names)))
+        if claim is not None and not await idempotency.keep(
+            connection,
+            operation=OPERATION,
+            key=presented.idempotency_key or "",
+            holder=claim.holder,
+            status=answer.status,
+            headers=answer.headers,
+            body=answer.body,
+        ):
+            raise Conflict("Another request with this Idempotency-Key took over.")
+    return answer
+
+
+def understand(received: Received) -> InboundMeaning:
+    """What the message asks for. A carrier's opt-out counts whatever the words are; our reading of them else."""
+    meaning = classify_inbound(received.body)
+    said = CARRIER_ACTIONS.get(received.carrier_action or "")
+    if said is None or meaning.action == "opt_out" or meaning.action == said.action:
+        return meaning
+    return replace(said, words=" ".join(received.body.split())[:160])
+
+
+def reply_to(meaning: InboundMeaning, configured: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
+    """The account's wording, or our own with the account's first name before it."""
+    if meaning.action == "none":
+        return None
+    own = configured.get(f"{meaning.action}_reply")
+    if own is not None:
+        return str(own)
+    return f"{names[0]}: {_REPLIES[meaning.action]}" if names else _REPLIES[meaning.action]
+
+
+async def _opt_out(
+    connection: AsyncConnection, caller: Caller, received: Received, meaning: InboundMeaning, now: datetime
+) -> None:
+    """Suppress the sender on every channel.
+
+    Where somebody has put the number on the list for all channels by hand, the entry is theirs and may end with
+    their reasons, so the person's own wish gets entries of its own, for calls and for texts. If even those are
+    taken, an end that was set for them is taken away.
+    """
+    account, number = caller.account_id, received.sender
+    await consents.lock(connection, account, number)
+    await consents.end(connection, account, number, OPT_OUT, now)
+    made: list[uuid.UUID] = []
+
+    async def suppress(channel: str) -> dict[str, Any]:
+        entry = Entry(number, channel, meaning.words, OPT_OUT, None)
+        ids = {"entry_id": new_id(now), "event_id": new_id(now)}
+        added, there = await suppressions.add(
+            connection, account, entry, key_id=caller.key_id, now=now, **ids
+        )
+        if added:
+            made.append(ids["entry_id"])
+        return there
+
+    for_all = await suppress("all")
+    if for_all["source"] != OPT_OUT:
+        for channel in ("call", "sms"):
+            there = await suppress(channel)
+            if there["source"] != OPT_OUT and there["expires_at"] is not None:
+                lasting = Entry(number, channel, there["reason"], there["source"], None)
+                ids = {"entry_id": new_id(now), "event_id": new_id(now)}
+                await suppressions.put(connection, account, lasting, key_id=caller.key_id, now=now, **ids)
+    elif for_all["expires_at"] is not None:
+        lasting = Entry(number, "all", for_all["reason"], OPT_OUT, None)
+        ids = {"entry_id": new_id(now), "event_id": new_id(now)}
+        await suppressions.put(connection, account, lasting, key_id=caller.key_id, now=now, **ids)
+    await _keep(connection, caller, received, meaning, made, now)
+
+
+async def _opt_in(
+    connection: AsyncConnection, caller: Caller, received: Received, meaning: InboundMeaning, now: datetime
+) -> None:
+    """Lift the entries that the person's own messages made. What anybody else put on the list stays."""
+    account, number = caller.account_id, received.sender
+    await consents.lock(connection, account, number)
+    for channel in await inbound_messages.channels_opted_out(connection, account, number):
+        await suppressions.remove(
+            connection,
+            account,
+            number,
+            channel,
+            reason=meaning.words,
+            key_id=caller.key_id,
+            event_ids=[new_id(now)],
+            now=now,
+        )
+    await _keep(connection, caller, received, meaning, [], now)
+
+
+async def _keep(
+    connection: AsyncConnection,
+    caller: Caller,
+    received: Received,
+    meaning: InboundMeaning,
+    made: list[uuid.UUID],
+    now: datetime,
+) -> None:
+    message = InboundMessage(
+        id=new_id(now),
+        from_number=received.sender,
+        to_number=received.to,
+        action=meaning.action,
+        keyword=meaning.keyword,
+        words=meaning.words,
+        suppression_ids=made,
+        received_at=now,
+    )
+    await inbound_messages.add(connection, caller.account_id, message, caller.key_id)

@@ -1,0 +1,195 @@
+"""GET and PUT /v1/policy, and what a policy changes in decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.policy.account import FRANCISCO, MORNING, TUESDAY, Account, reasons
+from tests.service import RunningService
+
+DEFAULTS = {
+    "house_window": {"start": "09:00", "end": "21:00"},
+    "caps": [],
+    "content": {
+        "allow": [],
+        "block_phrases": [],
+        "allow_phrases": [],
+        "severities": {},
+        "phone_numbers": True,
+    },
+    "unknown_location": "block",
+    "informational_windows": "all",
+    "trust_recipient": False,
+    "names": [],
+    "domains": [],
+}
+
+
+def test_a_new_account_has_the_defaults_of_the_contract(account: Account) -> None:
+    policy = account.get("/v1/policy").json()
+    assert {name: policy[name] for name in DEFAULTS} == DEFAULTS
+    assert policy["version"] == 0
+    assert policy["inbound"] == {
+        "opt_out_reply": None,
+        "opt_in_reply": None,
+        "help_reply": None,
+        "has_webhook_secret": False,
+    }
+
+
+def test_what_is_read_can_be_put_back_and_counts_as_a_change(account: Account) -> None:
+    before = account.policy(
+        caps=[{"max": 3, "period": "P7D", "counts": ["call", "sms"]}], names=["Acme Dental"]
+    )
+    after = account.policy(**account.get("/v1/policy").json())
+    assert after == {**before, "version": before["version"] + 1}
+
+
+def test_a_member_that_is_left_out_gets_its_default_again(account: Account) -> None:
+    account.policy(names=["Acme"], content={"phone_numbers": False}, unknown_location="strictest")
+    policy = account.policy(names=["Acme"])
+    assert {name: policy[name] for name in DEFAULTS} == {**DEFAULTS, "names": ["Acme"]}
+    assert policy["version"] == 2
+
+
+def test_a_change_on_an_older_version_conflicts(account: Account) -> None:
+    account.policy(version=0)
+    answer = account.put("/v1/policy", {"version": 0, "names": ["Late"]})
+    assert (answer.status, answer.json()["version"]) == (409, 1)
+    assert account.get("/v1/policy").json()["names"] == []
+
+
+def test_every_key_reads_and_only_admin_writes(account: Account) -> None:
+    dialler = account.with_scopes("intents:write")
+    assert dialler.get("/v1/policy").status == 200
+    refused = dialler.put("/v1/policy", {})
+    assert (refused.status, refused.json()["scope"]) == (403, "admin")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        ({"house_window": {"start": "9:00"}}, 400, "house_window.start"),
+        ({"house_window": {"end": "24:01"}}, 400, "house_window.end"),
+        ({"house_window": {"end": "25:00"}}, 400, "house_window.end"),
+        ({"house_window": {"start": "21:00", "end": "09:00"}}, 422, "house_window"),
+        ({"house_window": {"start": "22:00"}}, 422, "house_window"),
+        ({"house_window": {"from": "10:00"}}, 422, "house_window.from"),
+        ({"caps": [{"max": 0, "period": "PT24H"}]}, 422, "caps.0.max"),
+        ({"caps": [{"max": 101, "period": "PT24H"}]}, 422, "caps.0.max"),
+        ({"caps": [{"max": 3}]}, 422, "caps.0.period"),
+        ({"caps": [{"max": 3, "period": "a day"}]}, 400, "caps.0.period"),
+        ({"caps": [{"max": 3, "period": "P1M"}]}, 400, "caps.0.period"),
+        ({"caps": [{"max": 3, "period": "P32D"}]}, 422, "caps.0.period"),
+        ({"caps": [{"max": 3, "period": "PT0S"}]}, 422, "caps.0.period"),
+        ({"caps": [{"max": 3, "period": "P1D", "counts": []}]}, 422, "caps.0.counts"),
+        ({"caps": [{"max": 3, "period": "P1D", "counts": ["fax"]}]}, 422, "caps.0.counts.0"),
+        ({"caps": [{"max": 3, "period": "P1D"}] * 11}, 422, "caps"),
+        ({"content": {"allow": ["shaft.beer"]}}, 422, "content.allow"),
+        ({"content": {"allow": ["shaft.tobacco"]}}, 422, "content.allow"),
+        ({"content": {"severities": {"phish.account": "off"}}}, 422, "content.severities.phish.account"),
+        ({"content": {"severities": {"sensitive.card": "warn"}}}, 422, "content.severities.sensitive.card"),
+        ({"content": {"severities": {"nothing.here": "block"}}}, 422, "content.severities.nothing.here"),
+        ({"content": {"severities": {"gambling": "perhaps"}}}, 422, "content.severities.gambling"),
+        ({"content": {"block_phrases": ["..."]}}, 422, "content.block_phrases.0"),
+        ({"content": {"allow_phrases": [""]}}, 422, "content.allow_phrases.0"),
+        ({"unknown_location": "guess"}, 422, "unknown_location"),
+        ({"names": ["\u200b"]}, 422, "names.0"),
+        ({"domains": ["https://acme.com/x"]}, 422, "domains.0"),
+        ({"domains": ["co.uk"]}, 422, "domains.0"),
+        ({"trust_recipient": "yes"}, 400, "trust_recipient"),
+        ({"inbound": {"webhook_secret": "short"}}, 422, "inbound.webhook_secret"),
+        ({"hous_window": {}}, 422, "hous_window"),
+    ],
+)
+def test_what_cannot_be_used_is_named_and_nothing_changes(
+    account: Account, body: dict[str, object], status: int, field: str
+) -> None:
+    assert field in reasons(account.put("/v1/policy", body), status)
+    assert account.get("/v1/policy").json()["version"] == 0
+
+
+def test_the_house_window_narrows_and_never_widens(account: Account) -> None:
+    """47 CFR 64.1200(c)(1): the law's own window is 08:00 to 21:00 on the local clock."""
+    assert account.codes() == []
+    account.policy(house_window={"start": "11:00", "end": "12:00"})
+    assert account.codes() == ["TCPA_BLOCKED"]
+    assert account.codes(at=f"{TUESDAY}T19:30:00Z") == []
+    account.policy(house_window={"start": "00:00", "end": "24:00"})
+    late = account.preview(at=MORNING.replace("T18", "T15"))  # 07:00
+    assert [violation["code"] for violation in late["violations"]] == ["TCPA_BLOCKED"]
+    assert account.codes(at=f"{TUESDAY}T16:30:00Z") == [], (
+        "08:30 is inside the law's window, and the house's now"
+    )
+
+
+def test_phrases_names_domains_and_severities_hold_from_the_next_text_on(account: Account) -> None:
+    text = "Acme: your order is at https://acme.com/o/1 - rate us!"
+    assert account.codes(body=text) == []
+    account.policy(content={"block_phrases": ["rate us"]})
+    assert account.codes(body=text) == ["CONTENT_BLOCKED"]
+    assert account.codes(body=text.replace("rate us", "r\u0430te us")) == ["CONTENT_BLOCKED"], (
+        "folded like any text"
+    )
+    account.policy(content={"severities": {"link.offbrand": "block"}}, domains=["acme.org"])
+    assert account.codes(body=text) == ["CONTENT_BLOCKED"]
+    account.policy(content={"severities": {"link.offbrand": "block"}}, domains=["ACME.com"])
+    assert account.codes(body=text) == []
+
+
+def test_an_age_gated_category_is_allowed_only_by_policy(account: Account) -> None:
+    text = "Happy hour tonight: two for one craft beer and cocktails at the Rusty Anchor."
+    assert account.codes(body=text) == ["CONTENT_BLOCKED"]
+    account.policy(content={"allow": ["shaft.alcohol"]})
+    assert account.codes(body=text) == []
+
+
+def test_the_policy_is_in_force_in_a_second_process_before_its_response_is_read(
+    start_service: Callable[..., RunningService],
+) -> None:
+    first = start_service()
+    here, there = Account(first, first.key), Account(start_service(bootstrap_key=first.key), first.key)
+    for end in ("12:00", "10:00") * 10:
+        here.policy(house_window={"start": "09:00", "end": end})
+        assert there.codes() == ([] if end == "12:00" else ["TCPA_BLOCKED"])
+
+
+def test_an_account_s_policy_is_its_own(account: Account, operator: Account) -> None:
+    account.policy(house_window={"start": "11:00", "end": "12:00"})
+    assert operator.codes() == []
+    assert operator.get("/v1/policy").json()["version"] == 0
+
+
+def test_informational_windows_of_the_law_lift_what_is_about_solicitation_only(account: Account) -> None:
+    """47 CFR 64.1200(c)(1) binds telephone solicitations; 07:30 is outside of it, and of no other rule there."""
+    early = f"{TUESDAY}T15:30:00Z"
+    wide = {"start": "00:00", "end": "24:00"}
+    account.policy(house_window=wide)
+    assert account.codes(to=FRANCISCO, at=early, purpose="informational") == ["TCPA_BLOCKED"]
+    account.policy(house_window=wide, informational_windows="law")
+    assert account.codes(to=FRANCISCO, at=early, purpose="informational") == []
+    assert account.codes(to=FRANCISCO, at=early, purpose="marketing") == ["TCPA_BLOCKED"]
+
+
+def test_an_unknown_place_is_blocked_or_held_to_the_strictest(account: Account) -> None:
+    toll_free = "+18005551234"
+    assert account.codes(to=toll_free) == ["TCPA_BLOCKED"]
+    account.policy(unknown_location="strictest")
+    everywhere = account.preview(to=toll_free, at=f"{TUESDAY}T20:30:00Z")
+    zones = next(c for c in everywhere["checks"] if c["guardrail"] == "calling_window")["timezones"]
+    assert {"America/New_York", "Pacific/Honolulu"} <= set(zones)
+
+
+def test_a_trusted_address_stands_alone_only_by_policy(account: Account) -> None:
+    """A number of Hawaii, where it is 07:30, and an address in San Francisco, where it is 09:30."""
+    at = f"{TUESDAY}T17:30:00Z"
+    address = {"postal_code": "94103"}
+    assert account.codes(to="+18085551234", at=at, recipient=address) == ["TCPA_BLOCKED"]
+    account.policy(trust_recipient=True)
+    trusted = account.preview(to="+18085551234", at=at, recipient=address)
+    assert trusted["verdict"] == "approved"
+    assert (
+        next(c for c in trusted["checks"] if c["guardrail"] == "calling_window")["trusted_recipient"] is True
+    )
