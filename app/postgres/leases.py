@@ -36,12 +36,14 @@ _RENEW = text(
 _END = text(
     """
     WITH ended AS (
-        UPDATE leases SET ended_at = :now, ended_by = :ended_by
+        UPDATE leases
+           SET ended_at = LEAST(expires_at, :now),
+               ended_by = CASE WHEN expires_at <= :now THEN 'expired' ELSE :ended_by END
          WHERE account_id = :account AND id = ANY(:ids) AND ended_at IS NULL
-        RETURNING id, account_id, pool
+        RETURNING id, account_id, pool, ended_by, ended_at
     )
     INSERT INTO lease_events (account_id, pool, lease_id, event, at)
-    SELECT account_id, pool, id, :ended_by, :now FROM ended
+    SELECT account_id, pool, id, ended_by, ended_at FROM ended
     """
 )
 _EVENTS = text(
@@ -82,7 +84,10 @@ async def end(
     ended_by: str,
     now: datetime,
 ) -> None:
-    """Note that the leases ended, with an event for each that had not ended before."""
+    """Note that the leases ended, with an event for each that had not ended before.
+
+    One that had run out before somebody released it ended by its own expiry, and then.
+    """
     await connection.execute(
         _END, {"account": account_id, "ids": list(lease_ids), "ended_by": ended_by, "now": now}
     )
