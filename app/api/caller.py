@@ -19,7 +19,7 @@ from app.channels import RateState
 from app.workflows.authenticate import EVERY_KEY, Caller, hash_of
 from app.workflows.decide_intent import identify as lookup
 from app.workflows.equipment import Equipment
-from app.workflows.outcomes import Outcome, RateExceeded, Unauthorized
+from app.workflows.outcomes import FieldFault, NotFound, Outcome, RateExceeded, Unauthorized
 
 _BEARER = re.compile(r"[Bb]earer +(cg_[A-Za-z0-9_-]{1,250}) *")
 _KEY = re.compile(r"cg_[A-Za-z0-9_-]{1,250}")
@@ -100,10 +100,11 @@ class GuardedRoute(APIRoute):
         async def guarded(given: Request) -> Response:
             request = StrictRequest(given.scope, given.receive)
             try:
+                _refuse_nul(request)
                 if reads_json and not _is_json(request):
                     raise Problem("unsupported-media-type")
                 return await handle(request)
-            except (RequestValidationError, StarletteHTTPException, Problem) as complaint:
+            except (RequestValidationError, StarletteHTTPException, Problem, NotFound) as complaint:
                 try:
                     await identify(request)
                 except Outcome as outcome:
@@ -111,6 +112,16 @@ class GuardedRoute(APIRoute):
                 raise
 
         return guarded
+
+
+def _refuse_nul(request: Request) -> None:
+    """No text of ours holds a NUL, and Postgres would choke on one: nothing has such a name."""
+    if "\x00" in request.scope["path"]:
+        raise NotFound
+    if b"%00" in request.scope["query_string"]:
+        named = [name for name, value in request.query_params.multi_items() if "\x00" in name + value]
+        faults = [FieldFault(name, "must not contain a NUL character", "", malformed=True) for name in named]
+        raise Problem("bad-request", "No query parameter may contain a NUL character.", faults=faults)
 
 
 def _is_json(request: Request) -> bool:

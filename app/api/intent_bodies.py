@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, TypeAdapter, model_validator
@@ -116,16 +117,26 @@ class SmsBody(_IntentBody):
         )
 
 
+def _in_reach(at: datetime) -> datetime:
+    # Zone rules and holidays are known for this span; beyond it the calendar itself ends.
+    if not 1970 <= at.year < 2200:
+        raise unusable("must be from 1970 to 2199")
+    return at
+
+
+JudgedAt = Annotated[Instant, AfterValidator(_in_reach)]
+
+
 class CallPreviewBody(CallBody):
     """A call, and the instant to judge it at."""
 
-    at: Instant | None = Field(default=None, description="The instant to judge at; now when absent")
+    at: JudgedAt | None = Field(default=None, description="The instant to judge at; now when absent")
 
 
 class SmsPreviewBody(SmsBody):
     """A text message, and the instant to judge it at."""
 
-    at: Instant | None = Field(default=None, description="The instant to judge at; now when absent")
+    at: JudgedAt | None = Field(default=None, description="The instant to judge at; now when absent")
 
 
 def _kind(value: Any) -> str:

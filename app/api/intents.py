@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -39,6 +41,16 @@ def _parsed(raw: dict[str, Any]) -> Intent | Exception:
         return INTENT.validate_python(raw).intent()
     except ValidationError as error:
         return RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()])
+
+
+async def _all_parsed(bodies: Sequence[dict[str, Any]]) -> list[Intent | Exception]:
+    """All bodies, some at a time: reading a thousand numbers at once would hold everybody else up."""
+    parsed: list[Intent | Exception] = []
+    for place, raw in enumerate(bodies):
+        if place % 20 == 19:
+            await asyncio.sleep(0)
+        parsed.append(_parsed(raw))
+    return parsed
 
 
 def writer_of(request: Request) -> ProblemWriter:
@@ -110,7 +122,7 @@ async def post_batch(request: Request, batch: BatchBody) -> Response:
     answer = await decide_batch(
         equipment_of(request),
         presented,
-        [_parsed(raw) for raw in batch.intents],
+        await _all_parsed(batch.intents),
         lambda record, wait: answer_of(record, wait, writer),
         lambda error: document_of(writer, request.scope, error)[0],
     )

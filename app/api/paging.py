@@ -29,7 +29,7 @@ def read_cursor(cursor: str | None, count: int) -> list[str] | None:
         parts = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split("\n")
     except (binascii.Error, ValueError):
         parts = []
-    if len(parts) != count:
+    if len(parts) != count or any("\x00" in part for part in parts):
         raise bad_cursor()
     return parts
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any
 
 from redis.crc import key_slot
@@ -60,8 +61,12 @@ class Gather:
         self._lanes.clear()
 
     def deadline(self) -> float:
-        """When a call that begins now must have been answered, on the loop's clock."""
-        return asyncio.get_running_loop().time() + self.timeout_seconds
+        """When a call that begins now must have been answered, on the monotonic clock.
+
+        Not the loop's: uvloop's stands still for the length of a turn, and a turn that decides many intents is
+        long enough to have used a deadline up before its command is even sent.
+        """
+        return monotonic() + self.timeout_seconds
 
     async def ping(self) -> None:
         """Every server that is in use answers. Raises RedisUnavailable."""
@@ -85,8 +90,13 @@ class Gather:
         while True:
             if asking:
                 # Both leave in the same turn, one behind the other; the first one's answer says nothing.
-                lane.submit(packed(["ASKING"]), deadline)
-            answer: Any = await lane.submit(command, deadline)
+                asked = lane.submit(packed(["ASKING"]), deadline)
+                asked.add_done_callback(lambda future: future.cancelled() or future.exception())
+            try:
+                answer: Any = await lane.submit(command, deadline)
+            except RedisUnavailable:
+                self._look_again()
+                raise
             asking = False
             if isinstance(answer, bytes):
                 return answer.decode().split(" ")
@@ -130,6 +140,11 @@ class Gather:
             lane.open()
         return lane
 
+    def _look_again(self) -> None:
+        """A server of a cluster fell silent: another may serve its slots by now."""
+        if self._address.kind == "cluster":
+            self._refresh()
+
     def _told(self, answer: AskError, lane: Lane) -> Host:
         """Where MOVED or ASK points; without a host it means the one that answered."""
         if answer.host:
@@ -151,7 +166,7 @@ class Gather:
         lane = self._known_lane(key)
         while lane is None:
             self._refresh()
-            left = deadline - asyncio.get_running_loop().time()
+            left = deadline - monotonic()
             if left <= 0 or self._refreshing is None:
                 raise RedisUnavailable("the cluster's slots are not known")
             await asyncio.wait([self._refreshing], timeout=left)
@@ -162,7 +177,7 @@ class Gather:
 
     def _refresh(self) -> None:
         """Learns the slots anew, in the background, one at a time and not too often."""
-        now = asyncio.get_running_loop().time()
+        now = monotonic()
         if self._refreshing is not None and not self._refreshing.done():
             return
         if self._slots and now - self._refreshed_at < _SLOTS_REFRESHED_AT_MOST_EVERY:

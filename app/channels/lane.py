@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
+from time import monotonic
 from typing import Any
 
 from redis.asyncio.connection import AbstractConnection
@@ -47,6 +48,7 @@ class Lane:
         self._wake = asyncio.Event()
         self._broken = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self._runner: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
         self._fault = "not connected yet"
@@ -84,10 +86,8 @@ class Lane:
         call = Call(command, self._loop.create_future(), deadline)
         self._waiting.append(call)
         self._wake.set()
-        if self._timer is None or deadline < self._timer.when():
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = self._loop.call_at(deadline, self._watch)
+        if self._timer is None or deadline < self._timer_at:
+            self._wake_at(deadline)
         return call.answer
 
     def reconnect(self, reason: str) -> None:
@@ -98,20 +98,34 @@ class Lane:
         """Redis's clock now, never later than it truly is; 0 while it is not known."""
         if not self._clock_until:
             return 0
-        return int(self._loop.time() * 1000 + self._clock_ahead_ms)
+        return int(monotonic() * 1000 + self._clock_ahead_ms)
 
     def learn_clock(self, redis_ms: float) -> None:
         """An answer told Redis's clock. The least delayed of the last seconds is the best."""
-        now = self._loop.time()
+        now = monotonic()
         ahead_ms = redis_ms - now * 1000
         went_back = ahead_ms < self._clock_ahead_ms - 1000
         if ahead_ms > self._clock_ahead_ms or now > self._clock_until or went_back:
             self._clock_ahead_ms, self._clock_until = ahead_ms, now + _CLOCK_TRUSTED_SECONDS
 
+    def _wake_at(self, deadline: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = deadline
+        self._timer = self._loop.call_later(max(0.0, deadline - monotonic()), self._due)
+
+    def _due(self, turns: int = 3) -> None:
+        """A deadline has come. If it was this process that was busy, the answer lies in the socket already, and a
+        loop runs its timers before it reads: so it is given the turns that reading takes, and then judged."""
+        if turns:
+            self._loop.call_soon(self._due, turns - 1)
+        else:
+            self._watch()
+
     def _watch(self) -> None:
         """Fails whatever is past its deadline; one timer stands for the earliest."""
         self._timer = None
-        now = self._loop.time()
+        now = monotonic()
         for call in self._waiting:
             if call.deadline <= now:
                 self._fail_one(call, f"no answer in time ({self._fault})")
@@ -123,7 +137,7 @@ class Lane:
         self._waiting = deque(call for call in self._waiting if not call.answer.done())
         pending = [call.deadline for calls in (self._sent, self._waiting) for call in calls]
         if pending:
-            self._timer = self._loop.call_at(max(min(pending), now + 0.001), self._watch)
+            self._wake_at(max(min(pending), now + 0.001))
 
     def _fail_one(self, call: Call, reason: str) -> None:
         if not call.answer.done():
@@ -134,32 +148,38 @@ class Lane:
             self._fail_one(calls.popleft(), reason)
 
     def _break(self, reason: str) -> None:
-        self._fault = reason
+        if not self._broken.is_set():
+            self._fault = reason
         self._broken.set()
-        self._wake.set()
 
     async def _run(self) -> None:
         pause = _SHORTEST_PAUSE_SECONDS
         while True:
             connection: AbstractConnection | None = None
-            reader: asyncio.Task[None] | None = None
+            at_work: list[asyncio.Task[None]] = []
             try:
                 async with asyncio.timeout(max(1.0, self._timeout)):
                     connection = await self._connect()
                     await self._greet(connection)
                 pause = _SHORTEST_PAUSE_SECONDS
                 self._broken.clear()
-                reader = self._loop.create_task(self._read(connection))
-                await self._write(connection)
-            except (RedisError, RedisUnavailable, OSError, TimeoutError) as fault:
+                # Two tasks, so that a write which the server never takes is given up with the connection.
+                at_work = [
+                    self._loop.create_task(self._read(connection)),
+                    self._loop.create_task(self._write(connection)),
+                ]
+                self._wake.set()
+                await self._broken.wait()
+            except Exception as fault:
+                # Whatever it was, the lane lives on: it would otherwise refuse until a restart.
                 told, self._fault = self._fault, f"{type(fault).__name__}: {fault}"
                 if told != self._fault:
                     log.warning("Redis at %s: %s", self.name, self._fault)
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
             finally:
-                if reader is not None:
-                    reader.cancel()
-                    await asyncio.gather(reader, return_exceptions=True)
+                for task in at_work:
+                    task.cancel()
+                await asyncio.gather(*at_work, return_exceptions=True)
                 if connection is not None:
                     with contextlib.suppress(RedisError, OSError):
                         await connection.disconnect(nowait=True)
@@ -181,17 +201,23 @@ class Lane:
             await connection.read_response()
 
     async def _write(self, connection: AbstractConnection) -> None:
-        while not self._broken.is_set():
-            await self._wake.wait()
-            self._wake.clear()
-            commands: list[bytes] = []
-            while self._waiting:
-                call = self._waiting.popleft()
-                if not call.answer.done():
-                    self._sent.append(call)
-                    commands.append(call.command)
-            if commands and not self._broken.is_set():
-                await connection.send_packed_command([b"".join(commands)])
+        fault = "the connection was closed"
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                commands: list[bytes] = []
+                while self._waiting:
+                    call = self._waiting.popleft()
+                    if not call.answer.done():
+                        self._sent.append(call)
+                        commands.append(call.command)
+                if commands:
+                    await connection.send_packed_command([b"".join(commands)])
+        except (RedisError, OSError) as error:
+            fault = str(error)
+        finally:
+            self._break(fault)
 
     async def _read(self, connection: AbstractConnection) -> None:
         fault = "the connection was closed"

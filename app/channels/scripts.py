@@ -19,8 +19,8 @@ def _source(name: str) -> str:
 
 def packed(parts: Sequence[str]) -> bytes:
     """A command as Redis reads it: an array of bulk strings."""
-    if all(map(str.isascii, parts)):
-        body = "".join([f"${len(part)}\r\n{part}\r\n" for part in parts])
+    body = "".join([f"${len(part)}\r\n{part}\r\n" for part in parts])
+    if body.isascii():
         return f"*{len(parts)}\r\n{body}".encode("ascii")
     encoded = [part.encode() for part in parts]
     return b"*%d\r\n" % len(parts) + b"".join([b"$%d\r\n%b\r\n" % (len(part), part) for part in encoded])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from time import monotonic
 from typing import cast
 from urllib.parse import unquote
 
@@ -85,11 +86,11 @@ class Semaphore:
     async def admit(self, request: AdmitRequest) -> Admission:
         """Counts the request, checks caps, scopes and paces, and takes the channel: all or nothing."""
         memory = self._memory.of(request.account_id)
-        keys, arguments = admit_command(request, self._keys, memory, asyncio.get_running_loop().time())
+        keys, arguments = admit_command(request, self._keys, memory, monotonic())
         deadline = self._gather.deadline()
         for _ in range(3):
             redis_ms = self._gather.redis_now_ms(keys[0])
-            left_ms = (deadline - asyncio.get_running_loop().time()) * 1000
+            left_ms = (deadline - monotonic()) * 1000
             arguments[SEND_BY_AT] = str(int(redis_ms + left_ms)) if redis_ms else "0"
             answer = await self._gather.call(ADMIT, keys, arguments, deadline)
             self._gather.learn_clock(keys[0], float(answer[9]))
@@ -101,7 +102,7 @@ class Semaphore:
         if answer[0] == "lost":
             await self._restore(request.account_id, request.now_ms)
             answer[0] = "stale"
-        return admission(request, answer, memory, asyncio.get_running_loop().time())
+        return admission(request, answer, memory, monotonic())
 
     async def release(self, account_id: str, lease_id: str) -> bool:
         """Gives the channel back; True if it was held. A lease never taken can then no longer be taken."""
@@ -187,7 +188,7 @@ class Semaphore:
         held, *scopes = await self._held(RELEASE, account_id, lease_id, [], [str(only_before_ms)])
         if held != "1":
             return False
-        memory, now = self._memory.of(account_id), asyncio.get_running_loop().time()
+        memory, now = self._memory.of(account_id), monotonic()
         for name in scopes:
             memory.waiting(name).released(now)
         return True

@@ -14,8 +14,11 @@ LOCK = 0x0CA11_6A7E
 
 
 def floor_id(instant: datetime) -> uuid.UUID:
-    """The smallest UUIDv7-ordered id of an instant: 48 bits of milliseconds, then zeros (RFC 9562, 5.7)."""
-    return uuid.UUID(int=(int(instant.timestamp() * 1000) << 80))
+    """The smallest UUIDv7-ordered id of an instant: 48 bits of milliseconds, then zeros (RFC 9562, 5.7).
+
+    Before 1970 there are no ids, so any earlier instant has the smallest of all.
+    """
+    return uuid.UUID(int=(max(0, int(instant.timestamp() * 1000)) << 80))
 
 
 def instant_of(identifier: uuid.UUID) -> datetime:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
 
+from app.channels import RedisUnavailable
 from app.guardrails.facts import Intent
 from app.postgres import decisions, idempotency
 from app.postgres.database import PostgresUnavailable
@@ -24,11 +26,13 @@ from app.workflows.decide_intent import (
 )
 from app.workflows.equipment import Equipment
 from app.workflows.identity import new_id, nth_id
-from app.workflows.outcomes import Conflict
+from app.workflows.outcomes import Conflict, Outcome
 
+log = logging.getLogger("callgate.batch")
 OPERATION = "intents.batch"
-# As many at once as share a round trip to the stores well; more would only wait in the same queue.
-AT_ONCE = 128
+# As many at once as share a round trip to the stores well. More would wait for this process's own turns, in which
+# the deadline of the semaphore passes, and would keep everybody else's requests waiting too.
+AT_ONCE = 48
 
 DescribeProblem = Callable[[Exception], Mapping[str, Any]]
 
@@ -108,7 +112,10 @@ class _Decider:
         async with gate:
             try:
                 answer = await decide_intent(self.equipment, presented, item, self.render)
+            except (Outcome, PostgresUnavailable, RedisUnavailable) as error:
+                return self._problem(error)
             except Exception as error:
+                log.exception("the intent %s of a batch ended in an unforeseen error", intent_id)
                 return self._problem(error)
         return {"status": answer.status, "body": orjson.loads(answer.body)}
 

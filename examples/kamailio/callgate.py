@@ -15,7 +15,7 @@ import os
 import re
 import ssl
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from urllib.parse import urlsplit
 
 import KSR
@@ -29,6 +29,8 @@ REASONS = {
 }
 DEFAULT_RETRY_SECONDS = 5
 LONGEST_RETRY_SECONDS = 3600
+# A question that waited longer than this for a free process is answered 503 without being asked.
+PATIENCE_SECONDS = 3
 
 
 class Unanswered(Exception):
@@ -152,7 +154,7 @@ def refusal(answer):
 
 def epoch_seconds(instant):
     """An RFC 3339 instant in UTC as seconds since 1970."""
-    return int(datetime.fromisoformat(instant.replace("Z", "+00:00")).astimezone(UTC).timestamp())
+    return int(datetime.fromisoformat(instant.replace("Z", "+00:00")).timestamp())
 
 
 def header(name):
@@ -171,11 +173,35 @@ class Connector:
         self.callgate.connection = None
         return 0
 
-    def ask(self, message):
-        """Sets $var(lease) and $var(expires_at) on approval, and always $var(status), $var(reason) and
-        $var(fields)."""
+    def intent(self, message):
+        """Sets $var(task), from which another process can ask; runs where the INVITE is."""
+        intent = {
+            "type": "call",
+            "to": KSR.pv.get("$rU"),
+            "from": KSR.pv.get("$avp(caller)") or "",
+            "max_duration": self.callgate.lease_seconds,
+            "pool": header("X-Callgate-Pool"),
+            "campaign": header("X-Callgate-Campaign"),
+            "purpose": header("X-Callgate-Purpose"),
+        }
+        task = {
+            "index": KSR.pv.get("$T(id_index)"),
+            "label": KSR.pv.get("$T(id_label)"),
+            "key": KSR.pv.get("$avp(key)"),
+            "at": time.monotonic(),
+            "body": {name: value for name, value in intent.items() if value is not None},
+        }
+        KSR.pv.sets("$var(task)", json.dumps(task))
+        return 1
+
+    def ask(self, message, task):
+        """Sets $var(index) and $var(label) of the transaction; $var(status), $var(reason) and $var(fields) of
+        the response; and, on approval, $var(lease) and $var(expires_at)."""
+        task = json.loads(task)
+        KSR.pv.seti("$var(index)", task["index"])
+        KSR.pv.seti("$var(label)", task["label"])
         try:
-            lease_id, expires_at = self._approval()
+            lease_id, expires_at = self._approval(task)
         except Refusal as refused:
             status, reason, fields = refused.status, refused.reason, refused.fields
         except Exception as error:
@@ -195,20 +221,13 @@ class Connector:
         KSR.pv.sets("$var(fields)", "".join(lines))
         return 1
 
-    def _approval(self):
-        intent = {
-            "type": "call",
-            "to": KSR.pv.get("$rU"),
-            "from": KSR.pv.get("$avp(caller)") or "",
-            "max_duration": self.callgate.lease_seconds,
-            "pool": header("X-Callgate-Pool"),
-            "campaign": header("X-Callgate-Campaign"),
-            "purpose": header("X-Callgate-Purpose"),
-        }
-        if intent["purpose"] == "emergency":
+    def _approval(self, task):
+        if time.monotonic() - task["at"] > PATIENCE_SECONDS:
+            raise unavailable()
+        body = task["body"]
+        if body.get("purpose") == "emergency":
             raise Refusal(400, "Bad Request")
-        body = {name: value for name, value in intent.items() if value is not None}
-        headers = {"Idempotency-Key": f'"{KSR.pv.get("$avp(key)")}"'}
+        headers = {"Idempotency-Key": f'"{task["key"]}"'}
         deadline = time.monotonic() + self.callgate.timeout_seconds
         answer = self.callgate.request("POST", "/v1/intents", body, headers, deadline)
         while answer.status == 409 and time.monotonic() + 0.1 < deadline:
@@ -222,7 +241,7 @@ class Connector:
             # An approval that was used up: its call is over and its channel given back.
             held = self.callgate.request("GET", f"/v1/leases/{lease['id']}", deadline=deadline)
             if held.status != 200 or held.members.get("state") != "held":
-                raise Refusal(400, "Call-ID And CSeq Used Before")
+                raise Refusal(400, "Call Identifier Used Before")
         return lease["id"], epoch_seconds(lease["expires_at"])
 
     def renewal_margin(self, message):

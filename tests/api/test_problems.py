@@ -339,6 +339,8 @@ def test_a_missing_field_is_422_and_400_wins_where_both_are(dialler: Dialler) ->
         "limit=501",
         "limit=x",
         "cursor=%00",
+        "campaign=%00",
+        "cursor=MDFhMWZmZTQtMDVlNC03ZWFlLWFmMjEtYmUxZTU0NzVjZDRj%0A",
         "cursor=nonsense",
         "cursor=" + "A" * 300,
         "to=4155551234",

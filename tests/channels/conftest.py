@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from app.channels import Semaphore
-from tests.channels.intents import SECRET, Caller, ListLedger
+from tests.channels.intents import DEADLINE_MS, SECRET, Caller, ListLedger
 from tests.channels.server import Server
 
 
@@ -31,8 +31,18 @@ def server(shared_server: Server) -> Iterator[Server]:
 
 @pytest.fixture
 def own_server() -> Iterator[Server]:
-    """A server that a test may freeze, kill, flush, and move in time where libfaketime is installed."""
-    server = Server(movable=True)
+    """A server that a test may freeze, kill and flush."""
+    yield from started(Server())
+
+
+@pytest.fixture
+def moving_server() -> Iterator[Server]:
+    """A server whose clock can be moved, where libfaketime is installed."""
+    yield from started(Server(movable=True))
+
+
+def started(server: Server) -> Iterator[Server]:
+    """Starts, checks that no key is left without TTL, ends."""
     server.start()
     yield server
     if server.running:
@@ -52,9 +62,19 @@ async def caller(server: Server) -> AsyncIterator[Caller]:
 
 @pytest_asyncio.fixture
 async def own_caller(own_server: Server) -> AsyncIterator[Caller]:
-    """An account on a server of the test's own, with a production deadline."""
+    """An account on a server of the test's own, with a short deadline."""
     ledger = ListLedger()
-    semaphore = Semaphore(own_server.url, timeout_ms=100, secret=SECRET, ledger=ledger)
+    semaphore = Semaphore(own_server.url, timeout_ms=DEADLINE_MS, secret=SECRET, ledger=ledger)
+    await semaphore.start()
+    yield Caller(semaphore, ledger)
+    await semaphore.close()
+
+
+@pytest_asyncio.fixture
+async def moving_caller(moving_server: Server) -> AsyncIterator[Caller]:
+    """An account on a server whose clock can be moved."""
+    ledger = ListLedger()
+    semaphore = Semaphore(moving_server.url, timeout_ms=2000, secret=SECRET, ledger=ledger)
     await semaphore.start()
     yield Caller(semaphore, ledger)
     await semaphore.close()

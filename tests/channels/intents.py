@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from app.channels import Admission, AdmitRequest, LiveLease, Rebuild, Scope, Semaphore
+from app.channels import Admission, AdmitRequest, LiveLease, Rebuild, RedisUnavailable, Scope, Semaphore
 
 HOUR_MS = 3600 * 1000
+# Not the 100 ms of production: a busy machine of two cores may stop us for longer than that.
+DEADLINE_MS = 250
 SECRET = b"a secret of the tests"
 
 
@@ -92,3 +95,15 @@ class Caller:
     async def in_use(self, scope: str = "pool:default") -> int:
         """Channels in use."""
         return (await self.semaphore.usage(self.account_id, [scope]))[scope]
+
+
+async def settled(caller: Caller, within_seconds: float) -> None:
+    """Waits until Redis is used again; fails when that takes longer."""
+    until = time.monotonic() + within_seconds
+    while True:
+        try:
+            await caller.semaphore.ping()
+            return
+        except RedisUnavailable:
+            assert time.monotonic() < until, "not used again in time"
+            await asyncio.sleep(0.02)

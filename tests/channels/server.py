@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,27 @@ def server_binary() -> str:
     return on_path
 
 
+@cache
 def faketime_library() -> str | None:
-    """libfaketime, which moves the clock of one process (Debian: apt-get install faketime)."""
+    """libfaketime, which moves the clock of one process (Debian: apt-get install faketime).
+
+    None where it is not installed, and for a server that cannot live with it (Debian's Redis hangs).
+    """
     for folder in _FAKETIME:
         path = Path(folder) / "libfaketimeMT.so.1"
         if path.exists():
-            return str(path)
+            environment = {**os.environ, "LD_PRELOAD": str(path)}
+            try:
+                tried = subprocess.run(
+                    [server_binary(), "--version"],
+                    env=environment,
+                    capture_output=True,
+                    timeout=3,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired:
+                return None
+            return str(path) if tried.returncode == 0 else None
     return None
 
 

@@ -43,6 +43,23 @@ async def test_never_more_than_the_limit_in_any_window(caller: Caller) -> None:
         assert last - first > 0.95
 
 
+async def test_a_window_covers_one_bucket_more_and_not_two(caller: Caller, server: Server) -> None:
+    """60 buckets of a second and the present one count; what is older has left."""
+    rate = calls(caller, 5, 60)
+    key = f"cg:{{{caller.account_id}}}:rate:key:calls"
+    for age, exceeded in ((60, True), (61, False)):
+        seconds, microseconds = server.client.time()
+        if microseconds > 500_000:
+            await asyncio.sleep(1 - microseconds / 1e6 + 0.01)
+            seconds += 1
+        server.client.delete(key)
+        server.client.hset(key, mapping={"o": seconds - age, "n": 5, f"b{seconds - age}": 5})
+        server.client.expire(key, 60)
+        state = await caller.semaphore.spend(rate)
+        assert state.exceeded is exceeded
+        assert state.remaining == (0 if exceeded else 4)
+
+
 async def test_retry_at_the_reset_passes(caller: Caller) -> None:
     rate = calls(caller, 3, 1)
     for _ in range(3):
@@ -159,6 +176,9 @@ async def test_what_the_ledger_knows_counts_after_redis_forgot_it(caller: Caller
         KnownAttempt("z", "call", at - DAY_MS),
     )
     most = cap(caller, 3, "call", "sms")
+    both = cap(caller, 2, "call", "sms")
+    unmerged = await caller.admit(caps=(both,), known_attempts=known)
+    assert (unmerged.status, unmerged.used, unmerged.free_at_ms) == ("capped", 2, at + DAY_MS)
     assert (await caller.admit("a", caps=(most,), known_attempts=known)).status == "admitted"
     refused = await caller.admit(caps=(most,), known_attempts=known)
     assert (refused.status, refused.used, refused.free_at_ms) == ("capped", 3, at + DAY_MS)

@@ -16,12 +16,20 @@ class Wire:
         self._folder = tempfile.TemporaryDirectory(prefix="cgw")
         self.url = f"unix://{self._folder.name}/w"
         self.lose_next_answer = False
+        self._clear = asyncio.Event()
+        self._clear.set()
         self._listener: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         """Begins to listen."""
         self._listener = await asyncio.start_unix_server(self._serve, str(Path(self._folder.name) / "w"))
+
+    def silence(self) -> None:
+        """Whatever is connected now is never served again; new connections are."""
+        self._clear.clear()
+        self._clear = asyncio.Event()
+        self._clear.set()
 
     async def close(self) -> None:
         """Stops, and drops every connection."""
@@ -51,7 +59,9 @@ class Wire:
     async def _pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool
     ) -> None:
+        clear = self._clear
         while data := await reader.read(65536):
+            await clear.wait()
             if answers and self.lose_next_answer:
                 self.lose_next_answer = False
                 return

@@ -70,10 +70,10 @@ class Sipp:
         return [_response(message) for message in found]
 
     def final(self) -> Response:
-        """The last response received, which must be a final one."""
-        last = self.responses()[-1]
-        assert last.status >= 200, self.seen()
-        return last
+        """The final response to the INVITE."""
+        found = [r for r in self.responses() if r.status >= 200 and r.fields["cseq"].endswith(" INVITE")]
+        assert found, self.seen()
+        return found[0]
 
     def __enter__(self) -> Sipp:
         return self
