@@ -79,7 +79,9 @@ async def record_inbound(
         stored = await policies.fetch(connection, caller.account_id)
     secret = stored.inbound.get(SECRET)
     if secret is not None and is_signed is not None and not is_signed(secret):
-        raise NotAllowed("The X-Twilio-Signature is missing or was not made with the account's webhook secret.")
+        raise NotAllowed(
+            "The X-Twilio-Signature is missing or was not made with the account's webhook secret."
+        )
     names = read_policy(stored.policy, stored.version).names
     answer = render(Taken(meaning, reply_to(meaning, stored.inbound, names)))
     claim = None
