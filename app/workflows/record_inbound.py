@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from app.guardrails.content import mask
 from app.guardrails.opt_out import InboundMeaning, classify_inbound
 from app.guardrails.policy import read_policy
 from app.postgres import consents, idempotency, inbound_messages, policies, suppressions
+from app.postgres.database import PostgresUnavailable
 from app.postgres.inbound_messages import InboundMessage
 from app.postgres.suppressions import Entry
 from app.workflows.authenticate import Caller
@@ -73,6 +75,15 @@ async def record_inbound(
     now = equipment.now()
     meaning = understand(received)
     meaning = replace(meaning, words=mask(meaning.words))
+    async with equipment.database.begin() as connection:
+        stored = await policies.fetch(connection, caller.account_id)
+    secret = stored.inbound.get(SECRET)
+    if secret is not None and is_signed is not None and not is_signed(secret):
+        raise NotAllowed(
+            "The X-Twilio-Signature is missing or was not made with the account's webhook secret."
+        )
+    names = read_policy(stored.policy, stored.version).names
+    answer = render(Taken(meaning, reply_to(meaning, stored.inbound, names)))
     claim = None
     if presented.idempotency_key is not None:
         claim = await idempotency.claim(
@@ -89,30 +100,40 @@ async def record_inbound(
     if isinstance(claim, idempotency.Existing):
         raise_unless_replayable(claim)
         return Answer(claim.status or 500, claim.headers, claim.body, replayed=True)
-    async with equipment.database.begin() as connection:
-        stored = await policies.fetch(connection, caller.account_id)
-        secret = stored.inbound.get(SECRET)
-        if secret is not None and is_signed is not None and not is_signed(secret):
-            raise NotAllowed(
-                "The X-Twilio-Signature is missing or was not made with the account's webhook secret."
-            )
-        if meaning.action == "opt_out":
-            await _opt_out(connection, caller, received, meaning, now)
-        elif meaning.action == "opt_in":
-            await _opt_in(connection, caller, received, meaning, now)
-        names = read_policy(stored.policy, stored.version).names
-        answer = render(Taken(meaning, reply_to(meaning, stored.inbound, names)))
-        if claim is not None and not await idempotency.keep(
-            connection,
-            operation=OPERATION,
-            key=presented.idempotency_key or "",
-            holder=claim.holder,
-            status=answer.status,
-            headers=answer.headers,
-            body=answer.body,
-        ):
-            raise Conflict("Another request with this Idempotency-Key took over.")
+    kept = False
+    try:
+        async with equipment.database.begin() as connection:
+            if meaning.action == "opt_out":
+                await _opt_out(connection, caller, received, meaning, now)
+            elif meaning.action == "opt_in":
+                await _opt_in(connection, caller, received, meaning, now)
+            if claim is not None:
+                await _keep_answer(connection, presented, claim, answer)
+        kept = True
+    finally:
+        # What is not kept must not stay claimed, so that the message may be handed in again.
+        if claim is not None and not kept:
+            with contextlib.suppress(PostgresUnavailable):
+                await idempotency.release(
+                    equipment.database, OPERATION, presented.idempotency_key or "", claim.holder
+                )
     return answer
+
+
+async def _keep_answer(
+    connection: AsyncConnection, presented: Presented, claim: idempotency.Claimed, answer: Answer
+) -> None:
+    kept = await idempotency.keep(
+        connection,
+        operation=OPERATION,
+        key=presented.idempotency_key or "",
+        holder=claim.holder,
+        status=answer.status,
+        headers=answer.headers,
+        body=answer.body,
+    )
+    if not kept:
+        raise Conflict("Another request with this Idempotency-Key took over.")
 
 
 def understand(received: Received) -> InboundMeaning:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode
 
@@ -201,6 +202,23 @@ def test_the_carrier_s_own_reading_counts_where_ours_sees_nothing(account: Accou
     assert entry["reason"] == "Schluss"
     answer = form(account, {**MESSAGE, "Body": "please stop texting me", "OptOutType": "HELP"})
     assert answer.json()["action"] == "opt_out", "in doubt, the person is left alone"
+
+
+def test_a_carrier_is_answered_in_its_own_words_when_it_asks(account: Account) -> None:
+    account.policy(inbound={"help_reply": "Call <us> & ask"})
+    answer = form(account, {**MESSAGE, "Body": "HELP"}, PATH + "?answer=twiml")
+    assert answer.headers["content-type"].startswith("text/xml")
+    assert ElementTree.fromstring(answer.body).findtext("Message") == "Call <us> & ask"
+    answer = form(account, {**MESSAGE, "Body": "See you"}, PATH + "?answer=twiml")
+    assert list(ElementTree.fromstring(answer.body)) == []
+
+
+def test_a_message_that_was_refused_leaves_its_idempotency_key_free(account: Account) -> None:
+    account.policy(inbound={"webhook_secret": SECRET})
+    key = {"Idempotency-Key": "SM2"}
+    assert form(account, MESSAGE, **key).status == 403
+    right = signed_by_hand(SECRET, account.service.base_url + PATH, MESSAGE)
+    assert form(account, MESSAGE, **key, **{"X-Twilio-Signature": right}).status == 200
 
 
 def signed_by_hand(secret: str, url: str, fields: dict[str, str]) -> str:
