@@ -86,6 +86,8 @@ def faults_of(errors: Sequence[Mapping[str, Any]]) -> list[FieldFault]:
         field = ".".join(str(part) for part in path) if kind != "json_invalid" else ""
         pointer = "" if in_query or kind == "json_invalid" else "".join(f"/{_escape(p)}" for p in path)
         reason = _reason(kind, error)
+        if place == "query" and reason == E164_REASON and str(error.get("input")).startswith(" "):
+            reason += "; in a query the plus sign is written %2B"
         found.setdefault((field, reason), FieldFault(field or str(place), reason, pointer, broken))
     return list(found.values())
 
