@@ -29,7 +29,7 @@ async def read_lease(equipment: Equipment, caller: Caller, lease_id: uuid.UUID) 
 async def renew_lease(
     equipment: Equipment, caller: Caller, lease_id: uuid.UUID, extend_by_seconds: int
 ) -> datetime:
-    """The lease's new end: ``extend_by_seconds`` from now, but never past its hard end.
+    """The lease's new end: ``extend_by_seconds`` after its present one, but never past its hard end.
 
     Raises Conflict when it has ended: its channel may belong to another call by now.
     """
