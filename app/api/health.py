@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from sqlalchemy import text
@@ -15,6 +15,7 @@ from app import telemetry
 from app.api import documents
 from app.api.answers import json_response
 from app.api.caller import equipment_of
+from app.api.problems import ProblemWriter, instance_of, respond
 from app.channels import RedisUnavailable
 from app.postgres.database import PostgresUnavailable
 from app.postgres.registries import list_registries
@@ -27,11 +28,11 @@ _REVISION = text("SELECT version_num FROM alembic_version")
 class LiveDocument(documents.Document):
     """The process answers."""
 
-    status: str
+    status: Literal["ok"]
 
 
 class ReadyDocument(documents.Document):
-    """Whether it can decide, what it cannot reach, and what it decides by."""
+    """It can decide, and this is what it decides by."""
 
     status: str
     checks: dict[str, Any]
@@ -48,7 +49,7 @@ async def livez() -> Response:
 @router.get(
     "/readyz",
     summary="Can it decide?",
-    responses={200: {"model": ReadyDocument}, 503: {"model": ReadyDocument}},
+    responses={200: {"model": ReadyDocument}, **documents.problems("service-unavailable", keyed=False)},
 )
 async def readyz(request: Request) -> Response:
     """Names what it cannot reach; 503 then, so that a load balancer sends intents elsewhere."""
@@ -59,14 +60,19 @@ async def readyz(request: Request) -> Response:
     warnings, stale = await _registries(equipment) if postgres == "ok" else ([], [])
     checks = {"postgres": postgres, "redis": redis, **{f"registry {name}": "too old" for name in stale}}
     ready = postgres == "ok" and redis == "ok"
-    document = {
-        "status": "ok" if ready else "unavailable",
-        "checks": checks,
-        "versions": dict(equipment.knowledge.versions),
-        "warnings": warnings,
-    }
-    headers = {"Cache-Control": "no-store"} | ({} if ready else {"Retry-After": "2"})
-    return json_response(document, 200 if ready else 503, headers)
+    found = {"checks": checks, "versions": dict(equipment.knowledge.versions), "warnings": warnings}
+    if ready:
+        return json_response({"status": "ok", **found}, headers={"Cache-Control": "no-store"})
+    writer: ProblemWriter = request.app.state.writer
+    away = " and ".join(f"{name} {outcome}" for name, outcome in checks.items() if outcome != "ok")
+    return respond(
+        writer.document(
+            "service-unavailable",
+            instance=instance_of(request.scope),
+            detail=f"Intents cannot be decided: {away}.",
+            members={"retry_after": 2, **found},
+        )
+    )
 
 
 @router.get(

@@ -55,12 +55,10 @@ def _description(app: FastAPI, writer: ProblemWriter) -> dict[str, Any]:
                 # FastAPI lists a model under application/json as well; our problems have one media type only.
                 if "application/problem+json" in content:
                     content.pop("application/json", None)
-                if status == "422" and "application/problem+json" not in content:
-                    response["content"] = {
-                        "application/problem+json": {
-                            "schema": {"$ref": "#/components/schemas/ProblemDocument"}
-                        }
-                    }
+            # What the framework adds by itself: a 422 of its own for every route with a parameter.
+            framework = operation.get("responses", {}).get("422", {}).get("content", {})
+            if "application/problem+json" not in framework:
+                operation.get("responses", {}).pop("422", None)
     for name in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(name, None)
     return document

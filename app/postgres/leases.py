@@ -36,12 +36,14 @@ _RENEW = text(
 _END = text(
     """
     WITH ended AS (
-        UPDATE leases SET ended_at = :now, ended_by = :ended_by
+        UPDATE leases
+           SET ended_at = LEAST(expires_at, :now),
+               ended_by = CASE WHEN expires_at <= :now THEN 'expired' ELSE :ended_by END
          WHERE account_id = :account AND id = ANY(:ids) AND ended_at IS NULL
-        RETURNING id, account_id, pool
+        RETURNING id, account_id, pool, ended_by, ended_at
     )
     INSERT INTO lease_events (account_id, pool, lease_id, event, at)
-    SELECT account_id, pool, id, :ended_by, :now FROM ended
+    SELECT account_id, pool, id, ended_by, ended_at FROM ended
     """
 )
 _EVENTS = text(
@@ -54,7 +56,10 @@ _OPEN_EPOCH = text("UPDATE accounts SET epoch = epoch + 1 WHERE id = :account RE
 _LIVE = text(
     f"""
     SELECT {_COLUMNS} FROM leases
-     WHERE account_id = :account AND ended_at IS NULL AND expires_at > :now ORDER BY expires_at
+     WHERE account_id = :account AND ended_at IS NULL
+       AND expires_at > GREATEST(:now, (SELECT max(acquired_at) FROM leases
+                                         WHERE account_id = :account AND ended_at IS NULL))
+     ORDER BY expires_at
     """
 )
 
@@ -79,7 +84,10 @@ async def end(
     ended_by: str,
     now: datetime,
 ) -> None:
-    """Note that the leases ended, with an event for each that had not ended before."""
+    """Note that the leases ended, with an event for each that had not ended before.
+
+    One that had run out before somebody released it ended by its own expiry, and then.
+    """
     await connection.execute(
         _END, {"account": account_id, "ids": list(lease_ids), "ended_by": ended_by, "now": now}
     )
@@ -91,7 +99,8 @@ async def open_epoch(
     """Begin a new life of the account in Redis: its epoch, and every lease that is live.
 
     The UPDATE waits for approvals that are being appended in the old epoch, and those that come after it find
-    their epoch gone and append nothing. So the leases read here are all there are.
+    their epoch gone and append nothing. So the leases read here are all there are. A lease that had ended when
+    the latest was acquired stays ended, though the clock may have gone back since.
     """
     epoch = (await connection.execute(_OPEN_EPOCH, {"account": account_id})).scalar_one()
     rows = await connection.execute(_LIVE, {"account": account_id, "now": now})

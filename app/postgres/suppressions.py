@@ -37,13 +37,15 @@ _EXPIRE = text(
     SELECT gen_random_uuid(), account_id, number, channel, 'expired', reason, source, expires_at, expires_at FROM gone
     """
 )
+# An entry that is there already is changed to itself: that locks it until the transaction ends, so that nobody
+# removes it between this look and what follows from it.
 _ADD = text(
     f"""
     INSERT INTO suppressions (account_id, number, channel, id, reason, source, created_at, updated_at,
                               expires_at, created_by)
     VALUES (:account, :number, :channel, :id, :reason, :source, :now, :now, :expires_at, :key)
-    ON CONFLICT (account_id, number, channel) DO NOTHING
-    RETURNING {_COLUMNS}
+    ON CONFLICT (account_id, number, channel) DO UPDATE SET number = suppressions.number
+    RETURNING {_COLUMNS}, xmax = 0 AS added
     """
 )
 _CHANGE = text(
@@ -63,12 +65,6 @@ _ENTRIES = text(
     f"""
     SELECT {_COLUMNS} FROM suppressions
      WHERE account_id = :account AND number = :number AND {_IN_FORCE} ORDER BY channel
-    """
-)
-_ONE = text(
-    f"""
-    SELECT {_COLUMNS} FROM suppressions
-     WHERE account_id = :account AND number = :number AND channel = :channel
     """
 )
 _REMOVE = text(
@@ -112,10 +108,9 @@ async def add(
     """Add the entry; answers whether it was added, and the entry that is on the list now."""
     given = _given(account_id, entry, key_id, now)
     await connection.execute(_EXPIRE, given)
-    row = (await connection.execute(_ADD, {**given, "id": entry_id})).first()
-    if row is None:
-        existing = (await connection.execute(_ONE, given)).one()
-        return False, _as_answered(existing)
+    row = (await connection.execute(_ADD, {**given, "id": entry_id})).one()
+    if not row.added:
+        return False, _as_answered(row)
     await connection.execute(_EVENT, {**given, "id": event_id, "action": "added"})
     return True, _as_answered(row)
 

@@ -151,7 +151,8 @@ decisions = Table(
     postgresql_partition_by="RANGE (id)",
 )
 
-# Approved attempts of the last days, for the caps; pruned when no cap can look back so far.
+# Approved attempts of the last days: for the caps, which do not count those of type emergency, and for the fence.
+# Pruned when no cap can look back so far.
 attempts = Table(
     "attempts",
     metadata,

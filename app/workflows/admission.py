@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from app.channels import Admission, AdmitRequest, CapCount, KnownAttempt, Pace, Quota, Scope
+from app.channels import Admission, AdmitRequest, CapCount, KnownAttempt, Pace, Quota, RateSpend, Scope
 from app.guardrails import frequency
 from app.guardrails.facts import Intent
 from app.guardrails.frequency import CapInForce
@@ -39,6 +39,7 @@ async def admit(
     gathered: Gathered,
     caps: tuple[CapInForce, ...],
     now: datetime,
+    spend: RateSpend | None,
 ) -> Admission:
     """Count the request, check caps, limits and paces, and take the channel. Raises RedisUnavailable."""
     now_ms = int(now.timestamp() * 1000)
@@ -50,7 +51,7 @@ async def admit(
             now_ms=now_ms,
             epoch=gathered.epoch,
             known_fence=gathered.fence,
-            rate=equipment.rate(caller, "calls" if is_call else "sms"),
+            rate=spend,
             scopes=scopes(intent, gathered, equipment.default_capacity) if is_call else (),
             ttl_ms=intent.max_duration_seconds * 1000,
             hard_end_ms=now_ms + HARD_END_MS,

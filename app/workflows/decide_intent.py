@@ -148,6 +148,7 @@ async def _decide(
     render: Render,
 ) -> Answer:
     ask = Ask(presented.key_hash, intent.to, intent.pool, intent.campaign or "", intent.sender)
+    rate: RateState | None = None
     for _ in range(3):
         gathered = await gather_facts(equipment, ask)
         caller = authenticate(gathered.key, presented.key_hash, now)
@@ -157,14 +158,18 @@ async def _decide(
         admission.check_pool(intent, gathered)
         judgement = judge(equipment.knowledge, intent, gathered.facts, now)
         verdict = judgement.verdict
-        rate: RateState | None
+        # The request is counted once, with the first question to Redis.
+        spend = equipment.rate(caller, rate_class(intent)) if rate is None else None
         if verdict.blocked:
-            rate = await equipment.semaphore.spend(equipment.rate(caller, rate_class(intent)))
-            if rate.exceeded:
+            rate = await equipment.semaphore.spend(spend) if spend else rate
+            if rate is not None and rate.exceeded:
                 raise RateExceeded(rate)
             admitted = None
             break
-        admitted = await admission.admit(equipment, caller, intent, intent_id, gathered, judgement.caps, now)
+        admitted = await admission.admit(
+            equipment, caller, intent, intent_id, gathered, judgement.caps, now, spend
+        )
+        rate = admitted.rate or rate
         # Stale: Redis lost its memory, or was rebuilt between our two looks. Look again at both.
         if admitted.status != "stale":
             break
@@ -173,7 +178,6 @@ async def _decide(
     if admitted is not None and admitted.status == "ended":
         raise Conflict("The channel of this intent was given back already.")
     if admitted is not None:
-        rate = admitted.rate
         if admitted.status == "rate_limited" and rate is not None:
             raise RateExceeded(rate)
         verdict = verdict.joined_by(admission.finding(intent, admitted, judgement.caps))
