@@ -54,6 +54,17 @@ accounts = Table(
     Index("uq_accounts_is_first", "is_first", unique=True, postgresql_where=text("is_first")),
 )
 
+# Every policy that was ever in force: a decision names the version that it was made under.
+policy_versions = Table(
+    "policy_versions",
+    metadata,
+    Column("account_id", UUID, ForeignKey("accounts.id"), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("policy", JSONB, nullable=False),
+    Column("changed_at", INSTANT, nullable=False),
+    Column("changed_by", UUID),
+)
+
 api_keys = Table(
     "api_keys",
     metadata,
