@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,9 +11,11 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.postgres import consents, idempotency, suppressions
+from app.postgres.database import PostgresUnavailable
 from app.postgres.suppressions import Entry
 from app.workflows.authenticate import Caller
-from app.workflows.decide_intent import Answer, Presented, raise_unless_replayable
+from app.workflows.decide_intent import raise_unless_replayable
+from app.workflows.decision import Answer, Presented
 from app.workflows.equipment import Equipment
 from app.workflows.identity import new_id
 from app.workflows.outcomes import Conflict, FieldFault, NotFound, Unusable
@@ -56,30 +59,32 @@ async def add_suppression(
     if isinstance(claim, idempotency.Existing):
         raise_unless_replayable(claim)
         return Answer(claim.status or 500, claim.headers, claim.body, replayed=True)
-    async with equipment.database.begin() as connection:
-        await _end_consents(connection, caller, entry, now)
-        added, there = await suppressions.add(
-            connection,
-            caller.account_id,
-            entry,
-            key_id=caller.key_id,
-            entry_id=claim.resource_id if claim else new_id(now),
-            event_id=new_id(now),
-            now=now,
-        )
-        answer = render(Added(added, there))
-        if claim is not None:
-            kept = await idempotency.keep(
+    kept = False
+    try:
+        async with equipment.database.begin() as connection:
+            await _end_consents(connection, caller, entry, now)
+            added, there = await suppressions.add(
                 connection,
-                operation=OPERATION,
-                key=presented.idempotency_key or "",
-                holder=claim.holder,
-                status=answer.status,
-                headers=answer.headers,
-                body=answer.body,
+                caller.account_id,
+                entry,
+                key_id=caller.key_id,
+                entry_id=claim.resource_id if claim else new_id(now),
+                event_id=new_id(now),
+                now=now,
             )
-            if not kept:
-                raise Conflict("Another request with this Idempotency-Key took over.")
+            answer = render(Added(added, there))
+            if claim is not None:
+                ours = await idempotency.keep(
+                    connection, claim, status=answer.status, headers=answer.headers, body=answer.body
+                )
+                if not ours:
+                    raise Conflict("Another request with this Idempotency-Key took over.")
+        kept = True
+    finally:
+        # What is not kept must not stay claimed, so that the same entry may be sent again under the key.
+        if claim is not None and not kept:
+            with contextlib.suppress(PostgresUnavailable):
+                await idempotency.release(equipment.database, claim)
     return answer
 
 

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -16,15 +17,9 @@ from app.guardrails.facts import Intent
 from app.postgres import decisions, idempotency
 from app.postgres.database import PostgresUnavailable
 from app.workflows.authenticate import Caller
-from app.workflows.decide_intent import (
-    Answer,
-    Presented,
-    Render,
-    decide_intent,
-    identify,
-    raise_unless_replayable,
-)
-from app.workflows.equipment import Equipment
+from app.workflows.decide_intent import decide_intent, identify, raise_unless_replayable
+from app.workflows.decision import Answer, Presented, Render, recorded_wait
+from app.workflows.equipment import Equipment, Unanswered
 from app.workflows.identity import new_id, nth_id
 from app.workflows.outcomes import Conflict, Outcome
 
@@ -57,26 +52,28 @@ async def decide_batch(
         raise_unless_replayable(claim)
         return Answer(claim.status or 500, claim.headers, claim.body, replayed=True)
     first_id = claim.resource_id if claim else new_id(now)
-    decide = _Decider(equipment, presented, caller, render, describe_problem)
-    if claim is not None and claim.taken_over:
-        await decide.remember([nth_id(first_id, place) for place in range(len(items))])
-    finished = False
+    decide = _Decider(equipment, presented, caller, render, describe_problem, claim)
+    kept = False
     try:
+        if claim is not None and claim.taken_over:
+            await decide.remember([nth_id(first_id, place) for place in range(len(items))])
         gate = asyncio.Semaphore(AT_ONCE)
         results = await asyncio.gather(
             *(decide.one(gate, item, nth_id(first_id, place)) for place, item in enumerate(items))
         )
         answer = Answer(200, {}, orjson.dumps({"results": results}, option=orjson.OPT_UTC_Z))
         if claim is not None:
-            await _keep(equipment, presented, claim, answer)
-        finished = True
+            await _keep(equipment, claim, answer)
+        kept = True
         return answer
     finally:
-        if claim is not None and not finished:
+        # An answer that is kept says 503 of them, and nobody can come back for more.
+        for left in decide.unanswered:
+            equipment.unanswered[left if kept else replace(left, undo="look")] = 0.0
+        if claim is not None and not kept:
+            # Whoever comes with the key again goes on where this try ended, under the same ids.
             with contextlib.suppress(PostgresUnavailable):
-                await idempotency.release(
-                    equipment.database, OPERATION, presented.idempotency_key or "", claim.holder
-                )
+                await idempotency.abandon(equipment.database, claim)
 
 
 class _Decider:
@@ -89,9 +86,19 @@ class _Decider:
         caller: Caller,
         render: Render,
         describe_problem: DescribeProblem,
+        claim: idempotency.Claimed | None,
     ) -> None:
-        self.equipment, self.presented, self.caller = equipment, presented, caller
+        self.equipment, self.caller = equipment, caller
         self.render, self.describe_problem = render, describe_problem
+        self.unanswered: list[Unanswered] = []
+        self.presented = Presented(presented.key_hash)
+        if claim is not None:
+            self.presented = Presented(
+                presented.key_hash,
+                try_id=claim.holder.hex,
+                taken_over=claim.taken_over,
+                unanswered=self.unanswered,
+            )
         self.earlier: dict[uuid.UUID, Mapping[str, Any]] = {}
 
     async def remember(self, ids: Sequence[uuid.UUID]) -> None:
@@ -106,9 +113,10 @@ class _Decider:
         if isinstance(item, Exception):
             return self._problem(item)
         if intent_id in self.earlier:
-            answer = self.render(self.earlier[intent_id], None)
+            earlier = self.earlier[intent_id]
+            answer = self.render(earlier, recorded_wait(earlier))
             return {"status": answer.status, "body": orjson.loads(answer.body)}
-        presented = Presented(self.presented.key_hash, intent_id=intent_id)
+        presented = replace(self.presented, intent_id=intent_id)
         async with gate:
             try:
                 answer = await decide_intent(self.equipment, presented, item, self.render)
@@ -143,18 +151,10 @@ async def _claim(
     )
 
 
-async def _keep(
-    equipment: Equipment, presented: Presented, claim: idempotency.Claimed, answer: Answer
-) -> None:
+async def _keep(equipment: Equipment, claim: idempotency.Claimed, answer: Answer) -> None:
     async with equipment.database.begin() as connection:
         kept = await idempotency.keep(
-            connection,
-            operation=OPERATION,
-            key=presented.idempotency_key or "",
-            holder=claim.holder,
-            status=answer.status,
-            headers=answer.headers,
-            body=answer.body,
+            connection, claim, status=answer.status, headers=answer.headers, body=answer.body
         )
     if not kept:
         raise Conflict("Another request with this Idempotency-Key took over.")

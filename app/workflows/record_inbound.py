@@ -21,7 +21,8 @@ from app.postgres.suppressions import Entry
 from app.workflows.authenticate import Caller
 from app.workflows.change_policy import SECRET
 from app.workflows.change_suppressions import OPT_OUT
-from app.workflows.decide_intent import Answer, Presented, raise_unless_replayable
+from app.workflows.decide_intent import raise_unless_replayable
+from app.workflows.decision import Answer, Presented
 from app.workflows.equipment import Equipment
 from app.workflows.identity import new_id
 from app.workflows.outcomes import Conflict, NotAllowed
@@ -108,29 +109,19 @@ async def record_inbound(
             elif meaning.action == "opt_in":
                 await _opt_in(connection, caller, received, meaning, now)
             if claim is not None:
-                await _keep_answer(connection, presented, claim, answer)
+                await _keep_answer(connection, claim, answer)
         kept = True
     finally:
         # What is not kept must not stay claimed, so that the message may be handed in again.
         if claim is not None and not kept:
             with contextlib.suppress(PostgresUnavailable):
-                await idempotency.release(
-                    equipment.database, OPERATION, presented.idempotency_key or "", claim.holder
-                )
+                await idempotency.release(equipment.database, claim)
     return answer
 
 
-async def _keep_answer(
-    connection: AsyncConnection, presented: Presented, claim: idempotency.Claimed, answer: Answer
-) -> None:
+async def _keep_answer(connection: AsyncConnection, claim: idempotency.Claimed, answer: Answer) -> None:
     kept = await idempotency.keep(
-        connection,
-        operation=OPERATION,
-        key=presented.idempotency_key or "",
-        holder=claim.holder,
-        status=answer.status,
-        headers=answer.headers,
-        body=answer.body,
+        connection, claim, status=answer.status, headers=answer.headers, body=answer.body
     )
     if not kept:
         raise Conflict("Another request with this Idempotency-Key took over.")
