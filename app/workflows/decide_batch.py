@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +20,7 @@ from app.workflows.decide_intent import (
     Presented,
     Render,
     decide_intent,
+    forget_claim,
     identify,
     raise_unless_replayable,
 )
@@ -73,10 +73,7 @@ async def decide_batch(
         return answer
     finally:
         if claim is not None and not finished:
-            with contextlib.suppress(PostgresUnavailable):
-                await idempotency.release(
-                    equipment.database, OPERATION, presented.idempotency_key or "", claim.holder
-                )
+            await forget_claim(equipment, OPERATION, presented, claim)
 
 
 class _Decider:

@@ -6,6 +6,7 @@ before the decision is committed; and if that commit fails the channel goes back
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import uuid
 from collections.abc import Callable, Mapping
@@ -92,10 +93,22 @@ async def decide_intent(equipment: Equipment, presented: Presented, intent: Inte
     finally:
         # What is not kept must not stay claimed: 429 and 503 may be tried again under the same key.
         if claim is not None and (answer is None or answer.status == 429):
-            with contextlib.suppress(PostgresUnavailable):
-                await idempotency.release(
-                    equipment.database, OPERATION, presented.idempotency_key or "", claim.holder
-                )
+            await forget_claim(equipment, OPERATION, presented, claim)
+
+
+# A store that is away has used up the deadline once already. A claim that cannot be forgotten now is dead soon.
+FORGET_SECONDS = 0.3
+
+
+async def forget_claim(
+    equipment: Equipment, operation: str, presented: Presented, claim: idempotency.Claimed
+) -> None:
+    """Give an unfinished claim up, if Postgres can be asked at once."""
+    with contextlib.suppress(PostgresUnavailable, TimeoutError):
+        async with asyncio.timeout(FORGET_SECONDS):
+            await idempotency.release(
+                equipment.database, operation, presented.idempotency_key or "", claim.holder
+            )
 
 
 OPERATION = "intents"
@@ -125,7 +138,7 @@ async def _replay(
     caller = await identify(equipment, presented.key_hash, now)
     rate = await equipment.semaphore.spend(equipment.rate(caller, rate_class(intent)))
     if rate.exceeded:
-        raise RateExceeded(rate)
+        raise RateExceeded(rate, rate_class(intent))
     raise_unless_replayable(existing)
     return Answer(existing.status or 500, existing.headers, existing.body, rate, replayed=True)
 
@@ -161,7 +174,7 @@ async def _decide(
         if verdict.blocked:
             rate = await equipment.semaphore.spend(equipment.rate(caller, rate_class(intent)))
             if rate.exceeded:
-                raise RateExceeded(rate)
+                raise RateExceeded(rate, rate_class(intent))
             admitted = None
             break
         admitted = await admission.admit(equipment, caller, intent, intent_id, gathered, judgement.caps, now)
@@ -175,7 +188,7 @@ async def _decide(
     if admitted is not None:
         rate = admitted.rate
         if admitted.status == "rate_limited" and rate is not None:
-            raise RateExceeded(rate)
+            raise RateExceeded(rate, rate_class(intent))
         verdict = verdict.joined_by(admission.finding(intent, admitted, judgement.caps))
     lease = admission.describe_lease(intent, intent_id, admitted)
     versions = {**equipment.knowledge.versions, "policy": str(gathered.facts.policy.version)}
