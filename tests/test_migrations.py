@@ -70,7 +70,12 @@ def test_two_processes_migrate_at_once(empty_url: str) -> None:
     }
     both = [
         subprocess.Popen(
-            command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            cwd=CHECKOUT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         for _ in range(2)
     ]
@@ -92,7 +97,9 @@ async def revision(url: str) -> str:
 async def months(connection: AsyncConnection) -> list[str]:
     """The partitions of the decisions that there are."""
     rows = await connection.execute(
-        text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'decisions'::regclass ORDER BY 1")
+        text(
+            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'decisions'::regclass ORDER BY 1"
+        )
     )
     return [row[0] for row in rows]
 

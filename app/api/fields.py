@@ -70,6 +70,10 @@ Number = Annotated[str, AfterValidator(_number)]
 Instant = Annotated[datetime, Strict(), BeforeValidator(parse_instant)]
 
 
+# More than a person mends at once; a body of a megabyte can hold a hundred thousand unknown fields.
+MOST_FAULTS = 1000
+
+
 def faults_of(errors: Sequence[Mapping[str, Any]]) -> list[FieldFault]:
     """Pydantic's errors as the contract words them, each field once."""
     found: dict[tuple[str, str], FieldFault] = {}
@@ -89,7 +93,7 @@ def faults_of(errors: Sequence[Mapping[str, Any]]) -> list[FieldFault]:
         pointer = "" if in_query or kind == "json_invalid" else "".join(f"/{_escape(p)}" for p in path)
         reason = _reason(kind, error)
         found.setdefault((field, reason), FieldFault(field or str(place), reason, pointer, broken))
-    return list(found.values())
+    return list(found.values())[:MOST_FAULTS]
 
 
 def _escape(part: object) -> str:

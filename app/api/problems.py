@@ -197,8 +197,9 @@ def _challenge(scope: Scope) -> dict[str, str]:
 def _of_faults(make: Any, faults: list[outcomes.FieldFault], detail: str | None = None) -> dict[str, Any]:
     slug = "bad-request" if any(fault.malformed for fault in faults) else "validation-error"
     if detail is None and faults:
-        named = [f"{fault.field} {fault.reason}".strip() for fault in faults]
-        detail = named[0] if len(named) == 1 else f"{len(named)} fields cannot be used: " + "; ".join(named)
+        named = [f"{fault.field[:200]} {fault.reason}".strip() for fault in faults]
+        told = "; ".join(named[:5]) + ("; and so on" if len(named) > 5 else "")
+        detail = named[0] if len(named) == 1 else f"{len(named)} fields cannot be used: {told}"
         detail = detail[:1].upper() + detail[1:] + "." if len(named) > 1 else detail + "."
     document: dict[str, Any] = make(slug, detail, errors=[_fault(fault) for fault in faults])
     return document

@@ -53,7 +53,8 @@ def test_a_case_through_the_pure_core(case: dict[str, Any], knowledge: Knowledge
     facts = Facts(
         policy=read_policy(given.get("policy", {}), 1),
         suppressions=tuple(
-            SuppressionEntry(intent.to, channel, "", "manual", now) for channel in given.get("suppressions", [])
+            SuppressionEntry(intent.to, channel, "", "manual", now)
+            for channel in given.get("suppressions", [])
         ),
         attempts=tuple(
             Attempt(attempt["type"], now - timedelta(minutes=attempt["minutes"]))

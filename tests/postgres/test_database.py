@@ -49,7 +49,9 @@ async def test_too_slow_is_away_and_wrong_is_wrong(database: Database) -> None:
     assert await database.run(one) == 1
 
 
-async def test_a_connection_that_was_ended_is_replaced_for_work_that_may_run_twice(database: Database) -> None:
+async def test_a_connection_that_was_ended_is_replaced_for_work_that_may_run_twice(
+    database: Database,
+) -> None:
     async def end_others(connection: AsyncConnection) -> None:
         await connection.execute(
             text(
@@ -84,10 +86,13 @@ async def test_a_server_that_stops_freezes_or_dies_is_away_and_comes_back(
 
 
 async def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
-    with pytest.raises(ZeroDivisionError):
+    async def overwrite_and_fail() -> None:
         async with database.begin() as connection:
             await connection.execute(text("UPDATE installation SET secret = 'x'"))
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await overwrite_and_fail()
     async with database.begin() as connection:
         kept = (await connection.execute(text("SELECT secret FROM installation"))).scalar_one()
     assert bytes(kept) != b"x"

@@ -58,7 +58,8 @@ def knowledge() -> Knowledge:
 @pytest.fixture
 async def decider(database_url: str, redis_url: str, knowledge: Knowledge) -> AsyncIterator[Decider]:
     """Equipment as the service makes it, on stores of the test's own."""
-    equipment = await equip(Settings(redis_timeout_ms=1500), knowledge, database_url, redis_url)
+    settings = Settings.from_environ({"CALLGATE_REDIS_TIMEOUT_MS": "1500"})
+    equipment = await equip(settings, knowledge, database_url, redis_url)
     await ensure_bootstrap_key(equipment.database, KEY, utc_now())
     caller = await identify(equipment, hash_of(KEY), utc_now())
     yield Decider(equipment, caller)
