@@ -50,7 +50,7 @@ def _description(app: FastAPI, writer: ProblemWriter) -> dict[str, Any]:
         for operation in operations.values():
             if path.startswith("/v1"):
                 operation["security"] = [{"key": []}]
-            for status, response in operation.get("responses", {}).items():
+            for response in operation.get("responses", {}).values():
                 content = response.get("content", {})
                 # FastAPI lists a model under application/json as well; our problems have one media type only.
                 if "application/problem+json" in content:

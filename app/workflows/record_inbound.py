@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -14,17 +13,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.guardrails.content import mask
 from app.guardrails.opt_out import InboundMeaning, classify_inbound
 from app.guardrails.policy import read_policy
-from app.postgres import consents, idempotency, inbound_messages, policies, suppressions
-from app.postgres.database import PostgresUnavailable
+from app.postgres import consents, inbound_messages, policies, suppressions
+from app.postgres.idempotency import Existing
 from app.postgres.inbound_messages import InboundMessage
 from app.postgres.suppressions import Entry
 from app.workflows.authenticate import Caller
 from app.workflows.change_policy import SECRET
 from app.workflows.change_suppressions import OPT_OUT
-from app.workflows.decide_intent import Answer, Presented, raise_unless_replayable
+from app.workflows.decide_intent import Answer, Presented
 from app.workflows.equipment import Equipment
+from app.workflows.idempotent import claim_request, keep_answer, let_go, raise_unless_replayable
 from app.workflows.identity import new_id
-from app.workflows.outcomes import Conflict, NotAllowed
+from app.workflows.outcomes import NotAllowed
 
 OPERATION = "inbound_messages"
 # What the carrier itself took the message for (Twilio's OptOutType), for keywords that were configured there.
@@ -84,20 +84,10 @@ async def record_inbound(
         )
     names = read_policy(stored.policy, stored.version).names
     answer = render(Taken(meaning, reply_to(meaning, stored.inbound, names)))
-    claim = None
-    if presented.idempotency_key is not None:
-        claim = await idempotency.claim(
-            equipment.database,
-            key_hash=presented.key_hash,
-            scope="suppressions:write",
-            operation=OPERATION,
-            key=presented.idempotency_key,
-            request_hash=presented.request_hash,
-            resource_id=new_id(now),
-            holder=new_id(now),
-            now=now,
-        )
-    if isinstance(claim, idempotency.Existing):
+    claim = await claim_request(
+        equipment, presented, operation=OPERATION, scope="suppressions:write", now=now
+    )
+    if isinstance(claim, Existing):
         raise_unless_replayable(claim)
         return Answer(claim.status or 500, claim.headers, claim.body, replayed=True)
     kept = False
@@ -108,32 +98,15 @@ async def record_inbound(
             elif meaning.action == "opt_in":
                 await _opt_in(connection, caller, received, meaning, now)
             if claim is not None:
-                await _keep_answer(connection, presented, claim, answer)
+                await keep_answer(
+                    connection, claim, status=answer.status, headers=answer.headers, body=answer.body
+                )
         kept = True
     finally:
         # What is not kept must not stay claimed, so that the message may be handed in again.
-        if claim is not None and not kept:
-            with contextlib.suppress(PostgresUnavailable):
-                await idempotency.release(
-                    equipment.database, OPERATION, presented.idempotency_key or "", claim.holder
-                )
+        if not kept:
+            await let_go(equipment, claim)
     return answer
-
-
-async def _keep_answer(
-    connection: AsyncConnection, presented: Presented, claim: idempotency.Claimed, answer: Answer
-) -> None:
-    kept = await idempotency.keep(
-        connection,
-        operation=OPERATION,
-        key=presented.idempotency_key or "",
-        holder=claim.holder,
-        status=answer.status,
-        headers=answer.headers,
-        body=answer.body,
-    )
-    if not kept:
-        raise Conflict("Another request with this Idempotency-Key took over.")
 
 
 def understand(received: Received) -> InboundMeaning:
