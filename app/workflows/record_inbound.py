@@ -133,7 +133,7 @@ async def _opt_out(
 ) -> None:
     """Suppress the sender on every channel.
 
-    Where somebody has put the number on the list for all channels by hand, the entry is theirs and may end with
+    Where the account has put the number on the list for all channels itself, the entry is theirs and may end with
     their reasons, so the person's own wish gets entries of its own, for calls and for texts. If even those are
     taken, an end that was set for them is taken away.
     """
@@ -143,7 +143,7 @@ async def _opt_out(
     made: list[uuid.UUID] = []
 
     async def suppress(channel: str) -> dict[str, Any]:
-        entry = Entry(number, channel, meaning.words, OPT_OUT, None)
+        entry = Entry(number, channel, meaning.words, OPT_OUT, None, opted_out_at=now)
         ids = {"entry_id": new_id(now), "event_id": new_id(now)}
         added, there = await suppressions.add(
             connection, account, entry, key_id=caller.key_id, now=now, **ids
@@ -152,18 +152,21 @@ async def _opt_out(
             made.append(ids["entry_id"])
         return there
 
-    for_all = await suppress("all")
-    if for_all["source"] != OPT_OUT:
-        for channel in ("call", "sms"):
-            there = await suppress(channel)
-            if there["source"] != OPT_OUT and there["expires_at"] is not None:
-                lasting = Entry(number, channel, there["reason"], there["source"], None)
-                ids = {"entry_id": new_id(now), "event_id": new_id(now)}
-                await suppressions.put(connection, account, lasting, key_id=caller.key_id, now=now, **ids)
-    elif for_all["expires_at"] is not None:
-        lasting = Entry(number, "all", for_all["reason"], OPT_OUT, None)
+    async def outlast(there: dict[str, Any]) -> None:
+        if there["expires_at"] is None:
+            return
+        lasting = Entry(
+            number, there["channel"], there["reason"], there["source"], None, there["opted_out_at"]
+        )
         ids = {"entry_id": new_id(now), "event_id": new_id(now)}
         await suppressions.put(connection, account, lasting, key_id=caller.key_id, now=now, **ids)
+
+    for_all = await suppress("all")
+    if for_all["opted_out_at"] is not None:
+        await outlast(for_all)
+    else:
+        for channel in ("call", "sms"):
+            await outlast(await suppress(channel))
     await _keep(connection, caller, received, meaning, made, now)
 
 
