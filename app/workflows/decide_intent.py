@@ -151,7 +151,7 @@ async def _decide(
     if admitted is not None:
         if admitted.status == "rate_limited" and rate is not None:
             raise RateExceeded(rate, rate_class(intent))
-        verdict = verdict.joined_by(admission.finding(intent, admitted, judgement.caps))
+        verdict = admission.joined(equipment, intent, gathered, admitted, judgement)
     lease = admission.describe_lease(intent, intent_id, admitted)
     versions = {**equipment.knowledge.versions, "policy": str(gathered.facts.policy.version)}
     document = describe_request(intent, verdict, lease, versions)
