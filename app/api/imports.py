@@ -42,6 +42,12 @@ router = APIRouter(prefix="/v1/suppressions", tags=["suppressions"], route_class
 MayWrite = Annotated[Caller, Depends(Requires("suppressions:write", "suppressions"))]
 KIND: JobKind = "suppression_import"
 CSV = {"content": {"text/csv": {"schema": {"type": "string"}}}}
+CSV_OR_NDJSON = {
+    "content": {
+        "text/csv": {"schema": {"type": "string"}},
+        "application/x-ndjson": {"schema": {"type": "string"}},
+    }
+}
 
 
 def check_number(number: str) -> str | None:
@@ -178,7 +184,8 @@ async def post_lookup(request: Request, caller: MayRead, body: LookupBody) -> Re
     "/export",
     summary="Export the list",
     response_model=None,
-    responses={200: {**CSV, "description": "The entries in force"}, **documents.problems()},
+    response_class=Response,
+    responses={200: {**CSV_OR_NDJSON, "description": "The entries in force"}, **documents.problems()},
 )
 async def get_export(
     request: Request, caller: MayRead, format: Annotated[Literal["csv", "ndjson"], Query()] = "csv"

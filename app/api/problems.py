@@ -167,7 +167,8 @@ def document_of(
         case outcomes.RateExceeded():
             wait = max(1, error.state.reset_seconds)
             detail = f"Rate limit exceeded. Try again in {wait} second{'' if wait == 1 else 's'}."
-            return make("rate-limited", detail, retry_after=wait), {}
+            headers = rate_headers(error.api_class, error.state)
+            return make("rate-limited", detail, retry_after=wait), headers
         case outcomes.CannotDecide():
             detail = f"A guardrail could not be evaluated: {error.what}."
             return make("service-unavailable", detail, retry_after=error.retry_after_seconds), {}

@@ -70,17 +70,28 @@ class Database:
         )
 
     async def run(self, work: Callable[[AsyncConnection], Awaitable[T]], *, may_run_twice: bool = False) -> T:
-        """Do ``work`` on an autocommit connection, within the deadline. Raises PostgresUnavailable."""
-        for last in (False, True) if may_run_twice else (True,):
-            try:
-                async with asyncio.timeout(self.timeout_seconds), self.engine.connect() as connection:
-                    return await work(connection)
-            except Exception as error:
-                if not is_away(error):
-                    raise
-                if last or isinstance(error, TimeoutError):
-                    raise PostgresUnavailable(_brief(error)) from error
-        raise AssertionError("unreachable")
+        """Do ``work`` on an autocommit connection, within the deadline. Raises PostgresUnavailable.
+
+        The deadline is one for both tries: what fails by taking too long comes in many shapes, and a second try of
+        the same length would answer 503 later than it may be.
+        """
+        try:
+            async with asyncio.timeout(self.timeout_seconds):
+                if may_run_twice:
+                    try:
+                        return await self._once(work)
+                    except Exception as error:
+                        if not is_away(error):
+                            raise
+                return await self._once(work)
+        except Exception as error:
+            if is_away(error):
+                raise PostgresUnavailable(_brief(error)) from error
+            raise
+
+    async def _once(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        async with self.engine.connect() as connection:
+            return await work(connection)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:

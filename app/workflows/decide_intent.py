@@ -104,7 +104,7 @@ async def _replay(
     caller = await identify(equipment, presented.key_hash, now)
     rate = await equipment.semaphore.spend(equipment.rate(caller, rate_class(intent)))
     if rate.exceeded:
-        raise RateExceeded(rate)
+        raise RateExceeded(rate, rate_class(intent))
     raise_unless_replayable(existing)
     return Answer(existing.status or 500, existing.headers, existing.body, rate, replayed=True)
 
@@ -134,7 +134,7 @@ async def _decide(
         if verdict.blocked:
             rate = await equipment.semaphore.spend(spend) if spend else rate
             if rate is not None and rate.exceeded:
-                raise RateExceeded(rate)
+                raise RateExceeded(rate, rate_class(intent))
             admitted = None
             break
         admitted = await admission.admit(
@@ -150,7 +150,7 @@ async def _decide(
         raise Conflict("The channel of this intent was given back already.")
     if admitted is not None:
         if admitted.status == "rate_limited" and rate is not None:
-            raise RateExceeded(rate)
+            raise RateExceeded(rate, rate_class(intent))
         verdict = verdict.joined_by(admission.finding(intent, admitted, judgement.caps))
     lease = admission.describe_lease(intent, intent_id, admitted)
     versions = {**equipment.knowledge.versions, "policy": str(gathered.facts.policy.version)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Mapping
 from datetime import datetime
@@ -68,8 +69,13 @@ async def keep_answer(
         raise Conflict("Another request with this Idempotency-Key took over.")
 
 
+# A store that is away has used up the deadline once already. A claim that cannot be let go of now is dead soon.
+LET_GO_SECONDS = 0.3
+
+
 async def let_go(equipment: Equipment, claim: Claimed | None) -> None:
-    """Forget an unfinished claim, so that the key may be tried again; if Postgres is away its age does it."""
+    """Forget an unfinished claim, so that the key may be tried again, if Postgres can be asked at once."""
     if claim is not None:
-        with contextlib.suppress(PostgresUnavailable):
-            await idempotency.release(equipment.database, claim)
+        with contextlib.suppress(PostgresUnavailable, TimeoutError):
+            async with asyncio.timeout(LET_GO_SECONDS):
+                await idempotency.release(equipment.database, claim)
