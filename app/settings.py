@@ -125,7 +125,5 @@ def _sentence(location: tuple[int | str, ...], kind: str, message: str) -> str:
     variable = PREFIX + str(location[0]).upper()
     if kind == "extra_forbidden":
         return f"{variable}: no such setting"
-    message = (
-        message.removeprefix("Value error, ").replace("Input should", "must").split(", unable to parse")[0]
-    )
+    message = message.removeprefix("Value error, ").replace("Input should", "must").split(", unable to ")[0]
     return f"{variable}: {message}"
