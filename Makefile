@@ -17,7 +17,8 @@ run: run-environment ## start Callgate with its own Postgres and Valkey, unless 
 test: dev-environment ## run the tests on real Postgres and Valkey (PYTEST_ARGS="-k …" chooses)
 	$(PY) -m pytest -n $(PYTEST_PROCESSES) -m "not sip" $(PYTEST_ARGS)
 
-test-sip: dev-environment ## the tests that need Debian's kamailio and sipp
+test-sip: dev-environment ## real calls through examples/kamailio; installs Debian's kamailio and sipp
+	@.ci/sip
 	$(PY) -m pytest -m sip $(PYTEST_ARGS)
 
 lint: dev-environment ## ruff: rules and layout

@@ -138,6 +138,9 @@ def build(
         # collection, a pause of some 100 ms: longer than Redis may take to answer.
         gc.collect()
         gc.freeze()
+        # A request makes a few hundred objects and no cycles to speak of: the default of 700 looks at them all
+        # several times while they are still in use.
+        gc.set_threshold(20_000, 20, 50)
         upkeep = asyncio.create_task(maintain(equipment))
         try:
             yield

@@ -33,9 +33,10 @@ def answer_of(record: Mapping[str, Any], retry_after_seconds: int | None, writer
     return Answer(201, {"Location": f"/v1/intents/{record['id']}"}, dump(approval))
 
 
-def response_of(answer: Answer) -> Response:
-    """The answer on the wire."""
-    media_type = "application/json" if answer.status < 400 else MEDIA_TYPE
+def response_of(answer: Answer, media_type: str | None = None) -> Response:
+    """The answer on the wire, as JSON unless it is of another media type."""
+    if media_type is None:
+        media_type = "application/json" if answer.status < 400 else MEDIA_TYPE
     headers = dict(answer.headers)
     if answer.replayed:
         headers["Idempotent-Replayed"] = "true"

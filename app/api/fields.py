@@ -18,6 +18,10 @@ E164_REASON = "must be E.164 format (e.g. +14155551234)"
 MALFORMED = frozenset({"malformed", "json_invalid"})
 _TYPE_FAULTS = re.compile(r".*_(type|parsing|unicode)|finite_number|.*_attributes_type|int_from_float")
 
+_LENGTHS = {"too_short": "least", "too_long": "most", "string_too_short": "least", "string_too_long": "most"}
+# What pydantic's sentences begin with; ours begin with what the value must be.
+_SUBJECT = re.compile(r"(?:Value error, |Assertion failed, )?(?:[A-Z][a-z]+ )?(?:should|must) ")
+
 
 class Body(BaseModel):
     """The base of every request body: unknown fields are an error, types are taken as they are."""
@@ -92,6 +96,8 @@ def faults_of(errors: Sequence[Mapping[str, Any]]) -> list[FieldFault]:
         field = ".".join(str(part) for part in path) if kind != "json_invalid" else ""
         pointer = "" if in_query or kind == "json_invalid" else "".join(f"/{_escape(p)}" for p in path)
         reason = _reason(kind, error)
+        if place == "query" and reason == E164_REASON and str(error.get("input")).startswith(" "):
+            reason += "; in a query the plus sign is written %2B"
         found.setdefault((field, reason), FieldFault(field or str(place), reason, pointer, broken))
     return list(found.values())[:MOST_FAULTS]
 
@@ -117,10 +123,8 @@ def _reason(kind: str, error: Mapping[str, Any]) -> str:
         return f"must be {context.get('expected', 'one of the listed values')}".replace("'", "")
     if kind in ("malformed", "unusable"):
         return str(context.get("reason", error["msg"]))
-    message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should ")
-    message = message.removeprefix("Assertion failed, ")
-    return (
-        message
-        if message.startswith(("must", "be ", "have ")) is False
-        else "must " + message.removeprefix("must ")
-    )
+    if kind in _LENGTHS:
+        bound = int(context.get("min_length", context.get("max_length", 0)))
+        unit = "character" if isinstance(error.get("input"), str) else "item"
+        return f"must have at {_LENGTHS[kind]} {bound} {unit}{'' if bound == 1 else 's'}"
+    return _SUBJECT.sub("must ", str(error["msg"]))

@@ -6,9 +6,10 @@ import base64
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl
+from xml.sax.saxutils import escape
 
 import orjson
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field, ValidationError
 from starlette.responses import Response
@@ -95,9 +96,19 @@ _REQUEST_BODY = {
     "",
     summary="Hand in a message that came in",
     openapi_extra={"requestBody": _REQUEST_BODY},
-    responses={200: {"model": TakenDocument}, **documents.problems("conflict", body=True)},
+    responses={
+        200: {"model": TakenDocument, "content": {"text/xml": {"schema": {"type": "string"}}}},
+        **documents.problems("conflict", body=True),
+    },
 )
-async def post_inbound(request: Request, caller: MayWrite) -> Response:
+async def post_inbound(
+    request: Request,
+    caller: MayWrite,
+    answer_as: Annotated[
+        Literal["json", "twiml"],
+        Query(alias="answer", description="twiml: the reply as a carrier sends it, <Response><Message>…"),
+    ] = "json",
+) -> Response:
     """STOP and its like suppress `from` at once; START lifts what such a message made; HELP is answered.
 
     A carrier's webhook is form-encoded (`From`, `To`, `Body`) and may carry the API key as the password of HTTP
@@ -118,13 +129,21 @@ async def post_inbound(request: Request, caller: MayWrite) -> Response:
     presented = Presented(
         presented_hash(request), key, request_hash(request, raw) if key is not None else b""
     )
-    answer = await record_inbound(equipment_of(request), caller, presented, received, signed, _render)
-    return response_of(answer)
+    render = _as_twiml if answer_as == "twiml" else _as_json
+    answer = await record_inbound(equipment_of(request), caller, presented, received, signed, render)
+    return response_of(answer, "text/xml" if answer_as == "twiml" else None)
 
 
-def _render(taken: Taken) -> Answer:
+def _as_json(taken: Taken) -> Answer:
     document = {"action": taken.meaning.action, "keyword": taken.meaning.keyword, "reply": taken.reply}
     return Answer(200, {}, dump(document))
+
+
+def _as_twiml(taken: Taken) -> Answer:
+    """https://www.twilio.com/docs/messaging/twiml: what a carrier does next; nothing where there is no reply."""
+    message = f"<Message>{escape(taken.reply)}</Message>" if taken.reply is not None else ""
+    text = f'<?xml version="1.0" encoding="UTF-8"?><Response>{message}</Response>'
+    return Answer(200, {}, text.encode("utf-8", "xmlcharrefreplace"))
 
 
 def _media_type(request: Request) -> str:

@@ -83,7 +83,7 @@ def job_document(job: Job) -> dict[str, Any]:
         "unchanged": job.unchanged,
         "rejected": job.rejected,
         "bytes_read": job.bytes_read,
-        "rows_per_second": job.rows_per_second,
+        "rows_per_second": None if job.rows_per_second is None else round(job.rows_per_second, 1),
         "started_at": rfc3339(job.started_at) if job.started_at else None,
         "finished_at": rfc3339(job.finished_at) if job.finished_at else None,
         "error": job.error,

@@ -28,7 +28,7 @@ MayRead = Annotated[Caller, Depends(Requires("intents:read", "calls"))]
 class RenewBody(Body):
     """How much longer."""
 
-    extend_by: Annotated[int, Field(ge=1, le=14_400, description="Seconds from now")]
+    extend_by: Annotated[int, Field(ge=1, le=14_400, description="Seconds added to the lease's present end")]
 
 
 class LeaseStateDocument(documents.Document):

@@ -26,7 +26,7 @@ def read_cursor(cursor: str | None, count: int) -> list[str] | None:
     if cursor is None:
         return None
     try:
-        parts = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split("\n")
+        parts = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode().split("\n")
     except (binascii.Error, ValueError):
         parts = []
     if len(parts) != count or any("\x00" in part for part in parts):

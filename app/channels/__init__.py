@@ -17,6 +17,7 @@ from app.channels.requests import (
     RedisUnavailable,
     Renewal,
     Scope,
+    Spread,
 )
 from app.channels.semaphore import Semaphore
 
@@ -38,4 +39,5 @@ __all__ = [
     "Renewal",
     "Scope",
     "Semaphore",
+    "Spread",
 ]

@@ -19,6 +19,7 @@ from app.commands.inquiry import (
     number_of,
     print_json,
     recipient_of,
+    refuse_hint,
 )
 from app.commands.keys import AccountOption, AsJson
 
@@ -73,7 +74,7 @@ def check(
     try:
         verdict = judge(knowledge, intent, facts, moment).verdict
     except Unusable as unusable:
-        fail(str(unusable), USAGE)
+        refuse_hint(unusable)
     except CannotDecide as reason:
         fail(f"it cannot be told: {reason}", UNAVAILABLE)
     if as_json:

@@ -6,7 +6,7 @@ import json
 import re
 from datetime import UTC, datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -18,6 +18,7 @@ from app.commands.keys import account_of, with_database
 if TYPE_CHECKING:
     from app.guardrails.facts import Facts, Recipient
     from app.workflows.equipment import Knowledge
+    from app.workflows.outcomes import Unusable
 
 Option = typer.Option
 PLACE = "Where the person is"
@@ -52,7 +53,20 @@ def console() -> Console:
 
 def print_json(document: Any) -> None:
     """The document as JSON for a machine."""
-    typer.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+    from app.workflows.describe import rfc3339
+
+    def written(value: object) -> str:
+        return rfc3339(value) if isinstance(value, datetime) else str(value)
+
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=2, default=written))
+
+
+def refuse_hint(unusable: Unusable) -> NoReturn:
+    """End with the fault of a hint, named as the option is."""
+    told = str(unusable).replace("recipient.", "")
+    for field, option in (("postal_code", "--zip"), ("region", "--region"), ("timezone", "--timezone")):
+        told = option + told.removeprefix(field) if told.startswith(field) else told
+    fail(told, USAGE)
 
 
 def instant_of(text: str | None) -> datetime:

@@ -118,19 +118,24 @@ async def _prepare(found: Stores) -> str | None:
 
 def _greet(settings: Settings, url: str, key: str | None) -> None:
     """Say where it answers, the key if it is new, and a request that works when pasted."""
-    shown = key or "$CALLGATE_KEY"
+    shown = key or "$KEY"
     body = '{"type": "call", "to": "+14155551234", "from": "+12125550100"}'
     lines = [f"Callgate answers at {url}  (pages: {url}/docs, {url}/errors)"]
     if key is not None:
         lines += ["", f"Bootstrap key, shown this once: {key}"]
     elif settings.bootstrap_key is not None:
         lines += ["", "The bootstrap key is the one in CALLGATE_BOOTSTRAP_KEY."]
+    else:
+        lines += [
+            "",
+            "The first key was shown at the first start. Another one: callgate keys create NAME --scope admin",
+        ]
     lines += [
         "",
         "Ask whether a call may go out:",
         f"  curl -s {url}/v1/intents -H 'Authorization: Bearer {shown}' "
         f"-H 'Content-Type: application/json' -d '{body}'".replace(
-            "'Authorization: Bearer $CALLGATE_KEY'", '"Authorization: Bearer $CALLGATE_KEY"'
+            "'Authorization: Bearer $KEY'", '"Authorization: Bearer $KEY"'
         ),
         "",
     ]

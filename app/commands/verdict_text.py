@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
@@ -18,6 +19,7 @@ from app.rules.zones import zone
 
 _MARKS = {"pass": ("✓", "green"), "block": ("✗", "red"), "skip": ("–", "bright_black")}
 _WEIGHTS = {"block": "red", "warn": "yellow"}
+WHAT_HELPS = "say where the person is: --zip, or --region with --timezone"
 _NAMES = {
     "suppression": "suppression",
     "calling_window": "calling window",
@@ -45,9 +47,9 @@ def verdict_text(
         parts.append(line)
         for violation in verdict.violations:
             if violation.refusal.guardrail == check.guardrail:
-                parts.append(Padding(_refusal(violation, check), (0, 0, 0, 4)))
+                parts.append(Padding(_refusal(violation, check), (0, 0, 0, 4), expand=False))
         if check.guardrail == "content" and scanned is not None and scanned.findings:
-            parts.append(Padding(scan_text(intent.body or "", scanned), (0, 0, 0, 4)))
+            parts.append(Padding(scan_text(intent.body or "", scanned), (0, 0, 0, 4), expand=False))
     return Group(*parts)
 
 
@@ -73,8 +75,8 @@ def scan_text(body: str, result: ScanResult) -> RenderableType:
                 f" “{finding.excerpt}”",
             )
         )
-        parts.append(Padding(Text(finding.why), (0, 0, 0, 6)))
-        parts.append(Padding(Text(finding.remedy, "bright_black"), (0, 0, 0, 6)))
+        parts.append(Padding(Text(finding.why), (0, 0, 0, 6), expand=False))
+        parts.append(Padding(Text(finding.remedy, "bright_black"), (0, 0, 0, 6), expand=False))
     parts.append(Text(bill, "bright_black"))
     if segments.suggestion is not None:
         parts.append(Text.assemble(("in GSM-7: ", "bright_black"), mask(segments.suggestion)))
@@ -87,10 +89,11 @@ def _underline(body: str, findings: Sequence[ContentFinding]) -> Iterable[Text]:
         return []
     marks = [" "] * len(body)
     for finding in sorted(findings, key=lambda finding: finding.severity == "block"):
-        marks[finding.start : finding.end] = ("^" if finding.severity == "block" else "~") * (
-            finding.end - finding.start
-        )
-    return [Text("".join(marks).rstrip(), "bright_black")]
+        mark = "^" if finding.severity == "block" else "~"
+        marks[finding.start : finding.end] = mark * (finding.end - finding.start)
+    # Some characters are two columns wide, and some none.
+    line = "".join(mark * cell_len(character) for mark, character in zip(marks, body, strict=True))
+    return [Text(line.rstrip(), "bright_black")]
 
 
 def _told(check: Check) -> Text:
@@ -122,9 +125,14 @@ def _told(check: Check) -> Text:
 def _refusal(violation: Violation, check: Check) -> RenderableType:
     members: Any = violation.members
     lines = [Text.assemble((violation.refusal.code, "red"), " ", violation.detail)]
+    clocks_of: dict[tuple[str, str, str], list[str]] = {}
     for rule in members.get("rules", ()):
-        where = f" at {rule['local_time']} {rule['timezone']}" if rule.get("timezone") else ""
-        lines.append(Text(f"  {rule['id']}: {rule['reason']}{where} ({rule['citation']})"))
+        clocks = clocks_of.setdefault((rule["id"], rule["reason"], rule["citation"]), [])
+        if rule["timezone"]:
+            clocks.append(f"{datetime.fromisoformat(rule['local_time']):%a %H:%M} {rule['timezone']}")
+    for (rule_id, reason, citation), clocks in clocks_of.items():
+        where = f", and it is {', '.join(clocks)}" if clocks else ""
+        lines.append(Text(f"  {rule_id}: {reason}{where} ({citation})"))
     if members.get("list") == "account":
         reason = f", “{members['reason']}”" if members["reason"] else ""
         lines.append(
@@ -135,13 +143,13 @@ def _refusal(violation: Violation, check: Check) -> RenderableType:
     if members.get("list") == "registry":
         lines.append(Text(f"  {members['kind']}, version of {members['version_date']}"))
     if members.get("hint"):
-        lines.append(Text(f"  {members['hint']}", "yellow"))
+        lines.append(Text(f"  {WHAT_HELPS}", "yellow"))
     again = members.get("next_allowed_at")
     if again:
         moment = datetime.fromisoformat(str(again).replace("Z", "+00:00"))
         names: Any = check.members.get("timezones") or ()
-        clocks = ", ".join(f"{moment.astimezone(zone(name)):%a %d %b %H:%M} {name}" for name in names)
-        lines.append(Text(f"  may go out again: {again}" + (f"  ({clocks})" if clocks else ""), "cyan"))
+        there = ", ".join(f"{moment.astimezone(zone(name)):%a %d %b %H:%M} {name}" for name in names)
+        lines.append(Text(f"  may go out again: {again}" + (f"  ({there})" if there else ""), "cyan"))
     return Group(*lines)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import Enum
 
 import typer
 
-from app.commands.environment import USAGE, fail
 from app.commands.inquiry import (
     At,
     Purpose,
@@ -21,6 +21,7 @@ from app.commands.inquiry import (
     number_of,
     print_json,
     recipient_of,
+    refuse_hint,
 )
 from app.commands.keys import AccountOption, AsJson
 
@@ -53,6 +54,7 @@ def windows(
     to, start = number_of(knowledge, number), instant_of(at)
 
     from app.commands.timeline import timeline
+    from app.commands.verdict_text import WHAT_HELPS
     from app.guardrails.calling_window import outlook_document
     from app.guardrails.facts import Intent
     from app.workflows.look_ahead import outlook_of
@@ -69,9 +71,10 @@ def windows(
     try:
         outlook = outlook_of(knowledge, intent, facts_about(to, account), start, days)
     except Unusable as unusable:
-        fail(str(unusable), USAGE)
+        refuse_hint(unusable)
     if as_json:
         print_json(outlook_document(outlook))
     else:
-        console().print(timeline(outlook))
+        told = replace(outlook, help=WHAT_HELPS) if outlook.help else outlook
+        console().print(timeline(told))
     raise typer.Exit(0 if outlook.open else 1)

@@ -7,6 +7,8 @@ that exemption.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from app.guardrails.facts import Consent, Facts, Intent, RegistryHit, SuppressionEntry
 from app.guardrails.verdicts import DNC_BLOCKED, Check, Finding, Json, Violation
 
@@ -70,8 +72,8 @@ def _of_entry(intent: Intent, entry: SuppressionEntry) -> Violation:
             "channel": entry.channel,
             "source": entry.source,
             "reason": entry.reason,
-            "created_at": _text(entry.created_at.isoformat()),
-            "expires_at": _text(entry.expires_at.isoformat()) if entry.expires_at else None,
+            "created_at": _text(entry.created_at),
+            "expires_at": _text(entry.expires_at) if entry.expires_at else None,
         },
     )
 
@@ -90,5 +92,6 @@ def _of_hit(intent: Intent, hit: RegistryHit) -> Violation:
     )
 
 
-def _text(instant: str) -> str:
-    return instant.replace("+00:00", "Z")
+def _text(instant: datetime) -> str:
+    precision = "milliseconds" if instant.microsecond >= 1000 else "seconds"
+    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=precision) + "Z"

@@ -20,3 +20,8 @@ def readable(raw: bytes | str) -> str:
     if isinstance(raw, bytes):
         raw = raw[: _VALUE_CHARACTERS * 4].decode("utf-8", "replace")
     return raw[:_VALUE_CHARACTERS].replace("\0", "�")
+
+
+def nothing_changed(rejected: int) -> str:
+    """Why a list that had to be taken whole was not taken at all."""
+    return f"{rejected} line{' was' if rejected == 1 else 's were'} rejected; nothing was changed"

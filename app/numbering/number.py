@@ -81,16 +81,24 @@ class Numbers:
 
     def _north_american(self, text: str) -> Number:
         if len(text) != 12:
-            raise NumberImpossibleError("a number of the North American plan has ten digits after +1")
+            raise NumberImpossibleError(
+                "must have ten digits after +1, as every number of the North American plan"
+            )
         code = self._area_codes.by_code.get(text[2:5])
         if code is None:
-            raise NumberImpossibleError(f"area code {text[2:5]} is not in service")
+            raise NumberImpossibleError(
+                f"must have an area code that exists; area code {text[2:5]} is not in service"
+            )
         if code.refused is not None:
-            raise UnsupportedDestinationError(f"numbers under {code.code} are not supported: {code.refused}")
+            raise UnsupportedDestinationError(
+                f"is under area code {code.code}, which is not supported: {code.refused}"
+            )
         if text[5] in "01":
-            raise NumberImpossibleError(f"no exchange starts with {text[5]}")
+            raise NumberImpossibleError(
+                f"must have an exchange that exists; no exchange starts with {text[5]}"
+            )
         if text[5:8] == "976":
-            raise UnsupportedDestinationError("numbers of the exchange 976 are not supported: premium rate")
+            raise UnsupportedDestinationError("is in the exchange 976, which is not supported: premium rate")
         return Number(text, 1, code.country, code.placeless or "fixed_line_or_mobile", code.code)
 
     def parse_sender(self, text: str, intent_type: str) -> Number | None:
@@ -112,7 +120,7 @@ def _elsewhere(text: str) -> Number:
     try:
         parsed = phonenumbers.parse(text, None)
     except phonenumbers.NumberParseException as error:
-        raise NumberImpossibleError("its country code is not assigned, or it is too short") from error
+        raise NumberImpossibleError("has a country code that is not assigned, or is too short") from error
     calling_code = parsed.country_code or 0
     possible = phonenumbers.is_possible_number_with_reason(parsed)
     if possible == ValidationResult.TOO_SHORT or possible == ValidationResult.IS_POSSIBLE_LOCAL_ONLY:
@@ -126,7 +134,7 @@ def _elsewhere(text: str) -> Number:
         raise NumberImpossibleError("has a trunk prefix after its country code")
     line_type = _LINE_TYPES.get(phonenumbers.number_type(parsed), "unknown")
     if line_type == "premium_rate" or calling_code == 979:
-        raise UnsupportedDestinationError("premium-rate numbers are not supported")
+        raise UnsupportedDestinationError("is a premium-rate number, which is not supported")
     if calling_code in _SATELLITE:
         return Number(text, calling_code, None, "satellite", None)
     region = phonenumbers.region_code_for_number(parsed)

@@ -113,8 +113,10 @@ _RECORD = text(
         RETURNING id
     ), counted AS (
         INSERT INTO attempts (intent_id, account_id, number, type, at, fence)
-        SELECT id, account_id, to_number, type, decided_at, fence FROM good
-         WHERE verdict = 'approved' AND purpose <> 'emergency'
+        SELECT id, account_id, to_number, CASE WHEN purpose = 'emergency' THEN 'emergency' ELSE type END,
+               decided_at, fence
+          FROM good
+         WHERE verdict = 'approved'
             ON CONFLICT (intent_id) DO NOTHING
     ), leased AS (
         INSERT INTO leases (id, account_id, pool, scopes, acquired_at, expires_at, hard_end_at)

@@ -124,7 +124,7 @@ _GATHER = text(
            (SELECT jsonb_agg(recent.entry)
               FROM (SELECT jsonb_build_array(t.intent_id, t.type, {_us("t.at")}) AS entry
                       FROM attempts t
-                     WHERE t.account_id = a.id AND t.number = ask.number
+                     WHERE t.account_id = a.id AND t.number = ask.number AND t.type <> 'emergency'
                        AND t.at > :at - interval '{ATTEMPTS_LOOK_BACK_DAYS} days'
                      ORDER BY t.at DESC LIMIT 1000) recent)::text,
            (SELECT jsonb_build_array(p.capacity, p.calls_per_second, p.burst, p.reserve)

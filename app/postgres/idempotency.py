@@ -27,6 +27,9 @@ DEAD_AFTER = timedelta(seconds=15)
 class Claimed:
     """This request is the one to do the work, under ``resource_id``."""
 
+    account_id: uuid.UUID
+    operation: str
+    key: str
     resource_id: uuid.UUID
     holder: uuid.UUID
     taken_over: bool
@@ -57,7 +60,7 @@ _CLAIM = text(
            resource_id = CASE WHEN k.expires_at <= :now THEN excluded.resource_id ELSE k.resource_id END
      WHERE k.expires_at <= :now
         OR (k.status IS NULL AND k.claimed_at <= :dead_before AND k.request_hash = excluded.request_hash)
-    RETURNING resource_id, resource_id <> :resource_id
+    RETURNING resource_id, resource_id <> :resource_id, account_id
     """
 )
 _EXISTING = text(
@@ -67,13 +70,14 @@ _EXISTING = text(
      WHERE a.key_hash = :key_hash AND k.operation = :operation AND k.key = :key
     """
 )
-_RELEASE = text(
-    "DELETE FROM idempotency_keys WHERE operation = :operation AND key = :key AND holder = :holder AND status IS NULL"
-)
+_MINE = """
+    account_id = :account AND operation = :operation AND key = :key AND holder = :holder AND status IS NULL
+"""
+_RELEASE = text(f"DELETE FROM idempotency_keys WHERE {_MINE}")
 _KEEP = text(
-    """
+    f"""
     UPDATE idempotency_keys SET status = :status, headers = CAST(:headers AS jsonb), body = :body
-     WHERE operation = :operation AND key = :key AND holder = :holder AND status IS NULL
+     WHERE {_MINE}
     """
 )
 
@@ -107,7 +111,7 @@ async def claim(
     async def work(connection: AsyncConnection) -> Claimed | Existing | None:
         row = (await connection.execute(_CLAIM, given)).first()
         if row is not None:
-            return Claimed(row[0], holder, bool(row[1]))
+            return Claimed(row[2], operation, key, row[0], holder, bool(row[1]))
         found = (await connection.execute(_EXISTING, given)).first()
         if found is None:
             return None
@@ -122,35 +126,28 @@ async def claim(
     return await database.run(work)
 
 
-async def release(database: Database, operation: str, key: str, holder: uuid.UUID) -> None:
+async def release(database: Database, claim: Claimed) -> None:
     """Forget an unfinished claim, so that the key may be tried again (429 and 503 are not kept)."""
 
     async def work(connection: AsyncConnection) -> None:
-        await connection.execute(_RELEASE, {"operation": operation, "key": key, "holder": holder})
+        await connection.execute(_RELEASE, _mine(claim))
 
     await database.run(work)
 
 
 async def keep(
-    connection: AsyncConnection,
-    *,
-    operation: str,
-    key: str,
-    holder: uuid.UUID,
-    status: int,
-    headers: Mapping[str, str],
-    body: bytes,
+    connection: AsyncConnection, claim: Claimed, *, status: int, headers: Mapping[str, str], body: bytes
 ) -> bool:
     """Keep the first answer, in the caller's transaction. False when another has taken the claim over."""
-    result = await connection.execute(
-        _KEEP,
-        {
-            "operation": operation,
-            "key": key,
-            "holder": holder,
-            "status": status,
-            "headers": orjson.dumps(dict(headers)).decode(),
-            "body": body,
-        },
-    )
+    given = {"status": status, "headers": orjson.dumps(dict(headers)).decode(), "body": body}
+    result = await connection.execute(_KEEP, {**_mine(claim), **given})
     return result.rowcount == 1
+
+
+def _mine(claim: Claimed) -> dict[str, object]:
+    return {
+        "account": claim.account_id,
+        "operation": claim.operation,
+        "key": claim.key,
+        "holder": claim.holder,
+    }

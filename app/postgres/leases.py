@@ -56,7 +56,10 @@ _OPEN_EPOCH = text("UPDATE accounts SET epoch = epoch + 1 WHERE id = :account RE
 _LIVE = text(
     f"""
     SELECT {_COLUMNS} FROM leases
-     WHERE account_id = :account AND ended_at IS NULL AND expires_at > :now ORDER BY expires_at
+     WHERE account_id = :account AND ended_at IS NULL
+       AND expires_at > GREATEST(:now, (SELECT max(acquired_at) FROM leases
+                                         WHERE account_id = :account AND ended_at IS NULL))
+     ORDER BY expires_at
     """
 )
 
@@ -96,7 +99,8 @@ async def open_epoch(
     """Begin a new life of the account in Redis: its epoch, and every lease that is live.
 
     The UPDATE waits for approvals that are being appended in the old epoch, and those that come after it find
-    their epoch gone and append nothing. So the leases read here are all there are.
+    their epoch gone and append nothing. So the leases read here are all there are. A lease that had ended when
+    the latest was acquired stays ended, though the clock may have gone back since.
     """
     epoch = (await connection.execute(_OPEN_EPOCH, {"account": account_id})).scalar_one()
     rows = await connection.execute(_LIVE, {"account": account_id, "now": now})

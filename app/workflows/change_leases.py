@@ -29,7 +29,7 @@ async def read_lease(equipment: Equipment, caller: Caller, lease_id: uuid.UUID) 
 async def renew_lease(
     equipment: Equipment, caller: Caller, lease_id: uuid.UUID, extend_by_seconds: int
 ) -> datetime:
-    """The lease's new end: ``extend_by_seconds`` from now, but never past its hard end.
+    """The lease's new end: ``extend_by_seconds`` after its present one, but never past its hard end.
 
     Raises Conflict when it has ended: its channel may belong to another call by now.
     """
@@ -56,12 +56,13 @@ async def renew_lease(
 async def release_lease(equipment: Equipment, caller: Caller, lease_id: uuid.UUID) -> None:
     """Give the channel back; harmless when repeated. Raises NotFound for an id that was never leased."""
     await read_lease(equipment, caller, lease_id)
-    await equipment.semaphore.release(str(caller.account_id), str(lease_id))
     now = equipment.now()
+    # The ledger first: were Redis to lose its memory in between, a rebuild must not bring the lease back.
     await equipment.database.run(
         lambda connection: leases.end(connection, caller.account_id, [lease_id], "released", now),
         may_run_twice=True,
     )
+    await equipment.semaphore.release(str(caller.account_id), str(lease_id))
 
 
 @dataclass(frozen=True, slots=True)

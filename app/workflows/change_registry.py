@@ -18,6 +18,7 @@ from app.lists.bitmaps import BLOCK_NUMBERS, Numbers, bits_of, offsets_of
 from app.lists.byte_stream import CountedBytes, UnusableList, unpacked
 from app.lists.change_file import ChangeParser, ChangeSpool, ParsedChanges
 from app.lists.registry_file import WholeLines
+from app.lists.rejects import nothing_changed
 from app.postgres.jobs import Job
 from app.postgres.registry_loading import (
     ActiveVersion,
@@ -75,7 +76,7 @@ async def change_registry(
         with ChangeSpool(spill_directory) as spool:
             await _read(job, chunks, spool)
             if job.counts.rejected and not partial:
-                raise UnusableList(f"{job.counts.rejected} lines were rejected; nothing was changed")
+                raise UnusableList(nothing_changed(job.counts.rejected))
             async with job.changing() as connection:
                 await _apply(job, connection, await active_version(connection, registry), spool)
 

@@ -12,21 +12,21 @@ import orjson
 
 from app.channels import RedisUnavailable
 from app.guardrails.facts import Intent
-from app.postgres import decisions, idempotency
+from app.postgres import decisions
 from app.postgres.database import PostgresUnavailable
+from app.postgres.idempotency import Existing
 from app.workflows.authenticate import Caller
 from app.workflows.decide_intent import (
     Answer,
     Presented,
     Render,
     decide_intent,
-    forget_claim,
     identify,
-    raise_unless_replayable,
 )
 from app.workflows.equipment import Equipment
+from app.workflows.idempotent import claim_request, keep_answer, let_go, raise_unless_replayable
 from app.workflows.identity import new_id, nth_id
-from app.workflows.outcomes import Conflict, Outcome
+from app.workflows.outcomes import Outcome
 
 log = logging.getLogger("callgate.batch")
 OPERATION = "intents.batch"
@@ -52,8 +52,8 @@ async def decide_batch(
     now = equipment.now()
     caller = await identify(equipment, presented.key_hash, now)
     caller.needs("intents:write")
-    claim = await _claim(equipment, presented)
-    if isinstance(claim, idempotency.Existing):
+    claim = await claim_request(equipment, presented, operation=OPERATION, scope="intents:write", now=now)
+    if isinstance(claim, Existing):
         raise_unless_replayable(claim)
         return Answer(claim.status or 500, claim.headers, claim.body, replayed=True)
     first_id = claim.resource_id if claim else new_id(now)
@@ -68,12 +68,15 @@ async def decide_batch(
         )
         answer = Answer(200, {}, orjson.dumps({"results": results}, option=orjson.OPT_UTC_Z))
         if claim is not None:
-            await _keep(equipment, presented, claim, answer)
+            async with equipment.database.begin() as connection:
+                await keep_answer(
+                    connection, claim, status=answer.status, headers=answer.headers, body=answer.body
+                )
         finished = True
         return answer
     finally:
-        if claim is not None and not finished:
-            await forget_claim(equipment, OPERATION, presented, claim)
+        if not finished:
+            await let_go(equipment, claim)
 
 
 class _Decider:
@@ -119,39 +122,3 @@ class _Decider:
     def _problem(self, error: Exception) -> dict[str, Any]:
         document = self.describe_problem(error)
         return {"status": document["status"], "body": dict(document)}
-
-
-async def _claim(
-    equipment: Equipment, presented: Presented
-) -> idempotency.Claimed | idempotency.Existing | None:
-    if presented.idempotency_key is None:
-        return None
-    now = equipment.now()
-    return await idempotency.claim(
-        equipment.database,
-        key_hash=presented.key_hash,
-        scope="intents:write",
-        operation=OPERATION,
-        key=presented.idempotency_key,
-        request_hash=presented.request_hash,
-        resource_id=new_id(now),
-        holder=new_id(now),
-        now=now,
-    )
-
-
-async def _keep(
-    equipment: Equipment, presented: Presented, claim: idempotency.Claimed, answer: Answer
-) -> None:
-    async with equipment.database.begin() as connection:
-        kept = await idempotency.keep(
-            connection,
-            operation=OPERATION,
-            key=presented.idempotency_key or "",
-            holder=claim.holder,
-            status=answer.status,
-            headers=answer.headers,
-            body=answer.body,
-        )
-    if not kept:
-        raise Conflict("Another request with this Idempotency-Key took over.")

@@ -6,7 +6,6 @@ before the decision is committed; and if that commit fails the channel goes back
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import uuid
 from collections.abc import Callable, Mapping
@@ -17,15 +16,15 @@ from typing import Any
 from app.channels import Admission, RateState, RedisUnavailable
 from app.guardrails.evaluate import Verdict
 from app.guardrails.facts import Intent
-from app.postgres import idempotency
-from app.postgres.database import PostgresUnavailable
 from app.postgres.decisions import Claim, Decision, LeaseRecord
 from app.postgres.facts import Ask, Gathered
 from app.postgres.gathering import Overloaded
+from app.postgres.idempotency import Claimed, Existing
 from app.workflows import admission
 from app.workflows.authenticate import Caller, authenticate
 from app.workflows.describe import describe_request
 from app.workflows.equipment import Equipment, Unanswered
+from app.workflows.idempotent import claim_request, let_go, raise_unless_replayable
 from app.workflows.identity import new_id
 from app.workflows.judge import judge
 from app.workflows.outcomes import CannotDecide, Conflict, RateExceeded
@@ -82,8 +81,8 @@ class Presented:
 async def decide_intent(equipment: Equipment, presented: Presented, intent: Intent, render: Render) -> Answer:
     """Approve or refuse the intent, and record it. Raises the outcomes of app.workflows.outcomes."""
     now = equipment.now()
-    claim = await _claim(equipment, presented, now)
-    if isinstance(claim, idempotency.Existing):
+    claim = await claim_request(equipment, presented, operation=OPERATION, scope="intents:write", now=now)
+    if isinstance(claim, Existing):
         return await _replay(equipment, presented, intent, claim, now)
     intent_id = claim.resource_id if claim else presented.intent_id or new_id(now)
     answer: Answer | None = None
@@ -92,48 +91,15 @@ async def decide_intent(equipment: Equipment, presented: Presented, intent: Inte
         return answer
     finally:
         # What is not kept must not stay claimed: 429 and 503 may be tried again under the same key.
-        if claim is not None and (answer is None or answer.status == 429):
-            await forget_claim(equipment, OPERATION, presented, claim)
-
-
-# A store that is away has used up the deadline once already. A claim that cannot be forgotten now is dead soon.
-FORGET_SECONDS = 0.3
-
-
-async def forget_claim(
-    equipment: Equipment, operation: str, presented: Presented, claim: idempotency.Claimed
-) -> None:
-    """Give an unfinished claim up, if Postgres can be asked at once."""
-    with contextlib.suppress(PostgresUnavailable, TimeoutError):
-        async with asyncio.timeout(FORGET_SECONDS):
-            await idempotency.release(
-                equipment.database, operation, presented.idempotency_key or "", claim.holder
-            )
+        if answer is None or answer.status == 429:
+            await let_go(equipment, claim)
 
 
 OPERATION = "intents"
 
 
-async def _claim(
-    equipment: Equipment, presented: Presented, now: datetime
-) -> idempotency.Claimed | idempotency.Existing | None:
-    if presented.idempotency_key is None:
-        return None
-    return await idempotency.claim(
-        equipment.database,
-        key_hash=presented.key_hash,
-        scope="intents:write",
-        operation=OPERATION,
-        key=presented.idempotency_key,
-        request_hash=presented.request_hash,
-        resource_id=new_id(now),
-        holder=new_id(now),
-        now=now,
-    )
-
-
 async def _replay(
-    equipment: Equipment, presented: Presented, intent: Intent, existing: idempotency.Existing, now: datetime
+    equipment: Equipment, presented: Presented, intent: Intent, existing: Existing, now: datetime
 ) -> Answer:
     caller = await identify(equipment, presented.key_hash, now)
     rate = await equipment.semaphore.spend(equipment.rate(caller, rate_class(intent)))
@@ -143,24 +109,17 @@ async def _replay(
     return Answer(existing.status or 500, existing.headers, existing.body, rate, replayed=True)
 
 
-def raise_unless_replayable(existing: idempotency.Existing) -> None:
-    """409 while the first request runs; 422 when this one asks for something else."""
-    if not existing.same_request:
-        raise Conflict("", {"idempotency": "mismatch"})
-    if existing.status is None:
-        raise Conflict("The first request with this Idempotency-Key is still running.")
-
-
 async def _decide(
     equipment: Equipment,
     presented: Presented,
     intent: Intent,
     intent_id: uuid.UUID,
-    claim: idempotency.Claimed | None,
+    claim: Claimed | None,
     now: datetime,
     render: Render,
 ) -> Answer:
     ask = Ask(presented.key_hash, intent.to, intent.pool, intent.campaign or "", intent.sender)
+    rate: RateState | None = None
     for _ in range(3):
         gathered = await gather_facts(equipment, ask)
         caller = authenticate(gathered.key, presented.key_hash, now)
@@ -170,14 +129,18 @@ async def _decide(
         admission.check_pool(intent, gathered)
         judgement = judge(equipment.knowledge, intent, gathered.facts, now)
         verdict = judgement.verdict
-        rate: RateState | None
+        # The request is counted once, with the first question to Redis.
+        spend = equipment.rate(caller, rate_class(intent)) if rate is None else None
         if verdict.blocked:
-            rate = await equipment.semaphore.spend(equipment.rate(caller, rate_class(intent)))
-            if rate.exceeded:
+            rate = await equipment.semaphore.spend(spend) if spend else rate
+            if rate is not None and rate.exceeded:
                 raise RateExceeded(rate, rate_class(intent))
             admitted = None
             break
-        admitted = await admission.admit(equipment, caller, intent, intent_id, gathered, judgement.caps, now)
+        admitted = await admission.admit(
+            equipment, caller, intent, intent_id, gathered, judgement.caps, now, spend
+        )
+        rate = admitted.rate or rate
         # Stale: Redis lost its memory, or was rebuilt between our two looks. Look again at both.
         if admitted.status != "stale":
             break
@@ -186,10 +149,9 @@ async def _decide(
     if admitted is not None and admitted.status == "ended":
         raise Conflict("The channel of this intent was given back already.")
     if admitted is not None:
-        rate = admitted.rate
         if admitted.status == "rate_limited" and rate is not None:
             raise RateExceeded(rate, rate_class(intent))
-        verdict = verdict.joined_by(admission.finding(intent, admitted, judgement.caps))
+        verdict = admission.joined(equipment, intent, gathered, admitted, judgement)
     lease = admission.describe_lease(intent, intent_id, admitted)
     versions = {**equipment.knowledge.versions, "policy": str(gathered.facts.policy.version)}
     document = describe_request(intent, verdict, lease, versions)
@@ -205,7 +167,7 @@ async def _append(
     decided: Decided,
     answer: Answer,
     admitted: Admission | None,
-    claim: idempotency.Claimed | None,
+    claim: Claimed | None,
     presented: Presented,
 ) -> None:
     """Append the decision, or give back what was taken and raise."""
@@ -272,7 +234,7 @@ def decision_row(
     caller: Caller,
     decided: Decided,
     admitted: Admission | None,
-    claim: idempotency.Claimed | None,
+    claim: Claimed | None,
     answer: Answer,
     presented: Presented,
 ) -> Decision:

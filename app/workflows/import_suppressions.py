@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 from app.clock import utc_now
 from app.lists.byte_stream import CountedBytes, UnusableList, unpacked
 from app.lists.records import Format, Record, RecordReader
-from app.lists.rejects import Reject
+from app.lists.rejects import Reject, nothing_changed
 from app.lists.suppression_file import COLUMNS, NumberCheck, SuppressionRow, e164_form, suppression_row
 from app.postgres.jobs import Job
 from app.postgres.suppression_imports import (
@@ -55,7 +55,7 @@ async def import_suppressions(
         await begin_staging(job.connection)
         await _read(job, chunks, format, check_number, clock())
         if job.counts.rejected and not partial:
-            raise UnusableList(f"{job.counts.rejected} lines were rejected; nothing was changed")
+            raise UnusableList(nothing_changed(job.counts.rejected))
         await settle_staging(job.connection)
         async with job.changing() as connection:
             job.counts.added, job.counts.changed = await merge_staged(

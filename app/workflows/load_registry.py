@@ -23,6 +23,7 @@ from app.clock import utc_now
 from app.lists.bitmaps import Block, BlockPool, common_numbers
 from app.lists.byte_stream import CountedBytes, UnusableList, unpacked
 from app.lists.registry_file import Parsed, RegistryParser, WholeLines
+from app.lists.rejects import nothing_changed
 from app.lists.spill import Spill
 from app.postgres.jobs import Job
 from app.postgres.registry_loading import (
@@ -76,7 +77,7 @@ async def load_registry(
         with Spill(spill_directory) as spill:
             await _read(job, chunks, pool, spill)
             if job.counts.rejected and not partial:
-                raise UnusableList(f"{job.counts.rejected} lines were rejected; nothing was changed")
+                raise UnusableList(nothing_changed(job.counts.rejected))
             if not len(pool):
                 raise UnusableList("there is no number in the list; nothing was changed")
             async with job.changing() as connection:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from functools import cache
@@ -65,6 +67,12 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def end_with_the_tests() -> None:
+    """In the child: SIGKILL when its parent dies, however that dies (PR_SET_PDEATHSIG; Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
 class Server:
     """One server on a Unix socket (and, with ``port``, on loopback), its files in a folder of its own."""
 
@@ -99,6 +107,7 @@ class Server:
                 server_binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", self.socket,
                 "--dir", str(self.folder), "--save", "", "--appendonly", "no", *self._arguments,
             ],
+            preexec_fn=end_with_the_tests,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment,
         )  # fmt: skip
         self.pid = self._process.pid

@@ -17,7 +17,7 @@ from redis.crc import key_slot
 
 from app.channels import CapCount, Pace, RateSpend, RedisUnavailable, Scope, Semaphore
 from tests.channels.intents import HOUR_MS, SECRET, Caller, ListLedger
-from tests.channels.server import Server, free_port, server_binary
+from tests.channels.server import Server, end_with_the_tests, free_port, server_binary
 
 SLOTS = 16384
 
@@ -221,6 +221,7 @@ def watched() -> Iterator[tuple[Server, Server, int]]:
     )
     sentinel = subprocess.Popen(
         [server_binary(), str(configuration), "--sentinel"],
+        preexec_fn=end_with_the_tests,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

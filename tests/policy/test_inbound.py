@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import time
+import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode
 
 import pytest
 
 from app.api.carrier_signature import is_signed, signature
-from tests.policy.account import CALLER_ID, FRANCISCO, MORNING, Account, reasons
+from tests.policy.account import CALLER_ID, FRANCISCO, MORNING, ORLEANS, Account, reasons
 from tests.service import Answer, RunningService
 
 SECRET = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
@@ -68,6 +70,36 @@ def test_start_never_lifts_an_entry_that_was_only_called_an_opt_out(account: Acc
     account.send("POST", "/v1/suppressions", {"number": FRANCISCO, "source": "opt_out"})
     account.inbound("START")
     assert account.entries() == {"all": "opt_out"}
+
+
+def test_start_never_lifts_what_somebody_has_made_theirs_since(account: Account) -> None:
+    account.inbound("STOP")
+    stopped = account.get(f"/v1/suppressions/{FRANCISCO}").json()["entries"][0]
+    assert stopped["opted_out_at"] == stopped["created_at"]
+    body = {"source": "opt_out", "reason": "and said so on the phone"}
+    assert account.put(f"/v1/suppressions/{FRANCISCO}", body).json()["opted_out_at"] is None
+    account.inbound("START")
+    assert account.entries() == {"all": "opt_out"}
+
+
+def test_start_lifts_a_stop_that_was_exported_and_imported(account: Account, operator: Account) -> None:
+    """Another account of the same installation stands for another installation."""
+    made = operator.send("POST", "/v1/accounts", {"name": "moved"})
+    other = Account(operator.service, made.json()["key"])
+    account.inbound("STOP")
+    account.send("POST", "/v1/suppressions", {"number": ORLEANS, "source": "opt_out"})
+    exported = account.get("/v1/suppressions/export").body
+    job = other.send(
+        "POST", "/v1/suppressions/imports", exported, headers={"Content-Type": "text/csv"}
+    ).json()
+    while job["status"] == "running":
+        time.sleep(0.02)
+        job = other.get(f"/v1/suppressions/imports/{job['id']}").json()
+    assert (job["status"], job["added"]) == ("succeeded", 2)
+    other.inbound("START")
+    other.inbound("START", sender=ORLEANS)
+    assert other.entries() == {}
+    assert other.entries(ORLEANS) == {"all": "opt_out"}
 
 
 def test_the_wish_outlives_a_manual_entry_that_ends(account: Account) -> None:
@@ -201,6 +233,23 @@ def test_the_carrier_s_own_reading_counts_where_ours_sees_nothing(account: Accou
     assert entry["reason"] == "Schluss"
     answer = form(account, {**MESSAGE, "Body": "please stop texting me", "OptOutType": "HELP"})
     assert answer.json()["action"] == "opt_out", "in doubt, the person is left alone"
+
+
+def test_a_carrier_is_answered_in_its_own_words_when_it_asks(account: Account) -> None:
+    account.policy(inbound={"help_reply": "Call <us> & ask"})
+    answer = form(account, {**MESSAGE, "Body": "HELP"}, PATH + "?answer=twiml")
+    assert answer.headers["content-type"].startswith("text/xml")
+    assert ElementTree.fromstring(answer.body).findtext("Message") == "Call <us> & ask"
+    answer = form(account, {**MESSAGE, "Body": "See you"}, PATH + "?answer=twiml")
+    assert list(ElementTree.fromstring(answer.body)) == []
+
+
+def test_a_message_that_was_refused_leaves_its_idempotency_key_free(account: Account) -> None:
+    account.policy(inbound={"webhook_secret": SECRET})
+    key = {"Idempotency-Key": "SM2"}
+    assert form(account, MESSAGE, **key).status == 403
+    right = signed_by_hand(SECRET, account.service.base_url + PATH, MESSAGE)
+    assert form(account, MESSAGE, **key, **{"X-Twilio-Signature": right}).status == 200
 
 
 def signed_by_hand(secret: str, url: str, fields: dict[str, str]) -> str:

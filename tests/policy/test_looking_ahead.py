@@ -12,6 +12,7 @@ import pytest
 
 from tests.policy.account import FRANCISCO, ORLEANS, TUESDAY, UTAH, Account, reasons
 
+TUBA_CITY = {"latitude": 36.13, "longitude": -111.24}
 SVG = {"Accept": "image/svg+xml"}
 
 
@@ -64,9 +65,9 @@ def test_an_ordinary_day_in_one_place(account: Account) -> None:
             {"region": "US-IN", "timezone": "America/Chicago", "voice_type": "prerecorded"},
             {"recipient": {"region": "US-IN", "timezone": "America/Chicago"}, "voice_type": "prerecorded"},
         ),
-        ("+18085551234", {"latitude": 36.13, "longitude": -111.24}, {"recipient": {"latitude": 36.13, "longitude": -111.24}}),
+        ("+18085551234", TUBA_CITY, {"recipient": TUBA_CITY}),
     ],
-)  # fmt: skip
+)
 def test_the_open_stretches_agree_with_the_preview(
     account: Account, number: str, query: dict[str, object], fields: dict[str, object]
 ) -> None:

@@ -55,13 +55,19 @@ class Switch:
         *,
         call_id: str | None = None,
         caller: str = CALLER,
+        calls: int = 1,
     ) -> Sipp:
-        """A dialler with one call to the number; ``seconds`` is the scenario's pause."""
+        """A dialler that calls the number, so many times at once; ``seconds`` is the scenario's pause."""
         options = [f"127.0.0.1:{self.kamailio.port}", "-s", number, "-d", str(int(seconds * 1000))]
         if call_id is not None:
             options += ["-cid_str", call_id]
         return Sipp(
-            scenario, self.directory, free_udp_port(), *options, keys={"caller": caller, "pool": pool}
+            scenario,
+            self.directory,
+            free_udp_port(),
+            *options,
+            keys={"caller": caller, "pool": pool},
+            calls=calls,
         )
 
     def in_use(self, pool: str) -> int:

@@ -66,21 +66,25 @@ class Kamailio:
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + START_SECONDS
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind(("127.0.0.1", 0))
-            probe.settimeout(0.2)
-            probe.connect(("127.0.0.1", self.port))
-            request = PROBE.format(port=self.port, own=probe.getsockname()[1]).encode()
-            while time.monotonic() < deadline:
-                assert self.process.poll() is None, f"kamailio ended:\n{self.log}"
-                try:
-                    probe.send(request)
-                    if probe.recv(4096).startswith(b"SIP/2.0 200"):
-                        return
-                except OSError:
-                    time.sleep(0.05)
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, f"kamailio ended:\n{self.log}"
+            if self.answers():
+                return
+            time.sleep(0.05)
         self.stop()
         raise AssertionError(f"kamailio does not answer:\n{self.log}")
+
+    def answers(self, seconds: float = 0.2) -> bool:
+        """Whether it answers an OPTIONS within the time."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind(("127.0.0.1", 0))
+            probe.settimeout(seconds)
+            probe.connect(("127.0.0.1", self.port))
+            try:
+                probe.send(PROBE.format(port=self.port, own=probe.getsockname()[1]).encode())
+                return probe.recv(4096).startswith(b"SIP/2.0 200")
+            except OSError:
+                return False
 
     def stop(self) -> None:
         """Ends it and its children in good order."""

@@ -22,21 +22,28 @@ class Response:
 
 
 class Sipp:
-    """One scenario of examples/kamailio/sipp on a port of 127.0.0.1, for one call.
+    """One scenario of examples/kamailio/sipp on a port of 127.0.0.1, for so many calls at once.
 
     As a context manager it is ended when it has not ended by itself.
     """
 
     def __init__(
-        self, scenario: str, directory: Path, port: int, *options: str, keys: dict[str, str] | None = None
+        self,
+        scenario: str,
+        directory: Path,
+        port: int,
+        *options: str,
+        keys: dict[str, str] | None = None,
+        calls: int = 1,
     ) -> None:
         self.messages = directory / f"{scenario}-{port}.messages"
         self.errors = directory / f"{scenario}-{port}.errors"
         self.output = directory / f"{scenario}-{port}.output"
         command = ["sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", "127.0.0.1", "-p", str(port)]
-        command += ["-m", "1", "-nostdin", "-aa", "-timeout", "100", "-timeout_error"]
+        command += ["-nostdin", "-aa", "-timeout", "100", "-timeout_error"]
         command += ["-trace_msg", "-message_file", str(self.messages), "-message_overwrite", "true"]
         command += ["-trace_err", "-error_file", str(self.errors)]
+        command += ["-m", str(calls), "-l", str(calls), "-r", str(calls), "-rp", "50"]
         for name, value in (keys or {}).items():
             command += ["-key", name, value]
         with self.output.open("wb") as output:
@@ -69,9 +76,13 @@ class Sipp:
         found = re.findall(r"message received.*?\n\n(SIP/2\.0 .*?)(?=\n\n|\r\n\r\n|\Z)", text, re.DOTALL)
         return [_response(message) for message in found]
 
+    def finals(self) -> list[Response]:
+        """The final responses to INVITEs, in order."""
+        return [r for r in self.responses() if r.status >= 200 and r.fields["cseq"].endswith(" INVITE")]
+
     def final(self) -> Response:
-        """The final response to the INVITE."""
-        found = [r for r in self.responses() if r.status >= 200 and r.fields["cseq"].endswith(" INVITE")]
+        """The first final response to an INVITE."""
+        found = self.finals()
         assert found, self.seen()
         return found[0]
 

@@ -283,6 +283,20 @@ def test_a_callgate_that_does_not_answer_is_not_waited_for(
     assert (heard.status, heard.reason, heard.fields["retry-after"]) == (503, "Service Unavailable", "5")
 
 
+def test_callers_of_a_callgate_that_hangs_hold_nobody_up(
+    switch: Switch, breakable_servers: Servers, number: str, pool: str
+) -> None:
+    breakable_servers.freeze_postgres()
+    with switch.caller("caller_refused", number, pool, calls=400) as callers:
+        for _ in range(10):
+            time.sleep(0.1)
+            assert switch.kamailio.answers(0.5), switch.story()
+        callers.finish(10)
+    heard = callers.finals()
+    assert len({response.fields["call-id"] for response in heard}) == 400
+    assert {response.status for response in heard} == {503}
+
+
 def test_a_key_without_the_scope_opens_nothing_and_tells_nothing(
     start_switch: Callable[..., Switch], number: str, pool: str
 ) -> None:

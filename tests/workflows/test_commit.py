@@ -127,7 +127,9 @@ async def test_a_claim_whose_holder_died_is_taken_over_with_its_channel(decider:
     gathered = await gather_facts(equipment, Ask(hash_of(KEY), CALL.to, CALL.pool))
     for _ in range(2):  # the first answer of an empty Redis is "stale"
         gathered = await gather_facts(equipment, Ask(hash_of(KEY), CALL.to, CALL.pool))
-        taken = await admission.admit(equipment, decider.caller, CALL, claim.resource_id, gathered, (), now)
+        taken = await admission.admit(
+            equipment, decider.caller, CALL, claim.resource_id, gathered, (), now, None
+        )
     assert taken.status == "admitted"
     assert await decider.in_use() == 1
     answer = await decider.decide("orphan")
@@ -135,17 +137,15 @@ async def test_a_claim_whose_holder_died_is_taken_over_with_its_channel(decider:
     assert json.loads(answer.body)["id"] == str(claim.resource_id)
     assert await decider.in_use() == 1
     # The dead one was only stopped, and comes back to life: it must not append a second time.
-    assert not await kept_by(decider, claim.holder)
+    assert not await kept_by(decider, claim)
     replay = await decider.decide("orphan")
     assert (replay.replayed, replay.body) == (True, answer.body)
 
 
-async def kept_by(decider: Decider, holder: uuid.UUID) -> bool:
+async def kept_by(decider: Decider, claim: idempotency.Claimed) -> bool:
     """Whether a holder could still keep an answer of its own."""
     async with decider.equipment.database.begin() as connection:
-        return await idempotency.keep(
-            connection, operation="intents", key="orphan", holder=holder, status=201, headers={}, body=b"late"
-        )
+        return await idempotency.keep(connection, claim, status=201, headers={}, body=b"late")
 
 
 async def test_a_claim_that_is_being_worked_on_is_a_conflict(decider: Decider) -> None:
