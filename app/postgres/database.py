@@ -112,7 +112,7 @@ class Database:
         await self.bulk.dispose()
 
 
-class _Abrupt(asyncpg.Connection):
+class _Abrupt(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
     """A connection that is dropped without a word when what is done with it is cut off by the deadline.
 
     SQLAlchemy would close it in good order first, which it gives two seconds; with a server that is frozen they
