@@ -36,9 +36,7 @@ def test_approvals_the_four_refusals_replay_release_and_scopes(dialler: Dialler)
     lease = dialler.approved(to=number, pool="trunk")["lease"]
     check_problem(dialler.call(to=number, pool="trunk"), "channel-budget-exceeded", base_url)
     # Two refusals at once.
-    both = check_problem(
-        dialler.post("/v1/intents", sms(suppressed, body=GAMBLING)), "dnc-blocked", base_url
-    )
+    both = check_problem(dialler.post("/v1/intents", sms(suppressed, body=GAMBLING)), "dnc-blocked", base_url)
     assert [violation["code"] for violation in both["violations"]] == ["DNC_BLOCKED", "CONTENT_BLOCKED"]
     # Release, and the channel is free for the next.
     assert dialler.delete(f"/v1/leases/{lease['id']}").status == 204
