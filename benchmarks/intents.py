@@ -75,7 +75,7 @@ def _intent(kind: str, place: int, headers: dict[str, str]) -> bytes:
 
 
 def _number(place: int) -> str:
-    return f"+1{_area_code()}{2000000 + place * 7919 % 7999999:07d}"
+    return f"+1{_area_code()}{2000000 + place * 7919 % 7599999:07d}"
 
 
 def _area_code() -> str:

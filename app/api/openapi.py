@@ -50,10 +50,12 @@ def _description(app: FastAPI, writer: ProblemWriter) -> dict[str, Any]:
         for operation in operations.values():
             if path.startswith("/v1"):
                 operation["security"] = [{"key": []}]
-            for status, response in operation.get("responses", {}).items():
+            for response in operation.get("responses", {}).values():
                 content = response.get("content", {})
                 # FastAPI lists a model under application/json as well; our problems have one media type only.
-                if "application/problem+json" in content:
+                # It also adds an empty application/json to an answer of which we declare another media type.
+                unsaid = len(content) > 1 and not content.get("application/json", {}).get("schema")
+                if "application/problem+json" in content or unsaid:
                     content.pop("application/json", None)
             # What the framework adds by itself: a 422 of its own for every route with a parameter.
             framework = operation.get("responses", {}).get("422", {}).get("content", {})

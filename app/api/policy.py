@@ -48,6 +48,16 @@ def _period(text: str) -> str:
     return text
 
 
+def _spell(text: str) -> str:
+    try:
+        seconds = duration_seconds(text)
+    except ValueError as error:
+        raise malformed(str(error)) from None
+    if not 60 <= seconds <= 86_400:
+        raise unusable("must be one minute to one day long")
+    return text
+
+
 def _domain(text: str) -> str:
     if not _DOMAIN.fullmatch(text.lower()):
         raise unusable("must be a domain without scheme, port and path, as example.com")
@@ -65,6 +75,7 @@ Period = Annotated[Words, Field(max_length=40), AfterValidator(_period)]
 RuleId = Annotated[Words, Field(min_length=1, max_length=64)]
 Phrase = Annotated[Words, Field(min_length=1, max_length=100)]
 Phrases = Annotated[list[Phrase], Field(max_length=200)]
+Spell = Annotated[Words, Field(max_length=40), AfterValidator(_spell)]
 Reply = Annotated[Words, Field(min_length=1, max_length=1600)]
 
 
@@ -92,6 +103,19 @@ class CapBody(Body):
     ] = Field(default=["call", "sms"])
 
 
+class SnowshoeBody(Body):
+    """How far one text may be spread, over senders or to numbers, before it is warned of or refused."""
+
+    action: Literal["warn", "block", "off"] = "warn"
+    senders: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=10, description="A text may come from so many senders in a window; counted exactly"
+    )
+    numbers: Annotated[int, Field(ge=100, le=10_000_000)] = Field(
+        default=100_000, description="A text may go to so many numbers in a window; counted to about 1 %"
+    )
+    window: Spell = Field(default="PT1H", description="ISO 8601, one minute to one day")
+
+
 class ContentBody(Body):
     """The account's own content rules."""
 
@@ -107,6 +131,7 @@ class ContentBody(Body):
         default_factory=dict
     )
     phone_numbers: bool = Field(default=True, description="False: the account's texts carry no phone numbers")
+    snowshoe: SnowshoeBody = SnowshoeBody()
 
 
 class InboundBody(Body):

@@ -172,7 +172,8 @@ def document_of(
         case outcomes.RateExceeded():
             wait = max(1, error.state.reset_seconds)
             detail = f"Rate limit exceeded. Try again in {wait} second{'' if wait == 1 else 's'}."
-            return make("rate-limited", detail, retry_after=wait), {}
+            headers = rate_headers(error.api_class, error.state)
+            return make("rate-limited", detail, retry_after=wait), headers
         case outcomes.CannotDecide():
             detail = f"A guardrail could not be evaluated: {error.what}."
             return make("service-unavailable", detail, retry_after=error.retry_after_seconds), {}
@@ -201,8 +202,9 @@ def _challenge(scope: Scope) -> dict[str, str]:
 def _of_faults(make: Any, faults: list[outcomes.FieldFault], detail: str | None = None) -> dict[str, Any]:
     slug = "bad-request" if any(fault.malformed for fault in faults) else "validation-error"
     if detail is None and faults:
-        named = [f"{fault.field} {fault.reason}".strip() for fault in faults]
-        detail = named[0] if len(named) == 1 else f"{len(named)} fields cannot be used: " + "; ".join(named)
+        named = [f"{fault.field[:200]} {fault.reason}".strip() for fault in faults]
+        told = "; ".join(named[:5]) + ("; and so on" if len(named) > 5 else "")
+        detail = named[0] if len(named) == 1 else f"{len(named)} fields cannot be used: {told}"
         detail = detail[:1].upper() + detail[1:] + "." if len(named) > 1 else detail + "."
     document: dict[str, Any] = make(slug, detail, errors=[_fault(fault) for fault in faults])
     return document

@@ -60,6 +60,9 @@ class EntryDocument(documents.Document):
     updated_at: str
     expires_at: str | None
     created_by: str | None
+    opted_out_at: Annotated[
+        str | None, Field(description="When the person's own message made the entry; START lifts these")
+    ]
 
 
 class EntryPage(documents.Document):

@@ -18,6 +18,7 @@ from app.channels.requests import (
     RedisUnavailable,
     Renewal,
     Scope,
+    Spread,
 )
 from app.channels.semaphore import Semaphore
 
@@ -40,4 +41,5 @@ __all__ = [
     "Renewal",
     "Scope",
     "Semaphore",
+    "Spread",
 ]

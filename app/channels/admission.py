@@ -45,6 +45,14 @@ def admit_command(
         name = plain(scope.name)
         said += [name, str(scope.limit - scope.reserve), str(memory.waiting(name).told(now))]
         names.append(keys.scope(account_id, epoch, name))
+    spread = request.spread
+    said.append("1" if spread else "0")
+    if spread is not None:
+        window_ms = spread.window_seconds * 1000
+        names.append(keys.texts(account_id))
+        names += keys.spread(account_id, spread.digest, request.now_ms * 4 // window_ms)
+        limits = (spread.senders, spread.numbers) if spread.refuse else (-1, -1)
+        said += [spread.digest, plain(spread.sender), request.destination, *map(str, limits), str(window_ms)]
     said.append(str(len(request.paces)))
     for pace in request.paces:
         said += [repr(1000 / pace.per_second), str(pace.burst)]
@@ -70,6 +78,7 @@ def admission(request: AdmitRequest, answer: list[str], memory: AccountMemory, n
     status = cast(AdmissionStatus, answer[0])
     replayed, expires_at_ms, fence, epoch, in_use, index, used, free_at_ms = map(int, answer[1:9])
     redis_ms, remaining, reset_ms = float(answer[9]), int(answer[10]), int(answer[11])
+    senders, numbers = int(answer[12]), int(answer[13])
     rate = None
     if request.rate is not None:
         rate = rate_state(request.rate, status == "rate_limited", remaining, reset_ms)
@@ -84,6 +93,8 @@ def admission(request: AdmitRequest, answer: list[str], memory: AccountMemory, n
         # Caps are counted on the caller's clock, as the ledger's attempts are.
         wait_seconds = max(0.0, (free_at_ms - request.now_ms) / 1000) if free_at_ms else None
         refused, limit, retry_after = cap.id, cap.max, _seconds(wait_seconds)
+    elif status == "spread" and request.spread is not None:
+        refused, limit = [("senders", request.spread.senders), ("numbers", request.spread.numbers)][index]
     elif status == "full":
         scope = request.scopes[index]
         refused, limit = scope.name, scope.limit
@@ -108,6 +119,8 @@ def admission(request: AdmitRequest, answer: list[str], memory: AccountMemory, n
         used=used,
         retry_after_seconds=retry_after,
         free_at_ms=free_at_ms or None,
+        senders=senders,
+        numbers=numbers,
     )
 
 

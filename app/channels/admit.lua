@@ -1,18 +1,22 @@
 --@include clocks.lua
 --@include window.lua
+--@include spread.lua
 -- Decides one intent and commits it, or refuses and writes nothing but the rate limit's count.
 --
--- KEYS  account, lease record, leases of the epoch, [rate window], a ZSET per scope, a GCRA time per pace,
---       a window per quota, [attempts by call, attempts by sms]
+-- KEYS  account, lease record, leases of the epoch, [rate window], a ZSET per scope, [texts, senders of the text,
+--       five HyperLogLogs of its numbers], a GCRA time per pace, a window per quota,
+--       [attempts by call, attempts by sms]
 -- ARGV  intent_id, now_ms (the caller's clock), epoch, known_fence, send_by_ms (Redis's clock; 0: none),
 --       ttl_ms, hard_ms (both from now), attempt type, try (-: none), rate_limit (-1: none), rate_window_ms,
 --       scopes, then of each: name, room (limit less reserve), waiting (callers told to wait)
+--       texts (0|1), then: digest, sender, number, senders_limit, numbers_limit (-1: counted, never refused), window_ms
 --       paces, then of each: interval_ms, burst
 --       quotas, then of each: limit, window_ms
 --       caps, then of each: max, since_ms, period_ms, counts call (0|1), counts sms (0|1)
 --       known attempts, then of each: id, type, at_ms
 -- Answers: status, then whole numbers: replayed expires_at_ms fence epoch in_use index used free_at_ms redis_ms
---       rate_remaining rate_reset_ms. `index` is the refusing scope, pace, quota or cap, from 0.
+--       rate_remaining rate_reset_ms senders numbers. `index` is the refusing scope, pace, quota or cap, from 0;
+--       of a text 0 for its senders, 1 for its numbers.
 local key_at, argument_at = 0, 0
 local function next_key() key_at = key_at + 1; return KEYS[key_at] end
 local function next_text() argument_at = argument_at + 1; return ARGV[argument_at] end
@@ -28,10 +32,12 @@ local redis_ms = redis_time_ms()
 local agreed = math.floor(math.min(redis_ms, caller_ms))
 local current_epoch = 0
 local rate_remaining, rate_reset_ms = 0, 0
+local spread
 
 local function answer(status, replayed, expires_at_ms, fence, in_use, index, used, free_at_ms)
-  return string.format('%s %d %.0f %s %.0f %d %d %d %.0f %.0f %.0f %.0f', status, replayed, expires_at_ms, fence,
-    current_epoch, in_use, index, used, free_at_ms, redis_ms, rate_remaining, rate_reset_ms)
+  return string.format('%s %d %.0f %s %.0f %d %d %d %.0f %.0f %.0f %.0f %d %d', status, replayed, expires_at_ms, fence,
+    current_epoch, in_use, index, used, free_at_ms, redis_ms, rate_remaining, rate_reset_ms,
+    spread and spread.senders or 0, spread and spread.numbers or 0)
 end
 local function refuse(status, index, used, free_at_ms)
   return answer(status, 0, 0, '0', 0, index, used, free_at_ms)
@@ -52,6 +58,14 @@ end
 local scopes = {}
 for i = 1, next_number() do
   scopes[i] = {key = next_key(), name = next_text(), room = next_number(), waiting = next_number()}
+end
+if next_number() == 1 then
+  spread = {texts_key = next_key(), senders_key = next_key(), numbers_keys = {}}
+  for i = 1, 5 do spread.numbers_keys[i] = next_key() end
+  spread.digest, spread.sender, spread.number = next_text(), next_text(), next_text()
+  spread.senders_limit, spread.numbers_limit = next_number(), next_number()
+  spread.window_ms = next_number()
+  spread_read(spread, redis_ms)
 end
 local state = redis.call('HMGET', account, 'epoch', 'fence', 'high_water', 'ready')
 current_epoch = tonumber(state[1] or '0')
@@ -146,7 +160,15 @@ for index, cap in ipairs(caps) do
   end
 end
 
--- 5. Every scope's limit less the reserve of the class. ZCOUNT is exact whatever has not been cleaned yet.
+-- 5. How far the text is spread, where the account refuses by it. A text of known senders still passes.
+if spread and spread.senders_limit >= 0 and spread.senders > math.max(spread.senders_limit, spread.counted) then
+  return refuse('spread', 0, spread.senders, 0)
+end
+if spread and spread.numbers_limit >= 0 and spread.numbers >= spread.numbers_limit then
+  return refuse('spread', 1, spread.numbers, 0)
+end
+
+-- 6. Every scope's limit less the reserve of the class. ZCOUNT is exact whatever has not been cleaned yet.
 for index, scope in ipairs(scopes) do
   scope.used = redis.call('ZCOUNT', scope.key, '(' .. whole(agreed), '+inf')
   if scope.used >= scope.room then
@@ -160,7 +182,7 @@ for index, scope in ipairs(scopes) do
   end
 end
 
--- 6. Every pace (GCRA: the theoretical arrival time moves on by one interval per intent) and every quota.
+-- 7. Every pace (GCRA: the theoretical arrival time moves on by one interval per intent) and every quota.
 for index, pace in ipairs(paces) do
   local span_ms = pace.interval_ms * pace.burst
   local arrival = math.max(tonumber(redis.call('GET', pace.key) or '0'), redis_ms)
@@ -182,11 +204,12 @@ for index, quota in ipairs(quotas) do
   end
 end
 
--- 7. Commit all.
+-- 8. Commit all.
 for _, pace in ipairs(paces) do
   redis.call('SET', pace.key, string.format('%.3f', pace.next_ms), 'PX', whole(math.ceil(pace.next_ms - redis_ms) + 1000))
 end
 for _, quota in ipairs(quotas) do window_write(quota.window) end
+if spread then spread_write(spread, redis_ms) end
 for _, attempt in ipairs(forgotten) do
   redis.call('ZADD', attempts[attempt.type], whole(attempt.at_ms), attempt.id)
 end

@@ -61,3 +61,13 @@ class Keys:
         digest = hmac.digest(self._secret, destination.encode(), "sha256")[:16].hex()
         base = self.of_account(account_id)
         return [f"{base}tries:call:{digest}", f"{base}tries:sms:{digest}"]
+
+    def texts(self, account_id: str) -> str:
+        """ZSET: the account's texts, by digest, by when each was last said."""
+        return self.of_account(account_id) + "texts"
+
+    def spread(self, account_id: str, digest: str, quarter: int) -> list[str]:
+        """ZSET of a text's senders, and the HyperLogLogs of its numbers of this quarter and the next four."""
+        base = self.of_account(account_id)
+        numbers = [f"{base}numbers:{digest}:{quarter + ahead}" for ahead in range(5)]
+        return [f"{base}senders:{digest}", *numbers]

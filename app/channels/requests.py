@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 AttemptType = Literal["call", "sms"]
-AdmissionStatus = Literal["admitted", "rate_limited", "capped", "full", "too_fast", "stale", "ended"]
+AdmissionStatus = Literal[
+    "admitted", "rate_limited", "capped", "spread", "full", "too_fast", "stale", "ended"
+]
 RenewalStatus = Literal["renewed", "expired", "unknown", "at_hard_end"]
 
 LONGEST_LEASE_MS = 6 * 24 * 3600 * 1000  # every key outlives the longest lease; see clocks.lua
@@ -91,6 +93,22 @@ class CapCount:
 
 
 @dataclass(frozen=True, slots=True)
+class Spread:
+    """One text among those of the account's last ``window_seconds``, to be counted when it is admitted.
+
+    ``digest`` is hex, the same for texts that a reader takes for the same. With ``refuse`` a sender more than
+    ``senders``, or any number once about ``numbers`` were reached, is refused; else nothing is.
+    """
+
+    digest: str
+    sender: str
+    senders: int
+    numbers: int
+    window_seconds: int
+    refuse: bool
+
+
+@dataclass(frozen=True, slots=True)
 class KnownAttempt:
     """An attempt to the destination that the ledger has on record."""
 
@@ -128,6 +146,7 @@ class AdmitRequest:
     known_attempts: tuple[KnownAttempt, ...]
     quotas: tuple[Quota, ...] = ()
     try_id: str = ANY_TRY
+    spread: Spread | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +157,8 @@ class Admission:
     more. ``ended``: this intent held a channel once and gave it back, or lost it by expiry.
     ``fence`` grows with every admission of the account, over all epochs; the ledger keeps the highest.
     ``in_use`` and ``capacity`` are the first scope's. ``free_at_ms``: when the same intent would pass if
-    nothing else changed, where that can be told.
+    nothing else changed, where that can be told. ``senders`` and ``numbers``: how far the text is spread, this
+    intent counted; 0 where no text was asked about. ``spread``: refused by it.
     """
 
     status: AdmissionStatus
@@ -154,6 +174,8 @@ class Admission:
     used: int = 0
     retry_after_seconds: int = 0
     free_at_ms: int | None = None
+    senders: int = 0
+    numbers: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,16 @@ class Cap:
 
 
 @dataclass(frozen=True, slots=True)
+class SnowshoePolicy:
+    """How far one text may be spread within a window; the reasons are in app.guardrails.content.volume."""
+
+    action: Literal["warn", "block", "off"] = "warn"
+    senders: int = 10
+    numbers: int = 100_000
+    window_seconds: int = 3600
+
+
+@dataclass(frozen=True, slots=True)
 class ContentPolicy:
     """The account's own content rules."""
 
@@ -72,6 +82,7 @@ class ContentPolicy:
     allow_phrases: tuple[str, ...] = ()
     severities: Mapping[str, Literal["block", "warn", "off"]] = field(default_factory=dict)
     phone_numbers: bool = True  # False: the account says that its texts carry no phone numbers
+    snowshoe: SnowshoePolicy = SnowshoePolicy()
 
 
 @dataclass(frozen=True, slots=True)

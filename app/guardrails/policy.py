@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.guardrails.facts import AccountPolicy, Cap, ContentPolicy, HouseWindow
+from app.guardrails.facts import AccountPolicy, Cap, ContentPolicy, HouseWindow, SnowshoePolicy
 from app.guardrails.iso_duration import duration_seconds, duration_text
 
 
@@ -24,7 +24,8 @@ def read_policy(stored: Mapping[str, Any], version: int) -> AccountPolicy:
     """The policy of a stored document; a member that it lacks has its default."""
     house = stored.get("house_window") or {}
     content = stored.get("content") or {}
-    default = HouseWindow()
+    default, spread = HouseWindow(), content.get("snowshoe") or {}
+    usual = SnowshoePolicy()
     return AccountPolicy(
         version=version,
         house_window=HouseWindow(
@@ -41,6 +42,14 @@ def read_policy(stored: Mapping[str, Any], version: int) -> AccountPolicy:
             allow_phrases=tuple(content.get("allow_phrases", ())),
             severities=dict(content.get("severities", {})),
             phone_numbers=content.get("phone_numbers", True),
+            snowshoe=SnowshoePolicy(
+                action=spread.get("action", usual.action),
+                senders=spread.get("senders", usual.senders),
+                numbers=spread.get("numbers", usual.numbers),
+                window_seconds=duration_seconds(spread["window"])
+                if "window" in spread
+                else usual.window_seconds,
+            ),
         ),
         unknown_location=stored.get("unknown_location", "block"),
         informational_windows=stored.get("informational_windows", "all"),
@@ -68,6 +77,12 @@ def write_policy(policy: AccountPolicy) -> dict[str, Any]:
             "allow_phrases": list(content.allow_phrases),
             "severities": dict(content.severities),
             "phone_numbers": content.phone_numbers,
+            "snowshoe": {
+                "action": content.snowshoe.action,
+                "senders": content.snowshoe.senders,
+                "numbers": content.snowshoe.numbers,
+                "window": duration_text(content.snowshoe.window_seconds),
+            },
         },
         "unknown_location": policy.unknown_location,
         "informational_windows": policy.informational_windows,

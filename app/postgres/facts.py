@@ -115,17 +115,17 @@ _GATHER = text(
                              ORDER BY s.created_at)
               FROM suppressions s
              WHERE s.account_id = a.id AND s.number = ask.number
-               AND (s.expires_at IS NULL OR s.expires_at > :now))::text,
+               AND (s.expires_at IS NULL OR s.expires_at > :at))::text,
            (SELECT jsonb_agg(jsonb_build_array(c.id, c.kind, c.channels, {_us("c.given_at")}, {_us("c.expires_at")})
                              ORDER BY c.given_at)
               FROM consents c
              WHERE c.account_id = a.id AND c.number = ask.number AND c.ended_at IS NULL
-               AND c.given_at <= :now AND (c.expires_at IS NULL OR c.expires_at > :now))::text,
+               AND c.given_at <= :at AND (c.expires_at IS NULL OR c.expires_at > :at))::text,
            (SELECT jsonb_agg(recent.entry)
               FROM (SELECT jsonb_build_array(t.intent_id, t.type, {_us("t.at")}) AS entry
                       FROM attempts t
                      WHERE t.account_id = a.id AND t.number = ask.number AND t.type <> 'emergency'
-                       AND t.at > :now - interval '{ATTEMPTS_LOOK_BACK_DAYS} days'
+                       AND t.at > :at - interval '{ATTEMPTS_LOOK_BACK_DAYS} days'
                      ORDER BY t.at DESC LIMIT 1000) recent)::text,
            (SELECT jsonb_build_array(p.capacity, p.calls_per_second, p.burst, p.reserve)
               FROM pools p WHERE p.account_id = a.id AND p.name = ask.pool)::text,
@@ -136,7 +136,7 @@ _GATHER = text(
            {registry_hits_sql("NULLIF(ask.number, '')")}::text,
            {stale_registries_sql(":now")}::text,
            (SELECT jsonb_agg(jsonb_build_array(e.region, {_us("e.until")}, e.reason))
-              FROM emergencies e WHERE e.until > :now)::text
+              FROM emergencies e WHERE e.until > :at)::text
       FROM unnest(CAST(:hashes AS bytea[]), CAST(:numbers AS text[]), CAST(:pools AS text[]),
                   CAST(:campaigns AS text[]), CAST(:senders AS text[]))
            WITH ORDINALITY AS ask(key_hash, number, pool, campaign, sender, place)
@@ -172,14 +172,21 @@ def _key(row: Sequence[Any]) -> Key:
     return Key(row[0], row[1], frozenset(row[2]), bytes(row[3]), bool(row[4]), row[5], row[6])
 
 
-async def gather(database: Database, asks: Sequence[Ask], now: datetime) -> list[Gathered]:
-    """Answer every ask in one statement, in order. Raises PostgresUnavailable."""
+async def gather(
+    database: Database, asks: Sequence[Ask], now: datetime, at: datetime | None = None
+) -> list[Gathered]:
+    """Answer every ask in one statement, in order. Raises PostgresUnavailable.
+
+    ``at`` is the instant to judge at, when it is not now: what will have expired by then is left out. Whether a
+    registry is too old is a question of now all the same.
+    """
 
     async def work(connection: AsyncConnection) -> list[Gathered]:
         rows = await connection.execute(
             _GATHER,
             {
                 "now": now,
+                "at": at or now,
                 "hashes": [ask.key_hash for ask in asks],
                 "numbers": [ask.number for ask in asks],
                 "pools": [ask.pool for ask in asks],

@@ -22,7 +22,8 @@ class Gathering(Generic[A, R]):
     """Gathers single items into batches for ``answer``, which gets a list and answers one result per item.
 
     A result that is an exception is raised to its own caller alone. An exception raised by ``answer`` reaches
-    every caller of that batch.
+    every caller of that batch, and if it is one of ``hopeless``, every caller who waits behind it as well: they
+    would only learn the same after as long a wait of their own.
     """
 
     def __init__(
@@ -32,11 +33,13 @@ class Gathering(Generic[A, R]):
         max_batch: int = 128,
         max_flights: int = 2,
         max_waiting: int = 4096,
+        hopeless: tuple[type[Exception], ...] = (),
     ) -> None:
         self._answer = answer
         self._max_batch = max_batch
         self._max_flights = max_flights
         self._max_waiting = max_waiting
+        self._hopeless = hopeless
         self._waiting: list[tuple[A, asyncio.Future[R]]] = []
         self._flights: set[asyncio.Task[None]] = set()
         self._scheduled = False
@@ -71,6 +74,8 @@ class Gathering(Generic[A, R]):
         try:
             results = await self._answer([item for item, _ in batch])
         except BaseException as error:
+            if isinstance(error, self._hopeless):
+                batch, self._waiting = batch + self._waiting, []
             for _, future in batch:
                 if not future.done():
                     future.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())

@@ -60,7 +60,7 @@ _CLAIM = text(
            resource_id = CASE WHEN k.expires_at <= :now THEN excluded.resource_id ELSE k.resource_id END
      WHERE k.expires_at <= :now
         OR (k.status IS NULL AND k.claimed_at <= :dead_before AND k.request_hash = excluded.request_hash)
-    RETURNING account_id, resource_id, resource_id <> :resource_id
+    RETURNING resource_id, resource_id <> :resource_id, account_id
     """
 )
 _EXISTING = text(
@@ -70,13 +70,16 @@ _EXISTING = text(
      WHERE a.key_hash = :key_hash AND k.operation = :operation AND k.key = :key
     """
 )
-_OURS = """
-    WHERE account_id = :account AND operation = :operation AND key = :key AND holder = :holder AND status IS NULL
+_MINE = """
+    account_id = :account AND operation = :operation AND key = :key AND holder = :holder AND status IS NULL
 """
-_RELEASE = text(f"DELETE FROM idempotency_keys {_OURS}")
-_ABANDON = text(f"UPDATE idempotency_keys SET claimed_at = '-infinity' {_OURS}")
+_RELEASE = text(f"DELETE FROM idempotency_keys WHERE {_MINE}")
+_ABANDON = text(f"UPDATE idempotency_keys SET claimed_at = '-infinity' WHERE {_MINE}")
 _KEEP = text(
-    f"UPDATE idempotency_keys SET status = :status, headers = CAST(:headers AS jsonb), body = :body {_OURS}"
+    f"""
+    UPDATE idempotency_keys SET status = :status, headers = CAST(:headers AS jsonb), body = :body
+     WHERE {_MINE}
+    """
 )
 
 
@@ -114,7 +117,7 @@ async def claim(
         for _ in range(3):
             row = (await connection.execute(_CLAIM, given)).first()
             if row is not None:
-                return Claimed(row[0], operation, key, row[1], holder, bool(row[2]))
+                return Claimed(row[2], operation, key, row[0], holder, bool(row[1]))
             found = (await connection.execute(_EXISTING, given)).first()
             if found is not None:
                 return Existing(
@@ -136,7 +139,7 @@ async def release(database: Database, claim: Claimed) -> bool:
     """
 
     async def work(connection: AsyncConnection) -> bool:
-        return (await connection.execute(_RELEASE, _named(claim))).rowcount == 1
+        return (await connection.execute(_RELEASE, _mine(claim))).rowcount == 1
 
     return await database.run(work)
 
@@ -145,7 +148,7 @@ async def abandon(database: Database, claim: Claimed) -> None:
     """Leave an unfinished claim to whoever comes next with the key, at once and under the same resource id."""
 
     async def work(connection: AsyncConnection) -> None:
-        await connection.execute(_ABANDON, _named(claim))
+        await connection.execute(_ABANDON, _mine(claim))
 
     await database.run(work)
 
@@ -154,12 +157,12 @@ async def keep(
     connection: AsyncConnection, claim: Claimed, *, status: int, headers: Mapping[str, str], body: bytes
 ) -> bool:
     """Keep the first answer, in the caller's transaction. False when another has taken the claim over."""
-    answer = {"status": status, "headers": orjson.dumps(dict(headers)).decode(), "body": body}
-    result = await connection.execute(_KEEP, {**_named(claim), **answer})
+    given = {"status": status, "headers": orjson.dumps(dict(headers)).decode(), "body": body}
+    result = await connection.execute(_KEEP, {**_mine(claim), **given})
     return result.rowcount == 1
 
 
-def _named(claim: Claimed) -> dict[str, object]:
+def _mine(claim: Claimed) -> dict[str, object]:
     return {
         "account": claim.account_id,
         "operation": claim.operation,

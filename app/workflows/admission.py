@@ -7,8 +7,19 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from app.channels import Admission, AdmitRequest, CapCount, KnownAttempt, Pace, Quota, RateSpend, Scope
-from app.guardrails import frequency
+from app.channels import (
+    Admission,
+    AdmitRequest,
+    CapCount,
+    KnownAttempt,
+    Pace,
+    Quota,
+    RateSpend,
+    Scope,
+    Spread,
+)
+from app.guardrails import content, frequency
+from app.guardrails.evaluate import Verdict
 from app.guardrails.facts import Intent
 from app.guardrails.frequency import CapInForce
 from app.guardrails.verdicts import (
@@ -24,6 +35,7 @@ from app.postgres.pools import DEFAULT
 from app.workflows.authenticate import Caller
 from app.workflows.describe import rfc3339
 from app.workflows.equipment import Equipment
+from app.workflows.judge import Judgement
 from app.workflows.outcomes import FieldFault, Unusable
 
 # However often it is renewed, a lease ends so long after it was acquired: the longest max_duration, and a minute
@@ -72,6 +84,7 @@ async def admit(
             ),
             try_id=try_id,
             known_attempts=tuple(KnownAttempt(a.id, a.type, a.at_ms) for a in gathered.attempts),
+            spread=spread(intent, gathered),
         )
     )
 
@@ -126,10 +139,41 @@ def quotas(intent: Intent, gathered: Gathered) -> tuple[Quota, ...]:
     return (Quota(f"sender:{intent.sender}:day", sender.messages_per_day, 86_400),)
 
 
+def spread(intent: Intent, gathered: Gathered) -> Spread | None:
+    """By what and how far the text is counted, if it is."""
+    policy = gathered.facts.policy.content.snowshoe
+    digest = content.spread_digest(intent, policy)
+    if digest is None:
+        return None
+    limits = policy.senders, policy.numbers, policy.window_seconds
+    return Spread(digest, intent.sender, *limits, refuse=policy.action == "block")
+
+
+def joined(
+    equipment: Equipment, intent: Intent, gathered: Gathered, admitted: Admission, judgement: Judgement
+) -> Verdict:
+    """The verdict with what Redis said of the channel, and of the text where it is spread too far."""
+    verdict = judgement.verdict.joined_by(finding(intent, admitted, judgement.caps))
+    if not admitted.senders or admitted.status not in ("admitted", "spread"):
+        return verdict
+    spread_too_far = content.judge_spread(
+        intent,
+        gathered.facts.policy.content.snowshoe,
+        admitted.senders,
+        admitted.numbers,
+        refused=admitted.status == "spread",
+        check=next(check for check in verdict.checks if check.guardrail == "content"),
+        scanner=equipment.knowledge.scanner,
+    )
+    return verdict.joined_by(spread_too_far) if spread_too_far else verdict
+
+
 def finding(intent: Intent, admitted: Admission, caps: tuple[CapInForce, ...]) -> Finding:
     """The channel's check, with the violation if it refused."""
     if admitted.status == "admitted":
         return Finding(Check("channel", "pass" if intent.type == "call" else "skip"))
+    if admitted.status == "spread":  # the content check refuses
+        return Finding(Check("channel", "skip"))
     wait = admitted.retry_after_seconds
     if admitted.status == "capped":
         return Finding(Check("frequency", "block"), (_capped(intent, admitted, caps),))

@@ -9,6 +9,7 @@ from typing import Any
 from app.guardrails.content import ContentScanner
 from app.guardrails.content.links import registrable_domain
 from app.guardrails.content.policy import folded_phrase
+from app.guardrails.content.volume import RULE as SNOWSHOE
 from app.guardrails.facts import AccountPolicy
 from app.guardrails.policy import read_policy, write_policy
 from app.postgres import policies
@@ -88,6 +89,8 @@ def rule_faults(policy: AccountPolicy, scanner: ContentScanner) -> list[FieldFau
         field, path = f"content.severities.{rule}", ("content", "severities", rule)
         if rule not in rules:
             refuse(field, "names no rule", *path)
+        elif rule == SNOWSHOE:
+            refuse(field, "is set by content.snowshoe.action", *path)
         elif rules[rule].unconditional and severity != "block":
             refuse(field, "is unconditional: it can be made block and never lowered", *path)
     for name, phrases in (("block_phrases", content.block_phrases), ("allow_phrases", content.allow_phrases)):

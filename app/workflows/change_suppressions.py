@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,15 +9,15 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.postgres import consents, idempotency, suppressions
-from app.postgres.database import PostgresUnavailable
+from app.postgres import consents, suppressions
+from app.postgres.idempotency import Existing
 from app.postgres.suppressions import Entry
 from app.workflows.authenticate import Caller
-from app.workflows.decide_intent import raise_unless_replayable
 from app.workflows.decision import Answer, Presented
 from app.workflows.equipment import Equipment
+from app.workflows.idempotent import claim_request, keep_answer, let_go, raise_unless_replayable
 from app.workflows.identity import new_id
-from app.workflows.outcomes import Conflict, FieldFault, NotFound, Unusable
+from app.workflows.outcomes import FieldFault, NotFound, Unusable
 
 OPERATION = "suppressions"
 OPT_OUT = "opt_out"  # the source of what the person asked for
@@ -43,20 +42,10 @@ async def add_suppression(
     """Add an entry; what is there already is answered with it. The change is in force when this returns."""
     now = equipment.now()
     check_expiry(entry, equipment)
-    claim = None
-    if presented.idempotency_key is not None:
-        claim = await idempotency.claim(
-            equipment.database,
-            key_hash=presented.key_hash,
-            scope="suppressions:write",
-            operation=OPERATION,
-            key=presented.idempotency_key,
-            request_hash=presented.request_hash,
-            resource_id=new_id(now),
-            holder=new_id(now),
-            now=now,
-        )
-    if isinstance(claim, idempotency.Existing):
+    claim = await claim_request(
+        equipment, presented, operation=OPERATION, scope="suppressions:write", now=now
+    )
+    if isinstance(claim, Existing):
         raise_unless_replayable(claim)
         return Answer(claim.status or 500, claim.headers, claim.body, replayed=True)
     kept = False
@@ -74,17 +63,13 @@ async def add_suppression(
             )
             answer = render(Added(added, there))
             if claim is not None:
-                ours = await idempotency.keep(
+                await keep_answer(
                     connection, claim, status=answer.status, headers=answer.headers, body=answer.body
                 )
-                if not ours:
-                    raise Conflict("Another request with this Idempotency-Key took over.")
         kept = True
     finally:
-        # What is not kept must not stay claimed, so that the same entry may be sent again under the key.
-        if claim is not None and not kept:
-            with contextlib.suppress(PostgresUnavailable):
-                await idempotency.release(equipment.database, claim)
+        if not kept:
+            await let_go(equipment, claim)
     return answer
 
 

@@ -15,10 +15,11 @@ from datetime import datetime
 from app.channels import ANY_TRY, Admission, RateSpend, RateState, RedisUnavailable
 from app.guardrails.facts import Intent
 from app.guardrails.frequency import CapInForce
-from app.postgres import decisions, idempotency
+from app.postgres import decisions
 from app.postgres.database import PostgresUnavailable
 from app.postgres.facts import Ask, Gathered
 from app.postgres.gathering import Overloaded
+from app.postgres.idempotency import Claimed, Existing
 from app.workflows import admission
 from app.workflows.authenticate import Caller, authenticate
 from app.workflows.decision import (
@@ -33,6 +34,7 @@ from app.workflows.decision import (
 )
 from app.workflows.describe import describe_request
 from app.workflows.equipment import Equipment, Unanswered, Undo
+from app.workflows.idempotent import claim_request, let_go, raise_unless_replayable
 from app.workflows.identity import new_id
 from app.workflows.judge import judge
 from app.workflows.outcomes import CannotDecide, Conflict, RateExceeded
@@ -42,8 +44,8 @@ from app.workflows.unanswered import withdraw, withdraw_now
 async def decide_intent(equipment: Equipment, presented: Presented, intent: Intent, render: Render) -> Answer:
     """Approve or refuse the intent, and record it. Raises the outcomes of app.workflows.outcomes."""
     now = equipment.now()
-    claim = await _claim(equipment, presented, now)
-    if isinstance(claim, idempotency.Existing):
+    claim = await claim_request(equipment, presented, operation=OPERATION, scope="intents:write", now=now)
+    if isinstance(claim, Existing):
         return await _replay(equipment, presented, intent, claim, now)
     if claim is not None:
         presented = replace(presented, try_id=claim.holder.hex, taken_over=claim.taken_over)
@@ -56,49 +58,21 @@ async def decide_intent(equipment: Equipment, presented: Presented, intent: Inte
         return answer
     finally:
         # What is not kept must not stay claimed: 429 and 503 may be tried again under the same key.
-        if claim is not None and not recorded:
-            with contextlib.suppress(PostgresUnavailable):
-                if await idempotency.release(equipment.database, claim) and claim.taken_over:
-                    # Nobody can come back under this id now; what its dead holder may have taken goes back.
-                    dead = Unanswered("withdraw", claim.account_id, intent_id, intent.to, ANY_TRY)
-                    await withdraw_now(equipment, dead)
-
-
-async def _claim(
-    equipment: Equipment, presented: Presented, now: datetime
-) -> idempotency.Claimed | idempotency.Existing | None:
-    if presented.idempotency_key is None:
-        return None
-    return await idempotency.claim(
-        equipment.database,
-        key_hash=presented.key_hash,
-        scope="intents:write",
-        operation=OPERATION,
-        key=presented.idempotency_key,
-        request_hash=presented.request_hash,
-        resource_id=new_id(now),
-        holder=new_id(now),
-        now=now,
-    )
+        if not recorded and await let_go(equipment, claim) and claim is not None and claim.taken_over:
+            # Nobody can come back under this id now; what its dead holder may have taken goes back.
+            dead = Unanswered("withdraw", claim.account_id, intent_id, intent.to, ANY_TRY)
+            await withdraw_now(equipment, dead)
 
 
 async def _replay(
-    equipment: Equipment, presented: Presented, intent: Intent, existing: idempotency.Existing, now: datetime
+    equipment: Equipment, presented: Presented, intent: Intent, existing: Existing, now: datetime
 ) -> Answer:
     caller = await identify(equipment, presented.key_hash, now)
     rate = await equipment.semaphore.spend(equipment.rate(caller, rate_class(intent)))
     if rate.exceeded:
-        raise RateExceeded(rate)
+        raise RateExceeded(rate, rate_class(intent))
     raise_unless_replayable(existing)
     return Answer(existing.status or 500, existing.headers, existing.body, rate, replayed=True)
-
-
-def raise_unless_replayable(existing: idempotency.Existing) -> None:
-    """409 while the first request runs; 422 when this one asks for something else."""
-    if not existing.same_request:
-        raise Conflict("", {"idempotency": "mismatch"})
-    if existing.status is None:
-        raise Conflict("The first request with this Idempotency-Key is still running.")
 
 
 class _Deciding:
@@ -110,7 +84,7 @@ class _Deciding:
         presented: Presented,
         intent: Intent,
         intent_id: uuid.UUID,
-        claim: idempotency.Claimed | None,
+        claim: Claimed | None,
         now: datetime,
         render: Render,
     ) -> None:
@@ -145,7 +119,7 @@ class _Deciding:
         if verdict.blocked:
             self.rate = await equipment.semaphore.spend(spend) if spend else self.rate
             if self.rate is not None and self.rate.exceeded:
-                raise RateExceeded(self.rate)
+                raise RateExceeded(self.rate, rate_class(intent))
         else:
             admitted = await self._admit(caller, gathered, judgement.caps, spend)
             self.rate = admitted.rate or self.rate
@@ -154,8 +128,8 @@ class _Deciding:
             if admitted.status == "ended":
                 raise Conflict("The channel of this intent was given back already.")
             if admitted.status == "rate_limited" and self.rate is not None:
-                raise RateExceeded(self.rate)
-            verdict = verdict.joined_by(admission.finding(intent, admitted, judgement.caps))
+                raise RateExceeded(self.rate, rate_class(intent))
+            verdict = admission.joined(equipment, intent, gathered, admitted, judgement)
         lease = admission.describe_lease(intent, self.intent_id, admitted)
         versions = {**equipment.knowledge.versions, "policy": str(gathered.facts.policy.version)}
         document = describe_request(intent, verdict, lease, versions)
@@ -196,13 +170,16 @@ class _Deciding:
         row = decision_row(caller, decided, admitted if approved else None, self.claim, answer)
         try:
             recorded = await self.equipment.ledger.ask(row)
-        except Overloaded:
-            if approved:
-                await withdraw_now(self.equipment, taken)
-            raise CannotDecide("too many decisions are waiting") from None
-        except BaseException:
+        except (PostgresUnavailable, asyncio.CancelledError):
             if approved:
                 await self._leave(caller)
+            raise
+        except Exception as error:
+            # Refused outright, or never sent: it was not committed.
+            if approved:
+                await withdraw_now(self.equipment, taken)
+            if isinstance(error, Overloaded):
+                raise CannotDecide("too many decisions are waiting") from None
             raise
         if recorded.appended:
             if not approved and self.presented.taken_over:

@@ -11,8 +11,8 @@ from typing import Any
 from app.channels import ANY_TRY, Admission, RateState
 from app.guardrails.evaluate import Verdict
 from app.guardrails.facts import Intent
-from app.postgres import idempotency
 from app.postgres.decisions import Claim, Decision, LeaseRecord
+from app.postgres.idempotency import Claimed
 from app.workflows import admission
 from app.workflows.authenticate import Caller
 from app.workflows.equipment import Unanswered
@@ -90,7 +90,7 @@ def decision_row(
     caller: Caller,
     decided: Decided,
     admitted: Admission | None,
-    claim: idempotency.Claimed | None,
+    claim: Claimed | None,
     answer: Answer,
 ) -> Decision:
     """The row to append."""

@@ -76,9 +76,10 @@ class Equipment:
     ledger: Gathering[Decision, Recorded] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.keys = Gathering(self._gather_keys)
-        self.facts = Gathering(self._gather)
-        self.ledger = Gathering(self._record, max_flights=3)
+        away = (PostgresUnavailable,)
+        self.keys = Gathering(self._gather_keys, hopeless=away)
+        self.facts = Gathering(self._gather, hopeless=away)
+        self.ledger = Gathering(self._record, max_flights=3, hopeless=away)
 
     def now(self) -> datetime:
         """The clock, read once per request."""

@@ -11,7 +11,8 @@ what gives the channel back.
 
 A withdrawal names its try (app.channels.Semaphore.withdraw), so it can come late or twice: what a later try of the
 same intent has made its own stays. A statement that Postgres had begun when we gave up waiting may still commit after
-our first look, but no later than its own time limit; so what was found in the ledger is looked at twice.
+our first look, but no later than its own time limit; so the ledger is looked at twice, unless giving up the claim
+has shut the door on that statement.
 """
 
 from __future__ import annotations
@@ -58,11 +59,13 @@ async def _settle(equipment: Equipment, some: list[Unanswered]) -> None:
     await _forget(equipment, for_good)
 
     sought = [each for each in some if each.undo == "look"]
-    for each in sought:
+    claimed = [each for each in sought if each.claim is not None]
+    for each in claimed:
         if each.claim is not None:
-            # First, so that a statement which comes after this finds its claim gone and appends nothing.
+            # A statement that comes after this finds its claim gone and appends nothing: one look is enough.
             await idempotency.release(equipment.database, each.claim)
-    _, for_good = _looked(equipment, sought, now, twice_after)
+    _, for_good = _looked(equipment, [each for each in sought if each.claim is None], now, twice_after)
+    for_good += claimed
     if for_good:
         there = await decisions.which_exist(equipment.database, [each.intent_id for each in for_good])
         for each in for_good:

@@ -83,7 +83,9 @@ def test_a_refusal_is_kept_but_a_429_is_not(dialler: Dialler) -> None:
 def test_a_request_that_could_not_be_read_does_not_use_the_key_up(dialler: Dialler) -> None:
     body = call(dialler.open_number())
     check_problem(keyed(dialler, body | {"to": 5}, "k"), "bad-request", dialler.service.base_url)
-    check_problem(keyed(dialler, body | {"pool": "absent"}, "k"), "validation-error", dialler.service.base_url)
+    check_problem(
+        keyed(dialler, body | {"pool": "absent"}, "k"), "validation-error", dialler.service.base_url
+    )
     answer = keyed(dialler, body, "k")
     assert answer.status == 201, answer.body
 

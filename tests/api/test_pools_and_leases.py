@@ -62,7 +62,9 @@ def test_one_bad_field_of_a_pool(operator: Dialler, body: object, slug: str, poi
     check_problem(operator.get("/v1/pools/p"), "not-found", operator.service.base_url)
 
 
-@pytest.mark.parametrize("name", ["a%20b", "x" * 65, "-a", "a%2Fb", "a;b", "%27--", "%C3%BC", "a%0A", "..%2f"])
+@pytest.mark.parametrize(
+    "name", ["a%20b", "x" * 65, "-a", "a%2Fb", "a;b", "%27--", "%C3%BC", "a%0A", "..%2f"]
+)
 def test_a_pool_needs_a_plain_name(operator: Dialler, name: str) -> None:
     answer = operator.put(f"/v1/pools/{name}", {"capacity": 1})
     assert answer.status in (400, 404), answer.body
@@ -103,9 +105,7 @@ def test_a_lower_capacity_holds_at_once_and_ends_no_call(dialler: Dialler) -> No
             dialler.call(to=number, pool="trunk"), "channel-budget-exceeded", dialler.service.base_url
         )
         dialler.delete(f"/v1/leases/{lease}")
-    check_problem(
-        dialler.call(to=number, pool="trunk"), "channel-budget-exceeded", dialler.service.base_url
-    )
+    check_problem(dialler.call(to=number, pool="trunk"), "channel-budget-exceeded", dialler.service.base_url)
     dialler.delete(f"/v1/leases/{leases[2]}")
     assert dialler.call(to=number, pool="trunk").status == 201
 
@@ -154,7 +154,9 @@ def test_a_bad_renewal_changes_nothing(dialler: Dialler, body: object, slug: str
     lease = dialler.approved(max_duration=60)["lease"]
     answer = dialler.post(f"/v1/leases/{lease['id']}/renew", body)
     check_problem(answer, slug, dialler.service.base_url)
-    assert instant(dialler.get(f"/v1/leases/{lease['id']}").json()["expires_at"]) == instant(lease["expires_at"])
+    assert instant(dialler.get(f"/v1/leases/{lease['id']}").json()["expires_at"]) == instant(
+        lease["expires_at"]
+    )
 
 
 def test_a_lease_ends_by_itself_and_cannot_be_renewed_then(dialler: Dialler) -> None:
@@ -162,9 +164,7 @@ def test_a_lease_ends_by_itself_and_cannot_be_renewed_then(dialler: Dialler) -> 
     dialler.pool("trunk", 1)
     number = dialler.open_number()
     lease = dialler.approved(to=number, pool="trunk", max_duration=30)["lease"]
-    check_problem(
-        dialler.call(to=number, pool="trunk"), "channel-budget-exceeded", dialler.service.base_url
-    )
+    check_problem(dialler.call(to=number, pool="trunk"), "channel-budget-exceeded", dialler.service.base_url)
     time.sleep(max(0.0, (instant(lease["expires_at"]) - utc_now()).total_seconds()) + 0.2)
     path = f"/v1/leases/{lease['id']}"
     assert dialler.get(path).json()["state"] == "expired"

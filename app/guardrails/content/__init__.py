@@ -7,6 +7,7 @@ from app.guardrails.content.scanner import ContentScanner
 from app.guardrails.content.segments import count_segments
 from app.guardrails.content.sensitive import mask
 from app.guardrails.content.verdict import evaluate
+from app.guardrails.content.volume import judge_spread, spread_digest
 
 __all__ = [
     "ContentFinding",
@@ -16,6 +17,8 @@ __all__ = [
     "count_segments",
     "evaluate",
     "folded_hash",
+    "judge_spread",
     "mask",
     "render",
+    "spread_digest",
 ]

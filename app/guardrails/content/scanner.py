@@ -36,6 +36,7 @@ STRUCTURAL_RULES = (
     "evasion.invisible", "evasion.styled", "evasion.zalgo", "evasion.mixed-script", "evasion.spaced",
     "phone.embedded", "evasion.leet", "format.caps", "identity.missing", "optout.missing",
     "sensitive.card", "sensitive.ssn", "account.phrase",
+    "volume.snowshoe",
 )  # fmt: skip
 
 
