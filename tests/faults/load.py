@@ -11,7 +11,14 @@ from types import TracebackType
 from tests.api.dialler import Dialler, call
 from tests.api.test_races import ledger
 from tests.servers import Servers
-from tests.service import Answer
+from tests.service import Answer, RunningService
+
+
+def trunk(service: RunningService, capacity: int) -> tuple[Dialler, str]:
+    """A dialler with a pool, and a number that may be called now."""
+    dialler = Dialler(service, service.key)
+    dialler.pool("trunk", capacity)
+    return dialler, dialler.open_number()
 
 
 class Load:
@@ -65,7 +72,9 @@ class Load:
             thread.join(30)
 
 
-def agreed(dialler: Dialler, servers: Servers, database_url: str, told: set[str], *, seconds: float = 12) -> int:
+def agreed(
+    dialler: Dialler, servers: Servers, database_url: str, told: set[str], *, seconds: float = 12
+) -> int:
     """Waits until Redis, the ledger and the diallers agree on who holds a channel; answers how many do.
 
     Every approval that was told is recorded and holds its channel; no other lease is live, and no channel is held
