@@ -28,7 +28,7 @@ from app.api.jobs import (
 )
 from app.api.paging import Cursor, Limit, read_id, write_cursor
 from app.api.suppressions import MayRead
-from app.numbering import NumberError, parse_number
+from app.numbering import number_fault
 from app.postgres.jobs import Job, JobKind, newest_jobs
 from app.postgres.number_lookup import NumberOnLists, look_up
 from app.workflows.authenticate import Caller
@@ -48,15 +48,6 @@ CSV_OR_NDJSON = {
         "application/x-ndjson": {"schema": {"type": "string"}},
     }
 }
-
-
-def check_number(number: str) -> str | None:
-    """Why a number cannot be taken, or None."""
-    try:
-        parse_number(number)
-    except NumberError as error:
-        return error.reason
-    return None
 
 
 class LookupBody(Body):
@@ -110,7 +101,7 @@ async def post_import(
             job_id=job_id,
             key_id=caller.key_id,
             partial=partial,
-            check_number=check_number,
+            check_number=number_fault,
             on_progress=progress,
         )
 
@@ -166,7 +157,7 @@ async def get_rejects(request: Request, caller: MayRead, job_id: str) -> Respons
 async def post_lookup(request: Request, caller: MayRead, body: LookupBody) -> Response:
     """Per number: valid, suppressed, by what; one query whatever their number."""
     equipment = equipment_of(request)
-    reasons = {number: check_number(number) for number in dict.fromkeys(body.numbers)}
+    reasons = {number: number_fault(number) for number in dict.fromkeys(body.numbers)}
     asked = [number for number, reason in reasons.items() if reason is None]
     found = await equipment.database.run(
         lambda connection: look_up(connection, caller.account_id, asked, equipment.now()), may_run_twice=True

@@ -28,6 +28,8 @@ from app.api.jobs import (
 from app.api.paging import Cursor, Limit, read_id, write_cursor
 from app.postgres.jobs import Job, JobKind, newest_jobs
 from app.postgres.registries import (
+    NAME_PATTERN,
+    REGION_PATTERN,
     Registry,
     delete_registry,
     list_registries,
@@ -46,7 +48,7 @@ from app.workflows.run_job import ProgressCallback
 router = APIRouter(prefix="/v1/registries", tags=["registries"], route_class=GuardedRoute)
 AnyKey = Annotated[Caller, Depends(Requires())]
 Operator = Annotated[Caller, Depends(Requires("operator"))]
-Name = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Name = Annotated[str, Path(min_length=1, max_length=64, pattern=NAME_PATTERN)]
 KINDS: tuple[JobKind, ...] = ("registry_load", "registry_changes")
 
 
@@ -54,7 +56,7 @@ class RegistryBody(Body):
     """What a registry is, and whom it binds."""
 
     kind: Literal["national_dnc", "state_dnc", "litigator", "reassigned", "custom"]
-    region: Annotated[Words, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")] | None = None
+    region: Annotated[Words, Field(pattern=REGION_PATTERN)] | None = None
     applies_to: Annotated[list[Literal["call", "sms"]], Field(min_length=1, max_length=2)] = Field(
         default=["call", "sms"]
     )

@@ -14,12 +14,13 @@ from starlette.responses import Response, StreamingResponse
 
 from app.api import documents
 from app.api.caller import GuardedRoute, Requires, equipment_of
-from app.api.imports import check_number, entry_members
+from app.api.imports import entry_members
 from app.api.jobs import LIST_BODY, chunks_of, format_of
 from app.api.problems import Problem
 from app.guardrails.facts import Intent
 from app.lists.byte_stream import UnusableList
 from app.lists.spreadsheet import neutralised
+from app.numbering import number_fault
 from app.postgres.number_lookup import Lookup
 from app.workflows.assess_numbers import Assessment, assess_numbers
 from app.workflows.authenticate import Caller
@@ -85,7 +86,7 @@ async def post_scrub(
         format,
         now=now,
         assess=assess,
-        check_number=check_number,
+        check_number=number_fault,
     )
     write = _csv if format == "csv" else _ndjson
     try:

@@ -65,7 +65,7 @@ async def test_another_text_another_account_and_one_that_is_only_warned_of(calle
 async def test_a_call_and_a_text_that_is_not_counted_say_nothing(caller: Caller, server: Server) -> None:
     answer = await caller.admit()
     assert (answer.senders, answer.numbers) == (0, 0)
-    assert not [key for key in server.client.keys() if b"texts" in key or b"senders" in key]
+    assert not server.client.exists(f"cg:{{{caller.account_id}}}:texts")
 
 
 async def test_numbers_are_counted_to_about_one_per_cent_and_refused_when_reached(caller: Caller) -> None:
@@ -117,9 +117,9 @@ async def test_a_text_said_once_takes_one_small_key_and_the_longest_silent_leave
 ) -> None:
     await text(caller, digest="0" * 32)
     stem = f"cg:{{{caller.account_id}}}:"
-    about = sorted(key.decode() for key in server.client.keys(f"{stem}*") if b"0" * 32 in key)
-    assert about == [f"{stem}senders:{'0' * 32}"]
-    assert server.client.memory_usage(about[0]) < 400
+    about = list(server.client.scan_iter(f"{stem}*{'0' * 32}*"))
+    assert about == [f"{stem}senders:{'0' * 32}".encode()]
+    assert (server.client.memory_usage(about[0]) or 0) < 400
     filler = {f"{n:032x}": 10**12 + n for n in range(1, 20_000)}  # said in 2001, so silent for longest
     server.client.zadd(f"{stem}texts", filler)
     server.client.set(f"{stem}senders:{1:032x}", "stands for its senders", ex=60)

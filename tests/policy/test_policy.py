@@ -19,6 +19,7 @@ DEFAULTS = {
         "allow_phrases": [],
         "severities": {},
         "phone_numbers": True,
+        "snowshoe": {"action": "warn", "senders": 10, "numbers": 100_000, "window": "PT1H"},
     },
     "unknown_location": "block",
     "informational_windows": "all",
