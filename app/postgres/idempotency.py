@@ -37,6 +37,7 @@ class Existing:
     """The key is in use. ``status`` is None while its first request is running."""
 
     same_request: bool
+    request_hash: bytes
     resource_id: uuid.UUID
     status: int | None
     headers: Mapping[str, str]
@@ -72,7 +73,17 @@ _RELEASE = text(
 )
 _KEEP = text(
     """
-    UPDATE idempotency_keys SET status = :status, headers = CAST(:headers AS jsonb), body = :body
+    UPDATE idempotency_keys
+       SET status = :status, headers = CAST(:headers AS jsonb), body = :body,
+           request_hash = coalesce(CAST(:request_hash AS bytea), request_hash)
+     WHERE operation = :operation AND key = :key AND holder = :holder AND status IS NULL
+    """
+)
+
+
+_RENEW = text(
+    """
+    UPDATE idempotency_keys SET claimed_at = :now
      WHERE operation = :operation AND key = :key AND holder = :holder AND status IS NULL
     """
 )
@@ -113,6 +124,7 @@ async def claim(
             return None
         return Existing(
             same_request=bytes(found[0]) == request_hash,
+            request_hash=bytes(found[0]),
             resource_id=found[1],
             status=found[2],
             headers=orjson.loads(found[3]) if found[3] else {},
@@ -131,6 +143,15 @@ async def release(database: Database, operation: str, key: str, holder: uuid.UUI
     await database.run(work)
 
 
+async def renew(database: Database, operation: str, key: str, holder: uuid.UUID, now: datetime) -> None:
+    """Say that the holder of an unfinished claim is alive, so that nobody takes it over."""
+
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(_RENEW, {"operation": operation, "key": key, "holder": holder, "now": now})
+
+    await database.run(work, may_run_twice=True)
+
+
 async def keep(
     connection: AsyncConnection,
     *,
@@ -140,8 +161,12 @@ async def keep(
     status: int,
     headers: Mapping[str, str],
     body: bytes,
+    request_hash: bytes | None = None,
 ) -> bool:
-    """Keep the first answer, in the caller's transaction. False when another has taken the claim over."""
+    """Keep the first answer, in the caller's transaction. False when another has taken the claim over.
+
+    ``request_hash`` replaces that of the claim, where the request was not known whole then.
+    """
     result = await connection.execute(
         _KEEP,
         {
@@ -151,6 +176,7 @@ async def keep(
             "status": status,
             "headers": orjson.dumps(dict(headers)).decode(),
             "body": body,
+            "request_hash": request_hash,
         },
     )
     return result.rowcount == 1
