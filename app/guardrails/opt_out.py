@@ -60,23 +60,23 @@ _OPT_OUT_WORDING = [
     re.compile(pattern)
     for pattern in (
         rf"\b(?:stop|quit|cease|discontinue|end|halt|no more|enough with|done with|sick of|tired of|knock off)\b (?:with |all |of |the |these |those |this |any |your |ur |me |us |my |phone |to |more |stupid |constant |annoying |unwanted |\S+ing )*{_CONTACT}\b",
-        rf"\b(?:do not|don't|dont|never|stop trying to|no longer|pls no|not to|cannot|you may not|quit trying to) (?:ever |please |want you to |wish you to |need you to |you |dare |like you to )*{_SENDING}\b(?: (?:or |and |nor )(?:to )?{_SENDING})*(?: (?:this|me|us|my|any|again|anymore|here|more)\b|$)",
+        rf"\b(?:do not|don't|dont|dnt|never|stop trying to|no longer|pls no|not to|cannot|you may not|quit trying to) (?:ever |please |want you to |wish you to |need you to |you |dare |like you to )*{_SENDING}\b(?: (?:or |and |nor )(?:to )?{_SENDING})*(?: (?:this|me|us|my|any|again|anymore|here|more)\b|$)",
         rf"\b(?:do not|don't|dont|no longer|didn't|did not|never) (?:want|wish|care|agree|consent|need|like|ask|asked|sign up|signed up|subscribe|authorize|like)\b(?: \S+){{0,6}}? {_CONTACT}\b",
-        r"\b(?:take|remove|delete|drop|get|scratch|cross|strike|erase|scrub) (?:me|us|my (?:number|name|phone|cell|info|contact)|this number|this phone|number)\b(?: \S+){0,3}? (?:off|from|out of|of)\b",
+        r"\b(?:take|remove|delete|drop|get|scratch|cross|strike|erase|scrub) (?:me|us|my (?:number|name|phone|cell|info|contact)|this number|this phone|number)\b(?: \S+){0,3}? (?:off|from|out of|of)\b(?! (?:hold|speaker|mute|the wait|wait))",
         r"\b(?:remove|delete|erase|lose|forget|block) (?:me|my (?:number|name|phone number|phone|info|contact info|data)|this number)\b",
-        r"\b(?:unsubscribe|unsub|opt|opting|opted|unenroll|deregister|unregister)\b(?: me| us| my number| this number)?(?: out)?(?: please)?(?: from| of| to)?\b(?<!opt)(?<!opting)(?<!opt to)",
-        r"\b(?:revoke|revoking|withdraw|withdrawing|rescind|retract|cancel|take back) (?:my |all |any |prior |the |previous |this )*(?:consent|permission|subscription|authorization|opt ?in|messages|texts|alerts|notifications|sms)\b",
-        r"\b(?:leave me alone|leave us alone|go away|lose my number|wrong number|you have the wrong|not interested|get lost|buzz off|fuck off|f off|piss off|no thanks stop|do not contact|put me on your do not|do not call list|dnc list|off (?:your|the|this) list)\b",
+        r"\b(?:unsubscribe|unsub|unenroll|deregister|unregister)\b|\bopt(?:ing)? (?:me |us |my number |this number |my phone )?out\b(?! of (?:the|a|an|my) (?!list|program|texts?|messages?|alerts?|service|subscription|sms|program))|\b(?:i|we) (?:have )?(?:already )?opted out\b(?: (?:already|before|twice|months|weeks|last|and|but|of (?:this|these|your|all|texts|messages|alerts|sms))|$)",
+        r"\b(?:revoke|revoking|withdraw|withdrawing|rescind|retract|cancel|take back|discontinue|end|terminate) (?:my |all |any |prior |the |previous |this |these |those |your |such |future )*(?:consent|permission|subscription|authorization|opt ?in|messages|texts|alerts|notifications|sms)\b",
+        r"\b(?:leave me alone|leave us alone|go away|lose my number|wrong number|you have the wrong|cease and desist|not interested(?: any ?more| at all| please| thanks| thank you| sorry| ever| in (?:receiving|getting|your|any|these|this|hearing|being))?$|(?:no longer|not) interested in (?:receiving|getting|hearing|being|your (?:texts?|messages?|offers?|services?|ads?|promotions?)|these|any)|not interested (?:stop|remove|take|don't|do not|so)|get lost|buzz off|fuck off|f off|piss off|no thanks stop|do not contact|put me on your do not|do not call list|dnc list|off (?:your|the|this) list)\b",
         r"\b(?:cancel|end|stop) (?:my |this |the |all )*(?:subscription|membership alerts|text alerts|sms alerts|service messages)\b",
         r"\bi(?:'m| am| want| would like| wish|'d like| need) (?:to )?(?:be removed|opt(?:ing)? out|unsubscribe|be taken off|be off|off this|stop (?:receiving|getting)|out of this list|to stop these)\b",
-        r"\bno (?:mas|más) (?:mensajes|textos|sms)\b|\bdejen? de (?:enviar|mandar|escribir|molestar|llamar|textear)\w*|\bno me (?:envien?|envíen?|manden?|escriban?|llamen?|molesten?|contacten?)\b|\b(?:quitenme|quítenme|borrenme|eliminenme|saquenme|sáquenme)\b|\bno (?:quiero|deseo) (?:mas |más |recibir )+",
+        r"\bno (?:mas|más) (?:mensajes|textos|sms)\b|\bdejen? de (?:enviar|mandar|escribir|molestar|llamar|textear)\w*|\b(?:quite|quita|borre|borra|elimine|elimina|saque|saca|remueva)me\b|\bno me (?:envies|mandes|escribas|llames|molestes|contactes|envien?|envíen?|manden?|escriban?|llamen?|molesten?|contacten?)\b|\b(?:quitenme|quítenme|borrenme|eliminenme|saquenme|sáquenme)\b|\bno (?:quiero|deseo) (?:mas |más |recibir )+",
         r"\b(?:arretez|arreter|cessez) (?:de |d'|les |vos |tous )*(?:m'|me |nous )?\s?(?:envoyer|ecrire|contacter|appeler|messages|textos|sms|harceler)\b|\bne (?:me|m') ?(?:contactez|envoyez|ecrivez|appelez) plus\b|\bplus de (?:messages|textos|sms)\b|\b(?:desabonnez|desinscrivez|retirez|supprimez) moi\b|\bje (?:veux|souhaite) me (?:desabonner|desinscrire)\b",
         r"\b(?:stop|quit)(?: it)?(?:,| and| or)? (?:or (?:i|i'll|ill)|i (?:said|told|did|never|am|already)|asking|this now|spam|harass)\b",
     )
 ]
 # A bare "stop" at the head of a short message about nothing else.
 _STOP_CLAUSE = re.compile(
-    r"^(?:please |pls |plz |ok |i said |just |yes |no )*(?:stop|stopall|unsubscribe|cancel|quit|end)(?: please| pls| all| now| it| this| already| immediately| sending| everything| that| these| thanks| thank you| stop)*$"
+    r"^(?:please |pls |plz |ok |i said |just |yes |no )*(?:stop|stopall|unsubscribe|cancel|quit|end)(?: please| pls| all| now| it| this| already| immediately| me| us| sending| stuff| them| those| everything| that| these| thanks| thank you| stop)*$"
 )
 _NOT_A_WISH = [
     re.compile(pattern)

@@ -40,6 +40,8 @@ _BARE_IP = re.compile(
     r"(?<![\w.:$])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?=(?::\d{1,5})?/|:\d{2,5}\b)(?:\:\d{1,5})?(?:/\S*)?"
 )
 _TRAILING = ".,;:!?)]}'\"*’”»"
+# IPv4 in hexadecimal, bare: no word begins like that and goes on with a path.
+_BARE_HEX = re.compile(r"(?<![\w.:$/])0[xX][0-9a-fA-F]{7,8}(?:(?::\d{1,5})?/\S*|:\d{2,5}\b)")
 # Endings that a bare name has more often as a file or an abbreviation than as a link.
 _NOT_LINKS = frozenset(
     {"pdf", "md", "zip", "doc", "docx", "jpg", "png", "csv", "py", "sh", "mov", "txt", "pm", "am"}
@@ -59,7 +61,8 @@ class Link:
 
 def find_links(body: str, shorteners: Collection[str], fold: Callable[[str], str]) -> list[Link]:
     """Every link of the text, spans in code points, in order."""
-    if body.isascii() and "." not in body and ":" not in body and "dot" not in body.lower():
+    lowered = body.lower()
+    if body.isascii() and not any(sign in lowered for sign in (".", ":", "dot", "0x")):
         return []
     links: list[Link] = []
     taken: list[tuple[int, int]] = []
@@ -70,6 +73,11 @@ def find_links(body: str, shorteners: Collection[str], fold: Callable[[str], str
             if link is not None:
                 links.append(link)
                 taken.append((link.start, link.end))
+    for found in _BARE_HEX.finditer(text) if "0x" in lowered else ():
+        if _free(found.start(), found.end(), taken):
+            stop = found.start() + len(found.group().rstrip(_TRAILING))
+            links.append(Link(found.start(), stop, found.group(), "", ("link.ip",)))
+            taken.append((found.start(), found.end()))
     for token in _DOTTED_TOKEN.finditer(text) if "." in text else ():
         start, end = token.span()
         if _free(start, end, taken):
