@@ -48,6 +48,7 @@ from app.settings import Settings
 from app.workflows.equipment import ClassLimit, Equipment, Knowledge
 from app.workflows.ledger import PostgresLedger
 from app.workflows.maintenance import maintain
+from app.workflows.unanswered import settle_what_can_be
 
 VERSION = "0.1.0"
 ROUTES = (
@@ -148,6 +149,7 @@ def build(
             for task in (upkeep, *equipment.jobs):
                 task.cancel()
             await asyncio.gather(upkeep, *equipment.jobs, return_exceptions=True)
+            await settle_what_can_be(equipment)
             await equipment.semaphore.close()
             await equipment.database.close()
 

@@ -18,7 +18,7 @@ from app.api.problems import Problem, dump
 from app.lists.records import Format
 from app.lists.spreadsheet import neutralised
 from app.postgres.jobs import Job, read_job, stream_rejects
-from app.workflows.decide_intent import Answer, Presented
+from app.workflows.decision import Answer, Presented
 from app.workflows.describe import rfc3339
 from app.workflows.outcomes import NotFound
 from app.workflows.receive_once import receive_once

@@ -124,10 +124,15 @@ def instance_of(scope: Scope) -> str:
 
 
 def rate_headers(api_class: str, state: RateState) -> dict[str, str]:
-    """The RateLimit fields of the IETF draft (draft-ietf-httpapi-ratelimit-headers-10)."""
+    """The RateLimit fields of the IETF draft (draft-ietf-httpapi-ratelimit-headers-10).
+
+    Requests are counted by sixtieths of the window, so one of them may count for a sixtieth longer; Retry-After says
+    so. ``t`` speaks of the window that the policy publishes, and is never longer than that.
+    """
+    reset_seconds = min(state.reset_seconds, state.window_seconds)
     return {
         "RateLimit-Policy": f'"{api_class}";q={state.limit};w={state.window_seconds}',
-        "RateLimit": f'"{api_class}";r={state.remaining};t={state.reset_seconds}',
+        "RateLimit": f'"{api_class}";r={state.remaining};t={reset_seconds}',
     }
 
 

@@ -58,6 +58,8 @@ class Gathering(Generic[A, R]):
 
     def _depart(self) -> None:
         self._scheduled = False
+        # Who has left is not asked for: what is sent now would be done for nobody.
+        self._waiting = [(item, future) for item, future in self._waiting if not future.done()]
         while self._waiting and len(self._flights) < self._max_flights:
             batch, self._waiting = self._waiting[: self._max_batch], self._waiting[self._max_batch :]
             flight = asyncio.get_running_loop().create_task(self._fly(batch))

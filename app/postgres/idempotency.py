@@ -75,6 +75,7 @@ _MINE = """
     account_id = :account AND operation = :operation AND key = :key AND holder = :holder AND status IS NULL
 """
 _RELEASE = text(f"DELETE FROM idempotency_keys WHERE {_MINE}")
+_ABANDON = text(f"UPDATE idempotency_keys SET claimed_at = '-infinity' WHERE {_MINE}")
 _KEEP = text(
     f"""
     UPDATE idempotency_keys
@@ -102,7 +103,10 @@ async def claim(
     holder: uuid.UUID,
     now: datetime,
 ) -> Claimed | Existing | None:
-    """Claim the key, or say what is there. None when the API key may not do this at all."""
+    """Claim the key, or say what is there. None when the API key may not do this at all.
+
+    (Or, as good as never, when others claim the key and give it up three times while we look.)
+    """
     given = {
         "key_hash": key_hash,
         "scope": scope,
@@ -117,29 +121,43 @@ async def claim(
     }
 
     async def work(connection: AsyncConnection) -> Claimed | Existing | None:
-        row = (await connection.execute(_CLAIM, given)).first()
-        if row is not None:
-            return Claimed(row[2], operation, key, row[0], holder, bool(row[1]))
-        found = (await connection.execute(_EXISTING, given)).first()
-        if found is None:
-            return None
-        return Existing(
-            same_request=bytes(found[0]) == request_hash,
-            request_hash=bytes(found[0]),
-            resource_id=found[1],
-            status=found[2],
-            headers=orjson.loads(found[3]) if found[3] else {},
-            body=bytes(found[4]) if found[4] is not None else b"",
-        )
+        # Between the two statements the claim that was in the way may have been given up: then it is our turn.
+        for _ in range(3):
+            row = (await connection.execute(_CLAIM, given)).first()
+            if row is not None:
+                return Claimed(row[2], operation, key, row[0], holder, bool(row[1]))
+            found = (await connection.execute(_EXISTING, given)).first()
+            if found is not None:
+                return Existing(
+                    same_request=bytes(found[0]) == request_hash,
+                    request_hash=bytes(found[0]),
+                    resource_id=found[1],
+                    status=found[2],
+                    headers=orjson.loads(found[3]) if found[3] else {},
+                    body=bytes(found[4]) if found[4] is not None else b"",
+                )
+        return None
 
     return await database.run(work)
 
 
-async def release(database: Database, claim: Claimed) -> None:
-    """Forget an unfinished claim, so that the key may be tried again (429 and 503 are not kept)."""
+async def release(database: Database, claim: Claimed) -> bool:
+    """Forget an unfinished claim, so that the key may be tried again (429 and 503 are not kept).
+
+    True when it was this holder's until now: then nobody can take it over any more.
+    """
+
+    async def work(connection: AsyncConnection) -> bool:
+        return (await connection.execute(_RELEASE, _mine(claim))).rowcount == 1
+
+    return await database.run(work)
+
+
+async def abandon(database: Database, claim: Claimed) -> None:
+    """Leave an unfinished claim to whoever comes next with the key, at once and under the same resource id."""
 
     async def work(connection: AsyncConnection) -> None:
-        await connection.execute(_RELEASE, _mine(claim))
+        await connection.execute(_ABANDON, _mine(claim))
 
     await database.run(work)
 

@@ -52,6 +52,7 @@ async def admit(
     caps: tuple[CapInForce, ...],
     now: datetime,
     spend: RateSpend | None,
+    try_id: str,
 ) -> Admission:
     """Count the request, check caps, limits and paces, and take the channel. Raises RedisUnavailable."""
     now_ms = int(now.timestamp() * 1000)
@@ -81,6 +82,7 @@ async def admit(
                 )
                 for cap in caps
             ),
+            try_id=try_id,
             known_attempts=tuple(KnownAttempt(a.id, a.type, a.at_ms) for a in gathered.attempts),
             spread=spread(intent, gathered),
         )

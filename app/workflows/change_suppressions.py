@@ -13,7 +13,7 @@ from app.postgres import consents, suppressions
 from app.postgres.idempotency import Existing
 from app.postgres.suppressions import Entry
 from app.workflows.authenticate import Caller
-from app.workflows.decide_intent import Answer, Presented
+from app.workflows.decision import Answer, Presented
 from app.workflows.equipment import Equipment
 from app.workflows.idempotent import claim_request, keep_answer, let_go, raise_unless_replayable
 from app.workflows.identity import new_id

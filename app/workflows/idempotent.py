@@ -81,9 +81,22 @@ async def keep_answer(
 LET_GO_SECONDS = 0.3
 
 
-async def let_go(equipment: Equipment, claim: Claimed | None) -> None:
-    """Forget an unfinished claim, so that the key may be tried again, if Postgres can be asked at once."""
+async def let_go(equipment: Equipment, claim: Claimed | None) -> bool:
+    """Forget an unfinished claim, so that the key may be tried again, if Postgres can be asked at once.
+
+    True when it was still this holder's, so that nobody can take it over any more.
+    """
+    released = False
     if claim is not None:
         with contextlib.suppress(PostgresUnavailable, TimeoutError):
             async with asyncio.timeout(LET_GO_SECONDS):
-                await idempotency.release(equipment.database, claim)
+                released = await idempotency.release(equipment.database, claim)
+    return released
+
+
+async def abandon(equipment: Equipment, claim: Claimed | None) -> None:
+    """Leave an unfinished claim to whoever comes next with the key, if Postgres can be asked at once."""
+    if claim is not None:
+        with contextlib.suppress(PostgresUnavailable, TimeoutError):
+            async with asyncio.timeout(LET_GO_SECONDS):
+                await idempotency.abandon(equipment.database, claim)

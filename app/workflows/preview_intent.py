@@ -10,7 +10,8 @@ from app.guardrails.facts import Intent
 from app.postgres.facts import Ask, gather
 from app.workflows.admission import check_pool
 from app.workflows.authenticate import authenticate
-from app.workflows.decide_intent import Presented, gather_facts, rate_class
+from app.workflows.decide_intent import gather_facts
+from app.workflows.decision import Presented, rate_class
 from app.workflows.equipment import Equipment
 from app.workflows.judge import judge
 from app.workflows.outcomes import RateExceeded

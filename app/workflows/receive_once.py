@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from app.postgres import idempotency
 from app.postgres.database import PostgresUnavailable
-from app.workflows.decide_intent import Answer, Presented
+from app.workflows.decision import Answer, Presented
 from app.workflows.equipment import Equipment
 from app.workflows.idempotent import claim_request, keep_answer, let_go, raise_unless_replayable
 from app.workflows.outcomes import Conflict

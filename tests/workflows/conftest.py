@@ -14,7 +14,8 @@ from app.guardrails.facts import Intent
 from app.main import equip, load_knowledge
 from app.settings import Settings
 from app.workflows.authenticate import Caller, hash_of
-from app.workflows.decide_intent import Answer, Presented, decide_intent, identify
+from app.workflows.decide_intent import decide_intent, identify
+from app.workflows.decision import Answer, Presented
 from app.workflows.equipment import Equipment, Knowledge
 from app.workflows.manage_keys import ensure_bootstrap_key
 

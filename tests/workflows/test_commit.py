@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 import uuid
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import exc, text
 
+from app.channels import ANY_TRY
 from app.clock import utc_now
 from app.postgres import decisions, idempotency, leases
 from app.postgres.database import PostgresUnavailable
@@ -21,8 +23,8 @@ from app.workflows.authenticate import hash_of
 from app.workflows.decide_intent import gather_facts
 from app.workflows.equipment import Unanswered
 from app.workflows.identity import new_id
-from app.workflows.maintenance import settle_unanswered
 from app.workflows.outcomes import Conflict
+from app.workflows.unanswered import settle_unanswered, withdraw_now
 from tests.workflows.conftest import CALL, KEY, Decider
 
 
@@ -36,6 +38,15 @@ async def rows(decider: Decider, query: str) -> list[dict[str, Any]]:
     """What the test's database holds."""
     async with decider.equipment.database.begin() as connection:
         return [dict(row) for row in (await connection.execute(text(query))).mappings()]
+
+
+async def settled(decider: Decider) -> None:
+    """Waits until nothing is left to undo, as maintenance would."""
+    until = time.monotonic() + 10
+    while decider.equipment.unanswered:
+        assert time.monotonic() < until, decider.equipment.unanswered
+        await settle_unanswered(decider.equipment)
+        await asyncio.sleep(0.2)
 
 
 async def refuse_inserts(decider: Decider, body: str) -> None:
@@ -71,11 +82,12 @@ async def test_a_commit_that_takes_too_long_gives_the_channel_back(decider: Deci
     with pytest.raises(PostgresUnavailable):
         await decider.decide(key)
     assert time.monotonic() - began < 2.0
-    (unanswered,) = decider.equipment.unanswered
-    assert unanswered.version == 7
+    (left,) = decider.equipment.unanswered
+    assert (left.undo, left.intent_id.version) == ("look" if key else "void", 7)
     await sql(decider, "DROP TRIGGER stumble ON decisions")
     await settle_unanswered(decider.equipment)
-    assert decider.equipment.unanswered == {}
+    assert await decider.in_use() == 0
+    await settled(decider)
     assert await decider.in_use() == 0
     answer = await decider.decide(key)
     assert (answer.status, answer.replayed) == (201, False)
@@ -86,9 +98,9 @@ async def test_an_approval_that_was_committed_and_never_answered_is_made_void(de
     """The commit happened, but its answer was lost on the way, and nobody can ask for it again."""
     intent_id = uuid.UUID(json.loads((await decider.decide()).body)["id"])
     account = decider.caller.account_id
-    decider.equipment.unanswered[intent_id] = Unanswered(account, CALL.to, claimed=False)
-    await decider.equipment.semaphore.withdraw(str(account), str(intent_id), CALL.to)
-    await settle_unanswered(decider.equipment)
+    left = Unanswered("void", account, intent_id, CALL.to, ANY_TRY)
+    decider.equipment.unanswered[left] = 0.0
+    await settled(decider)
     assert await decisions.fetch(decider.equipment.database, account, intent_id) is None
     (row,) = await rows(decider, "SELECT verdict FROM decisions")
     assert row["verdict"] == "void"
@@ -101,8 +113,10 @@ async def test_one_that_was_committed_under_a_key_is_answered_to_who_comes_back(
     answer = await decider.decide("lost")
     intent_id = uuid.UUID(json.loads(answer.body)["id"])
     account = decider.caller.account_id
-    decider.equipment.unanswered[intent_id] = Unanswered(account, CALL.to, claimed=True)
-    await settle_unanswered(decider.equipment)
+    (holder,) = await rows(decider, "SELECT holder FROM idempotency_keys")
+    left = Unanswered("look", account, intent_id, CALL.to, holder["holder"].hex)
+    decider.equipment.unanswered[left] = 0.0
+    await settled(decider)
     again = await decider.decide("lost")
     assert (again.status, again.replayed, again.body) == (201, True, answer.body)
     assert await decider.in_use() == 1
@@ -128,7 +142,7 @@ async def test_a_claim_whose_holder_died_is_taken_over_with_its_channel(decider:
     for _ in range(2):  # the first answer of an empty Redis is "stale"
         gathered = await gather_facts(equipment, Ask(hash_of(KEY), CALL.to, CALL.pool))
         taken = await admission.admit(
-            equipment, decider.caller, CALL, claim.resource_id, gathered, (), now, None
+            equipment, decider.caller, CALL, claim.resource_id, gathered, (), now, None, claim.holder.hex
         )
     assert taken.status == "admitted"
     assert await decider.in_use() == 1
@@ -140,6 +154,10 @@ async def test_a_claim_whose_holder_died_is_taken_over_with_its_channel(decider:
     assert not await kept_by(decider, claim)
     replay = await decider.decide("orphan")
     assert (replay.replayed, replay.body) == (True, answer.body)
+    # Nor give away the channel, which is now the other's.
+    dead = Unanswered("withdraw", claim.account_id, claim.resource_id, CALL.to, claim.holder.hex)
+    assert await withdraw_now(equipment, dead)
+    assert await decider.in_use() == 1
 
 
 async def kept_by(decider: Decider, claim: idempotency.Claimed) -> bool:
