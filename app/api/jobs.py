@@ -15,6 +15,7 @@ from app.api.answers import response_of
 from app.api.caller import equipment_of, presented_hash
 from app.api.idempotency import idempotency_key, request_hash
 from app.api.problems import Problem, dump
+from app.lists.byte_stream import BrokenStream
 from app.lists.records import Format
 from app.lists.spreadsheet import neutralised
 from app.postgres.jobs import Job, read_job, stream_rejects
@@ -111,7 +112,7 @@ async def chunks_of(request: Request) -> AsyncIterator[bytes]:
         raise BrokenConnection from None
 
 
-class BrokenConnection(Exception):
+class BrokenConnection(ClientDisconnect, BrokenStream):
     """The caller went away before the end of the list."""
 
 
