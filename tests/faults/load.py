@@ -65,7 +65,9 @@ class Load:
             thread.join(30)
 
 
-def agreed(dialler: Dialler, servers: Servers, database_url: str, told: set[str], *, seconds: float = 12) -> int:
+def agreed(
+    dialler: Dialler, servers: Servers, database_url: str, told: set[str], *, seconds: float = 12
+) -> int:
     """Waits until Redis, the ledger and the diallers agree on who holds a channel; answers how many do.
 
     Every approval that was told is recorded and holds its channel; no other lease is live, and no channel is held
