@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from app.commands import accounts, check, keys, migrate, scan, serve, windows
+from app.commands import accounts, check, keys, lists, migrate, registry, scan, serve, windows
 
 app = typer.Typer(
     name="callgate",
@@ -18,6 +18,9 @@ app.command("migrate")(migrate.migrate)
 app.command("check")(check.check)
 app.command("windows")(windows.windows)
 app.command("scan")(scan.scan)
+app.command("import")(lists.import_list)
+app.command("export")(lists.export_list)
+app.add_typer(registry.app, name="registry")
 app.add_typer(keys.app, name="keys")
 app.add_typer(accounts.app, name="accounts")
 

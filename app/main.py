@@ -48,6 +48,7 @@ from app.settings import Settings
 from app.workflows.equipment import ClassLimit, Equipment, Knowledge
 from app.workflows.ledger import PostgresLedger
 from app.workflows.maintenance import maintain
+from app.workflows.unanswered import settle_what_can_be
 
 VERSION = "0.1.0"
 ROUTES = (
@@ -138,6 +139,9 @@ def build(
         # collection, a pause of some 100 ms: longer than Redis may take to answer.
         gc.collect()
         gc.freeze()
+        # A request makes a few hundred objects and no cycles to speak of: the default of 700 looks at them all
+        # several times while they are still in use.
+        gc.set_threshold(20_000, 20, 50)
         upkeep = asyncio.create_task(maintain(equipment))
         try:
             yield
@@ -145,6 +149,7 @@ def build(
             for task in (upkeep, *equipment.jobs):
                 task.cancel()
             await asyncio.gather(upkeep, *equipment.jobs, return_exceptions=True)
+            await settle_what_can_be(equipment)
             await equipment.semaphore.close()
             await equipment.database.close()
 

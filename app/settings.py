@@ -62,8 +62,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str = "127.0.0.1"
-    port: int = Field(8000, ge=0, le=65535)
-    workers: int = Field(1, ge=1, le=256)
+    port: int = Field(default=8000, ge=0, le=65535)
+    workers: int = Field(default=1, ge=1, le=256)
     reuse_port: bool = False
     database_url: Annotated[str, _url("postgresql", "postgres", "postgresql+asyncpg")] | None = None
     redis_url: Annotated[str, _url("redis", "rediss", "unix", "redis+cluster", "redis+sentinel")] | None = (
@@ -73,19 +73,19 @@ class Settings(BaseModel):
     bootstrap_key: Annotated[str, AfterValidator(_key)] | None = None
     problem_type_base: Annotated[str, _url("http", "https")] = "https://api.trunx.io/errors"
     public_url: Annotated[str, _url("http", "https")] | None = None
-    default_channel_capacity: int = Field(100, ge=0, le=1_000_000)
+    default_channel_capacity: int = Field(default=100, ge=0, le=1_000_000)
     rate_limit_calls: Rate = "6000/minute"
     rate_limit_sms: Rate = "6000/minute"
     rate_limit_suppressions: Rate = "6000/minute"
     rate_limit_other: Rate = "6000/minute"
-    max_body_bytes: int = Field(1 << 20, ge=1024, le=1 << 30)
+    max_body_bytes: int = Field(default=1 << 20, ge=1024, le=1 << 30)
     # 16 CFR 310.5(a): sellers keep records of their calls for five years.
-    decision_retention_days: int = Field(1827, ge=1, le=36500)
+    decision_retention_days: int = Field(default=1827, ge=1, le=36500)
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    redis_timeout_ms: int = Field(100, ge=5, le=1900)
-    database_timeout_ms: int = Field(1500, ge=50, le=1900)
-    database_pool_size: int = Field(8, ge=1, le=200)
+    redis_timeout_ms: int = Field(default=100, ge=5, le=1900)
+    database_timeout_ms: int = Field(default=1500, ge=50, le=1900)
+    database_pool_size: int = Field(default=8, ge=1, le=200)
     migrate_on_start: bool = True
     trusted_proxies: str = ""
 
@@ -125,4 +125,5 @@ def _sentence(location: tuple[int | str, ...], kind: str, message: str) -> str:
     variable = PREFIX + str(location[0]).upper()
     if kind == "extra_forbidden":
         return f"{variable}: no such setting"
-    return f"{variable}: {message.removeprefix('Value error, ')}"
+    message = message.removeprefix("Value error, ").replace("Input should", "must").split(", unable to ")[0]
+    return f"{variable}: {message}"

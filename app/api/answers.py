@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.problems import MEDIA_TYPE, ProblemWriter, dump, problem_headers
-from app.workflows.decide_intent import Answer
+from app.workflows.decision import Answer
 from app.workflows.describe import rfc3339
 
 

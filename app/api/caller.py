@@ -19,7 +19,7 @@ from app.channels import RateState
 from app.workflows.authenticate import EVERY_KEY, Caller, hash_of
 from app.workflows.decide_intent import identify as lookup
 from app.workflows.equipment import Equipment
-from app.workflows.outcomes import FieldFault, NotFound, Outcome, RateExceeded, Unauthorized
+from app.workflows.outcomes import FieldFault, Outcome, RateExceeded, Unauthorized
 
 _BEARER = re.compile(r"[Bb]earer +(cg_[A-Za-z0-9_-]{1,250}) *")
 _KEY = re.compile(r"cg_[A-Za-z0-9_-]{1,250}")
@@ -84,7 +84,7 @@ class Requires:
         state = await equipment.semaphore.spend(equipment.rate(caller, self.api_class))
         note_rate(request, self.api_class, state)
         if state.exceeded:
-            raise RateExceeded(state)
+            raise RateExceeded(state, self.api_class)
         caller.needs(self.scope)
         return caller
 
@@ -104,7 +104,7 @@ class GuardedRoute(APIRoute):
                 if reads_json and not _is_json(request):
                     raise Problem("unsupported-media-type")
                 return await handle(request)
-            except (RequestValidationError, StarletteHTTPException, Problem, NotFound) as complaint:
+            except (RequestValidationError, StarletteHTTPException, Problem) as complaint:
                 try:
                     await identify(request)
                 except Outcome as outcome:
@@ -117,7 +117,8 @@ class GuardedRoute(APIRoute):
 def _refuse_nul(request: Request) -> None:
     """No text of ours holds a NUL, and Postgres would choke on one: nothing has such a name."""
     if "\x00" in request.scope["path"]:
-        raise NotFound
+        fault = FieldFault("path", "must not contain a NUL character", "", malformed=True)
+        raise Problem("bad-request", "No path may contain a NUL character.", faults=[fault])
     if b"%00" in request.scope["query_string"]:
         named = [name for name, value in request.query_params.multi_items() if "\x00" in name + value]
         faults = [FieldFault(name, "must not contain a NUL character", "", malformed=True) for name in named]

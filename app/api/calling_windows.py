@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -9,15 +10,17 @@ from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from app.api import documents
-from app.api.answers import json_response, prefers
+from app.api.answers import prefers
 from app.api.caller import GuardedRoute, Requires, equipment_of, presented_hash
 from app.api.fields import Instant
 from app.api.intent_bodies import RecipientBody
+from app.api.problems import dump
 from app.api.suppressions import PathNumber
 from app.api.timeline_svg import timeline_svg
-from app.guardrails.calling_window import outlook_document
+from app.guardrails.calling_window import Outlook, outlook_document
 from app.guardrails.facts import Intent
 from app.workflows.authenticate import Caller
+from app.workflows.equipment import Knowledge
 from app.workflows.look_ahead import look_ahead
 
 router = APIRouter(prefix="/v1/calling-windows", tags=["looking ahead"], route_class=GuardedRoute)
@@ -97,20 +100,30 @@ async def get_windows(
         recipient=query.hints(),
     )
     start = query.at or equipment.now()
-    outlook = await look_ahead(equipment, presented_hash(request), intent, start, query.days)
     headers = {"Vary": "Accept"}
+    render: Callable[[Outlook], bytes]
     if prefers(request, SVG, "application/json"):
         headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
-        return Response(timeline_svg(outlook), 200, headers, SVG)
-    document = outlook_document(outlook)
+        kind, render = SVG, _picture
+    else:
+        kind, render = "application/json", lambda outlook: dump(_document(outlook, equipment.knowledge))
+    body = await look_ahead(equipment, presented_hash(request), intent, start, query.days, render)
+    return Response(body, 200, headers, kind)
+
+
+def _picture(outlook: Outlook) -> bytes:
+    return timeline_svg(outlook).encode()
+
+
+def _document(outlook: Outlook, knowledge: Knowledge) -> dict[str, Any]:
+    document: dict[str, Any] = dict(outlook_document(outlook))
     open_now = bool(outlook.open) and outlook.open[0][0] <= outlook.start < outlook.open[0][1]
-    spans: Any = document["open"]
-    following = spans[1:] if open_now else spans
+    following = document["open"][1:] if open_now else document["open"]
     document["open_now"] = open_now
     document["next_opens_at"] = following[0]["opens_at"] if following else None
     document["versions"] = {
-        name: equipment.knowledge.versions[name]
+        name: knowledge.versions[name]
         for name in ("calling_windows", "tzdata", "phonenumbers")
-        if name in equipment.knowledge.versions
+        if name in knowledge.versions
     }
-    return json_response(document, headers=headers)
+    return document

@@ -74,6 +74,10 @@ Number = Annotated[str, AfterValidator(_number)]
 Instant = Annotated[datetime, Strict(), BeforeValidator(parse_instant)]
 
 
+# More than a person mends at once; a body of a megabyte can hold a hundred thousand unknown fields.
+MOST_FAULTS = 1000
+
+
 def faults_of(errors: Sequence[Mapping[str, Any]]) -> list[FieldFault]:
     """Pydantic's errors as the contract words them, each field once."""
     found: dict[tuple[str, str], FieldFault] = {}
@@ -95,7 +99,7 @@ def faults_of(errors: Sequence[Mapping[str, Any]]) -> list[FieldFault]:
         if place == "query" and reason == E164_REASON and str(error.get("input")).startswith(" "):
             reason += "; in a query the plus sign is written %2B"
         found.setdefault((field, reason), FieldFault(field or str(place), reason, pointer, broken))
-    return list(found.values())
+    return list(found.values())[:MOST_FAULTS]
 
 
 def _escape(part: object) -> str:

@@ -19,16 +19,15 @@ from app.api.jobs import (
     LIST_BODY,
     JobDocument,
     JobPage,
-    accepted,
-    chunks_of,
     find_job,
     format_of,
     job_document,
     rejects_response,
+    take_in,
 )
 from app.api.paging import Cursor, Limit, read_id, write_cursor
 from app.api.suppressions import MayRead
-from app.numbering import NumberError, parse_number
+from app.numbering import number_fault
 from app.postgres.jobs import Job, JobKind, newest_jobs
 from app.postgres.number_lookup import NumberOnLists, look_up
 from app.workflows.authenticate import Caller
@@ -42,15 +41,12 @@ router = APIRouter(prefix="/v1/suppressions", tags=["suppressions"], route_class
 MayWrite = Annotated[Caller, Depends(Requires("suppressions:write", "suppressions"))]
 KIND: JobKind = "suppression_import"
 CSV = {"content": {"text/csv": {"schema": {"type": "string"}}}}
-
-
-def check_number(number: str) -> str | None:
-    """Why a number cannot be taken, or None."""
-    try:
-        parse_number(number)
-    except NumberError as error:
-        return error.reason
-    return None
+CSV_OR_NDJSON = {
+    "content": {
+        "text/csv": {"schema": {"type": "string"}},
+        "application/x-ndjson": {"schema": {"type": "string"}},
+    }
+}
 
 
 class LookupBody(Body):
@@ -104,12 +100,14 @@ async def post_import(
             job_id=job_id,
             key_id=caller.key_id,
             partial=partial,
-            check_number=check_number,
+            check_number=number_fault,
             on_progress=progress,
         )
 
-    job_id = await receive_list(equipment, chunks_of(request), work)
-    return await accepted(request, job_id, "/v1/suppressions/imports")
+    async def receive(chunks: AsyncIterator[bytes]) -> uuid.UUID:
+        return await receive_list(equipment, chunks, work)
+
+    return await take_in(request, "suppressions:write", KIND, "/v1/suppressions/imports", receive)
 
 
 @router.get("/imports", summary="List imports", responses={200: {"model": JobPage}, **documents.problems()})
@@ -160,7 +158,7 @@ async def get_rejects(request: Request, caller: MayRead, job_id: str) -> Respons
 async def post_lookup(request: Request, caller: MayRead, body: LookupBody) -> Response:
     """Per number: valid, suppressed, by what; one query whatever their number."""
     equipment = equipment_of(request)
-    reasons = {number: check_number(number) for number in dict.fromkeys(body.numbers)}
+    reasons = {number: number_fault(number) for number in dict.fromkeys(body.numbers)}
     asked = [number for number, reason in reasons.items() if reason is None]
     found = await equipment.database.run(
         lambda connection: look_up(connection, caller.account_id, asked, equipment.now()), may_run_twice=True
@@ -178,7 +176,8 @@ async def post_lookup(request: Request, caller: MayRead, body: LookupBody) -> Re
     "/export",
     summary="Export the list",
     response_model=None,
-    responses={200: {**CSV, "description": "The entries in force"}, **documents.problems()},
+    response_class=Response,
+    responses={200: {**CSV_OR_NDJSON, "description": "The entries in force"}, **documents.problems()},
 )
 async def get_export(
     request: Request, caller: MayRead, format: Annotated[Literal["csv", "ndjson"], Query()] = "csv"

@@ -24,7 +24,7 @@ from app.api.intent_bodies import SmsSender
 from app.api.intents import writer_of
 from app.api.problems import CARRIER_PATH, Problem, dump
 from app.workflows.authenticate import Caller
-from app.workflows.decide_intent import Answer, Presented
+from app.workflows.decision import Answer, Presented
 from app.workflows.record_inbound import Received, Taken, record_inbound
 
 router = APIRouter(prefix=CARRIER_PATH, tags=["opt-outs"], route_class=GuardedRoute)

@@ -26,7 +26,8 @@ from app.postgres import decisions
 from app.postgres.partitions import instant_of
 from app.workflows.authenticate import Caller
 from app.workflows.decide_batch import decide_batch
-from app.workflows.decide_intent import Presented, decide_intent, rate_class
+from app.workflows.decide_intent import decide_intent
+from app.workflows.decision import Presented, rate_class
 from app.workflows.describe import describe_check, record_violation, rfc3339
 from app.workflows.outcomes import Gone, NotFound
 from app.workflows.preview_intent import preview_intent

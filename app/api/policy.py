@@ -13,11 +13,14 @@ from app.api import documents
 from app.api.answers import json_response
 from app.api.caller import GuardedRoute, Requires, equipment_of
 from app.api.fields import Body, Words, malformed, unusable
+from app.api.paging import Cursor, Limit, bad_cursor, read_cursor, write_cursor
 from app.guardrails.iso_duration import duration_seconds
 from app.guardrails.policy import minutes_of, write_policy
+from app.postgres import policies
 from app.postgres.facts import ATTEMPTS_LOOK_BACK_DAYS
 from app.workflows.authenticate import Caller
 from app.workflows.change_policy import PolicyInForce, change_policy, current_policy
+from app.workflows.describe import rfc3339
 
 router = APIRouter(prefix="/v1/policy", tags=["policy"], route_class=GuardedRoute)
 EveryKey = Annotated[Caller, Depends(Requires())]
@@ -183,6 +186,13 @@ class PolicyDocument(documents.Document):
     inbound: dict[str, Any]
 
 
+class PolicyVersionPage(documents.Document):
+    """One page of policies, newest first."""
+
+    items: list[dict[str, Any]]
+    next_cursor: str | None
+
+
 def _document(found: PolicyInForce) -> dict[str, Any]:
     inbound = {**found.replies, "has_webhook_secret": found.has_webhook_secret}
     return {"version": found.policy.version, **write_policy(found.policy), "inbound": inbound}
@@ -207,3 +217,34 @@ async def put_policy(request: Request, caller: Admin, body: PolicyBody) -> Respo
     inbound = body.inbound.model_dump(exclude_unset=True)
     found = await change_policy(equipment_of(request), caller, document, inbound, body.version)
     return json_response(_document(found))
+
+
+@router.get(
+    "/versions",
+    summary="Every policy that the account has put",
+    responses={200: {"model": PolicyVersionPage}, **documents.problems()},
+)
+async def list_versions(
+    request: Request, caller: EveryKey, limit: Limit = 100, cursor: Cursor = None
+) -> Response:
+    """Newest first, with who put it and when. A decision names the version that it was made under."""
+    parts = read_cursor(cursor, 1)
+    if parts is not None and not re.fullmatch(r"[0-9]{1,9}", parts[0]):
+        raise bad_cursor()
+    before = int(parts[0]) if parts is not None else 2**31 - 1
+    async with equipment_of(request).database.begin() as connection:
+        found = await policies.versions(connection, caller.account_id, before, limit + 1)
+    return json_response(
+        {
+            "items": [
+                {
+                    "version": item.version,
+                    "changed_at": rfc3339(item.changed_at),
+                    "changed_by": str(item.changed_by) if item.changed_by else None,
+                    "policy": dict(item.policy),
+                }
+                for item in found[:limit]
+            ],
+            "next_cursor": write_cursor(str(found[limit - 1].version)) if len(found) > limit else None,
+        }
+    )

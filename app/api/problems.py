@@ -124,10 +124,15 @@ def instance_of(scope: Scope) -> str:
 
 
 def rate_headers(api_class: str, state: RateState) -> dict[str, str]:
-    """The RateLimit fields of the IETF draft (draft-ietf-httpapi-ratelimit-headers-10)."""
+    """The RateLimit fields of the IETF draft (draft-ietf-httpapi-ratelimit-headers-10).
+
+    Requests are counted by sixtieths of the window, so one of them may count for a sixtieth longer; Retry-After says
+    so. ``t`` speaks of the window that the policy publishes, and is never longer than that.
+    """
+    reset_seconds = min(state.reset_seconds, state.window_seconds)
     return {
         "RateLimit-Policy": f'"{api_class}";q={state.limit};w={state.window_seconds}',
-        "RateLimit": f'"{api_class}";r={state.remaining};t={state.reset_seconds}',
+        "RateLimit": f'"{api_class}";r={state.remaining};t={reset_seconds}',
     }
 
 
@@ -167,7 +172,8 @@ def document_of(
         case outcomes.RateExceeded():
             wait = max(1, error.state.reset_seconds)
             detail = f"Rate limit exceeded. Try again in {wait} second{'' if wait == 1 else 's'}."
-            return make("rate-limited", detail, retry_after=wait), {}
+            headers = rate_headers(error.api_class, error.state)
+            return make("rate-limited", detail, retry_after=wait), headers
         case outcomes.CannotDecide():
             detail = f"A guardrail could not be evaluated: {error.what}."
             return make("service-unavailable", detail, retry_after=error.retry_after_seconds), {}
@@ -196,8 +202,9 @@ def _challenge(scope: Scope) -> dict[str, str]:
 def _of_faults(make: Any, faults: list[outcomes.FieldFault], detail: str | None = None) -> dict[str, Any]:
     slug = "bad-request" if any(fault.malformed for fault in faults) else "validation-error"
     if detail is None and faults:
-        named = [f"{fault.field} {fault.reason}".strip() for fault in faults]
-        detail = named[0] if len(named) == 1 else f"{len(named)} fields cannot be used: " + "; ".join(named)
+        named = [f"{fault.field[:200]} {fault.reason}".strip() for fault in faults]
+        told = "; ".join(named[:5]) + ("; and so on" if len(named) > 5 else "")
+        detail = named[0] if len(named) == 1 else f"{len(named)} fields cannot be used: {told}"
         detail = detail[:1].upper() + detail[1:] + "." if len(named) > 1 else detail + "."
     document: dict[str, Any] = make(slug, detail, errors=[_fault(fault) for fault in faults])
     return document

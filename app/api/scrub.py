@@ -11,15 +11,17 @@ from typing import Annotated, Any, Literal
 import orjson
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from app.api import documents
 from app.api.caller import GuardedRoute, Requires, equipment_of
-from app.api.imports import check_number, entry_members
+from app.api.imports import entry_members
 from app.api.jobs import LIST_BODY, chunks_of, format_of
 from app.api.problems import Problem
 from app.guardrails.facts import Intent
 from app.lists.byte_stream import UnusableList
 from app.lists.spreadsheet import neutralised
+from app.numbering import number_fault
 from app.postgres.number_lookup import Lookup
 from app.workflows.assess_numbers import Assessment, assess_numbers
 from app.workflows.authenticate import Caller
@@ -40,6 +42,18 @@ COLUMNS = (
     "open_now",
     "next_allowed_at",
 )
+
+
+class _WhileItReads(StreamingResponse):
+    """Sends while the request's body still comes in.
+
+    Starlette's own also waits for the caller to go away, by taking messages off the request, and throws away those
+    that are pieces of its body. Here the body's reader learns that the caller is gone.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The response."""
+        await self.stream_response(send)
 
 
 @router.post(
@@ -85,7 +99,7 @@ async def post_scrub(
         format,
         now=now,
         assess=assess,
-        check_number=check_number,
+        check_number=number_fault,
     )
     write = _csv if format == "csv" else _ndjson
     try:
@@ -101,7 +115,7 @@ async def post_scrub(
             yield write(batch)
 
     media_type = "text/csv; charset=utf-8" if format == "csv" else "application/x-ndjson"
-    return StreamingResponse(rows(), 200, media_type=media_type)
+    return _WhileItReads(rows(), 200, media_type=media_type)
 
 
 def _row(scrubbed: ScrubbedNumber[Assessment]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from app.postgres import suppressions
 from app.postgres.suppressions import Entry
 from app.workflows.authenticate import Caller
 from app.workflows.change_suppressions import Added, add_suppression, put_suppression, remove_suppression
-from app.workflows.decide_intent import Answer, Presented
+from app.workflows.decision import Answer, Presented
 from app.workflows.describe import rfc3339
 from app.workflows.outcomes import NotFound
 
@@ -60,6 +60,9 @@ class EntryDocument(documents.Document):
     updated_at: str
     expires_at: str | None
     created_by: str | None
+    opted_out_at: Annotated[
+        str | None, Field(description="When the person's own message made the entry; START lifts these")
+    ]
 
 
 class EntryPage(documents.Document):

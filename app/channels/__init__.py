@@ -1,6 +1,7 @@
 """Channels, rate limits and caps: everything that Redis decides. Knows nothing of HTTP and Postgres."""
 
 from app.channels.requests import (
+    ANY_TRY,
     Admission,
     AdmitRequest,
     CapCount,
@@ -22,6 +23,7 @@ from app.channels.requests import (
 from app.channels.semaphore import Semaphore
 
 __all__ = [
+    "ANY_TRY",
     "Admission",
     "AdmitRequest",
     "CapCount",

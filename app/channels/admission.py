@@ -33,7 +33,7 @@ def admit_command(
     names.append(keys.leases(account_id, epoch))
     said = [plain(request.intent_id), str(request.now_ms), str(epoch)]
     said += [str(max(request.known_fence, memory.fence if memory.epoch <= epoch else 0)), "0"]
-    said += [str(request.ttl_ms), str(hard_ms), request.attempt_type]
+    said += [str(request.ttl_ms), str(hard_ms), request.attempt_type, request.try_id]
     rate = request.rate
     if rate is None:
         said += ["-1", "0"]

@@ -7,7 +7,7 @@
 --       five HyperLogLogs of its numbers], a GCRA time per pace, a window per quota,
 --       [attempts by call, attempts by sms]
 -- ARGV  intent_id, now_ms (the caller's clock), epoch, known_fence, send_by_ms (Redis's clock; 0: none),
---       ttl_ms, hard_ms (both from now), attempt type, rate_limit (-1: none), rate_window_ms,
+--       ttl_ms, hard_ms (both from now), attempt type, try (-: none), rate_limit (-1: none), rate_window_ms,
 --       scopes, then of each: name, room (limit less reserve), waiting (callers told to wait)
 --       texts (0|1), then: digest, sender, number, senders_limit, numbers_limit (-1: counted, never refused), window_ms
 --       paces, then of each: interval_ms, burst
@@ -25,7 +25,7 @@ local function next_number() argument_at = argument_at + 1; return tonumber(ARGV
 local account, record, leases = next_key(), next_key(), next_key()
 local intent_id, caller_ms, epoch = next_text(), next_number(), next_number()
 local known_fence, send_by_ms = next_number(), next_number()
-local ttl_ms, hard_ms, attempt_type = next_number(), next_number(), next_text()
+local ttl_ms, hard_ms, attempt_type, try = next_number(), next_number(), next_text(), next_text()
 local rate_limit, rate_window_ms = next_number(), next_number()
 
 local redis_ms = redis_time_ms()
@@ -71,14 +71,25 @@ local state = redis.call('HMGET', account, 'epoch', 'fence', 'high_water', 'read
 current_epoch = tonumber(state[1] or '0')
 local high_water = math.max(tonumber(state[3] or '0'), agreed)
 
--- 2. The same intent again: the same answer, for as long as it holds.
-local remembered = redis.call('GET', record)
+-- 2. The same intent again: the same answer, for as long as it holds. What it took is this try's from now on, so
+-- that an earlier try which is undone only after this leaves it alone.
+local remembered, outlived = redis.call('GET', record), false
+local function belongs_to_this_try()
+  redis.call('SET', record, (string.gsub(remembered, '@%S+', '@' .. try, 1)), 'KEEPTTL')
+end
 if remembered then
-  local kind, _, fence = string.match(remembered, '^(%a+) (%d+) (%d+)')
-  if kind == 'sent' then return answer('admitted', 1, 0, fence, 0, 0, 0, 0) end
+  local kind, its_epoch, fence = string.match(remembered, '^(%a+) (%d+) (%d+)')
+  if kind == 'sent' then
+    belongs_to_this_try()
+    return answer('admitted', 1, 0, fence, 0, 0, 0, 0)
+  end
+  -- A rebuild writes the record of every lease that the ledger knows. One that it left in its old epoch was taken
+  -- by a try that never came to be recorded, or ended before: nothing is held under it.
+  outlived = kind == 'held' and tonumber(its_epoch) < current_epoch
   if kind == 'held' and state[4] == '1' and current_epoch == epoch and scopes[1] then
     local ends_ms = redis.call('ZSCORE', scopes[1].key, intent_id)
     if ends_ms and tonumber(ends_ms) > high_water then
+      belongs_to_this_try()
       local in_use = redis.call('ZCOUNT', scopes[1].key, '(' .. whole(agreed), '+inf')
       return answer('admitted', 1, tonumber(ends_ms), fence, in_use, 0, 0, 0)
     end
@@ -89,7 +100,7 @@ end
 if state[4] ~= '1' or current_epoch < epoch then return refuse('lost', 0, 0, 0) end
 if current_epoch > epoch then return refuse('stale', 0, 0, 0) end
 if tonumber(state[2]) < known_fence then return refuse('lost', 0, 0, 0) end
-if remembered then return refuse('ended', 0, 0, 0) end
+if remembered and not outlived then return refuse('ended', 0, 0, 0) end
 
 -- Read what is left of the arguments, so that the checks below can run in their own order.
 local paces, quotas, caps, known = {}, {}, {}, {}
@@ -216,7 +227,7 @@ redis.call('HSET', account, 'high_water', whole(high_water))
 redis.call('PEXPIRE', account, ACCOUNT_TTL_MS)
 if #scopes == 0 then
   -- A text holds no channel; it is remembered just long enough for a retry whose first answer was lost.
-  redis.call('SET', record, string.format('sent %.0f %s', epoch, fence), 'PX', 600000)
+  redis.call('SET', record, string.format('sent %.0f %s @%s', epoch, fence, try), 'PX', 600000)
   return answer('admitted', 0, 0, fence, 0, 0, 0, 0)
 end
 
@@ -241,6 +252,6 @@ if #unread > 0 then redis.call('ZREM', leases, unpack(unread)) end
 redis.call('ZADD', leases, whole(expires_at_ms), intent_id)
 redis.call('PEXPIRE', leases, ACCOUNT_TTL_MS)
 redis.call('SET', record,
-  string.format('held %.0f %s %.0f %.0f %s', epoch, fence, acquired_ms, hard_end_ms, table.concat(names, ' ')),
+  string.format('held %.0f %s %.0f %.0f @%s %s', epoch, fence, acquired_ms, hard_end_ms, try, table.concat(names, ' ')),
   'PX', whole(hard_end_ms - agreed + TOMBSTONE_TTL_MS))
 return answer('admitted', 0, expires_at_ms, fence, scopes[1].used + 1, 0, 0, 0)

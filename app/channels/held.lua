@@ -14,12 +14,12 @@ local current_epoch = tonumber(state[1] or '0')
 if state[4] ~= '1' or current_epoch < epoch then return 'lost' end
 if current_epoch == epoch and tonumber(state[2]) < known_fence then return 'lost' end
 
-local _, kind, fence, acquired_ms, hard_end_ms, names
+local _, kind, fence, acquired_ms, hard_end_ms, names, try
 local remembered = redis.call('GET', record)
 if remembered then
-  kind = string.match(remembered, '^%a+')
+  kind, try = string.match(remembered, '^%a+'), string.match(remembered, '@(%S+)')
   if kind == 'held' then
-    _, fence, acquired_ms, hard_end_ms, names = string.match(remembered, '^held (%d+) (%d+) (%d+) (%d+) (.*)$')
+    _, fence, acquired_ms, hard_end_ms, names = string.match(remembered, '^held (%d+) (%d+) (%d+) (%d+) @%S+ (.*)$')
   end
 end
 local scope_keys = {}

@@ -68,8 +68,8 @@ class Lane:
             self._runner = None
         if self._timer is not None:
             self._timer.cancel()
-        self._fail(self._waiting, "closed")
-        self._fail(self._sent, "closed")
+        self._fail(self._waiting, "closed", maybe_done=False)
+        self._fail(self._sent, "closed", maybe_done=True)
 
     @property
     def in_flight(self) -> int:
@@ -128,10 +128,10 @@ class Lane:
         now = monotonic()
         for call in self._waiting:
             if call.deadline <= now:
-                self._fail_one(call, f"no answer in time ({self._fault})")
+                self._fail_one(call, f"no answer in time ({self._fault})", maybe_done=False)
         overdue = [call for call in self._sent if call.deadline <= now]
         for call in overdue:
-            self._fail_one(call, "no answer in time")
+            self._fail_one(call, "no answer in time", maybe_done=True)
         if overdue:
             self._break("no answer in time")
         self._waiting = deque(call for call in self._waiting if not call.answer.done())
@@ -139,13 +139,13 @@ class Lane:
         if pending:
             self._wake_at(max(min(pending), now + 0.001))
 
-    def _fail_one(self, call: Call, reason: str) -> None:
+    def _fail_one(self, call: Call, reason: str, *, maybe_done: bool) -> None:
         if not call.answer.done():
-            call.answer.set_exception(RedisUnavailable(f"{self.name}: {reason}"))
+            call.answer.set_exception(RedisUnavailable(f"{self.name}: {reason}", maybe_done=maybe_done))
 
-    def _fail(self, calls: deque[Call], reason: str) -> None:
+    def _fail(self, calls: deque[Call], reason: str, *, maybe_done: bool) -> None:
         while calls:
-            self._fail_one(calls.popleft(), reason)
+            self._fail_one(calls.popleft(), reason, maybe_done=maybe_done)
 
     def _break(self, reason: str) -> None:
         if not self._broken.is_set():
@@ -184,7 +184,7 @@ class Lane:
                     with contextlib.suppress(RedisError, OSError):
                         await connection.disconnect(nowait=True)
                 # Whether these were carried out is not known; only their callers may ask again.
-                self._fail(self._sent, self._fault)
+                self._fail(self._sent, self._fault, maybe_done=True)
             await asyncio.sleep(pause)
 
     async def _greet(self, connection: AbstractConnection) -> None:

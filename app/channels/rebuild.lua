@@ -40,7 +40,7 @@ for i = 1, count do
     redis.call('ZADD', leases, expires_at_ms, id)
     redis.call('PEXPIRE', leases, ACCOUNT_TTL_MS)
     local ttl_ms = math.max(0, tonumber(hard_end_ms) - redis_ms) + TOMBSTONE_TTL_MS
-    redis.call('SET', record, table.concat({'held', ARGV[1], ARGV[2], acquired_ms, hard_end_ms, unpack(names)}, ' '),
+    redis.call('SET', record, table.concat({'held', ARGV[1], ARGV[2], acquired_ms, hard_end_ms, '@-', unpack(names)}, ' '),
       'PX', whole(ttl_ms))
   end
   at = at + 5 + held_in

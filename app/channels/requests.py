@@ -19,7 +19,14 @@ LONGEST_LEASE_MS = 6 * 24 * 3600 * 1000  # every key outlives the longest lease;
 
 
 class RedisUnavailable(Exception):
-    """Redis did not answer in time, cannot be reached, or cannot serve. Nothing is known to be decided."""
+    """Redis did not answer in time, cannot be reached, or cannot serve. Nothing is known to be decided.
+
+    ``maybe_done``: the command had been sent, so it may have been carried out.
+    """
+
+    def __init__(self, reason: str, *, maybe_done: bool = False) -> None:
+        super().__init__(reason)
+        self.maybe_done = maybe_done
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +117,17 @@ class KnownAttempt:
     at_ms: int
 
 
+ANY_TRY = "-"
+
+
 @dataclass(frozen=True, slots=True)
 class AdmitRequest:
     """One intent at its last gate.
 
     ``now_ms`` is the caller's clock, ``epoch`` and ``known_fence`` what the ledger said when the facts were
     gathered. ``hard_end_ms`` (0: four hours and a minute from now) is where renewals end. No ``scopes``: an
-    SMS, which holds no channel. A destination without ``caps`` is not remembered.
+    SMS, which holds no channel. A destination without ``caps`` is not remembered. ``try_id`` (no spaces) tells
+    apart the tries of one intent where there may be several, see ``Semaphore.withdraw``.
     """
 
     account_id: str
@@ -134,6 +145,7 @@ class AdmitRequest:
     caps: tuple[CapCount, ...]
     known_attempts: tuple[KnownAttempt, ...]
     quotas: tuple[Quota, ...] = ()
+    try_id: str = ANY_TRY
     spread: Spread | None = None
 
 

@@ -16,6 +16,7 @@ from app.channels.gather import Gather
 from app.channels.keys import Keys, plain
 from app.channels.memory import AccountMemory, Memory
 from app.channels.requests import (
+    ANY_TRY,
     Admission,
     AdmitRequest,
     HeldLease,
@@ -108,10 +109,16 @@ class Semaphore:
         """Gives the channel back; True if it was held. A lease never taken can then no longer be taken."""
         return await self._release(account_id, lease_id, 0)
 
-    async def withdraw(self, account_id: str, intent_id: str, destination: str) -> None:
-        """Undoes an admission whose decision was not committed. The same intent may then be tried again."""
+    async def withdraw(
+        self, account_id: str, intent_id: str, destination: str, try_id: str = ANY_TRY
+    ) -> None:
+        """Undoes an admission whose decision was not committed. The same intent may then be tried again.
+
+        With the ``try_id`` of the admission it undoes that one only: what a later try of the same intent, or a
+        rebuild from the ledger, has made its own stays. So it may come at any time, and as often as one likes.
+        """
         attempts = self._keys.attempts(account_id, destination)
-        await self._held(WITHDRAW, account_id, intent_id, attempts, [])
+        await self._held(WITHDRAW, account_id, intent_id, attempts, [try_id])
 
     async def renew(self, account_id: str, lease_id: str, extend_by_ms: int, now_ms: int) -> Renewal:
         """Moves the lease's end by ``extend_by_ms``, or as far as its hard end."""

@@ -24,7 +24,7 @@ def with_database(work: Callable[[Any], Awaitable[T]]) -> T:
     """Run ``work`` with the database, embedded or configured."""
     from sqlalchemy.exc import ProgrammingError
 
-    from app.postgres.database import Database, PostgresUnavailable
+    from app.postgres.database import Database, PostgresUnavailable, is_away
 
     with stores() as found:
 
@@ -38,6 +38,11 @@ def with_database(work: Callable[[Any], Awaitable[T]]) -> T:
                 if getattr(error.orig, "sqlstate", None) != UNDEFINED_TABLE:
                     raise
                 fail("the database has no schema yet; start `callgate serve` once")
+            except Exception as error:
+                # The engine for long work answers with what the driver says.
+                if isinstance(error, BrokenPipeError) or not is_away(error):
+                    raise
+                fail(f"the database cannot be asked ({type(error).__name__})")
             finally:
                 await database.close()
 

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, time, timedelta
 
 from app.guardrails.calling_window.situation import frees, lifting, reckoned, situation
 from app.guardrails.facts import Attempt, Facts, Intent, IntentType
+from app.guardrails.iso_duration import duration_text
 from app.guardrails.places import Places
 from app.guardrails.verdicts import FREQUENCY_CAPPED, Check, Finding, Json, Violation
 from app.rules.window_rules import LegalCap, WindowRules
@@ -92,7 +93,7 @@ def caps_in_force(
                 CapInForce(
                     f"account:{index}",
                     own.max,
-                    _duration(own.period_seconds),
+                    duration_text(own.period_seconds),
                     own.counts,
                     now - timedelta(seconds=own.period_seconds),
                     own.period_seconds,
@@ -155,12 +156,6 @@ def _midnight(instant: datetime, zone_name: str, days_on: int) -> datetime:
     clock = zone(zone_name)
     day = instant.astimezone(clock).date() + timedelta(days=days_on)
     return datetime.combine(day, time(), clock).astimezone(UTC)
-
-
-def _duration(seconds: int) -> str:
-    if seconds % 3600 == 0:
-        return f"PT{seconds // 3600}H"
-    return f"PT{seconds // 60}M" if seconds % 60 == 0 else f"PT{seconds}S"
 
 
 def _utc(instant: datetime) -> str:

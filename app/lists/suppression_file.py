@@ -1,9 +1,10 @@
 """Suppression lists as files: the rows of an import, and the lines of an export.
 
 Columns: ``number`` (E.164 with the plus sign), and optionally ``channel`` (call, sms, all; absent or empty is
-all), ``reason``, ``source``, ``expires_at`` (RFC 3339 with an offset; absent or empty is never) and
-``created_at``, which exports have and imports pass over: when an entry came onto the list is for the list to
-say.
+all), ``reason``, ``source``, ``expires_at`` (RFC 3339 with an offset; absent or empty is never),
+``opted_out_at`` (when the person's own message asked for the entry; its source is ``opt_out`` then, and a START
+lifts it) and ``created_at``, which exports have and imports pass over: when an entry came onto the list is for
+the list to say.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from app.lists.records import Format, Record
 from app.lists.rejects import Reject, readable
 from app.lists.spreadsheet import neutralised, restored
 
-COLUMNS = ("number", "channel", "reason", "source", "created_at", "expires_at")
+COLUMNS = ("number", "channel", "reason", "source", "created_at", "expires_at", "opted_out_at")
+OPT_OUT = "opt_out"
 CHANNELS = ("call", "sms", "all")
 REASON_CHARACTERS = 500
 SOURCE_CHARACTERS = 64
@@ -42,6 +44,7 @@ class SuppressionRow(NamedTuple):
     reason: str | None
     source: str | None
     expires_at: datetime | None
+    opted_out_at: datetime | None = None
 
 
 def e164_form(number: str) -> str | None:
@@ -82,12 +85,19 @@ def suppression_row(
             raise _Wrong(f"source must be at most {SOURCE_CHARACTERS} characters")
         if "\0" in (reason or "") or "\0" in (source or ""):
             raise _Wrong("reason and source must not hold a NUL character")
-        expires_at = _instant(_text(values, "expires_at"))
+        expires_at = _instant(values, "expires_at")
+        opted_out_at = _instant(values, "opted_out_at")
+        if opted_out_at is not None:
+            source = source or OPT_OUT
+            if source != OPT_OUT:
+                raise _Wrong("opted_out_at goes with the source opt_out only")
+            if opted_out_at > now:
+                raise _Wrong("opted_out_at lies in the future")
         if expires_at is not None and expires_at <= now:
             raise _Wrong("expires_at lies in the past")
     except _Wrong as wrong_value:
         return Reject(record.line, readable(record.text), str(wrong_value))
-    return SuppressionRow(record.line, number, channel, reason, source, expires_at)
+    return SuppressionRow(record.line, number, channel, reason, source, expires_at, opted_out_at)
 
 
 def _text(values: object, name: str) -> str | None:
@@ -98,7 +108,8 @@ def _text(values: object, name: str) -> str | None:
     raise _Wrong(f"{name} must be a string")
 
 
-def _instant(value: str | None) -> datetime | None:
+def _instant(values: object, name: str) -> datetime | None:
+    value = _text(values, name)
     if not value:
         return None
     if _INSTANT.fullmatch(value):
@@ -106,7 +117,7 @@ def _instant(value: str | None) -> datetime | None:
             return datetime.fromisoformat(value.upper()).astimezone(UTC)
         except (ValueError, OverflowError):
             pass
-    raise _Wrong("expires_at must be an RFC 3339 instant (e.g. 2026-11-21T18:00:00Z)")
+    raise _Wrong(f"{name} must be an RFC 3339 instant (e.g. 2026-11-21T18:00:00Z)")
 
 
 class ExportedEntry(NamedTuple):
@@ -118,11 +129,16 @@ class ExportedEntry(NamedTuple):
     source: str
     created_at: datetime
     expires_at: datetime | None
+    opted_out_at: datetime | None = None
 
 
 def rfc3339(instant: datetime) -> str:
     """In UTC with ``Z``, microseconds only where there are any."""
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _written(instant: datetime | None) -> str:
+    return "" if instant is None else rfc3339(instant)
 
 
 def export_header(format: Format) -> bytes:
@@ -138,7 +154,8 @@ def export_lines(entries: Iterable[ExportedEntry], format: Format) -> bytes:
                 {
                     **entry._asdict(),
                     "created_at": rfc3339(entry.created_at),
-                    "expires_at": None if entry.expires_at is None else rfc3339(entry.expires_at),
+                    "expires_at": _written(entry.expires_at) or None,
+                    "opted_out_at": _written(entry.opted_out_at) or None,
                 },
                 option=orjson.OPT_APPEND_NEWLINE,
             )
@@ -151,7 +168,8 @@ def export_lines(entries: Iterable[ExportedEntry], format: Format) -> bytes:
             neutralised(entry.reason),
             neutralised(entry.source),
             rfc3339(entry.created_at),
-            "" if entry.expires_at is None else rfc3339(entry.expires_at),
+            _written(entry.expires_at),
+            _written(entry.opted_out_at),
         )
         for entry in entries
     )

@@ -30,6 +30,7 @@ __all__ = [
     "UnsupportedDestinationError",
     "load",
     "locate",
+    "number_fault",
     "parse_number",
     "parse_sender",
     "versions",
@@ -54,6 +55,15 @@ def versions(rules: WindowRules) -> dict[str, str]:
 def parse_number(text: str) -> Number:
     """A destination in E.164. Raises one of the three kinds of NumberError."""
     return load().numbers.parse(text)
+
+
+def number_fault(text: str) -> str | None:
+    """Why a text is no number that can be dialled, in words that follow the field's name; None when it is one."""
+    try:
+        load().numbers.parse(text)
+    except NumberError as error:
+        return error.reason
+    return None
 
 
 def parse_sender(text: str, intent_type: str) -> Number | None:

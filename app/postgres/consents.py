@@ -32,6 +32,10 @@ class NewConsent:
 
 # One writer at a time per number, whether a row is there to be locked or not.
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:subject, 0))")
+# Who puts a consent on record holds its account with others; an import of opt-outs holds it alone at its end.
+_TAKE_PART = text("SELECT pg_advisory_xact_lock_shared(:class, hashtext(:account))")
+_TAKE_ALONE = text("SELECT pg_advisory_xact_lock(:class, hashtext(:account))")
+_LOCK_CLASS = 0x636F_6E73
 _END = text(
     """
     UPDATE consents SET ended_at = :now, ended_by = :ended_by
@@ -64,6 +68,16 @@ _HISTORY = text(
 async def lock(connection: AsyncConnection, account_id: uuid.UUID, number: str) -> None:
     """Be the only one that changes the number's consents and opt-outs, until the transaction ends."""
     await connection.execute(_LOCK, {"subject": f"consent/{account_id}/{number}"})
+
+
+async def begin_recording(connection: AsyncConnection, account_id: uuid.UUID) -> None:
+    """Before a consent is weighed against the opt-outs: none that an import brings in is missed after this."""
+    await connection.execute(_TAKE_PART, {"class": _LOCK_CLASS, "account": str(account_id)})
+
+
+async def hold_new_consents(connection: AsyncConnection, account_id: uuid.UUID) -> None:
+    """No new consent of the account is put on record until this transaction has ended."""
+    await connection.execute(_TAKE_ALONE, {"class": _LOCK_CLASS, "account": str(account_id)})
 
 
 async def end(

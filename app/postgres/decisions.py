@@ -28,12 +28,16 @@ class LeaseRecord:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The Idempotency-Key under which a decision is made, and the answer to keep with it."""
+    """The Idempotency-Key under which a decision is made, and the answer to keep with it.
+
+    ``status`` None: an answer that is not kept. The claim goes with the decision, so that whoever comes with the key
+    again begins anew, though this process should die before it answers.
+    """
 
     operation: str
     key: str
     holder: uuid.UUID
-    status: int
+    status: int | None
     headers: Mapping[str, str]
     body: bytes
 
@@ -62,10 +66,15 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Whether a decision was appended, and if not, why."""
+    """Whether a decision was appended, and if not, why: neither of the two means that its epoch has passed.
+
+    ``claim_lost``: another process has taken the Idempotency-Key over. ``existed``: another has recorded a decision
+    under this id, which stands.
+    """
 
     appended: bool
     claim_lost: bool
+    existed: bool
 
 
 # An approval is appended only while the account's epoch is still the one in which its channel was taken: FOR
@@ -97,12 +106,18 @@ _RECORD = text(
         UPDATE idempotency_keys k
            SET status = c.status, headers = c.headers::jsonb, body = c.body
           FROM current c
-         WHERE c.idempotency_key IS NOT NULL AND k.account_id = c.account_id AND k.operation = c.operation
+         WHERE c.idempotency_key IS NOT NULL AND c.status IS NOT NULL
+           AND k.account_id = c.account_id AND k.operation = c.operation
            AND k.key = c.idempotency_key AND k.holder = c.holder AND k.status IS NULL
+        RETURNING c.id
+    ), dropped AS (
+        DELETE FROM idempotency_keys k USING current c
+         WHERE c.idempotency_key IS NOT NULL AND c.status IS NULL AND k.account_id = c.account_id
+           AND k.operation = c.operation AND k.key = c.idempotency_key AND k.holder = c.holder AND k.status IS NULL
         RETURNING c.id
     ), good AS MATERIALIZED (
         SELECT c.* FROM current c
-         WHERE c.idempotency_key IS NULL OR c.id IN (SELECT id FROM claimed)
+         WHERE c.idempotency_key IS NULL OR c.id IN (SELECT id FROM claimed UNION ALL SELECT id FROM dropped)
     ), appended AS (
         INSERT INTO decisions (id, account_id, key_id, decided_at, type, verdict, code, codes, to_number,
                                from_number, purpose, campaign, document)
@@ -116,18 +131,18 @@ _RECORD = text(
         SELECT id, account_id, to_number, CASE WHEN purpose = 'emergency' THEN 'emergency' ELSE type END,
                decided_at, fence
           FROM good
-         WHERE verdict = 'approved'
+         WHERE verdict = 'approved' AND id IN (SELECT id FROM appended)
             ON CONFLICT (intent_id) DO NOTHING
     ), leased AS (
         INSERT INTO leases (id, account_id, pool, scopes, acquired_at, expires_at, hard_end_at)
         SELECT id, account_id, pool, string_to_array(scopes, E'\x1f'), decided_at, expires_at, hard_end_at FROM good
-         WHERE pool IS NOT NULL
+         WHERE pool IS NOT NULL AND id IN (SELECT id FROM appended)
             ON CONFLICT (id) DO NOTHING
     )
     SELECT i.id,
            EXISTS (SELECT FROM appended d WHERE d.id = i.id),
-           i.idempotency_key IS NOT NULL AND EXISTS (SELECT FROM current c WHERE c.id = i.id)
-               AND NOT EXISTS (SELECT FROM claimed k WHERE k.id = i.id)
+           EXISTS (SELECT FROM current c WHERE c.id = i.id) AND NOT EXISTS (SELECT FROM good g WHERE g.id = i.id),
+           EXISTS (SELECT FROM good g WHERE g.id = i.id) AND NOT EXISTS (SELECT FROM appended d WHERE d.id = i.id)
       FROM incoming i
     """
 )
@@ -165,7 +180,9 @@ async def record(database: Database, decisions: Sequence[Decision]) -> list[Reco
     }
 
     async def work(connection: AsyncConnection) -> list[Recorded]:
-        rows = {row[0]: Recorded(row[1], row[2]) for row in await connection.execute(_RECORD, columns)}
+        rows = {
+            row[0]: Recorded(row[1], row[2], row[3]) for row in await connection.execute(_RECORD, columns)
+        }
         return [rows[d.id] for d in decisions]
 
     return await database.run(work)
@@ -261,7 +278,6 @@ _VOID = (
     text(
         "UPDATE leases SET ended_at = :now, ended_by = 'withdrawn' WHERE id = ANY(:ids) AND ended_at IS NULL"
     ),
-    text("DELETE FROM idempotency_keys WHERE resource_id = ANY(:ids)"),
 )
 
 

@@ -10,8 +10,8 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any
+from functools import cached_property, lru_cache
+from typing import Any, overload
 
 import orjson
 from sqlalchemy import text
@@ -76,6 +76,32 @@ class KnownAttempt:
     at_ms: int
 
 
+class RecordedAttempts(Sequence[Attempt]):
+    """The approved attempts to a number, read only when somebody counts them: most numbers are under no cap."""
+
+    def __init__(self, stored: str | None) -> None:
+        self._stored = stored
+
+    @cached_property
+    def known(self) -> tuple[KnownAttempt, ...]:
+        """With the ids of their intents, as the semaphore merges them."""
+        return tuple(KnownAttempt(i, t, us // 1000) for i, t, us in _list(self._stored))
+
+    @cached_property
+    def _attempts(self) -> tuple[Attempt, ...]:
+        return tuple(Attempt("call" if a.type == "call" else "sms", _at(a.at_ms * 1000)) for a in self.known)
+
+    @overload
+    def __getitem__(self, place: int) -> Attempt: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Attempt, ...]: ...
+    def __getitem__(self, place: int | slice) -> Attempt | tuple[Attempt, ...]:
+        return self._attempts[place]
+
+    def __len__(self) -> int:
+        return len(self._attempts)
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """What a decision needs to know about: whose key, which number, pool, campaign and sender."""
@@ -97,7 +123,7 @@ class Gathered:
     fence: int = 0
     pool: PoolRow | None = None
     limits: Mapping[str, LimitRow] = field(default_factory=dict)
-    attempts: tuple[KnownAttempt, ...] = ()
+    attempts: RecordedAttempts | None = None
 
 
 def _us(column: str) -> str:
@@ -115,17 +141,17 @@ _GATHER = text(
                              ORDER BY s.created_at)
               FROM suppressions s
              WHERE s.account_id = a.id AND s.number = ask.number
-               AND (s.expires_at IS NULL OR s.expires_at > :now))::text,
+               AND (s.expires_at IS NULL OR s.expires_at > :at))::text,
            (SELECT jsonb_agg(jsonb_build_array(c.id, c.kind, c.channels, {_us("c.given_at")}, {_us("c.expires_at")})
                              ORDER BY c.given_at)
               FROM consents c
              WHERE c.account_id = a.id AND c.number = ask.number AND c.ended_at IS NULL
-               AND c.given_at <= :now AND (c.expires_at IS NULL OR c.expires_at > :now))::text,
+               AND c.given_at <= :at AND (c.expires_at IS NULL OR c.expires_at > :at))::text,
            (SELECT jsonb_agg(recent.entry)
               FROM (SELECT jsonb_build_array(t.intent_id, t.type, {_us("t.at")}) AS entry
                       FROM attempts t
                      WHERE t.account_id = a.id AND t.number = ask.number AND t.type <> 'emergency'
-                       AND t.at > :now - interval '{ATTEMPTS_LOOK_BACK_DAYS} days'
+                       AND t.at > :at - interval '{ATTEMPTS_LOOK_BACK_DAYS} days'
                      ORDER BY t.at DESC LIMIT 1000) recent)::text,
            (SELECT jsonb_build_array(p.capacity, p.calls_per_second, p.burst, p.reserve)
               FROM pools p WHERE p.account_id = a.id AND p.name = ask.pool)::text,
@@ -136,7 +162,7 @@ _GATHER = text(
            {registry_hits_sql("NULLIF(ask.number, '')")}::text,
            {stale_registries_sql(":now")}::text,
            (SELECT jsonb_agg(jsonb_build_array(e.region, {_us("e.until")}, e.reason))
-              FROM emergencies e WHERE e.until > :now)::text
+              FROM emergencies e WHERE e.until > :at)::text
       FROM unnest(CAST(:hashes AS bytea[]), CAST(:numbers AS text[]), CAST(:pools AS text[]),
                   CAST(:campaigns AS text[]), CAST(:senders AS text[]))
            WITH ORDINALITY AS ask(key_hash, number, pool, campaign, sender, place)
@@ -172,14 +198,21 @@ def _key(row: Sequence[Any]) -> Key:
     return Key(row[0], row[1], frozenset(row[2]), bytes(row[3]), bool(row[4]), row[5], row[6])
 
 
-async def gather(database: Database, asks: Sequence[Ask], now: datetime) -> list[Gathered]:
-    """Answer every ask in one statement, in order. Raises PostgresUnavailable."""
+async def gather(
+    database: Database, asks: Sequence[Ask], now: datetime, at: datetime | None = None
+) -> list[Gathered]:
+    """Answer every ask in one statement, in order. Raises PostgresUnavailable.
+
+    ``at`` is the instant to judge at, when it is not now: what will have expired by then is left out. Whether a
+    registry is too old is a question of now all the same.
+    """
 
     async def work(connection: AsyncConnection) -> list[Gathered]:
         rows = await connection.execute(
             _GATHER,
             {
                 "now": now,
+                "at": at or now,
                 "hashes": [ask.key_hash for ask in asks],
                 "numbers": [ask.number for ask in asks],
                 "pools": [ask.pool for ask in asks],
@@ -216,7 +249,7 @@ def _gathered(row: Sequence[Any], ask: Ask) -> Gathered:
         return Gathered(key=None)
     key = _key((*row[:4], row[6], row[4], row[5]))
     pool = _list(row[14])
-    attempts = [KnownAttempt(i, t, us // 1000) for i, t, us in _list(row[13])]
+    attempts = RecordedAttempts(row[13])
     facts = Facts(
         policy=_policy(row[7], row[8]),
         suppressions=tuple(
@@ -245,7 +278,7 @@ def _gathered(row: Sequence[Any], ask: Ask) -> Gathered:
             for i, kind, channels, given, expires in _list(row[12])
         ),
         emergencies=tuple(Emergency(region, _at(until), reason) for region, until, reason in _list(row[18])),
-        attempts=tuple(Attempt("call" if a.type == "call" else "sms", _at(a.at_ms * 1000)) for a in attempts),
+        attempts=attempts,
     )
     return Gathered(
         key=key,
@@ -254,5 +287,5 @@ def _gathered(row: Sequence[Any], ask: Ask) -> Gathered:
         fence=row[10] or 0,
         pool=PoolRow(pool[0], pool[1], pool[2], pool[3] or {}) if pool else None,
         limits={name: LimitRow(*values) for name, values in orjson.loads(row[15]).items()} if row[15] else {},
-        attempts=tuple(attempts),
+        attempts=attempts,
     )

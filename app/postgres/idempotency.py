@@ -27,6 +27,9 @@ DEAD_AFTER = timedelta(seconds=15)
 class Claimed:
     """This request is the one to do the work, under ``resource_id``."""
 
+    account_id: uuid.UUID
+    operation: str
+    key: str
     resource_id: uuid.UUID
     holder: uuid.UUID
     taken_over: bool
@@ -37,6 +40,7 @@ class Existing:
     """The key is in use. ``status`` is None while its first request is running."""
 
     same_request: bool
+    request_hash: bytes
     resource_id: uuid.UUID
     status: int | None
     headers: Mapping[str, str]
@@ -57,7 +61,7 @@ _CLAIM = text(
            resource_id = CASE WHEN k.expires_at <= :now THEN excluded.resource_id ELSE k.resource_id END
      WHERE k.expires_at <= :now
         OR (k.status IS NULL AND k.claimed_at <= :dead_before AND k.request_hash = excluded.request_hash)
-    RETURNING resource_id, resource_id <> :resource_id
+    RETURNING resource_id, resource_id <> :resource_id, account_id
     """
 )
 _EXISTING = text(
@@ -67,13 +71,22 @@ _EXISTING = text(
      WHERE a.key_hash = :key_hash AND k.operation = :operation AND k.key = :key
     """
 )
-_RELEASE = text(
-    "DELETE FROM idempotency_keys WHERE operation = :operation AND key = :key AND holder = :holder AND status IS NULL"
-)
+_MINE = """
+    account_id = :account AND operation = :operation AND key = :key AND holder = :holder AND status IS NULL
+"""
+_RELEASE = text(f"DELETE FROM idempotency_keys WHERE {_MINE}")
+_ABANDON = text(f"UPDATE idempotency_keys SET claimed_at = '-infinity' WHERE {_MINE}")
 _KEEP = text(
+    f"""
+    UPDATE idempotency_keys
+       SET status = :status, headers = CAST(:headers AS jsonb), body = :body,
+           request_hash = coalesce(CAST(:request_hash AS bytea), request_hash)
+     WHERE {_MINE}
     """
-    UPDATE idempotency_keys SET status = :status, headers = CAST(:headers AS jsonb), body = :body
-     WHERE operation = :operation AND key = :key AND holder = :holder AND status IS NULL
+)
+_RENEW = text(
+    f"""
+    UPDATE idempotency_keys SET claimed_at = :now WHERE {_MINE}
     """
 )
 
@@ -90,7 +103,10 @@ async def claim(
     holder: uuid.UUID,
     now: datetime,
 ) -> Claimed | Existing | None:
-    """Claim the key, or say what is there. None when the API key may not do this at all."""
+    """Claim the key, or say what is there. None when the API key may not do this at all.
+
+    (Or, as good as never, when others claim the key and give it up three times while we look.)
+    """
     given = {
         "key_hash": key_hash,
         "scope": scope,
@@ -105,52 +121,83 @@ async def claim(
     }
 
     async def work(connection: AsyncConnection) -> Claimed | Existing | None:
-        row = (await connection.execute(_CLAIM, given)).first()
-        if row is not None:
-            return Claimed(row[0], holder, bool(row[1]))
-        found = (await connection.execute(_EXISTING, given)).first()
-        if found is None:
-            return None
-        return Existing(
-            same_request=bytes(found[0]) == request_hash,
-            resource_id=found[1],
-            status=found[2],
-            headers=orjson.loads(found[3]) if found[3] else {},
-            body=bytes(found[4]) if found[4] is not None else b"",
-        )
+        # Between the two statements the claim that was in the way may have been given up: then it is our turn.
+        for _ in range(3):
+            row = (await connection.execute(_CLAIM, given)).first()
+            if row is not None:
+                return Claimed(row[2], operation, key, row[0], holder, bool(row[1]))
+            found = (await connection.execute(_EXISTING, given)).first()
+            if found is not None:
+                return Existing(
+                    same_request=bytes(found[0]) == request_hash,
+                    request_hash=bytes(found[0]),
+                    resource_id=found[1],
+                    status=found[2],
+                    headers=orjson.loads(found[3]) if found[3] else {},
+                    body=bytes(found[4]) if found[4] is not None else b"",
+                )
+        return None
 
     return await database.run(work)
 
 
-async def release(database: Database, operation: str, key: str, holder: uuid.UUID) -> None:
-    """Forget an unfinished claim, so that the key may be tried again (429 and 503 are not kept)."""
+async def release(database: Database, claim: Claimed) -> bool:
+    """Forget an unfinished claim, so that the key may be tried again (429 and 503 are not kept).
+
+    True when it was this holder's until now: then nobody can take it over any more.
+    """
+
+    async def work(connection: AsyncConnection) -> bool:
+        return (await connection.execute(_RELEASE, _mine(claim))).rowcount == 1
+
+    return await database.run(work)
+
+
+async def abandon(database: Database, claim: Claimed) -> None:
+    """Leave an unfinished claim to whoever comes next with the key, at once and under the same resource id."""
 
     async def work(connection: AsyncConnection) -> None:
-        await connection.execute(_RELEASE, {"operation": operation, "key": key, "holder": holder})
+        await connection.execute(_ABANDON, _mine(claim))
 
     await database.run(work)
 
 
+async def renew(database: Database, claim: Claimed, now: datetime) -> None:
+    """Say that the holder of an unfinished claim is alive, so that nobody takes it over."""
+
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(_RENEW, {**_mine(claim), "now": now})
+
+    await database.run(work, may_run_twice=True)
+
+
 async def keep(
     connection: AsyncConnection,
+    claim: Claimed,
     *,
-    operation: str,
-    key: str,
-    holder: uuid.UUID,
     status: int,
     headers: Mapping[str, str],
     body: bytes,
+    request_hash: bytes | None = None,
 ) -> bool:
-    """Keep the first answer, in the caller's transaction. False when another has taken the claim over."""
-    result = await connection.execute(
-        _KEEP,
-        {
-            "operation": operation,
-            "key": key,
-            "holder": holder,
-            "status": status,
-            "headers": orjson.dumps(dict(headers)).decode(),
-            "body": body,
-        },
-    )
+    """Keep the first answer, in the caller's transaction. False when another has taken the claim over.
+
+    ``request_hash`` replaces that of the claim, where the request was not known whole then.
+    """
+    given = {
+        "status": status,
+        "headers": orjson.dumps(dict(headers)).decode(),
+        "body": body,
+        "request_hash": request_hash,
+    }
+    result = await connection.execute(_KEEP, {**_mine(claim), **given})
     return result.rowcount == 1
+
+
+def _mine(claim: Claimed) -> dict[str, object]:
+    return {
+        "account": claim.account_id,
+        "operation": claim.operation,
+        "key": claim.key,
+        "holder": claim.holder,
+    }

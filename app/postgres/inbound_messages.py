@@ -44,13 +44,10 @@ _LAST_OPT_OUT = text(
     ) AS opt_outs
     """
 )
-# An entry that somebody has made his own since, by giving it another source, is no longer the opt-out's.
 _MADE = text(
     """
-    SELECT s.channel FROM suppressions s
-     WHERE s.account_id = :account AND s.number = :number AND s.source = 'opt_out'
-       AND s.id IN (SELECT unnest(m.suppression_ids) FROM inbound_messages m
-                     WHERE m.account_id = :account AND m.from_number = :number AND m.action = 'opt_out')
+    SELECT channel FROM suppressions
+     WHERE account_id = :account AND number = :number AND opted_out_at IS NOT NULL
     """
 )
 

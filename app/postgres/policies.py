@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -21,15 +22,36 @@ class StoredPolicy:
     inbound: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class PolicyVersion:
+    """A policy that was put, by whom and when."""
+
+    version: int
+    policy: Mapping[str, Any]
+    changed_at: datetime
+    changed_by: uuid.UUID | None
+
+
 _FETCH = text("SELECT policy_version, policy::text, inbound::text FROM accounts WHERE id = :account")
 _LOCK = text(
     "SELECT policy_version, policy::text, inbound::text FROM accounts WHERE id = :account FOR UPDATE"
 )
 _STORE = text(
     """
-    UPDATE accounts
-       SET policy = CAST(:policy AS jsonb), inbound = CAST(:inbound AS jsonb), policy_version = policy_version + 1
-     WHERE id = :account RETURNING policy_version
+    WITH changed AS (
+        UPDATE accounts
+           SET policy = CAST(:policy AS jsonb), inbound = CAST(:inbound AS jsonb),
+               policy_version = policy_version + 1
+         WHERE id = :account RETURNING id, policy_version, policy
+    )
+    INSERT INTO policy_versions (account_id, version, policy, changed_at, changed_by)
+    SELECT id, policy_version, policy, :now, :key FROM changed RETURNING version
+    """
+)
+_VERSIONS = text(
+    """
+    SELECT version, policy::text, changed_at, changed_by FROM policy_versions
+     WHERE account_id = :account AND version < :before ORDER BY version DESC LIMIT :limit
     """
 )
 
@@ -41,12 +63,27 @@ async def fetch(connection: AsyncConnection, account_id: uuid.UUID, *, lock: boo
 
 
 async def store(
-    connection: AsyncConnection, account_id: uuid.UUID, policy: Mapping[str, Any], inbound: Mapping[str, Any]
+    connection: AsyncConnection,
+    account_id: uuid.UUID,
+    policy: Mapping[str, Any],
+    inbound: Mapping[str, Any],
+    key_id: uuid.UUID,
+    now: datetime,
 ) -> int:
-    """Replace the policy; answers its new version."""
+    """Replace the policy and keep it among its versions; answers the new version."""
     given = {
         "account": account_id,
         "policy": orjson.dumps(policy).decode(),
         "inbound": orjson.dumps(inbound).decode(),
+        "key": key_id,
+        "now": now,
     }
     return int((await connection.execute(_STORE, given)).scalar_one())
+
+
+async def versions(
+    connection: AsyncConnection, account_id: uuid.UUID, before: int, limit: int
+) -> list[PolicyVersion]:
+    """The policies that were put below the version ``before``, newest first."""
+    rows = await connection.execute(_VERSIONS, {"account": account_id, "before": before, "limit": limit})
+    return [PolicyVersion(row[0], orjson.loads(row[1]), row[2], row[3]) for row in rows]

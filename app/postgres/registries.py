@@ -16,6 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.guardrails.facts import RegistryHit
 from app.postgres.registry_loading import hold_registry
 
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+REGION_PATTERN = r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$"  # ISO 3166
+
 
 def block_has(bits_sql: str, offset_sql: str) -> str:
     """SQL that is true when the stored block ``bits_sql`` lists the offset (0 to 9,999).

@@ -12,23 +12,27 @@ from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7
 
 from app.lists.suppression_file import ExportedEntry, SuppressionRow
+from app.postgres.consents import hold_new_consents
 
 _LOCK_CLASS = 0x7375_7070
-_COLUMNS = ("line", "number", "channel", "reason", "source", "expires_at", "entry_id", "event_id")
-_CLEAR = text("DROP TABLE IF EXISTS pg_temp.import_rows, pg_temp.import_newest")
+_COLUMNS = ("line", "number", "channel", "reason", "source", "expires_at", "opted_out_at", "id")
+_CLEAR = text("DROP TABLE IF EXISTS pg_temp.import_rows, pg_temp.import_newest, pg_temp.import_opt_outs")
+# ``id`` becomes the entry's and that of its first event, or that of the change's event.
 _STAGE = text(
     """
     CREATE TEMPORARY TABLE import_rows (
-        line bigint NOT NULL, number text NOT NULL, channel text NOT NULL, reason text, source text,
-        expires_at timestamptz, entry_id uuid NOT NULL, event_id uuid NOT NULL
+        line bigint NOT NULL, number text COLLATE "C" NOT NULL, channel text COLLATE "C" NOT NULL, reason text,
+        source text, expires_at timestamptz, opted_out_at timestamptz, id uuid NOT NULL
     )
     """
 )
-# Of several lines for one number and channel the last counts. In the order of the key, for the sake of the
-# merge.
+# What an import sorts and joins then stays in memory, up to some million rows.
+_MEMORY = text("SET LOCAL work_mem = '64MB'")
+# Of several lines for one number and channel the last counts. In the order of the key, in which it is then
+# merged.
 _NEWEST = text(
     """
     CREATE TEMPORARY TABLE import_newest AS
@@ -38,6 +42,8 @@ _NEWEST = text(
 _ANALYZE = text("ANALYZE import_newest")
 # Two imports into one account take turns to merge; else each could wait for rows of the other.
 _TAKE_TURN = text("SELECT pg_advisory_xact_lock(:class, hashtext(:account))")
+# The account stays while its entries are written: what a foreign key would ask for each of them.
+_HOLD_ACCOUNT = text("SELECT 1 FROM accounts WHERE id = :account FOR KEY SHARE")
 # An entry that has expired but was not yet swept is gone: adding the number again starts a new one.
 _EXPIRE = text(
     """
@@ -51,48 +57,74 @@ _EXPIRE = text(
     FROM gone
     """
 )
+# Opt-outs that are news. They end the consents of their numbers.
+_OPT_OUTS = text(
+    """
+    CREATE TEMPORARY TABLE import_opt_outs ON COMMIT DROP AS
+    SELECT DISTINCT n.number FROM import_newest AS n
+     WHERE n.source = 'opt_out'
+       AND NOT EXISTS (SELECT FROM suppressions AS s
+                        WHERE s.account_id = CAST(:account AS uuid) AND s.number = n.number
+                          AND s.channel = n.channel AND s.source = 'opt_out')
+    """
+)
+_COUNT = text("SELECT count(*) FROM import_newest")
 _ADD = text(
     """
     WITH added AS (
         INSERT INTO suppressions (account_id, number, channel, id, reason, source, created_at, updated_at,
-                                  expires_at, created_by)
-        SELECT :account, number, channel, entry_id, coalesce(reason, ''), coalesce(source, 'import'), :now,
-        :now,
-               expires_at, :key
-          FROM import_newest ORDER BY number, channel
+                                  expires_at, created_by, opted_out_at)
+        SELECT :account, number, channel, id, coalesce(reason, ''), coalesce(source, 'import'), :now, :now,
+               expires_at, :key, opted_out_at
+          FROM import_newest
         ON CONFLICT (account_id, number, channel) DO NOTHING
-        RETURNING number, channel, reason, source, expires_at
+        RETURNING id, number, channel, reason, source, expires_at
     ) INSERT INTO suppression_events (id, account_id, number, channel, action, reason, source, key_id, at,
-    expires_at) SELECT n.event_id, :account, a.number, a.channel, 'added', a.reason, a.source, :key, :now,
-    a.expires_at
-      FROM added AS a JOIN import_newest AS n USING (number, channel)
+    expires_at) SELECT id, :account, number, channel, 'added', reason, source, :key, :now, expires_at FROM added
     """
 )
 # After the additions, so that an entry which another request added in between is changed and not passed over.
-# What the file does not say (None) stays as it is.
+# What the file does not say (None) stays as it is. Who changes an entry makes it theirs, so one that a person's
+# message made stays the person's only if the file says so or nothing changes; and what the account has entered
+# itself never becomes the person's, for a START would lift it.
+_LIKE_FILE = "coalesce(n.reason, s.reason), coalesce(n.source, s.source), n.expires_at"
+_OPTED_OUT_AT = f"""
+    CASE WHEN s.opted_out_at IS NULL THEN NULL
+         WHEN n.opted_out_at IS NOT NULL THEN greatest(s.opted_out_at, n.opted_out_at)
+         WHEN (s.reason, s.source, s.expires_at) IS NOT DISTINCT FROM ({_LIKE_FILE}) THEN s.opted_out_at END
+"""
 _CHANGE = text(
-    """
+    f"""
     WITH changed AS (
         UPDATE suppressions AS s
-           SET reason = coalesce(n.reason, s.reason), source = coalesce(n.source, s.source),
-               expires_at = n.expires_at, updated_at = :now
+           SET (reason, source, expires_at, opted_out_at, updated_at) = ROW ({_LIKE_FILE}, {_OPTED_OUT_AT}, :now)
           FROM import_newest AS n
-         WHERE s.account_id = :account AND s.number = n.number AND s.channel = n.channel
-           AND (s.reason, s.source, s.expires_at)
-               IS DISTINCT FROM (coalesce(n.reason, s.reason), coalesce(n.source, s.source), n.expires_at)
-        RETURNING n.event_id, s.number, s.channel, s.reason, s.source, s.expires_at
+         WHERE s.account_id = :account AND s.number = n.number AND s.channel = n.channel AND s.id <> n.id
+           AND (s.reason, s.source, s.expires_at, s.opted_out_at) IS DISTINCT FROM ({_LIKE_FILE}, {_OPTED_OUT_AT})
+        RETURNING n.id AS event_id, s.number, s.channel, s.reason, s.source, s.expires_at
     ) INSERT INTO suppression_events (id, account_id, number, channel, action, reason, source, key_id, at,
     expires_at) SELECT event_id, :account, number, channel, 'changed', reason, source, :key, :now, expires_at
     FROM changed
     """
 )
+_END_CONSENTS = text(
+    """
+    UPDATE consents AS c SET ended_at = :now, ended_by = 'opt_out'
+      FROM import_opt_outs AS o
+     WHERE c.account_id = :account AND c.number = o.number AND c.ended_at IS NULL
+    """
+)
 _EXPORT = text(
     """
-    SELECT number, channel, reason, source, created_at, expires_at FROM suppressions
+    SELECT number, channel, reason, source, created_at, expires_at, opted_out_at FROM suppressions
      WHERE account_id = :account AND (expires_at IS NULL OR expires_at > :now)
      ORDER BY number, channel
     """
 )
+
+
+class NoSuchAccount(Exception):
+    """There is no account of this id."""
 
 
 async def begin_staging(connection: AsyncConnection) -> None:
@@ -103,15 +135,16 @@ async def begin_staging(connection: AsyncConnection) -> None:
 
 
 async def stage_rows(connection: AsyncConnection, rows: Sequence[SuppressionRow]) -> None:
-    """Copies rows to the staging table, each with the ids that its entry and its event may get."""
+    """Copies rows to the staging table, each with the id that its entry or its event will have."""
     driver: Any = (await connection.get_raw_connection()).driver_connection
     await driver.copy_records_to_table(
-        "import_rows", columns=_COLUMNS, records=[(*row, uuid7(), uuid7()) for row in rows]
+        "import_rows", columns=_COLUMNS, records=[(*row, uuid7()) for row in rows]
     )
 
 
 async def settle_staging(connection: AsyncConnection) -> None:
     """Keeps the last row of each number and channel."""
+    await connection.execute(_MEMORY)
     await connection.execute(_NEWEST)
     await connection.execute(_ANALYZE)
     await connection.commit()
@@ -129,13 +162,29 @@ async def merge_staged(
     """Brings the staged rows onto the list, with their history; how many were added and changed.
 
     Works inside the caller's transaction.
+
+    :raises NoSuchAccount:
     """
     values = {"account": account_id, "key": key_id, "now": now}
+    which = {"account": account_id}
+    await connection.execute(_MEMORY)
     await connection.execute(_TAKE_TURN, {"class": _LOCK_CLASS, "account": str(account_id)})
-    await connection.execute(_EXPIRE, {"account": account_id, "now": now})
-    added = await connection.execute(_ADD, values)
-    changed = await connection.execute(_CHANGE, values)
-    return added.rowcount, changed.rowcount
+    if (await connection.execute(_HOLD_ACCOUNT, which)).first() is None:
+        raise NoSuchAccount
+    ending = {"account": account_id, "now": now}
+    await connection.execute(_EXPIRE, ending)
+    opt_outs = (await connection.execute(_OPT_OUTS, which)).rowcount
+    if opt_outs:
+        # Before the entries, as whoever else ends a consent does, so that none of us waits for the other.
+        await connection.execute(_END_CONSENTS, ending)
+    staged = (await connection.execute(_COUNT)).scalar_one()
+    added = (await connection.execute(_ADD, values)).rowcount
+    changed = (await connection.execute(_CHANGE, values)).rowcount if added < staged else 0
+    if opt_outs:
+        # And once more those that were put on record meanwhile. From here to the commit no others are.
+        await hold_new_consents(connection, account_id)
+        await connection.execute(_END_CONSENTS, ending)
+    return added, changed
 
 
 async def stream_entries(

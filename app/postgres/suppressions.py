@@ -21,9 +21,10 @@ class Entry:
     reason: str
     source: str
     expires_at: datetime | None
+    opted_out_at: datetime | None = None  # the person's own message made it; None: the account did
 
 
-_COLUMNS = "id, number, channel, reason, source, created_at, updated_at, expires_at, created_by"
+_COLUMNS = "id, number, channel, reason, source, created_at, updated_at, expires_at, created_by, opted_out_at"
 _IN_FORCE = "(expires_at IS NULL OR expires_at > :now)"
 
 # An entry that has expired but was not yet swept is as good as gone: adding again starts a new one.
@@ -42,15 +43,16 @@ _EXPIRE = text(
 _ADD = text(
     f"""
     INSERT INTO suppressions (account_id, number, channel, id, reason, source, created_at, updated_at,
-                              expires_at, created_by)
-    VALUES (:account, :number, :channel, :id, :reason, :source, :now, :now, :expires_at, :key)
+                              expires_at, created_by, opted_out_at)
+    VALUES (:account, :number, :channel, :id, :reason, :source, :now, :now, :expires_at, :key, :opted_out_at)
     ON CONFLICT (account_id, number, channel) DO UPDATE SET number = suppressions.number
     RETURNING {_COLUMNS}, xmax = 0 AS added
     """
 )
 _CHANGE = text(
     f"""
-    UPDATE suppressions SET reason = :reason, source = :source, expires_at = :expires_at, updated_at = :now
+    UPDATE suppressions SET reason = :reason, source = :source, expires_at = :expires_at, updated_at = :now,
+           opted_out_at = :opted_out_at
      WHERE account_id = :account AND number = :number AND channel = :channel
     RETURNING {_COLUMNS}
     """
@@ -130,7 +132,11 @@ async def put(
     event_id: uuid.UUID,
     now: datetime,
 ) -> tuple[bool, dict[str, Any]]:
-    """Add the entry or change the one that is there; answers whether it was added, and the entry."""
+    """Add the entry or change the one that is there; answers whether it was added, and the entry.
+
+    Who changes an entry makes it theirs: what a person's message made is the account's own from then on. Putting
+    the same again changes nothing, not even that.
+    """
     added, there = await add(
         connection, account_id, entry, key_id=key_id, entry_id=entry_id, event_id=event_id, now=now
     )
@@ -237,6 +243,7 @@ def _given(account_id: uuid.UUID, entry: Entry, key_id: uuid.UUID | None, now: d
         "reason": entry.reason,
         "source": entry.source,
         "expires_at": entry.expires_at,
+        "opted_out_at": entry.opted_out_at,
         "key": key_id,
         "now": now,
     }
@@ -253,4 +260,5 @@ def _as_answered(row: Any) -> dict[str, Any]:
         "updated_at": row.updated_at,
         "expires_at": row.expires_at,
         "created_by": str(row.created_by) if row.created_by else None,
+        "opted_out_at": row.opted_out_at,
     }

@@ -52,6 +52,7 @@ async def admit(
     caps: tuple[CapInForce, ...],
     now: datetime,
     spend: RateSpend | None,
+    try_id: str,
 ) -> Admission:
     """Count the request, check caps, limits and paces, and take the channel. Raises RedisUnavailable."""
     now_ms = int(now.timestamp() * 1000)
@@ -81,10 +82,17 @@ async def admit(
                 )
                 for cap in caps
             ),
-            known_attempts=tuple(KnownAttempt(a.id, a.type, a.at_ms) for a in gathered.attempts),
+            try_id=try_id,
+            known_attempts=_known(gathered) if caps else (),
             spread=spread(intent, gathered),
         )
     )
+
+
+def _known(gathered: Gathered) -> tuple[KnownAttempt, ...]:
+    if gathered.attempts is None:
+        return ()
+    return tuple(KnownAttempt(a.id, a.type, a.at_ms) for a in gathered.attempts.known)
 
 
 def check_pool(intent: Intent, gathered: Gathered) -> None:

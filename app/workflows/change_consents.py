@@ -30,6 +30,7 @@ async def record_consent(
     if faults:
         raise Unusable(faults)
     async with equipment.database.begin() as connection:
+        await consents.begin_recording(connection, caller.account_id)
         await consents.lock(connection, caller.account_id, consent.number)
         opted_out = await inbound_messages.last_opt_out(connection, caller.account_id, consent.number)
         if opted_out is not None and opted_out >= consent.given_at:

@@ -64,7 +64,9 @@ async def change_policy(
         replies = {name: inbound[name] for name in REPLIES if inbound.get(name) is not None}
         secret = inbound[SECRET] if SECRET in inbound else before.inbound.get(SECRET)
         kept = {**replies, SECRET: secret} if secret is not None else replies
-        version = await policies.store(connection, caller.account_id, write_policy(wanted), kept)
+        version = await policies.store(
+            connection, caller.account_id, write_policy(wanted), kept, caller.key_id, equipment.now()
+        )
     return _in_force(read_policy(document, version), kept)
 
 

@@ -9,13 +9,15 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.postgres import consents, idempotency, suppressions
+from app.postgres import consents, suppressions
+from app.postgres.idempotency import Existing
 from app.postgres.suppressions import Entry
 from app.workflows.authenticate import Caller
-from app.workflows.decide_intent import Answer, Presented, raise_unless_replayable
+from app.workflows.decision import Answer, Presented
 from app.workflows.equipment import Equipment
+from app.workflows.idempotent import claim_request, keep_answer, let_go, raise_unless_replayable
 from app.workflows.identity import new_id
-from app.workflows.outcomes import Conflict, FieldFault, NotFound, Unusable
+from app.workflows.outcomes import FieldFault, NotFound, Unusable
 
 OPERATION = "suppressions"
 OPT_OUT = "opt_out"  # the source of what the person asked for
@@ -40,46 +42,34 @@ async def add_suppression(
     """Add an entry; what is there already is answered with it. The change is in force when this returns."""
     now = equipment.now()
     check_expiry(entry, equipment)
-    claim = None
-    if presented.idempotency_key is not None:
-        claim = await idempotency.claim(
-            equipment.database,
-            key_hash=presented.key_hash,
-            scope="suppressions:write",
-            operation=OPERATION,
-            key=presented.idempotency_key,
-            request_hash=presented.request_hash,
-            resource_id=new_id(now),
-            holder=new_id(now),
-            now=now,
-        )
-    if isinstance(claim, idempotency.Existing):
+    claim = await claim_request(
+        equipment, presented, operation=OPERATION, scope="suppressions:write", now=now
+    )
+    if isinstance(claim, Existing):
         raise_unless_replayable(claim)
         return Answer(claim.status or 500, claim.headers, claim.body, replayed=True)
-    async with equipment.database.begin() as connection:
-        await _end_consents(connection, caller, entry, now)
-        added, there = await suppressions.add(
-            connection,
-            caller.account_id,
-            entry,
-            key_id=caller.key_id,
-            entry_id=claim.resource_id if claim else new_id(now),
-            event_id=new_id(now),
-            now=now,
-        )
-        answer = render(Added(added, there))
-        if claim is not None:
-            kept = await idempotency.keep(
+    kept = False
+    try:
+        async with equipment.database.begin() as connection:
+            await _end_consents(connection, caller, entry, now)
+            added, there = await suppressions.add(
                 connection,
-                operation=OPERATION,
-                key=presented.idempotency_key or "",
-                holder=claim.holder,
-                status=answer.status,
-                headers=answer.headers,
-                body=answer.body,
+                caller.account_id,
+                entry,
+                key_id=caller.key_id,
+                entry_id=claim.resource_id if claim else new_id(now),
+                event_id=new_id(now),
+                now=now,
             )
-            if not kept:
-                raise Conflict("Another request with this Idempotency-Key took over.")
+            answer = render(Added(added, there))
+            if claim is not None:
+                await keep_answer(
+                    connection, claim, status=answer.status, headers=answer.headers, body=answer.body
+                )
+        kept = True
+    finally:
+        if not kept:
+            await let_go(equipment, claim)
     return answer
 
 

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from app.channels import RedisUnavailable
 from app.guardrails.facts import Intent
-from app.postgres import decisions, idempotency
+from app.postgres import decisions
 from app.postgres.database import PostgresUnavailable
+from app.postgres.idempotency import Claimed, Existing
 from app.workflows.authenticate import Caller
-from app.workflows.decide_intent import (
-    Answer,
-    Presented,
-    Render,
-    decide_intent,
-    identify,
-    raise_unless_replayable,
-)
-from app.workflows.equipment import Equipment
+from app.workflows.decide_intent import decide_intent, identify
+from app.workflows.decision import Answer, Presented, Render, recorded_wait
+from app.workflows.equipment import Equipment, Unanswered
+from app.workflows.idempotent import abandon, claim_request, keep_answer, raise_unless_replayable
 from app.workflows.identity import new_id, nth_id
-from app.workflows.outcomes import Conflict, Outcome
+from app.workflows.outcomes import Outcome
 
 log = logging.getLogger("callgate.batch")
 OPERATION = "intents.batch"
@@ -52,31 +48,35 @@ async def decide_batch(
     now = equipment.now()
     caller = await identify(equipment, presented.key_hash, now)
     caller.needs("intents:write")
-    claim = await _claim(equipment, presented)
-    if isinstance(claim, idempotency.Existing):
+    claim = await claim_request(equipment, presented, operation=OPERATION, scope="intents:write", now=now)
+    if isinstance(claim, Existing):
         raise_unless_replayable(claim)
         return Answer(claim.status or 500, claim.headers, claim.body, replayed=True)
     first_id = claim.resource_id if claim else new_id(now)
-    decide = _Decider(equipment, presented, caller, render, describe_problem)
-    if claim is not None and claim.taken_over:
-        await decide.remember([nth_id(first_id, place) for place in range(len(items))])
-    finished = False
+    decide = _Decider(equipment, presented, caller, render, describe_problem, claim)
+    kept = False
     try:
+        if claim is not None and claim.taken_over:
+            await decide.remember([nth_id(first_id, place) for place in range(len(items))])
         gate = asyncio.Semaphore(AT_ONCE)
         results = await asyncio.gather(
             *(decide.one(gate, item, nth_id(first_id, place)) for place, item in enumerate(items))
         )
         answer = Answer(200, {}, orjson.dumps({"results": results}, option=orjson.OPT_UTC_Z))
         if claim is not None:
-            await _keep(equipment, presented, claim, answer)
-        finished = True
+            async with equipment.database.begin() as connection:
+                await keep_answer(
+                    connection, claim, status=answer.status, headers=answer.headers, body=answer.body
+                )
+        kept = True
         return answer
     finally:
-        if claim is not None and not finished:
-            with contextlib.suppress(PostgresUnavailable):
-                await idempotency.release(
-                    equipment.database, OPERATION, presented.idempotency_key or "", claim.holder
-                )
+        # An answer that is kept says 503 of them, and nobody can come back for more.
+        for left in decide.unanswered:
+            equipment.unanswered[left if kept else replace(left, undo="look")] = 0.0
+        if not kept:
+            # Whoever comes with the key again goes on where this try ended, under the same ids.
+            await abandon(equipment, claim)
 
 
 class _Decider:
@@ -89,9 +89,19 @@ class _Decider:
         caller: Caller,
         render: Render,
         describe_problem: DescribeProblem,
+        claim: Claimed | None,
     ) -> None:
-        self.equipment, self.presented, self.caller = equipment, presented, caller
+        self.equipment, self.caller = equipment, caller
         self.render, self.describe_problem = render, describe_problem
+        self.unanswered: list[Unanswered] = []
+        self.presented = Presented(presented.key_hash)
+        if claim is not None:
+            self.presented = Presented(
+                presented.key_hash,
+                try_id=claim.holder.hex,
+                taken_over=claim.taken_over,
+                unanswered=self.unanswered,
+            )
         self.earlier: dict[uuid.UUID, Mapping[str, Any]] = {}
 
     async def remember(self, ids: Sequence[uuid.UUID]) -> None:
@@ -106,9 +116,10 @@ class _Decider:
         if isinstance(item, Exception):
             return self._problem(item)
         if intent_id in self.earlier:
-            answer = self.render(self.earlier[intent_id], None)
+            earlier = self.earlier[intent_id]
+            answer = self.render(earlier, recorded_wait(earlier))
             return {"status": answer.status, "body": orjson.loads(answer.body)}
-        presented = Presented(self.presented.key_hash, intent_id=intent_id)
+        presented = replace(self.presented, intent_id=intent_id)
         async with gate:
             try:
                 answer = await decide_intent(self.equipment, presented, item, self.render)
@@ -122,39 +133,3 @@ class _Decider:
     def _problem(self, error: Exception) -> dict[str, Any]:
         document = self.describe_problem(error)
         return {"status": document["status"], "body": dict(document)}
-
-
-async def _claim(
-    equipment: Equipment, presented: Presented
-) -> idempotency.Claimed | idempotency.Existing | None:
-    if presented.idempotency_key is None:
-        return None
-    now = equipment.now()
-    return await idempotency.claim(
-        equipment.database,
-        key_hash=presented.key_hash,
-        scope="intents:write",
-        operation=OPERATION,
-        key=presented.idempotency_key,
-        request_hash=presented.request_hash,
-        resource_id=new_id(now),
-        holder=new_id(now),
-        now=now,
-    )
-
-
-async def _keep(
-    equipment: Equipment, presented: Presented, claim: idempotency.Claimed, answer: Answer
-) -> None:
-    async with equipment.database.begin() as connection:
-        kept = await idempotency.keep(
-            connection,
-            operation=OPERATION,
-            key=presented.idempotency_key or "",
-            holder=claim.holder,
-            status=answer.status,
-            headers=answer.headers,
-            body=answer.body,
-        )
-    if not kept:
-        raise Conflict("Another request with this Idempotency-Key took over.")

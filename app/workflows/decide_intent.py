@@ -6,235 +6,227 @@ before the decision is committed; and if that commit fails the channel goes back
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from dataclasses import replace
+from datetime import datetime
 
-from app.channels import Admission, RateState, RedisUnavailable
-from app.guardrails.evaluate import Verdict
+from app.channels import ANY_TRY, Admission, RateSpend, RateState, RedisUnavailable
 from app.guardrails.facts import Intent
-from app.postgres import idempotency
+from app.guardrails.frequency import CapInForce
+from app.postgres import decisions
 from app.postgres.database import PostgresUnavailable
-from app.postgres.decisions import Claim, Decision, LeaseRecord
 from app.postgres.facts import Ask, Gathered
 from app.postgres.gathering import Overloaded
+from app.postgres.idempotency import Claimed, Existing
 from app.workflows import admission
 from app.workflows.authenticate import Caller, authenticate
+from app.workflows.decision import (
+    OPERATION,
+    Answer,
+    Decided,
+    Presented,
+    Render,
+    decision_row,
+    rate_class,
+    recorded_wait,
+)
 from app.workflows.describe import describe_request
-from app.workflows.equipment import Equipment, Unanswered
+from app.workflows.equipment import Equipment, Unanswered, Undo
+from app.workflows.idempotent import claim_request, let_go, raise_unless_replayable
 from app.workflows.identity import new_id
 from app.workflows.judge import judge
 from app.workflows.outcomes import CannotDecide, Conflict, RateExceeded
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A decision as it will be answered. ``headers`` hold only what belongs to the decision itself."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    rate: RateState | None = None
-    replayed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """A decision that is made and not yet recorded. ``document`` is what its row keeps beside the columns."""
-
-    id: uuid.UUID
-    intent: Intent
-    verdict: Verdict
-    decided_at: datetime
-    document: Mapping[str, Any]
-
-    def record(self) -> dict[str, Any]:
-        """The decision in the shape in which it will be read back."""
-        return {
-            "id": str(self.id),
-            "type": self.intent.type,
-            "verdict": "blocked" if self.verdict.blocked else "approved",
-            "to": self.intent.to,
-            "from": self.intent.sender,
-            "decided_at": self.decided_at,
-            **self.document,
-        }
-
-
-# From a decision's record, and the seconds to wait when it is refused for the moment only, to its answer.
-Render = Callable[[Mapping[str, Any], int | None], Answer]
-
-
-@dataclass(frozen=True, slots=True)
-class Presented:
-    """Who asks, and under which Idempotency-Key if any; ``intent_id`` fixes the id of a batch's item."""
-
-    key_hash: bytes
-    idempotency_key: str | None = None
-    request_hash: bytes = b""
-    intent_id: uuid.UUID | None = None
+from app.workflows.unanswered import withdraw, withdraw_now
 
 
 async def decide_intent(equipment: Equipment, presented: Presented, intent: Intent, render: Render) -> Answer:
     """Approve or refuse the intent, and record it. Raises the outcomes of app.workflows.outcomes."""
     now = equipment.now()
-    claim = await _claim(equipment, presented, now)
-    if isinstance(claim, idempotency.Existing):
+    claim = await claim_request(equipment, presented, operation=OPERATION, scope="intents:write", now=now)
+    if isinstance(claim, Existing):
         return await _replay(equipment, presented, intent, claim, now)
+    if claim is not None:
+        presented = replace(presented, try_id=claim.holder.hex, taken_over=claim.taken_over)
     intent_id = claim.resource_id if claim else presented.intent_id or new_id(now)
-    answer: Answer | None = None
+    decision = _Deciding(equipment, presented, intent, intent_id, claim, now, render)
+    recorded = False
     try:
-        answer = await _decide(equipment, presented, intent, intent_id, claim, now, render)
+        answer = await decision.answer()
+        recorded = True
         return answer
     finally:
         # What is not kept must not stay claimed: 429 and 503 may be tried again under the same key.
-        if claim is not None and (answer is None or answer.status == 429):
-            with contextlib.suppress(PostgresUnavailable):
-                await idempotency.release(
-                    equipment.database, OPERATION, presented.idempotency_key or "", claim.holder
-                )
-
-
-OPERATION = "intents"
-
-
-async def _claim(
-    equipment: Equipment, presented: Presented, now: datetime
-) -> idempotency.Claimed | idempotency.Existing | None:
-    if presented.idempotency_key is None:
-        return None
-    return await idempotency.claim(
-        equipment.database,
-        key_hash=presented.key_hash,
-        scope="intents:write",
-        operation=OPERATION,
-        key=presented.idempotency_key,
-        request_hash=presented.request_hash,
-        resource_id=new_id(now),
-        holder=new_id(now),
-        now=now,
-    )
+        if not recorded and await let_go(equipment, claim) and claim is not None and claim.taken_over:
+            # Nobody can come back under this id now; what its dead holder may have taken goes back.
+            dead = Unanswered("withdraw", claim.account_id, intent_id, intent.to, ANY_TRY)
+            await withdraw_now(equipment, dead)
 
 
 async def _replay(
-    equipment: Equipment, presented: Presented, intent: Intent, existing: idempotency.Existing, now: datetime
+    equipment: Equipment, presented: Presented, intent: Intent, existing: Existing, now: datetime
 ) -> Answer:
     caller = await identify(equipment, presented.key_hash, now)
     rate = await equipment.semaphore.spend(equipment.rate(caller, rate_class(intent)))
     if rate.exceeded:
-        raise RateExceeded(rate)
+        raise RateExceeded(rate, rate_class(intent))
     raise_unless_replayable(existing)
     return Answer(existing.status or 500, existing.headers, existing.body, rate, replayed=True)
 
 
-def raise_unless_replayable(existing: idempotency.Existing) -> None:
-    """409 while the first request runs; 422 when this one asks for something else."""
-    if not existing.same_request:
-        raise Conflict("", {"idempotency": "mismatch"})
-    if existing.status is None:
-        raise Conflict("The first request with this Idempotency-Key is still running.")
+class _Deciding:
+    """One intent on its way through the order of the module's head."""
 
+    def __init__(
+        self,
+        equipment: Equipment,
+        presented: Presented,
+        intent: Intent,
+        intent_id: uuid.UUID,
+        claim: Claimed | None,
+        now: datetime,
+        render: Render,
+    ) -> None:
+        self.equipment, self.presented, self.intent, self.intent_id = equipment, presented, intent, intent_id
+        self.claim, self.now, self.render = claim, now, render
+        self.rate: RateState | None = None
 
-async def _decide(
-    equipment: Equipment,
-    presented: Presented,
-    intent: Intent,
-    intent_id: uuid.UUID,
-    claim: idempotency.Claimed | None,
-    now: datetime,
-    render: Render,
-) -> Answer:
-    ask = Ask(presented.key_hash, intent.to, intent.pool, intent.campaign or "", intent.sender)
-    rate: RateState | None = None
-    for _ in range(3):
+    async def answer(self) -> Answer:
+        """The answer, with the decision recorded. Raises the outcomes of app.workflows.outcomes."""
+        for _ in range(3):
+            answer = await self._once()
+            if answer is not None:
+                return Answer(answer.status, answer.headers, answer.body, self.rate)
+        raise CannotDecide("the channel semaphore is being rebuilt")
+
+    async def _once(self) -> Answer | None:
+        """None when Redis lost its memory, or was rebuilt, between two looks: look again at both stores."""
+        intent, equipment = self.intent, self.equipment
+        ask = Ask(self.presented.key_hash, intent.to, intent.pool, intent.campaign or "", intent.sender)
         gathered = await gather_facts(equipment, ask)
-        caller = authenticate(gathered.key, presented.key_hash, now)
+        caller = authenticate(gathered.key, self.presented.key_hash, self.now)
         caller.needs("intents:write")
         if intent.purpose == "emergency":
             caller.needs("intents:emergency")
+        if self.presented.idempotency_key is not None and self.claim is None:
+            raise Conflict("The first request with this Idempotency-Key is still running.")
         admission.check_pool(intent, gathered)
-        judgement = judge(equipment.knowledge, intent, gathered.facts, now)
-        verdict = judgement.verdict
+        judgement = judge(equipment.knowledge, intent, gathered.facts, self.now)
+        verdict, admitted = judgement.verdict, None
         # The request is counted once, with the first question to Redis.
-        spend = equipment.rate(caller, rate_class(intent)) if rate is None else None
+        spend = equipment.rate(caller, rate_class(intent)) if self.rate is None else None
         if verdict.blocked:
-            rate = await equipment.semaphore.spend(spend) if spend else rate
-            if rate is not None and rate.exceeded:
-                raise RateExceeded(rate)
-            admitted = None
-            break
-        admitted = await admission.admit(
-            equipment, caller, intent, intent_id, gathered, judgement.caps, now, spend
+            self.rate = await equipment.semaphore.spend(spend) if spend else self.rate
+            if self.rate is not None and self.rate.exceeded:
+                raise RateExceeded(self.rate, rate_class(intent))
+        else:
+            admitted = await self._admit(caller, gathered, judgement.caps, spend)
+            self.rate = admitted.rate or self.rate
+            if admitted.status == "stale":
+                return None
+            if admitted.status == "ended":
+                raise Conflict("The channel of this intent was given back already.")
+            if admitted.status == "rate_limited" and self.rate is not None:
+                raise RateExceeded(self.rate, rate_class(intent))
+            verdict = admission.joined(equipment, intent, gathered, admitted, judgement)
+        lease = admission.describe_lease(intent, self.intent_id, admitted)
+        versions = {**equipment.knowledge.versions, "policy": str(gathered.facts.policy.version)}
+        document = describe_request(intent, verdict, lease, versions)
+        decided = Decided(self.intent_id, intent, verdict, self.now, document)
+        answer = self.render(decided.record(), admission.retry_after(admitted))
+        return await self._append(caller, decided, answer, admitted)
+
+    async def _admit(
+        self, caller: Caller, gathered: Gathered, caps: tuple[CapInForce, ...], spend: RateSpend | None
+    ) -> Admission:
+        """The semaphore's answer. When none comes, what may have been taken all the same goes back."""
+        try:
+            return await admission.admit(
+                self.equipment,
+                caller,
+                self.intent,
+                self.intent_id,
+                gathered,
+                caps,
+                self.now,
+                spend,
+                self.presented.try_id,
+            )
+        except RedisUnavailable as silence:
+            if silence.maybe_done:
+                self.equipment.unanswered[self._left("withdraw", caller)] = 0.0
+            raise
+        except asyncio.CancelledError:
+            self.equipment.unanswered[self._left("withdraw", caller)] = 0.0
+            raise
+
+    async def _append(
+        self, caller: Caller, decided: Decided, answer: Answer, admitted: Admission | None
+    ) -> Answer | None:
+        """Append the decision and answer it, or give back what was taken; None when its epoch has passed."""
+        approved = not decided.verdict.blocked
+        taken = self._left("withdraw", caller)
+        row = decision_row(caller, decided, admitted if approved else None, self.claim, answer)
+        try:
+            recorded = await self.equipment.ledger.ask(row)
+        except (PostgresUnavailable, asyncio.CancelledError):
+            if approved:
+                await self._leave(caller)
+            raise
+        except Exception as error:
+            # Refused outright, or never sent: it was not committed.
+            if approved:
+                await withdraw_now(self.equipment, taken)
+            if isinstance(error, Overloaded):
+                raise CannotDecide("too many decisions are waiting") from None
+            raise
+        if recorded.appended:
+            if not approved and self.presented.taken_over:
+                # The try that died had been approved by its guardrails, and may have taken a channel.
+                await withdraw_now(self.equipment, replace(taken, try_id=ANY_TRY))
+            return answer
+        if recorded.existed:
+            return await self._as_recorded(caller, taken)
+        given_back = not approved or await withdraw_now(self.equipment, taken)
+        if recorded.claim_lost:
+            # Another process took this claim over. If it took the channel too, that is now its own.
+            raise Conflict("Another request with this Idempotency-Key took over.")
+        if not given_back:
+            raise CannotDecide("the channel semaphore was rebuilt while the decision was made")
+        return None
+
+    async def _as_recorded(self, caller: Caller, taken: Unanswered) -> Answer:
+        """An earlier try of a batch came to its decision after all: that one stands, and its channel with it."""
+        decision = await decisions.fetch(self.equipment.database, caller.account_id, self.intent_id)
+        if decision is None or decision["verdict"] != "approved":
+            await withdraw_now(self.equipment, taken)
+        if decision is None:
+            raise CannotDecide("the first try of this intent is being undone")
+        return self.render(decision, recorded_wait(decision))
+
+    async def _leave(self, caller: Caller) -> None:
+        """Nobody knows whether the approval was committed, and it will not be answered.
+
+        Without an Idempotency-Key nobody can ever learn of it: its channel goes back at once, and the record is
+        undone as soon as Postgres answers. With one, the caller may come back for it: if it was committed it is
+        replayed, and must hold its channel still; so that is settled when Postgres can say. Of a batch with a key,
+        only its end tells which it is.
+        """
+        left = self._left("look" if self.claim is not None else "void", caller)
+        if self.presented.unanswered is not None:
+            self.presented.unanswered.append(left)
+            return
+        self.equipment.unanswered[left] = 0.0
+        if left.undo == "void":
+            with contextlib.suppress(RedisUnavailable):
+                await withdraw(self.equipment, left)
+
+    def _left(self, undo: Undo, caller: Caller) -> Unanswered:
+        claim = self.claim if undo == "look" else None
+        return Unanswered(
+            undo, caller.account_id, self.intent_id, self.intent.to, self.presented.try_id, claim
         )
-        rate = admitted.rate or rate
-        # Stale: Redis lost its memory, or was rebuilt between our two looks. Look again at both.
-        if admitted.status != "stale":
-            break
-    else:
-        raise CannotDecide("the channel semaphore is being rebuilt")
-    if admitted is not None and admitted.status == "ended":
-        raise Conflict("The channel of this intent was given back already.")
-    if admitted is not None:
-        if admitted.status == "rate_limited" and rate is not None:
-            raise RateExceeded(rate)
-        verdict = admission.joined(equipment, intent, gathered, admitted, judgement)
-    lease = admission.describe_lease(intent, intent_id, admitted)
-    versions = {**equipment.knowledge.versions, "policy": str(gathered.facts.policy.version)}
-    document = describe_request(intent, verdict, lease, versions)
-    decided = Decided(intent_id, intent, verdict, now, document)
-    answer = render(decided.record(), admission.retry_after(admitted))
-    await _append(equipment, caller, decided, answer, admitted, claim, presented)
-    return Answer(answer.status, answer.headers, answer.body, rate)
-
-
-async def _append(
-    equipment: Equipment,
-    caller: Caller,
-    decided: Decided,
-    answer: Answer,
-    admitted: Admission | None,
-    claim: idempotency.Claimed | None,
-    presented: Presented,
-) -> None:
-    """Append the decision, or give back what was taken and raise."""
-    approved = not decided.verdict.blocked
-    record = decision_row(caller, decided, admitted if approved else None, claim, answer, presented)
-    try:
-        recorded = await equipment.ledger.ask(record)
-    except BaseException:
-        if approved:
-            await _leave_unanswered(equipment, caller, decided, claimed=claim is not None)
-        raise
-    if recorded.appended:
-        return
-    if recorded.claim_lost:
-        # Another process took this claim over, under the same id: the channel is now its own.
-        raise Conflict("Another request with this Idempotency-Key took over.")
-    if approved:
-        await withdraw(equipment, caller.account_id, decided.id, decided.intent.to)
-    raise CannotDecide("the channel semaphore was rebuilt while the decision was made")
-
-
-async def _leave_unanswered(equipment: Equipment, caller: Caller, decided: Decided, *, claimed: bool) -> None:
-    """An approval that will not be answered, and of which nobody knows whether it was committed.
-
-    Without an Idempotency-Key nobody can ever learn of it: its channel goes back at once, and the record is undone
-    as soon as Postgres answers. With one, the caller may come back for it: if it was committed it is replayed, and
-    must hold its channel still; so that is settled when Postgres can say.
-    """
-    number = decided.intent.to
-    equipment.unanswered[decided.id] = Unanswered(caller.account_id, number, claimed)
-    if not claimed:
-        await withdraw(equipment, caller.account_id, decided.id, number)
-
-
-async def withdraw(equipment: Equipment, account_id: uuid.UUID, intent_id: uuid.UUID, number: str) -> None:
-    """Give back what an unanswered approval took. If Redis cannot be asked either, the lease's end does it."""
-    with contextlib.suppress(RedisUnavailable):
-        await equipment.semaphore.withdraw(str(account_id), str(intent_id), number)
 
 
 async def gather_facts(equipment: Equipment, ask: Ask) -> Gathered:
@@ -252,52 +244,3 @@ async def identify(equipment: Equipment, key_hash: bytes, now: datetime) -> Call
     except Overloaded:
         raise CannotDecide("too many requests are waiting") from None
     return authenticate(stored, key_hash, now)
-
-
-def rate_class(intent: Intent) -> str:
-    """The API class that an intent counts in."""
-    return "calls" if intent.type == "call" else "sms"
-
-
-def decision_row(
-    caller: Caller,
-    decided: Decided,
-    admitted: Admission | None,
-    claim: idempotency.Claimed | None,
-    answer: Answer,
-    presented: Presented,
-) -> Decision:
-    """The row to append."""
-    intent, lease = decided.intent, None
-    if admitted is not None and intent.type == "call":
-        hard_end = decided.decided_at + timedelta(milliseconds=admission.HARD_END_MS)
-        expires = admission.instant_of_ms(admitted.expires_at_ms)
-        lease = LeaseRecord(intent.pool, admission.scope_names(intent), expires, max(hard_end, expires))
-    kept = None
-    if claim is not None and answer.status not in (429, 503):
-        kept = Claim(
-            OPERATION,
-            presented.idempotency_key or "",
-            claim.holder,
-            answer.status,
-            answer.headers,
-            answer.body,
-        )
-    return Decision(
-        id=decided.id,
-        account_id=caller.account_id,
-        key_id=caller.key_id,
-        decided_at=decided.decided_at,
-        type=intent.type,
-        verdict="blocked" if decided.verdict.blocked else "approved",
-        codes=decided.verdict.codes,
-        to_number=intent.to,
-        from_number=intent.sender,
-        purpose=intent.purpose,
-        campaign=intent.campaign,
-        document=decided.document,
-        epoch=admitted.epoch if admitted else 0,
-        fence=admitted.fence if admitted else 0,
-        lease=lease,
-        claim=kept,
-    )

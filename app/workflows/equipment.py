@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from app import clock
 from app.channels import RateSpend, Semaphore
@@ -16,6 +17,7 @@ from app.postgres.database import Database, PostgresUnavailable
 from app.postgres.decisions import Decision, Recorded, record
 from app.postgres.facts import Ask, Gathered, Key, gather, gather_keys
 from app.postgres.gathering import Gathering
+from app.postgres.idempotency import Claimed
 from app.postgres.jobs import Job
 from app.rules.window_rules import WindowRules
 from app.workflows.authenticate import Caller
@@ -39,13 +41,20 @@ class Knowledge:
     versions: Mapping[str, str]
 
 
+# What is left to do about an approval that was not answered, see app.workflows.unanswered.
+Undo = Literal["withdraw", "void", "look"]
+
+
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """An approval whose commit timed out. ``claimed``: an Idempotency-Key may ask for it again."""
+    """An approval that may have taken a channel and was not answered. ``claim``: to be given up first, if any."""
 
+    undo: Undo
     account_id: uuid.UUID
+    intent_id: uuid.UUID
     number: str
-    claimed: bool
+    try_id: str
+    claim: Claimed | None = None
 
 
 @dataclass(slots=True)
@@ -58,8 +67,8 @@ class Equipment:
     class_limits: Mapping[str, ClassLimit]
     default_capacity: int
     retention_days: int
-    # Approvals that were not answered and may have been committed all the same; settled by maintenance.
-    unanswered: dict[uuid.UUID, Unanswered] = field(default_factory=dict)
+    # Approvals that were not answered, and when (on the loop's clock, 0: not yet) each was first looked at.
+    unanswered: dict[Unanswered, float] = field(default_factory=dict)
     # Lists that are being taken in, each as a job.
     jobs: set[asyncio.Task[Job]] = field(default_factory=set)
     keys: Gathering[bytes, Key | None] = field(init=False)
@@ -67,9 +76,10 @@ class Equipment:
     ledger: Gathering[Decision, Recorded] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.keys = Gathering(self._gather_keys)
-        self.facts = Gathering(self._gather)
-        self.ledger = Gathering(self._record, max_flights=3)
+        away = (PostgresUnavailable,)
+        self.keys = Gathering(self._gather_keys, hopeless=away)
+        self.facts = Gathering(self._gather, hopeless=away)
+        self.ledger = Gathering(self._record, max_flights=3, hopeless=away)
 
     def now(self) -> datetime:
         """The clock, read once per request."""

@@ -11,12 +11,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.channels import RedisUnavailable
-from app.postgres import decisions, partitions
+from app.postgres import partitions
 from app.postgres.database import PostgresUnavailable
 from app.postgres.facts import ATTEMPTS_LOOK_BACK_DAYS
 from app.postgres.jobs import fail_abandoned_jobs
 from app.workflows.change_leases import record_expired
 from app.workflows.equipment import Equipment
+from app.workflows.unanswered import settle_unanswered
 
 log = logging.getLogger("callgate.maintenance")
 EVERY_SECONDS = 600
@@ -54,24 +55,6 @@ async def maintain(equipment: Equipment) -> None:
         except Exception:
             log.exception("maintenance failed; it will be tried again")
         await asyncio.sleep(1.0)
-
-
-async def settle_unanswered(equipment: Equipment) -> None:
-    """Undo approvals whose commit timed out, or give back the channel of those that were never committed."""
-    waiting = dict(equipment.unanswered)
-    lost = [intent_id for intent_id, unanswered in waiting.items() if not unanswered.claimed]
-    if lost:
-        await decisions.void(equipment.database, lost, equipment.now())
-    claimed = {intent_id: unanswered for intent_id, unanswered in waiting.items() if unanswered.claimed}
-    if claimed:
-        committed = await decisions.which_exist(equipment.database, list(claimed))
-        for intent_id, unanswered in claimed.items():
-            if intent_id not in committed:
-                await equipment.semaphore.withdraw(
-                    str(unanswered.account_id), str(intent_id), unanswered.number
-                )
-    for intent_id in waiting:
-        equipment.unanswered.pop(intent_id, None)
 
 
 async def tidy(equipment: Equipment, now: datetime) -> None:

@@ -84,9 +84,9 @@ class Unusable(Outcome):
 class RateExceeded(Outcome):
     """The key's limit for the API class."""
 
-    def __init__(self, state: RateState) -> None:
+    def __init__(self, state: RateState, api_class: str) -> None:
         super().__init__(f"{state.limit} in {state.window_seconds} s")
-        self.state = state
+        self.state, self.api_class = state, api_class
 
 
 class CannotDecide(Outcome):

@@ -7,10 +7,11 @@ from datetime import datetime
 from app.channels import RateState
 from app.guardrails.evaluate import Verdict
 from app.guardrails.facts import Intent
-from app.postgres.facts import Ask
+from app.postgres.facts import Ask, gather
 from app.workflows.admission import check_pool
 from app.workflows.authenticate import authenticate
-from app.workflows.decide_intent import Presented, gather_facts, rate_class
+from app.workflows.decide_intent import gather_facts
+from app.workflows.decision import Presented, rate_class
 from app.workflows.equipment import Equipment
 from app.workflows.judge import judge
 from app.workflows.outcomes import RateExceeded
@@ -21,15 +22,17 @@ async def preview_intent(
 ) -> tuple[Verdict, datetime, RateState]:
     """The verdict of every guardrail but the channel, for ``at`` or for now."""
     now = equipment.now()
-    gathered = await gather_facts(
-        equipment, Ask(presented.key_hash, intent.to, intent.pool, intent.campaign or "", intent.sender)
-    )
+    ask = Ask(presented.key_hash, intent.to, intent.pool, intent.campaign or "", intent.sender)
+    if at is None:
+        gathered = await gather_facts(equipment, ask)
+    else:
+        (gathered,) = await gather(equipment.database, [ask], now, at)
     caller = authenticate(gathered.key, presented.key_hash, now)
     caller.needs("intents:write")
     if intent.purpose == "emergency":
         caller.needs("intents:emergency")
     rate = await equipment.semaphore.spend(equipment.rate(caller, rate_class(intent)))
     if rate.exceeded:
-        raise RateExceeded(rate)
+        raise RateExceeded(rate, rate_class(intent))
     check_pool(intent, gathered)
     return judge(equipment.knowledge, intent, gathered.facts, at or now).verdict, at or now, rate

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -14,17 +13,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.guardrails.content import mask
 from app.guardrails.opt_out import InboundMeaning, classify_inbound
 from app.guardrails.policy import read_policy
-from app.postgres import consents, idempotency, inbound_messages, policies, suppressions
-from app.postgres.database import PostgresUnavailable
+from app.postgres import consents, inbound_messages, policies, suppressions
+from app.postgres.idempotency import Existing
 from app.postgres.inbound_messages import InboundMessage
 from app.postgres.suppressions import Entry
 from app.workflows.authenticate import Caller
 from app.workflows.change_policy import SECRET
 from app.workflows.change_suppressions import OPT_OUT
-from app.workflows.decide_intent import Answer, Presented, raise_unless_replayable
+from app.workflows.decision import Answer, Presented
 from app.workflows.equipment import Equipment
+from app.workflows.idempotent import claim_request, keep_answer, let_go, raise_unless_replayable
 from app.workflows.identity import new_id
-from app.workflows.outcomes import Conflict, NotAllowed
+from app.workflows.outcomes import NotAllowed
 
 OPERATION = "inbound_messages"
 # What the carrier itself took the message for (Twilio's OptOutType), for keywords that were configured there.
@@ -84,20 +84,10 @@ async def record_inbound(
         )
     names = read_policy(stored.policy, stored.version).names
     answer = render(Taken(meaning, reply_to(meaning, stored.inbound, names)))
-    claim = None
-    if presented.idempotency_key is not None:
-        claim = await idempotency.claim(
-            equipment.database,
-            key_hash=presented.key_hash,
-            scope="suppressions:write",
-            operation=OPERATION,
-            key=presented.idempotency_key,
-            request_hash=presented.request_hash,
-            resource_id=new_id(now),
-            holder=new_id(now),
-            now=now,
-        )
-    if isinstance(claim, idempotency.Existing):
+    claim = await claim_request(
+        equipment, presented, operation=OPERATION, scope="suppressions:write", now=now
+    )
+    if isinstance(claim, Existing):
         raise_unless_replayable(claim)
         return Answer(claim.status or 500, claim.headers, claim.body, replayed=True)
     kept = False
@@ -108,32 +98,15 @@ async def record_inbound(
             elif meaning.action == "opt_in":
                 await _opt_in(connection, caller, received, meaning, now)
             if claim is not None:
-                await _keep_answer(connection, presented, claim, answer)
+                await keep_answer(
+                    connection, claim, status=answer.status, headers=answer.headers, body=answer.body
+                )
         kept = True
     finally:
         # What is not kept must not stay claimed, so that the message may be handed in again.
-        if claim is not None and not kept:
-            with contextlib.suppress(PostgresUnavailable):
-                await idempotency.release(
-                    equipment.database, OPERATION, presented.idempotency_key or "", claim.holder
-                )
+        if not kept:
+            await let_go(equipment, claim)
     return answer
-
-
-async def _keep_answer(
-    connection: AsyncConnection, presented: Presented, claim: idempotency.Claimed, answer: Answer
-) -> None:
-    kept = await idempotency.keep(
-        connection,
-        operation=OPERATION,
-        key=presented.idempotency_key or "",
-        holder=claim.holder,
-        status=answer.status,
-        headers=answer.headers,
-        body=answer.body,
-    )
-    if not kept:
-        raise Conflict("Another request with this Idempotency-Key took over.")
 
 
 def understand(received: Received) -> InboundMeaning:
@@ -160,7 +133,7 @@ async def _opt_out(
 ) -> None:
     """Suppress the sender on every channel.
 
-    Where somebody has put the number on the list for all channels by hand, the entry is theirs and may end with
+    Where the account has put the number on the list for all channels itself, the entry is theirs and may end with
     their reasons, so the person's own wish gets entries of its own, for calls and for texts. If even those are
     taken, an end that was set for them is taken away.
     """
@@ -170,7 +143,7 @@ async def _opt_out(
     made: list[uuid.UUID] = []
 
     async def suppress(channel: str) -> dict[str, Any]:
-        entry = Entry(number, channel, meaning.words, OPT_OUT, None)
+        entry = Entry(number, channel, meaning.words, OPT_OUT, None, opted_out_at=now)
         ids = {"entry_id": new_id(now), "event_id": new_id(now)}
         added, there = await suppressions.add(
             connection, account, entry, key_id=caller.key_id, now=now, **ids
@@ -179,18 +152,21 @@ async def _opt_out(
             made.append(ids["entry_id"])
         return there
 
-    for_all = await suppress("all")
-    if for_all["source"] != OPT_OUT:
-        for channel in ("call", "sms"):
-            there = await suppress(channel)
-            if there["source"] != OPT_OUT and there["expires_at"] is not None:
-                lasting = Entry(number, channel, there["reason"], there["source"], None)
-                ids = {"entry_id": new_id(now), "event_id": new_id(now)}
-                await suppressions.put(connection, account, lasting, key_id=caller.key_id, now=now, **ids)
-    elif for_all["expires_at"] is not None:
-        lasting = Entry(number, "all", for_all["reason"], OPT_OUT, None)
+    async def outlast(there: dict[str, Any]) -> None:
+        if there["expires_at"] is None:
+            return
+        lasting = Entry(
+            number, there["channel"], there["reason"], there["source"], None, there["opted_out_at"]
+        )
         ids = {"entry_id": new_id(now), "event_id": new_id(now)}
         await suppressions.put(connection, account, lasting, key_id=caller.key_id, now=now, **ids)
+
+    for_all = await suppress("all")
+    if for_all["opted_out_at"] is not None:
+        await outlast(for_all)
+    else:
+        for channel in ("call", "sms"):
+            await outlast(await suppress(channel))
     await _keep(connection, caller, received, meaning, made, now)
 
 

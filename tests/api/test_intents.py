@@ -194,7 +194,7 @@ def test_another_accounts_ids_are_404(gate: RunningService, dialler: Dialler) ->
 
 @pytest.mark.parametrize(
     "identifier",
-    ["x", "0", "01a1ffe4-05e4-7eae-af21-be1e5475cd4c", str(uuid.UUID(int=0)), "f" * 32, "9" * 4000, "%00"],
+    ["x", "0", "01a1ffe4-05e4-7eae-af21-be1e5475cd4c", str(uuid.UUID(int=0)), "f" * 32, "9" * 4000],
 )
 def test_an_id_that_is_none_is_404(operator: Dialler, identifier: str) -> None:
     for path in (f"/v1/intents/{identifier}", f"/v1/leases/{identifier}"):

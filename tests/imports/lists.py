@@ -60,13 +60,14 @@ class Account:
 
     async def add(self, number: str, channel: str = "all", reason: str = "", **columns: object) -> None:
         """Puts an entry on the list as another request would."""
-        values = {"source": "manual", "expires_at": None, **columns}
+        values = {"source": "manual", "expires_at": None, "opted_out_at": None, **columns}
         async with self.engine.begin() as connection:
             await connection.execute(
                 text(
                     "INSERT INTO suppressions (account_id, number, channel, id, reason, source, created_at,"
-                    " updated_at, expires_at)"
-                    " VALUES (:account, :number, :channel, :id, :reason, :source, :now, :now, :expires_at)"
+                    " updated_at, expires_at, opted_out_at)"
+                    " VALUES (:account, :number, :channel, :id, :reason, :source, :now, :now, :expires_at,"
+                    " :opted_out_at)"
                 ),
                 {
                     "account": self.id,

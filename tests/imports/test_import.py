@@ -16,6 +16,9 @@ from uuid_utils.compat import uuid7
 
 from app.lists.records import Format
 from app.lists.suppression_file import reject_lines
+from app.postgres import consents
+from app.postgres.consents import NewConsent
+from app.postgres.suppression_imports import NoSuchAccount
 from app.workflows.import_suppressions import import_suppressions
 from tests.imports.lists import NOW, Account, chunks_of, rejects_of
 from tests.memory import PeakMemory
@@ -205,6 +208,82 @@ async def test_a_change_keeps_what_the_file_does_not_say(engine: AsyncEngine) ->
         ("+14155550002", "call", "expired"),
         ("+14155550003", "sms", "added"),
     ]
+
+
+OPTED = datetime(2026, 11, 1, 8, 30, tzinfo=UTC)
+
+
+async def test_an_opt_out_s_mark_is_carried_and_never_given_to_the_account_s_own_entry(
+    engine: AsyncEngine,
+) -> None:
+    account = await Account.new(engine)
+    await account.add("+14155550001", "all", "lawyer's letter")
+    await account.add("+14155550002", "all", "called so", source="opt_out")
+    await account.add("+14155550003", "all", "Stop", source="opt_out", opted_out_at=OPTED)
+    await account.add("+14155550004", "all", "Stop", source="opt_out", opted_out_at=OPTED)
+    await account.add("+14155550005", "all", "Stop", source="opt_out", opted_out_at=OPTED)
+    sent = (
+        b"number,reason,opted_out_at\n"
+        b"+14155550001,Stop,2026-11-01T08:30:00Z\n"
+        b"+14155550002,called so,2026-11-01T08:30:00Z\n"
+        b"+14155550003,Stop,\n"  # nothing new, so it stays the person's
+        b"+14155550004,on our own list,\n"  # the account's from now on
+        b"+14155550005,Stop,2026-11-02T08:30:00Z\n"
+        b"+14155550006,Stop,2026-11-01T09:30:00+01:00\n"
+    )
+    job = await import_suppressions(engine, account.id, chunks_of(sent), "csv", clock=clock)
+    assert (job.status, job.added, job.changed, job.unchanged) == ("succeeded", 1, 3, 2), job.error
+    rows = await account.rows("SELECT * FROM suppressions WHERE account_id = :account ORDER BY number")
+    assert [(row.number[-1], row.source, row.opted_out_at) for row in rows] == [
+        ("1", "opt_out", None),
+        ("2", "opt_out", None),
+        ("3", "opt_out", OPTED),
+        ("4", "opt_out", None),
+        ("5", "opt_out", OPTED + timedelta(days=1)),
+        ("6", "opt_out", OPTED),
+    ]
+    again = await import_suppressions(engine, account.id, chunks_of(sent), "csv", clock=clock)
+    assert (again.added, again.changed) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"+14155550001,crm,2026-11-01T08:30:00Z", "source opt_out only"),
+        (b"+14155550001,,2026-11-22T08:30:00Z", "opted_out_at lies in the future"),
+        (b"+14155550001,opt_out,yesterday", "opted_out_at must be an RFC 3339 instant"),
+    ],
+)
+async def test_a_mark_that_cannot_be_is_a_reject(engine: AsyncEngine, line: bytes, reason: str) -> None:
+    account = await Account.new(engine)
+    sent = b"number,source,opted_out_at\n" + line
+    job = await import_suppressions(engine, account.id, chunks_of(sent), "csv", clock=clock)
+    assert job.status == "failed"
+    (reject,) = await rejects_of(engine, job.id)
+    assert reason in reject.reason
+
+
+async def test_opt_outs_of_a_file_end_consents_when_they_are_news(engine: AsyncEngine) -> None:
+    account = await Account.new(engine)
+    await account.add("+14155550002", "all", "Stop", source="opt_out")
+    async with engine.begin() as connection:
+        for n in (1, 2, 3):
+            consent = NewConsent(f"+1415555000{n}", "express", ["sms"], NOW, None, {"form": n})
+            await consents.add(connection, account.id, consent, consent_id=uuid7(), key_id=uuid7(), now=NOW)
+    sent = b"number,source\n+14155550001,opt_out\n+14155550002,opt_out\n+14155550003,crm\n"
+    job = await import_suppressions(engine, account.id, chunks_of(sent), "csv", clock=clock)
+    assert (job.status, job.added) == ("succeeded", 2), job.error
+    rows = await account.rows("SELECT number, ended_by FROM consents WHERE account_id = :account")
+    assert {row.number[-1]: row.ended_by for row in rows} == {"1": "opt_out", "2": None, "3": None}
+
+
+async def test_an_import_for_no_account_fails_and_changes_nothing(engine: AsyncEngine) -> None:
+    nobody = Account(engine, uuid7())
+    with pytest.raises(NoSuchAccount):
+        await import_suppressions(engine, nobody.id, chunks_of(b"number\n+14155550001\n"), "csv", clock=clock)
+    (job,) = await nobody.rows("SELECT status FROM jobs WHERE account_id = :account")
+    assert job.status == "failed"
+    assert await nobody.entries() == {}
 
 
 async def test_accounts_do_not_meet(engine: AsyncEngine) -> None:

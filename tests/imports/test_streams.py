@@ -74,7 +74,7 @@ async def test_an_export_is_one_snapshot_in_constant_memory(engine: AsyncEngine)
                 )
     assert max(len(part) for part in parts) < 100_000
     rows = list(csv.reader(io.StringIO(b"".join(parts).decode())))
-    assert rows[0] == ["number", "channel", "reason", "source", "created_at", "expires_at"]
+    assert rows[0] == ["number", "channel", "reason", "source", "created_at", "expires_at", "opted_out_at"]
     assert [row[0] for row in rows[1:]] == [f"+1415{n:07}" for n in range(30_000)]
     assert await account.entries() == {}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import time
 import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode
@@ -12,7 +13,7 @@ from urllib.parse import urlencode
 import pytest
 
 from app.api.carrier_signature import is_signed, signature
-from tests.policy.account import CALLER_ID, FRANCISCO, MORNING, Account, reasons
+from tests.policy.account import CALLER_ID, FRANCISCO, MORNING, ORLEANS, Account, reasons
 from tests.service import Answer, RunningService
 
 SECRET = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
@@ -69,6 +70,36 @@ def test_start_never_lifts_an_entry_that_was_only_called_an_opt_out(account: Acc
     account.send("POST", "/v1/suppressions", {"number": FRANCISCO, "source": "opt_out"})
     account.inbound("START")
     assert account.entries() == {"all": "opt_out"}
+
+
+def test_start_never_lifts_what_somebody_has_made_theirs_since(account: Account) -> None:
+    account.inbound("STOP")
+    stopped = account.get(f"/v1/suppressions/{FRANCISCO}").json()["entries"][0]
+    assert stopped["opted_out_at"] == stopped["created_at"]
+    body = {"source": "opt_out", "reason": "and said so on the phone"}
+    assert account.put(f"/v1/suppressions/{FRANCISCO}", body).json()["opted_out_at"] is None
+    account.inbound("START")
+    assert account.entries() == {"all": "opt_out"}
+
+
+def test_start_lifts_a_stop_that_was_exported_and_imported(account: Account, operator: Account) -> None:
+    """Another account of the same installation stands for another installation."""
+    made = operator.send("POST", "/v1/accounts", {"name": "moved"})
+    other = Account(operator.service, made.json()["key"])
+    account.inbound("STOP")
+    account.send("POST", "/v1/suppressions", {"number": ORLEANS, "source": "opt_out"})
+    exported = account.get("/v1/suppressions/export").body
+    job = other.send(
+        "POST", "/v1/suppressions/imports", exported, headers={"Content-Type": "text/csv"}
+    ).json()
+    while job["status"] == "running":
+        time.sleep(0.02)
+        job = other.get(f"/v1/suppressions/imports/{job['id']}").json()
+    assert (job["status"], job["added"]) == ("succeeded", 2)
+    other.inbound("START")
+    other.inbound("START", sender=ORLEANS)
+    assert other.entries() == {}
+    assert other.entries(ORLEANS) == {"all": "opt_out"}
 
 
 def test_the_wish_outlives_a_manual_entry_that_ends(account: Account) -> None:

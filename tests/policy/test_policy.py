@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.api.dialler import Dialler, sms
 from tests.policy.account import FRANCISCO, MORNING, TUESDAY, Account, reasons
 from tests.service import RunningService
 
@@ -194,3 +195,38 @@ def test_a_trusted_address_stands_alone_only_by_policy(account: Account) -> None
     assert (
         next(c for c in trusted["checks"] if c["guardrail"] == "calling_window")["trusted_recipient"] is True
     )
+
+
+def test_every_version_can_be_looked_up_and_a_decision_names_its_own(account: Account) -> None:
+    account.policy(names=["First"], inbound={"webhook_secret": "0123456789abcdef"})
+    account.policy(house_window={"start": "00:00", "end": "24:00"}, names=["Second"])
+    body = {"type": "call", "to": "+18005551234", "from": "+12125550100"}
+    decided = account.send("POST", "/v1/intents", body).json()["intent_id"]
+    assert account.get(f"/v1/intents/{decided}").json()["versions"]["policy"] == "2"
+    newest = account.get("/v1/policy/versions?limit=1").json()
+    oldest = account.get(f"/v1/policy/versions?limit=1&cursor={newest['next_cursor']}").json()
+    assert [
+        (item["version"], item["policy"]["names"]) for page in (newest, oldest) for item in page["items"]
+    ] == [
+        (2, ["Second"]),
+        (1, ["First"]),
+    ]
+    assert oldest["next_cursor"] is None
+    assert newest["items"][0]["changed_by"]
+    assert "0123456789abcdef" not in str(account.get("/v1/policy/versions").json())
+    assert account.get("/v1/policy/versions?cursor=eA").status == 400
+
+
+def test_a_cap_of_the_account_counts_what_it_says_and_nothing_else(account: Account) -> None:
+    dialler = Dialler(account.service, account.key)
+    number = dialler.open_number()
+    account.policy(caps=[{"max": 2, "period": "P7D", "counts": ["call"]}])
+    assert [dialler.call(to=number).status for _ in range(2)] == [201, 201]
+    refused = dialler.call(to=number)
+    assert (refused.status, refused.json()["code"]) == (403, "FREQUENCY_CAPPED")
+    assert refused.json()["violations"][0]["period"] == "P7D"
+    assert dialler.post("/v1/intents", sms(number)).status == 201, "texts are not counted"
+    account.policy(caps=[{"max": 3, "period": "P7D", "counts": ["call", "sms"]}])
+    assert dialler.call(to=number).status == 403, "what went before a cap counts under it"
+    account.policy()
+    assert dialler.call(to=number).status == 201

@@ -1,0 +1,277 @@
+"""callgate registry: make, fill, amend, list and remove registries without HTTP."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import AsyncIterator
+from datetime import date
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.table import Table
+
+from app import clock
+from app.commands.environment import USAGE, fail
+from app.commands.inquiry import console, print_json
+from app.commands.keys import AsJson, with_database
+from app.commands.list_files import (
+    FAILED,
+    FileArgument,
+    ListFile,
+    Partial,
+    RejectsFile,
+    open_list,
+    take_list,
+)
+
+if TYPE_CHECKING:
+    from app.postgres.jobs import Job
+    from app.postgres.registries import Registry
+    from app.workflows.run_job import ProgressCallback
+
+app = typer.Typer(help="Registries: lists of bare numbers that all accounts share.", no_args_is_help=True)
+Name = typer.Argument(metavar="NAME", help="The registry's name.")
+Dated = typer.Option(
+    None, "--date", metavar="YYYY-MM-DD", help="The list's own date; today in UTC when absent."
+)
+
+
+class Kind(str, Enum):  # noqa: UP042  typer shows the values
+    """What a registry is."""
+
+    national_dnc = "national_dnc"
+    state_dnc = "state_dnc"
+    litigator = "litigator"
+    reassigned = "reassigned"
+    custom = "custom"
+
+
+class Channel(str, Enum):  # noqa: UP042
+    """What a registry applies to."""
+
+    call = "call"
+    sms = "sms"
+
+
+class Bound(str, Enum):  # noqa: UP042
+    """The purposes that a registry can bind."""
+
+    marketing = "marketing"
+    informational = "informational"
+
+
+@app.command("load")
+def load(
+    name: str = Name,
+    file: str = FileArgument,
+    version_date: str | None = Dated,
+    partial: bool = Partial,
+    rejects: Path | None = RejectsFile,
+    as_json: bool = AsJson,
+) -> None:
+    """Replace the whole list: FTC lines (NPA,NXXXXXX) or one E.164 a line.
+
+    Readers see the old list until the new one is complete; Ctrl-C leaves the old one. The exit status is 0 when
+    the list is in force, 1 when it was not taken, 2 for a mistake in the command, 3 when the database cannot be
+    asked.
+    """
+    dated, found = _date(version_date), open_list(file)
+
+    async def work(
+        database: Any, chunks: AsyncIterator[bytes], job_id: uuid.UUID, progress: ProgressCallback
+    ) -> Job:
+        from app.workflows.load_registry import load_registry
+
+        return await load_registry(
+            database.bulk,
+            name,
+            chunks,
+            version_date=dated,
+            source=found.name,
+            job_id=job_id,
+            partial=partial,
+            on_progress=progress,
+        )
+
+    _take(name, found, work, rejects, as_json)
+
+
+@app.command("change")
+def change(
+    name: str = Name,
+    file: str = FileArgument,
+    version_date: str | None = Dated,
+    partial: bool = Partial,
+    rejects: Path | None = RejectsFile,
+    as_json: bool = AsJson,
+) -> None:
+    """Apply adds and deletes (NPA,NXXXXXX,A or …,D), in order and at once; twice over changes nothing more.
+
+    The exit status is as for load.
+    """
+    dated, found = _date(version_date), open_list(file)
+
+    async def work(
+        database: Any, chunks: AsyncIterator[bytes], job_id: uuid.UUID, progress: ProgressCallback
+    ) -> Job:
+        from app.workflows.change_registry import ChangesOutOfOrder, change_registry
+
+        try:
+            return await change_registry(
+                database.bulk,
+                name,
+                chunks,
+                version_date=dated,
+                job_id=job_id,
+                partial=partial,
+                on_progress=progress,
+            )
+        except ChangesOutOfOrder as error:
+            fail(f"{error}; nothing was changed", FAILED)
+
+    _take(name, found, work, rejects, as_json)
+
+
+@app.command("put")
+def put(
+    name: str = Name,
+    kind: Kind = typer.Option(help="What it is."),
+    region: str | None = typer.Option(None, help="ISO 3166, as US or US-TX, of a state's registry."),
+    applies_to: list[Channel] = typer.Option(list(Channel), "--applies-to", help="May be repeated."),
+    purposes: list[Bound] = typer.Option([Bound.marketing], "--purpose", help="May be repeated."),
+    max_age_days: int | None = typer.Option(
+        None, min=1, max=3650, help="Older than this, what it binds is refused."
+    ),
+    as_json: bool = AsJson,
+) -> None:
+    """Make a registry, or change what it binds; never its numbers."""
+    from app.postgres.registries import NAME_PATTERN, REGION_PATTERN, put_registry, read_registry
+
+    if len(name) > 64 or not re.fullmatch(NAME_PATTERN, name):
+        fail("a registry's name has 1 to 64 letters, digits, dots, underscores and hyphens", USAGE)
+    if region is not None and not re.fullmatch(REGION_PATTERN, region):
+        fail("--region must be an ISO 3166 code (e.g. US-TX)", USAGE)
+
+    async def work(database: Any) -> tuple[bool, Registry | None]:
+        async with database.begin() as connection:
+            new = await put_registry(
+                connection,
+                name,
+                kind=kind.value,
+                region=region,
+                applies_to=sorted({channel.value for channel in applies_to}),
+                purposes=sorted({purpose.value for purpose in purposes}),
+                max_age_days=max_age_days,
+                now=clock.utc_now(),
+            )
+            return new, await read_registry(connection, name, clock.utc_now())
+
+    new, registry = with_database(work)
+    assert registry is not None, "it was written in the same transaction"
+    if as_json:
+        print_json(_document(registry))
+    else:
+        typer.echo(f"{'made' if new else 'changed'} {name}")
+
+
+@app.command("list")
+def list_all(as_json: bool = AsJson) -> None:
+    """Every registry: what it binds, its date, its numbers and its age."""
+
+    async def work(database: Any) -> list[Registry]:
+        from app.postgres.registries import list_registries
+
+        async with database.begin() as connection:
+            return await list_registries(connection, clock.utc_now())
+
+    found = with_database(work)
+    if as_json:
+        print_json([_document(registry) for registry in found])
+        return
+    table = Table("name", "kind", "binds", "list of", "numbers", "age")
+    for registry in found:
+        table.add_row(
+            registry.name,
+            f"{registry.kind} {registry.region or ''}".strip(),
+            f"{', '.join(registry.applies_to)}: {', '.join(registry.purposes)}",
+            str(registry.version_date or "never loaded"),
+            f"{registry.numbers:,}",
+            _age(registry),
+        )
+    console().print(table)
+
+
+@app.command("delete")
+def delete(name: str = Name, as_json: bool = AsJson) -> None:
+    """Remove a registry with its numbers. The exit status is 1 when there is none, or it is being loaded."""
+
+    async def work(database: Any) -> bool:
+        from app.postgres.registries import delete_registry
+        from app.postgres.registry_loading import RegistryBusy
+
+        try:
+            async with database.bulk.begin() as connection:
+                return await delete_registry(connection, name)
+        except RegistryBusy:
+            fail(f"the registry {name} is being loaded or changed", FAILED)
+
+    if not with_database(work):
+        fail(f"there is no registry {name}", FAILED)
+    if as_json:
+        print_json({"name": name, "removed": True})
+    else:
+        typer.echo(f"removed {name}")
+
+
+def _take(name: str, file: ListFile, work: Any, rejects: Path | None, as_json: bool) -> None:
+    async def guarded(*given: Any) -> Job:
+        from app.postgres.registry_loading import NoSuchRegistry, RegistryBusy
+
+        try:
+            found: Job = await work(*given)
+        except NoSuchRegistry:
+            fail(f"there is no registry {name}; `callgate registry put {name}` makes one", FAILED)
+        except RegistryBusy:
+            fail(f"the registry {name} is being loaded or changed; nothing was changed", FAILED)
+        return found
+
+    take_list(file, guarded, rejects_file=rejects, as_json=as_json)
+
+
+def _date(text: str | None) -> date:
+    if text is None:
+        return clock.utc_now().date()
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        fail("--date must be a date (e.g. 2026-11-21)", USAGE)
+
+
+def _age(registry: Registry) -> str:
+    if registry.stale:
+        return "too old" if registry.age_days is not None else "too old: never loaded"
+    if registry.age_days is None:
+        return ""
+    limit = f" of {registry.max_age_days}" if registry.max_age_days is not None else ""
+    return f"{registry.age_days}{limit} days"
+
+
+def _document(registry: Registry) -> dict[str, Any]:
+    return {
+        "name": registry.name,
+        "kind": registry.kind,
+        "region": registry.region,
+        "applies_to": registry.applies_to,
+        "purposes": registry.purposes,
+        "max_age_days": registry.max_age_days,
+        "version_date": registry.version_date,
+        "age_days": registry.age_days,
+        "stale": registry.stale,
+        "numbers": registry.numbers,
+        "source": registry.source,
+        "loaded_at": registry.loaded_at,
+        "changed_at": registry.changed_at,
+    }

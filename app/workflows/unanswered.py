@@ -1,0 +1,108 @@
+"""Approvals that nobody was told of: what they took goes back, and what they may have recorded is undone.
+
+Redis or Postgres fell silent, so that nobody knows whether a channel was taken or a decision committed. What is left
+to do is kept in ``Equipment.unanswered`` until both have answered; when this process dies first, the lease's end is
+what gives the channel back.
+
+- ``withdraw``: the ledger was never asked. Only Redis has to forget.
+- ``void``: nobody can ever come back for the decision, so it goes from the ledger, and the channel from Redis.
+- ``look``: whoever holds the Idempotency-Key may come back, and is answered from the ledger. If the decision is
+  there, it stands with its channel; if it is not, the channel goes back.
+
+A withdrawal names its try (app.channels.Semaphore.withdraw), so it can come late or twice: what a later try of the
+same intent has made its own stays. A statement that Postgres had begun when we gave up waiting may still commit after
+our first look, but no later than its own time limit; so the ledger is looked at twice, unless giving up the claim
+has shut the door on that statement.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable
+
+from app.channels import ANY_TRY, RedisUnavailable
+from app.postgres import decisions, idempotency
+from app.postgres.database import PostgresUnavailable
+from app.workflows.equipment import Equipment, Unanswered
+
+_AT_ONCE = 250
+
+
+async def withdraw_now(equipment: Equipment, left: Unanswered) -> bool:
+    """Give back at once what a try took; False when Redis cannot be asked, and it is left for later."""
+    try:
+        await withdraw(equipment, left)
+    except RedisUnavailable:
+        equipment.unanswered.setdefault(left, 0.0)
+        return False
+    return True
+
+
+async def settle_unanswered(equipment: Equipment) -> None:
+    """Do what is left to do. Raises PostgresUnavailable or RedisUnavailable when it has to wait for one of them."""
+    pending = list(equipment.unanswered)
+    for at in range(0, len(pending), _AT_ONCE):
+        await _settle(equipment, pending[at : at + _AT_ONCE])
+
+
+async def _settle(equipment: Equipment, some: list[Unanswered]) -> None:
+    now = asyncio.get_running_loop().time()
+    twice_after = 2 * equipment.database.timeout_seconds
+    await _forget(equipment, [each for each in some if each.undo == "withdraw"])
+
+    lost = [each for each in some if each.undo == "void"]
+    if lost:
+        await decisions.void(equipment.database, [each.intent_id for each in lost], equipment.now())
+    again, for_good = _looked(equipment, lost, now, twice_after)
+    await asyncio.gather(*(withdraw(equipment, each) for each in again))
+    await _forget(equipment, for_good)
+
+    sought = [each for each in some if each.undo == "look"]
+    claimed = [each for each in sought if each.claim is not None]
+    for each in claimed:
+        if each.claim is not None:
+            # A statement that comes after this finds its claim gone and appends nothing: one look is enough.
+            await idempotency.release(equipment.database, each.claim)
+    _, for_good = _looked(equipment, [each for each in sought if each.claim is None], now, twice_after)
+    for_good += claimed
+    if for_good:
+        there = await decisions.which_exist(equipment.database, [each.intent_id for each in for_good])
+        for each in for_good:
+            if each.intent_id in there:
+                equipment.unanswered.pop(each, None)
+        await _forget(equipment, [each for each in for_good if each.intent_id not in there])
+
+
+def _looked(
+    equipment: Equipment, some: Iterable[Unanswered], now: float, twice_after: float
+) -> tuple[list[Unanswered], list[Unanswered]]:
+    """Those that must be looked at once more, and those that have been looked at for the second time."""
+    again: list[Unanswered] = []
+    for_good: list[Unanswered] = []
+    for each in some:
+        first = equipment.unanswered.get(each, 0.0)
+        if not first:
+            equipment.unanswered[each] = now
+        (for_good if first and now - first >= twice_after else again).append(each)
+    return again, for_good
+
+
+async def _forget(equipment: Equipment, some: list[Unanswered]) -> None:
+    """Withdraw them, and have nothing left to do about them."""
+    await asyncio.gather(*(withdraw(equipment, each) for each in some))
+    for each in some:
+        equipment.unanswered.pop(each, None)
+
+
+async def withdraw(equipment: Equipment, left: Unanswered) -> None:
+    """Give back what a try took, if it took anything. Raises RedisUnavailable."""
+    # What went from the ledger goes from Redis whoever put it there: a rebuild may have, before it went.
+    try_id = ANY_TRY if left.undo == "void" else left.try_id
+    await equipment.semaphore.withdraw(str(left.account_id), str(left.intent_id), left.number, try_id)
+
+
+async def settle_what_can_be(equipment: Equipment) -> None:
+    """The last round of a process that ends."""
+    with contextlib.suppress(PostgresUnavailable, RedisUnavailable):
+        await settle_unanswered(equipment)

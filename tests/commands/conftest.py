@@ -1,0 +1,81 @@
+"""A running service, and the command line beside it on the same stores, as an operator has them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.api.dialler import Dialler, new_account
+from tests.servers import Servers
+from tests.service import CHECKOUT, RunningService
+
+SECONDS = 60
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """`callgate` with the settings of a service."""
+
+    environment: dict[str, str]
+
+    def run(
+        self, *arguments: object, status: int = 0, given: bytes = b""
+    ) -> subprocess.CompletedProcess[bytes]:
+        """One command; its exit status must be the one that is named."""
+        done = subprocess.run(
+            [sys.executable, "-m", "app.cli", *map(str, arguments)],
+            cwd=CHECKOUT, env=self.environment, input=given, capture_output=True, timeout=SECONDS,
+        )  # fmt: skip
+        assert done.returncode == status, (done.returncode, done.stdout, done.stderr)
+        return done
+
+    def json(self, *arguments: object, status: int = 0, given: bytes = b"") -> Any:
+        """What the command says with --json."""
+        return json.loads(self.run(*arguments, "--json", status=status, given=given).stdout)
+
+    def start(self, *arguments: object, **options: Any) -> subprocess.Popen[bytes]:
+        """The command, running, with pipes on all three streams unless told otherwise."""
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(
+            [sys.executable, "-m", "app.cli", *map(str, arguments)],
+            cwd=CHECKOUT, env=self.environment, **{**pipes, **options},
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def shared_gate(servers: Servers, module_database_url: str) -> Iterator[RunningService]:
+    """A service for the tests of one module."""
+    servers.flush_redis()
+    with RunningService({"database_url": module_database_url, "redis_url": servers.redis_url}) as running:
+        yield running
+
+
+@pytest.fixture
+def dialler(shared_gate: RunningService) -> Dialler:
+    """An account of this test's own."""
+    return new_account(shared_gate)
+
+
+@pytest.fixture
+def operator(shared_gate: RunningService) -> Dialler:
+    """The first account, which the command line takes when none is named."""
+    return Dialler(shared_gate, shared_gate.key)
+
+
+@pytest.fixture
+def callgate(shared_gate: RunningService) -> CommandLine:
+    """The command line on the service's stores."""
+    return CommandLine({**shared_gate.environment, "COLUMNS": "120", "NO_COLOR": "1"})
+
+
+@pytest.fixture
+def no_settings() -> dict[str, str]:
+    """The environment without a setting of ours."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("CALLGATE_")}

@@ -1,0 +1,159 @@
+"""The schema by its migrations: from nothing, again, at once from two sides; partitions made and dropped whole."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+import app.postgres.registry_tables
+import app.postgres.tables  # noqa: F401
+from app.clock import utc_now
+from app.postgres import partitions
+from app.postgres.metadata import metadata
+from app.postgres.migrate import migrate, newest_revision
+from tests.servers import Servers
+from tests.service import CHECKOUT
+
+
+@pytest.fixture
+def empty_url(servers: Servers) -> Iterator[str]:
+    """The URL of a database with nothing in it."""
+    name = servers.fresh_database(migrated=False)
+    yield servers.database_url(name)
+    servers.drop_database(name)
+
+
+async def test_from_nothing_to_the_newest_and_again(empty_url: str) -> None:
+    assert await migrate(empty_url) == (None, newest_revision())
+    assert await migrate(empty_url) == (newest_revision(), newest_revision())
+
+
+def drift(connection: Connection) -> list[object]:
+    """What `alembic check` would say: how the tables in the code differ from those in the database."""
+    context = MigrationContext.configure(
+        connection,
+        opts={
+            "compare_type": True,
+            "compare_server_default": True,
+            # Partitions are made by maintenance, not by migrations.
+            "include_name": lambda name, kind, _: kind != "table" or name in metadata.tables,
+        },
+    )
+    return list(compare_metadata(context, metadata))
+
+
+async def test_the_migrations_make_what_the_code_describes(empty_url: str) -> None:
+    await migrate(empty_url)
+    engine = create_async_engine(empty_url)
+    async with engine.connect() as connection:
+        assert await connection.run_sync(drift) == []
+        await connection.execute(text("ALTER TABLE suppressions ADD COLUMN forgotten text"))
+        assert len(await connection.run_sync(drift)) == 1, "this look at the drift sees nothing"
+    await engine.dispose()
+
+
+def test_two_processes_migrate_at_once(empty_url: str) -> None:
+    command = [sys.executable, "-m", "app.cli", "migrate"]
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "CALLGATE_DATABASE_URL": empty_url,
+        "CALLGATE_REDIS_URL": "unix:///nowhere",
+    }
+    both = [
+        subprocess.Popen(
+            command,
+            cwd=CHECKOUT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    for process in both:
+        told, _ = process.communicate(timeout=100)
+        assert process.returncode == 0, told
+    assert asyncio.run(revision(empty_url)) == newest_revision()
+
+
+async def revision(url: str) -> str:
+    """The revision that the database says it has."""
+    engine = create_async_engine(url)
+    async with engine.connect() as connection:
+        found = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one()
+    await engine.dispose()
+    return str(found)
+
+
+async def months(connection: AsyncConnection) -> list[str]:
+    """The partitions of the decisions that there are."""
+    rows = await connection.execute(
+        text(
+            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'decisions'::regclass ORDER BY 1"
+        )
+    )
+    return [row[0] for row in rows]
+
+
+async def add_decision(connection: AsyncConnection, at: datetime) -> None:
+    """A decision of that instant, in the fewest columns."""
+    await connection.execute(
+        text(
+            "INSERT INTO decisions (id, account_id, key_id, decided_at, type, verdict, codes, to_number, from_number,"
+            " purpose, document) VALUES (:id, gen_random_uuid(), gen_random_uuid(), :at, 'call', 'approved', '{}',"
+            " '+14155551234', '+12125550100', 'marketing', '{}')"
+        ),
+        {"id": partitions.floor_id(at), "at": at},
+    )
+
+
+async def test_partitions_are_made_ahead_and_dropped_whole(empty_url: str) -> None:
+    await migrate(empty_url)
+    engine = create_async_engine(empty_url)
+    now = datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)
+    async with engine.begin() as connection:
+        assert await partitions.make_ahead(connection, now) == [
+            "decisions_2026_11",
+            "decisions_2026_12",
+            "decisions_2027_01",
+            "decisions_2027_02",
+            "decisions_2027_03",
+        ]
+        assert await partitions.make_ahead(connection, now) == []
+        # From the first instant of last month to the last of the months ahead there is a place for a decision.
+        for at in (
+            datetime(2026, 11, 1, tzinfo=UTC),
+            datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC),
+            now + timedelta(seconds=2),
+            datetime(2027, 3, 31, 23, 59, 59, 999000, tzinfo=UTC),
+        ):
+            await add_decision(connection, at)
+        # A month goes when its youngest decision is past its retention, and not a second earlier.
+        end_of_november = datetime(2026, 12, 1, tzinfo=UTC)
+        for_ten_days = end_of_november + timedelta(days=10)
+        early = await partitions.drop_expired(connection, for_ten_days - timedelta(seconds=1), 10)
+        assert early == []
+        assert await partitions.drop_expired(connection, for_ten_days, 10) == ["decisions_2026_11"]
+        assert await partitions.drop_expired(connection, for_ten_days, 10) == []
+        left = (await connection.execute(text("SELECT count(*) FROM decisions"))).scalar_one()
+        assert left == 2
+        assert "decisions_2026_11" not in await months(connection)
+    await engine.dispose()
+
+
+async def test_a_migrated_service_has_room_for_months(database_url: str) -> None:
+    engine = create_async_engine(database_url)
+    async with engine.connect() as connection:
+        found = await months(connection)
+    await engine.dispose()
+    wanted = [partitions.partition_name(partitions.month_start(utc_now(), ahead)) for ahead in range(-1, 4)]
+    assert set(wanted) <= set(found)

@@ -1,0 +1,68 @@
+"""The workflows' equipment on real stores, and an emergency call, which may be decided at any hour."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+
+from app.api.answers import answer_of
+from app.api.problems import ProblemWriter
+from app.clock import utc_now
+from app.guardrails.facts import Intent
+from app.main import equip, load_knowledge
+from app.settings import Settings
+from app.workflows.authenticate import Caller, hash_of
+from app.workflows.decide_intent import decide_intent, identify
+from app.workflows.decision import Answer, Presented
+from app.workflows.equipment import Equipment, Knowledge
+from app.workflows.manage_keys import ensure_bootstrap_key
+
+KEY = "cg_the-key-of-the-workflow-tests"
+CALL = Intent("call", "+14155551234", "+12125550100", purpose="emergency")
+WRITER = ProblemWriter("https://api.trunx.io/errors", "http://127.0.0.1:8000")
+
+
+@dataclass(frozen=True, slots=True)
+class Decider:
+    """One process's equipment, and the first account's key."""
+
+    equipment: Equipment
+    caller: Caller
+
+    def presented(self, idempotency_key: str | None = None) -> Presented:
+        """The key as a request would carry it."""
+        return Presented(hash_of(KEY), idempotency_key, b"one request" if idempotency_key else b"")
+
+    async def decide(self, idempotency_key: str | None = None) -> Answer:
+        """Decide the call."""
+        return await decide_intent(
+            self.equipment,
+            self.presented(idempotency_key),
+            CALL,
+            lambda record, wait: answer_of(record, wait, WRITER),
+        )
+
+    async def in_use(self) -> int:
+        """Channels of the default pool that calls hold."""
+        usage = await self.equipment.semaphore.usage(str(self.caller.account_id), ["pool:default"])
+        return usage["pool:default"]
+
+
+@pytest.fixture(scope="session")
+def knowledge() -> Knowledge:
+    """The rules and tables, read once."""
+    return load_knowledge()
+
+
+@pytest.fixture
+async def decider(database_url: str, redis_url: str, knowledge: Knowledge) -> AsyncIterator[Decider]:
+    """Equipment as the service makes it, on stores of the test's own."""
+    settings = Settings.from_environ({"CALLGATE_REDIS_TIMEOUT_MS": "1500"})
+    equipment = await equip(settings, knowledge, database_url, redis_url)
+    await ensure_bootstrap_key(equipment.database, KEY, utc_now())
+    caller = await identify(equipment, hash_of(KEY), utc_now())
+    yield Decider(equipment, caller)
+    await equipment.semaphore.close()
+    await equipment.database.close()

@@ -1,0 +1,248 @@
+"""Between the channel and the commit: whatever goes wrong there, nothing is approved twice and nothing leaks."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import exc, text
+
+from app.channels import ANY_TRY
+from app.clock import utc_now
+from app.postgres import decisions, idempotency, leases
+from app.postgres.database import PostgresUnavailable
+from app.postgres.decisions import Claim, Decision, LeaseRecord
+from app.postgres.facts import Ask
+from app.workflows import admission
+from app.workflows.authenticate import hash_of
+from app.workflows.decide_intent import gather_facts
+from app.workflows.equipment import Unanswered
+from app.workflows.identity import new_id
+from app.workflows.outcomes import Conflict
+from app.workflows.unanswered import settle_unanswered, withdraw_now
+from tests.workflows.conftest import CALL, KEY, Decider
+
+
+async def sql(decider: Decider, statement: str) -> None:
+    """One statement on the test's database."""
+    async with decider.equipment.database.begin() as connection:
+        await connection.execute(text(statement))
+
+
+async def rows(decider: Decider, query: str) -> list[dict[str, Any]]:
+    """What the test's database holds."""
+    async with decider.equipment.database.begin() as connection:
+        return [dict(row) for row in (await connection.execute(text(query))).mappings()]
+
+
+async def settled(decider: Decider) -> None:
+    """Waits until nothing is left to undo, as maintenance would."""
+    until = time.monotonic() + 10
+    while decider.equipment.unanswered:
+        assert time.monotonic() < until, decider.equipment.unanswered
+        await settle_unanswered(decider.equipment)
+        await asyncio.sleep(0.2)
+
+
+async def refuse_inserts(decider: Decider, body: str) -> None:
+    """Makes every new decision row run `body` first."""
+    await sql(
+        decider,
+        f"CREATE FUNCTION stumble() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN NEW; END $$",
+    )
+    await sql(
+        decider, "CREATE TRIGGER stumble BEFORE INSERT ON decisions FOR EACH ROW EXECUTE FUNCTION stumble()"
+    )
+
+
+@pytest.mark.parametrize("key", [None, "order-7"])
+async def test_a_commit_that_fails_gives_the_channel_back(decider: Decider, key: str | None) -> None:
+    await refuse_inserts(decider, "RAISE EXCEPTION 'the disk is full of holes';")
+    with pytest.raises(exc.DBAPIError):
+        await decider.decide(key)
+    await settle_unanswered(decider.equipment)
+    assert await decider.in_use() == 0
+    assert await rows(decider, "SELECT id FROM decisions") == []
+    assert await rows(decider, "SELECT id FROM leases") == []
+    await sql(decider, "DROP TRIGGER stumble ON decisions")
+    answer = await decider.decide(key)
+    assert (answer.status, answer.replayed) == (201, False)
+    assert await decider.in_use() == 1
+
+
+@pytest.mark.parametrize("key", [None, "slow"])
+async def test_a_commit_that_takes_too_long_gives_the_channel_back(decider: Decider, key: str | None) -> None:
+    await refuse_inserts(decider, "PERFORM pg_sleep(10);")
+    began = time.monotonic()
+    with pytest.raises(PostgresUnavailable):
+        await decider.decide(key)
+    assert time.monotonic() - began < 2.0
+    (left,) = decider.equipment.unanswered
+    assert (left.undo, left.intent_id.version) == ("look" if key else "void", 7)
+    await sql(decider, "DROP TRIGGER stumble ON decisions")
+    await settle_unanswered(decider.equipment)
+    assert await decider.in_use() == 0
+    await settled(decider)
+    assert await decider.in_use() == 0
+    answer = await decider.decide(key)
+    assert (answer.status, answer.replayed) == (201, False)
+    assert await decider.in_use() == 1
+
+
+async def test_an_approval_that_was_committed_and_never_answered_is_made_void(decider: Decider) -> None:
+    """The commit happened, but its answer was lost on the way, and nobody can ask for it again."""
+    intent_id = uuid.UUID(json.loads((await decider.decide()).body)["id"])
+    account = decider.caller.account_id
+    left = Unanswered("void", account, intent_id, CALL.to, ANY_TRY)
+    decider.equipment.unanswered[left] = 0.0
+    await settled(decider)
+    assert await decisions.fetch(decider.equipment.database, account, intent_id) is None
+    (row,) = await rows(decider, "SELECT verdict FROM decisions")
+    assert row["verdict"] == "void"
+    (lease,) = await rows(decider, "SELECT ended_by FROM leases")
+    assert lease["ended_by"] == "withdrawn"
+    assert await decider.in_use() == 0
+
+
+async def test_one_that_was_committed_under_a_key_is_answered_to_who_comes_back(decider: Decider) -> None:
+    answer = await decider.decide("lost")
+    intent_id = uuid.UUID(json.loads(answer.body)["id"])
+    account = decider.caller.account_id
+    (holder,) = await rows(decider, "SELECT holder FROM idempotency_keys")
+    left = Unanswered("look", account, intent_id, CALL.to, holder["holder"].hex)
+    decider.equipment.unanswered[left] = 0.0
+    await settled(decider)
+    again = await decider.decide("lost")
+    assert (again.status, again.replayed, again.body) == (201, True, answer.body)
+    assert await decider.in_use() == 1
+
+
+async def test_a_claim_whose_holder_died_is_taken_over_with_its_channel(decider: Decider) -> None:
+    """The process died between the channel and the commit: its channel is found again, no second one taken."""
+    equipment, now = decider.equipment, utc_now()
+    long_ago = now - idempotency.DEAD_AFTER - timedelta(seconds=1)
+    claim = await idempotency.claim(
+        equipment.database,
+        key_hash=hash_of(KEY),
+        scope="intents:write",
+        operation="intents",
+        key="orphan",
+        request_hash=b"one request",
+        resource_id=new_id(long_ago),
+        holder=new_id(long_ago),
+        now=long_ago,
+    )
+    assert isinstance(claim, idempotency.Claimed)
+    gathered = await gather_facts(equipment, Ask(hash_of(KEY), CALL.to, CALL.pool))
+    for _ in range(2):  # the first answer of an empty Redis is "stale"
+        gathered = await gather_facts(equipment, Ask(hash_of(KEY), CALL.to, CALL.pool))
+        taken = await admission.admit(
+            equipment, decider.caller, CALL, claim.resource_id, gathered, (), now, None, claim.holder.hex
+        )
+    assert taken.status == "admitted"
+    assert await decider.in_use() == 1
+    answer = await decider.decide("orphan")
+    assert answer.status == 201
+    assert json.loads(answer.body)["id"] == str(claim.resource_id)
+    assert await decider.in_use() == 1
+    # The dead one was only stopped, and comes back to life: it must not append a second time.
+    assert not await kept_by(decider, claim)
+    replay = await decider.decide("orphan")
+    assert (replay.replayed, replay.body) == (True, answer.body)
+    # Nor give away the channel, which is now the other's.
+    dead = Unanswered("withdraw", claim.account_id, claim.resource_id, CALL.to, claim.holder.hex)
+    assert await withdraw_now(equipment, dead)
+    assert await decider.in_use() == 1
+
+
+async def kept_by(decider: Decider, claim: idempotency.Claimed) -> bool:
+    """Whether a holder could still keep an answer of its own."""
+    async with decider.equipment.database.begin() as connection:
+        return await idempotency.keep(connection, claim, status=201, headers={}, body=b"late")
+
+
+async def test_a_claim_that_is_being_worked_on_is_a_conflict(decider: Decider) -> None:
+    now = utc_now()
+    await idempotency.claim(
+        decider.equipment.database,
+        key_hash=hash_of(KEY),
+        scope="intents:write",
+        operation="intents",
+        key="busy",
+        request_hash=b"one request",
+        resource_id=new_id(now),
+        holder=new_id(now),
+        now=now,
+    )
+    with pytest.raises(Conflict):
+        await decider.decide("busy")
+    assert await decider.in_use() == 0
+
+
+def approval(decider: Decider, *, epoch: int, claim: Claim | None = None) -> Decision:
+    """An approved call's row."""
+    now = utc_now()
+    return Decision(
+        id=new_id(now),
+        account_id=decider.caller.account_id,
+        key_id=decider.caller.key_id,
+        decided_at=now,
+        type="call",
+        verdict="approved",
+        codes=(),
+        to_number=CALL.to,
+        from_number=CALL.sender,
+        purpose="marketing",
+        campaign=None,
+        document={},
+        epoch=epoch,
+        fence=1,
+        lease=LeaseRecord("default", ("pool:default",), now + timedelta(hours=1), now + timedelta(hours=4)),
+        claim=claim,
+    )
+
+
+async def test_an_approval_of_an_old_epoch_is_not_appended(decider: Decider) -> None:
+    database = decider.equipment.database
+    async with database.begin() as connection:
+        epoch, live = await leases.open_epoch(connection, decider.caller.account_id, utc_now())
+    assert live == []
+    old, current = approval(decider, epoch=epoch - 1), approval(decider, epoch=epoch)
+    assert [(r.appended, r.claim_lost) for r in await decisions.record(database, [old, current])] == [
+        (False, False),
+        (True, False),
+    ]
+    for table, column in (("decisions", "id"), ("leases", "id"), ("attempts", "intent_id")):
+        found = await rows(decider, f"SELECT {column} AS id FROM {table}")
+        assert [row["id"] for row in found] == [current.id], table
+    async with database.begin() as connection:
+        _, live = await leases.open_epoch(connection, decider.caller.account_id, utc_now())
+    assert [lease.id for lease in live] == [current.id]
+
+
+async def test_a_decision_whose_claim_was_lost_is_not_appended(decider: Decider) -> None:
+    database = decider.equipment.database
+    lost = Claim("intents", "absent", new_id(utc_now()), 201, {}, b"{}")
+    epoch = (await rows(decider, "SELECT epoch FROM accounts"))[0]["epoch"]
+    claimed, plain = approval(decider, epoch=epoch, claim=lost), approval(decider, epoch=epoch)
+    outcomes = await decisions.record(database, [claimed, plain])
+    assert [(outcome.appended, outcome.claim_lost) for outcome in outcomes] == [(False, True), (True, False)]
+    assert [row["id"] for row in await rows(decider, "SELECT id FROM decisions")] == [plain.id]
+
+
+async def test_one_row_that_postgres_will_not_take_spares_its_neighbours(decider: Decider) -> None:
+    epoch = (await rows(decider, "SELECT epoch FROM accounts"))[0]["epoch"]
+    good, other = approval(decider, epoch=epoch), approval(decider, epoch=epoch)
+    bad = approval(decider, epoch=epoch)
+    object.__setattr__(bad, "verdict", "perhaps")  # the table's own check refuses it
+    equipment = decider.equipment
+    ledger = equipment._record
+    outcomes = await ledger([good, bad, other])
+    assert [type(outcome).__name__ for outcome in outcomes] == ["Recorded", "IntegrityError", "Recorded"]
+    ids = {row["id"] for row in await rows(decider, "SELECT id FROM decisions")}
+    assert ids == {good.id, other.id}
