@@ -25,7 +25,8 @@ class Brands:
         # "PayPal: ...", "[USPS] ...", "Alert from Chase - ...": the name is the sender, no mere mention.
         self._opening = re.compile(
             rf"\W*(?:(?:alert|notice|message|msg|free msg|frm|from|the|your|final notice)\W+){{0,3}}({names})"
-            r"(?:\s(?:alert|notice|security|support|fraud|fraud dept|service|services|team|final notice|billing|delivery))?"
+            r"(?:\s(?:alert|notice|security|support|fraud|fraud dept|service|services|team|final notice|billing"
+            r"|delivery))?"
             r"(?:\s?[:\]|>]|\s-\s|\salert\b)"
         )
 

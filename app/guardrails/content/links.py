@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -34,7 +34,6 @@ _DISGUISED_DOT = re.compile(
     re.IGNORECASE,
 )
 _DISGUISE_TRIGGER = re.compile(r"[\[({<]\s?(?:d|p|\.)|\.\]| \. |\bd[o0]t\b", re.IGNORECASE)
-_DOTTED_TOKEN = re.compile(r"(?<!\S)[^\s.]*(?:\.+[^\s.]+)+\.*")
 _QUAD = re.compile(r"(?:0[xX][0-9a-fA-F]+|\d+)(?:\.(?:0[xX][0-9a-fA-F]+|\d+)){0,3}")
 _BARE_IP = re.compile(
     r"(?<![\w.:$])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?=(?::\d{1,5})?/|:\d{2,5}\b)(?:\:\d{1,5})?(?:/\S*)?"
@@ -78,8 +77,7 @@ def find_links(body: str, shorteners: Collection[str], fold: Callable[[str], str
             stop = found.start() + len(found.group().rstrip(_TRAILING))
             links.append(Link(found.start(), stop, found.group(), "", ("link.ip",)))
             taken.append((found.start(), found.end()))
-    for token in _DOTTED_TOKEN.finditer(text) if "." in text else ():
-        start, end = token.span()
+    for start, end in _dotted_words(text) if "." in text else ():
         if _free(start, end, taken):
             _add_bare(text, start, end, links, taken, shorteners, fold)
     if _DISGUISE_TRIGGER.search(text):
@@ -93,6 +91,16 @@ def find_links(body: str, shorteners: Collection[str], fold: Callable[[str], str
 def is_own(link: Link, domains: Collection[str]) -> bool:
     """Whether the link leads to one of the account's domains, or below one."""
     return any(link.host == domain or link.host.endswith("." + domain) for domain in domains)
+
+
+def _dotted_words(text: str) -> Iterator[tuple[int, int]]:
+    """What stands between blanks and has a full stop with something after it."""
+    at = 0
+    for word in text.split():
+        if "." in word.rstrip("."):
+            start = text.index(word, at)
+            at = start + len(word)
+            yield start, at
 
 
 def _add_bare(
