@@ -37,7 +37,7 @@ format: dev-environment ## let ruff lay the code out
 
 check: lint types contracts test ## everything above
 
-bench: bench-intents ## intents a second against the ceiling of an empty route
+bench: bench-intents bench-window bench-content ## intents a second against the ceiling of an empty route; what the window and the scan cost
 
 bench-%: dev-environment ## bench-content, bench-window, bench-channels, bench-registry: one part by itself
 	$(PY) -m benchmarks.$*

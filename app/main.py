@@ -17,6 +17,7 @@ from app.api import (
     calling_windows,
     consents,
     content,
+    docs_page,
     emergencies,
     error_pages,
     health,
@@ -68,6 +69,7 @@ ROUTES = (
     emergencies,
     admin,
     error_pages,
+    docs_page,
     health,
 )
 
@@ -153,7 +155,14 @@ def build(
             await equipment.semaphore.close()
             await equipment.database.close()
 
-    app = FastAPI(title="Callgate", version=VERSION, lifespan=lifespan, redirect_slashes=False)
+    app = FastAPI(
+        title="Callgate",
+        version=VERSION,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+    )
     app.state.writer = writer
     app.state.metrics_dir = metrics_dir
     app.state.revision = newest_revision()

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import clock, telemetry
@@ -17,6 +18,7 @@ from app.workflows.identity import new_id
 _SANE_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 # Routes that read their body as a stream and bound what they keep themselves.
 STREAMS = re.compile(r"/v1/(suppressions/imports|scrub|registries/[^/]+/(versions|changes))/?")
+CALLER_GONE = 499  # for the log and the metrics only
 log = logging.getLogger("callgate.access")
 
 
@@ -48,6 +50,9 @@ class Edge:
 
         try:
             await self.app(scope, self._bounded(scope, receive), send_marked)
+        except ClientDisconnect:
+            # The caller went away before the end of what it sent: nobody is there to be answered.
+            status = status or CALLER_GONE
         except Exception as error:
             log.error("request %s ended in an unforeseen error", request_id, exc_info=error)
             if status == 500:

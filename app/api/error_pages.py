@@ -60,7 +60,7 @@ async def list_types(request: Request) -> Response:
         f"<td>{html.escape(kind.title)}</td><td>{html.escape(kind.retry.split('.')[0].split(',')[0])}</td></tr>"
         for kind in TYPES
     )
-    return _page(
+    return page(
         "Problem types",
         "<p>Every error is a problem document (RFC 9457). Its member <code>type</code> names one of these; "
         "<code>docs</code> leads here.</p><table><thead><tr><th>Status</th><th>Type</th><th>Title</th>"
@@ -95,7 +95,7 @@ async def one_type(request: Request, slug: str) -> Response:
         f"<h2>Example</h2><pre>{html.escape(json.dumps(example, indent=2))}</pre>"
         '<p><a href="/errors">All problem types</a></p>'
     )
-    return _page(kind.title, body)
+    return page(kind.title, body)
 
 
 _VARY = {"Vary": "Accept"}
@@ -119,7 +119,8 @@ def _document(request: Request, kind: ProblemType) -> dict[str, Any]:
     }
 
 
-def _page(title: str, body: str) -> HTMLResponse:
+def page(title: str, body: str) -> HTMLResponse:
+    """A page that loads nothing from anywhere."""
     page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

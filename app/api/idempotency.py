@@ -32,9 +32,9 @@ def idempotency_key(request: Request) -> str | None:
     raise Problem("bad-request", "Idempotency-Key must be a quoted string or a token.", faults=[_FAULT])
 
 
-def request_hash(request: Request, body: bytes) -> bytes:
-    """What makes two requests the same: method, path, query and the body to the byte."""
+def request_hash(request: Request, *body: bytes) -> bytes:
+    """What makes two requests the same: method, path, query and the body to the byte, where it is at hand."""
     digest = hashlib.sha256()
-    for part in (request.method.encode(), request.url.path.encode(), request.url.query.encode(), body):
+    for part in (request.method.encode(), request.url.path.encode(), request.url.query.encode(), *body):
         digest.update(len(part).to_bytes(8, "big") + part)
     return digest.digest()

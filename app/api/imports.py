@@ -19,12 +19,11 @@ from app.api.jobs import (
     LIST_BODY,
     JobDocument,
     JobPage,
-    accepted,
-    chunks_of,
     find_job,
     format_of,
     job_document,
     rejects_response,
+    take_in,
 )
 from app.api.paging import Cursor, Limit, read_id, write_cursor
 from app.api.suppressions import MayRead
@@ -105,8 +104,10 @@ async def post_import(
             on_progress=progress,
         )
 
-    job_id = await receive_list(equipment, chunks_of(request), work)
-    return await accepted(request, job_id, "/v1/suppressions/imports")
+    async def receive(chunks: AsyncIterator[bytes]) -> uuid.UUID:
+        return await receive_list(equipment, chunks, work)
+
+    return await take_in(request, "suppressions:write", KIND, "/v1/suppressions/imports", receive)
 
 
 @router.get("/imports", summary="List imports", responses={200: {"model": JobPage}, **documents.problems()})

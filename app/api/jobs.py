@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Literal
 from uuid import UUID
 
@@ -11,14 +11,18 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
 from app.api import documents
-from app.api.answers import json_response
-from app.api.caller import equipment_of
-from app.api.problems import Problem
+from app.api.answers import response_of
+from app.api.caller import equipment_of, presented_hash
+from app.api.idempotency import idempotency_key, request_hash
+from app.api.problems import Problem, dump
+from app.lists.byte_stream import BrokenStream
 from app.lists.records import Format
 from app.lists.spreadsheet import neutralised
 from app.postgres.jobs import Job, read_job, stream_rejects
+from app.workflows.decision import Answer, Presented
 from app.workflows.describe import rfc3339
 from app.workflows.outcomes import NotFound
+from app.workflows.receive_once import receive_once
 
 FORMATS: dict[str, Format] = {
     "text/csv": "csv",
@@ -108,15 +112,42 @@ async def chunks_of(request: Request) -> AsyncIterator[bytes]:
         raise BrokenConnection from None
 
 
-class BrokenConnection(Exception):
+class BrokenConnection(ClientDisconnect, BrokenStream):
     """The caller went away before the end of the list."""
 
 
-async def accepted(request: Request, job_id: UUID, location: str) -> Response:
-    """202 with the job as it stands."""
+async def take_in(
+    request: Request,
+    scope: str,
+    operation: str,
+    location: str,
+    receive: Callable[[AsyncIterator[bytes]], Awaitable[UUID]],
+) -> Response:
+    """The job that ``receive`` makes of the body, once per Idempotency-Key: 202 with the job as it stands.
+
+    ``location`` is the path of the jobs. The same key with the same list answers the same job.
+    """
+    key = idempotency_key(request)
+    presented = Presented(presented_hash(request), key, request_hash(request))
+
+    async def answered(chunks: AsyncIterator[bytes]) -> Answer:
+        return await _accepted(request, await receive(chunks), location)
+
+    answer = await receive_once(
+        equipment_of(request),
+        presented,
+        scope=scope,
+        operation=operation,
+        chunks=chunks_of(request),
+        receive=answered,
+    )
+    return response_of(answer)
+
+
+async def _accepted(request: Request, job_id: UUID, location: str) -> Answer:
     job = await equipment_of(request).database.run(lambda connection: read_job(connection, job_id))
     assert job is not None, "a job's row is written before its list is read"
-    return json_response(job_document(job), 202, {"Location": f"{location}/{job_id}"})
+    return Answer(202, {"Location": f"{location}/{job_id}"}, dump(job_document(job)))
 
 
 async def find_job(request: Request, job_id: str, kinds: tuple[str, ...], account_id: UUID | None) -> Job:

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from app.api import documents
 from app.api.problem_types import TYPES
 from app.api.problems import ProblemWriter
 
@@ -57,6 +58,13 @@ def _description(app: FastAPI, writer: ProblemWriter) -> dict[str, Any]:
                 unsaid = len(content) > 1 and not content.get("application/json", {}).get("schema")
                 if "application/problem+json" in content or unsaid:
                     content.pop("application/json", None)
+            # A path whose parameter could never be one (it holds a slash, or a line's end) is no path of ours.
+            if "{" in path and "404" not in operation["responses"]:
+                operation["responses"]["404"] = {
+                    name: value
+                    for name, value in documents.problems("not-found", keyed=False)[404].items()
+                    if name != "model"
+                }
             # What the framework adds by itself: a 422 of its own for every route with a parameter.
             framework = operation.get("responses", {}).get("422", {}).get("content", {})
             if "application/problem+json" not in framework:

@@ -19,11 +19,10 @@ from app.api.jobs import (
     BARE_BODY,
     JobDocument,
     JobPage,
-    accepted,
-    chunks_of,
     find_job,
     job_document,
     rejects_response,
+    take_in,
 )
 from app.api.paging import Cursor, Limit, read_id, write_cursor
 from app.postgres.jobs import Job, JobKind, newest_jobs
@@ -42,7 +41,7 @@ from app.workflows.change_registry import ChangesOutOfOrder, change_registry
 from app.workflows.describe import rfc3339
 from app.workflows.load_registry import load_registry
 from app.workflows.outcomes import Conflict, NotFound
-from app.workflows.receive_list import receive_list
+from app.workflows.receive_list import Work, receive_list
 from app.workflows.run_job import ProgressCallback
 
 router = APIRouter(prefix="/v1/registries", tags=["registries"], route_class=GuardedRoute)
@@ -193,7 +192,7 @@ async def post_version(
             on_progress=progress,
         )
 
-    return await _received(request, name, work)
+    return await _received(request, name, "registry_load", work)
 
 
 @router.post(
@@ -225,7 +224,7 @@ async def post_changes(
             on_progress=progress,
         )
 
-    return await _received(request, name, work)
+    return await _received(request, name, "registry_changes", work)
 
 
 @router.get(
@@ -272,16 +271,18 @@ async def get_rejects(request: Request, caller: Operator, name: Name, job_id: st
     return rejects_response(request, job.id)
 
 
-async def _received(request: Request, name: str, work: Any) -> Response:
-    try:
-        job_id = await receive_list(equipment_of(request), chunks_of(request), work)
-    except NoSuchRegistry:
-        raise NotFound(f"There is no registry {name}.") from None
-    except RegistryBusy:
-        raise Conflict(f"The registry {name} is being loaded or changed.") from None
-    except ChangesOutOfOrder as error:
-        raise Conflict(f"{error}.") from None
-    return await accepted(request, job_id, f"/v1/registries/{name}/jobs")
+async def _received(request: Request, name: str, kind: JobKind, work: Work) -> Response:
+    async def receive(chunks: AsyncIterator[bytes]) -> uuid.UUID:
+        try:
+            return await receive_list(equipment_of(request), chunks, work)
+        except NoSuchRegistry:
+            raise NotFound(f"There is no registry {name}.") from None
+        except RegistryBusy:
+            raise Conflict(f"The registry {name} is being loaded or changed.") from None
+        except ChangesOutOfOrder as error:
+            raise Conflict(f"{error}.") from None
+
+    return await take_in(request, "operator", kind, f"/v1/registries/{name}/jobs", receive)
 
 
 async def _registry(request: Request, name: str) -> Registry:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import orjson
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from app.api import documents
 from app.api.caller import GuardedRoute, Requires, equipment_of
@@ -41,6 +42,18 @@ COLUMNS = (
     "open_now",
     "next_allowed_at",
 )
+
+
+class _WhileItReads(StreamingResponse):
+    """Sends while the request's body still comes in.
+
+    Starlette's own also waits for the caller to go away, by taking messages off the request, and throws away those
+    that are pieces of its body. Here the body's reader learns that the caller is gone.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The response."""
+        await self.stream_response(send)
 
 
 @router.post(
@@ -102,7 +115,7 @@ async def post_scrub(
             yield write(batch)
 
     media_type = "text/csv; charset=utf-8" if format == "csv" else "application/x-ndjson"
-    return StreamingResponse(rows(), 200, media_type=media_type)
+    return _WhileItReads(rows(), 200, media_type=media_type)
 
 
 def _row(scrubbed: ScrubbedNumber[Assessment]) -> dict[str, Any]:

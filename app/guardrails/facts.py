@@ -6,7 +6,7 @@ name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -172,4 +172,4 @@ class Facts:
     stale_registries: tuple[StaleRegistry, ...] = ()
     consents: tuple[Consent, ...] = ()
     emergencies: tuple[Emergency, ...] = ()
-    attempts: tuple[Attempt, ...] = ()
+    attempts: Sequence[Attempt] = ()

@@ -59,24 +59,33 @@ _SENDING = r"(?:text|txt|message|msg|contact|call|email|e mail|bother|spam|write
 _OPT_OUT_WORDING = [
     re.compile(pattern)
     for pattern in (
-        rf"\b(?:stop|quit|cease|discontinue|end|halt|no more|enough with|done with|sick of|tired of|knock off)\b (?:with |all |of |the |these |those |this |any |your |ur |me |us |my |phone |to |more |stupid |constant |annoying |unwanted |\S+ing )*{_CONTACT}\b",
-        rf"\b(?:do not|don't|dont|never|stop trying to|no longer|pls no|not to|cannot|you may not|quit trying to) (?:ever |please |want you to |wish you to |need you to |you |dare |like you to )*{_SENDING}\b(?: (?:or |and |nor )(?:to )?{_SENDING})*(?: (?:this|me|us|my|any|again|anymore|here|more)\b|$)",
+        rf"\b(?:stop|quit|cease|discontinue|end|halt|turn off|shut off|no more|no further|no future|enough with|enough of|done with|sick of|tired of|knock off)\b (?:with |w |it |sending |all |of |the |these |those |this |any |your |ur |me |us |my |phone |to |more |stupid |constant |annoying |unwanted |\S+ing )*{_CONTACT}\b",
+        rf"\b(?:do not|don't|dont|dnt|never|stop trying to|no longer|pls no|not to|cannot|you may not|quit trying to) (?:ever |please |want you to |wish you to |need you to |you |dare |like you to )*{_SENDING}\b(?: (?:or |and |nor )(?:to )?{_SENDING})*(?: (?:this|me|us|my|any|again|anymore|here|more)\b|$)",
         rf"\b(?:do not|don't|dont|no longer|didn't|did not|never) (?:want|wish|care|agree|consent|need|like|ask|asked|sign up|signed up|subscribe|authorize|like)\b(?: \S+){{0,6}}? {_CONTACT}\b",
-        r"\b(?:take|remove|delete|drop|get|scratch|cross|strike|erase|scrub) (?:me|us|my (?:number|name|phone|cell|info|contact)|this number|this phone|number)\b(?: \S+){0,3}? (?:off|from|out of|of)\b",
+        r"\b(?:take|remove|delete|drop|get|scratch|cross|strike|erase|scrub) (?:me|us|my (?:number|name|phone|cell|info|contact)|this number|this phone|number)\b(?: \S+){0,3}? (?:off|from|out of)\b(?! (?:hold|speaker|mute|the wait|wait))",
         r"\b(?:remove|delete|erase|lose|forget|block) (?:me|my (?:number|name|phone number|phone|info|contact info|data)|this number)\b",
-        r"\b(?:unsubscribe|unsub|opt|opting|opted|unenroll|deregister|unregister)\b(?: me| us| my number| this number)?(?: out)?(?: please)?(?: from| of| to)?\b(?<!opt)(?<!opting)(?<!opt to)",
-        r"\b(?:revoke|revoking|withdraw|withdrawing|rescind|retract|cancel|take back) (?:my |all |any |prior |the |previous |this )*(?:consent|permission|subscription|authorization|opt ?in|messages|texts|alerts|notifications|sms)\b",
-        r"\b(?:leave me alone|leave us alone|go away|lose my number|wrong number|you have the wrong|not interested|get lost|buzz off|fuck off|f off|piss off|no thanks stop|do not contact|put me on your do not|do not call list|dnc list|off (?:your|the|this) list)\b",
+        r"\b(?:unsubscribe|unsub|unenroll|deregister|unregister)\b|\bopt(?:ing)? (?:me |us |my number |this number |my phone )?out\b(?! (?:fee|form|option|deadline|period)s?\b)(?! of (?:the|a|an|my) (?!list|program|texts?|messages?|alerts?|service|subscription|sms|program))|\b(?:i|we) (?:have )?(?:already )?opted out\b(?: (?:already|before|twice|months|weeks|last|and|but|of (?:this|these|your|all|texts|messages|alerts|sms))|$)",
+        r"\b(?:revoke|revoking|withdraw|withdrawing|rescind|retract|cancel|take back|discontinue|end|terminate) (?:my |all |any |prior |the |previous |this |these |those |your |such |future )*(?:consent|permission|subscription|authorization|opt ?in|messages|texts|alerts|notifications|sms)\b",
+        r"\b(?:leave me alone|leave us alone|go away|lose my number|wrong number|you have the wrong|cease and desist|not interested(?: any ?more| at all| please| thanks| thank you| sorry| ever| in (?:receiving|getting|your|any|these|this|hearing|being))?$|(?:no longer|not) interested in (?:receiving|getting|hearing|being|your (?:texts?|messages?|offers?|services?|ads?|promotions?)|these|any)|not interested (?:stop|remove|take|don't|do not|so)|get lost|buzz off|fuck off|f off|piss off|no thanks stop|do not contact|put me on your do not|do not call list|dnc list|off (?:your|the|this) list)\b",
         r"\b(?:cancel|end|stop) (?:my |this |the |all )*(?:subscription|membership alerts|text alerts|sms alerts|service messages)\b",
         r"\bi(?:'m| am| want| would like| wish|'d like| need) (?:to )?(?:be removed|opt(?:ing)? out|unsubscribe|be taken off|be off|off this|stop (?:receiving|getting)|out of this list|to stop these)\b",
-        r"\bno (?:mas|más) (?:mensajes|textos|sms)\b|\bdejen? de (?:enviar|mandar|escribir|molestar|llamar|textear)\w*|\bno me (?:envien?|envíen?|manden?|escriban?|llamen?|molesten?|contacten?)\b|\b(?:quitenme|quítenme|borrenme|eliminenme|saquenme|sáquenme)\b|\bno (?:quiero|deseo) (?:mas |más |recibir )+",
-        r"\b(?:arretez|arreter|cessez) (?:de |d'|les |vos |tous )*(?:m'|me |nous )?\s?(?:envoyer|ecrire|contacter|appeler|messages|textos|sms|harceler)\b|\bne (?:me|m') ?(?:contactez|envoyez|ecrivez|appelez) plus\b|\bplus de (?:messages|textos|sms)\b|\b(?:desabonnez|desinscrivez|retirez|supprimez) moi\b|\bje (?:veux|souhaite) me (?:desabonner|desinscrire)\b",
+        r"\b(?:no mas|basta de|ya no) (?:mensajes|textos|sms|mandar|enviar|escribir)\b|\b(?:borrar|borren?|eliminar|eliminen?|quitar|quiten?) mi (?:numero|telefono|nombre|contacto)\b|\bdejen? de (?:enviar|mandar|escribir|molestar|llamar|textear)\w*|\b(?:quite|quita|borre|borra|elimine|elimina|saque|saca|remueva)me\b|\bno me (?:envies|mandes|escribas|llames|molestes|contactes|envien?|envíen?|manden?|escriban?|llamen?|molesten?|contacten?)\b|\b(?:quitenme|quítenme|borrenme|eliminenme|saquenme|sáquenme)\b|\bno (?:quiero|deseo) (?:mas |más |recibir )+",
+        r"\b(?:arretez|arreter|cessez) (?:de |d'|les |vos |tous )*(?:m'|me |nous )?\s?(?:envoyer|ecrire|contacter|appeler|messages|textos|sms|harceler)\b|\bne (?:me|m') ?(?:contactez|envoyez|ecrivez|appelez) plus\b|\bplus de (?:messages|textos|sms)\b|\bje ne (?:veux|souhaite|desire) plus (?:recevoir|de|etre|vos)\b|\b(?:me|nous) (?:retirer|supprimer|desabonner|desinscrire|enlever) de (?:votre|vos|la|cette)\b|^(?:stop |svp |merci |s'il vous plait )*(?:arretez|cessez)(?: svp| merci| maintenant| s'il vous plait| ca| tout)*$|\b(?:desabonnez|desinscrivez|retirez|supprimez) moi\b|\bje (?:veux|souhaite) me (?:desabonner|desinscrire)\b",
         r"\b(?:stop|quit)(?: it)?(?:,| and| or)? (?:or (?:i|i'll|ill)|i (?:said|told|did|never|am|already)|asking|this now|spam|harass)\b",
+        r"\b(?:stop|quit|cease) sending\b(?! (?:the |my |a |out )?(?:driver|drivers|bill|bills|mail|package|packages|technician|tech|invoice|invoices|order|statement|statements|paper|catalog|catalogs)\b)",
+        r"\bno more of (?:these|this|your|those)\b|\bmake (?:it|this|them|these|these texts|these messages|the texts|the messages) stop\b|\b(?:report(?:ed|ing)?|blocked) (?:as |for )?spam\b",
+        r"\bi(?:'d| would) (?:rather|prefer) (?:not|no longer|to not) (?:to )?(?:get|receive|be|hear|have)\b|^i want out(?: of this| of here| now)?$",
+        r"\b(?:no|not have|don't have|dont have|never had|do not have|never gave|did not give|didn't give) (?:you |any |my |our )*(?:permission|consent|authorization) (?:to|for) (?:you to )?"
+        rf"(?:{_SENDING}|use)\b",
     )
 ]
+# "..., remove": a word by itself after the last comma.
+_STOP_AT_LAST = re.compile(
+    r",\s*(?:please |pls |just |so )?(?:stop|remove|unsubscribe|unsub)(?: me| now| please| pls| it)?\W*$"
+)
 # A bare "stop" at the head of a short message about nothing else.
 _STOP_CLAUSE = re.compile(
-    r"^(?:please |pls |plz |ok |i said |just |yes |no )*(?:stop|stopall|unsubscribe|cancel|quit|end)(?: please| pls| all| now| it| this| already| immediately| sending| everything| that| these| thanks| thank you| stop)*$"
+    r"^(?:please |pls |plz |ok |i said |just |yes |no )*(?:stop|stopall|unsubscribe|cancel|quit|end|remove)(?: please| pls| all| now| it| this| already| immediately| me| us| sending| stuff| them| those| everything| that| these| thanks| thank you| stop)*$"
 )
 _NOT_A_WISH = [
     re.compile(pattern)
@@ -85,7 +94,7 @@ _NOT_A_WISH = [
         r"\bstop(?:ping|ped)? (?:by|in|at|over|for|off|sign|light|payment|watch|smoking|drinking|on my way|and (?:get|pick|grab|see)|to (?:get|pick|grab|see|visit|think))\b",
         r"\b(?:bus|truck|rest|pit|next|last|first|train|non|one) stop\b",
         r"\bwhat time\b.*\bstop\b|\bwhere\b.*\bstop\b",
-        r"\b(?:how|can|could|do|will|would|should|did|does|is|are) (?:i|you|it|we|he|she|they|this)\b.{0,40}\b(?:stop|end|cancel|quit|remove)\b(?!.*\b(?:text|messag|msg|contact|call)\w*)",
+        r"\b(?:how|can|could|do|will|would|should|did|does|is|are) (?:i|you|it|we|he|she|they|this)\b.{0,40}\b(?:stop|end|cancel|quit|remove)\b(?!.*\b(?:text|messag|msg|contact|call|send|promo|spam|notif|alert|market|list|subscri)\w*)",
         r"\bcancel (?:my |the |this |our |your |tomorrow's |today's )*(?:appointment|appt|order|reservation|booking|visit|class|flight|room|delivery|table|lesson|meeting|ride|trip|plan)\b",
         r"\b(?:stop|cancel|end|quit)(?:s|ped)? (?:the |my )?(?:medication|meds|medicine|taking|treatment|pain|bleeding|job|lease)\b",
         r"\b(?:remove|take) (?:the |my )?(?:stitches|sutures|staples|item|onions|cheese|shoes)\b",
@@ -160,4 +169,5 @@ def _asks_to_be_left_alone(body: str) -> bool:
             continue
         if _STOP_CLAUSE.match(clause) or any(pattern.search(clause) for pattern in _OPT_OUT_WORDING):
             return True
-    return False
+    last = packaged_fold()(body[:1600]).rstrip()
+    return _STOP_AT_LAST.search(last) is not None and not any(p.search(_normal(last)) for p in _NOT_A_WISH)

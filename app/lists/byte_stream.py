@@ -15,6 +15,10 @@ class UnusableList(Exception):
     """The list as a whole cannot be used and changes nothing. The text says why, to whoever sent it."""
 
 
+class BrokenStream(Exception):
+    """The list stopped coming in before its end; whoever sent it is gone."""
+
+
 class CountedBytes:
     """An iterator over the same chunks that knows how many bytes went by (as sent, before unpacking)."""
 

@@ -10,8 +10,8 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any
+from functools import cached_property, lru_cache
+from typing import Any, overload
 
 import orjson
 from sqlalchemy import text
@@ -76,6 +76,32 @@ class KnownAttempt:
     at_ms: int
 
 
+class RecordedAttempts(Sequence[Attempt]):
+    """The approved attempts to a number, read only when somebody counts them: most numbers are under no cap."""
+
+    def __init__(self, stored: str | None) -> None:
+        self._stored = stored
+
+    @cached_property
+    def known(self) -> tuple[KnownAttempt, ...]:
+        """With the ids of their intents, as the semaphore merges them."""
+        return tuple(KnownAttempt(i, t, us // 1000) for i, t, us in _list(self._stored))
+
+    @cached_property
+    def _attempts(self) -> tuple[Attempt, ...]:
+        return tuple(Attempt("call" if a.type == "call" else "sms", _at(a.at_ms * 1000)) for a in self.known)
+
+    @overload
+    def __getitem__(self, place: int) -> Attempt: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Attempt, ...]: ...
+    def __getitem__(self, place: int | slice) -> Attempt | tuple[Attempt, ...]:
+        return self._attempts[place]
+
+    def __len__(self) -> int:
+        return len(self._attempts)
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """What a decision needs to know about: whose key, which number, pool, campaign and sender."""
@@ -97,7 +123,7 @@ class Gathered:
     fence: int = 0
     pool: PoolRow | None = None
     limits: Mapping[str, LimitRow] = field(default_factory=dict)
-    attempts: tuple[KnownAttempt, ...] = ()
+    attempts: RecordedAttempts | None = None
 
 
 def _us(column: str) -> str:
@@ -223,7 +249,7 @@ def _gathered(row: Sequence[Any], ask: Ask) -> Gathered:
         return Gathered(key=None)
     key = _key((*row[:4], row[6], row[4], row[5]))
     pool = _list(row[14])
-    attempts = [KnownAttempt(i, t, us // 1000) for i, t, us in _list(row[13])]
+    attempts = RecordedAttempts(row[13])
     facts = Facts(
         policy=_policy(row[7], row[8]),
         suppressions=tuple(
@@ -252,7 +278,7 @@ def _gathered(row: Sequence[Any], ask: Ask) -> Gathered:
             for i, kind, channels, given, expires in _list(row[12])
         ),
         emergencies=tuple(Emergency(region, _at(until), reason) for region, until, reason in _list(row[18])),
-        attempts=tuple(Attempt("call" if a.type == "call" else "sms", _at(a.at_ms * 1000)) for a in attempts),
+        attempts=attempts,
     )
     return Gathered(
         key=key,
@@ -261,5 +287,5 @@ def _gathered(row: Sequence[Any], ask: Ask) -> Gathered:
         fence=row[10] or 0,
         pool=PoolRow(pool[0], pool[1], pool[2], pool[3] or {}) if pool else None,
         limits={name: LimitRow(*values) for name, values in orjson.loads(row[15]).items()} if row[15] else {},
-        attempts=tuple(attempts),
+        attempts=attempts,
     )

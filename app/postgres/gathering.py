@@ -1,7 +1,9 @@
 """Many callers, one statement: what arrives while a statement is under way goes together in the next.
 
 A lone request is sent at the end of the event loop's turn, so it waits for nothing. Under load the batch grows
-by itself and the cost of a round trip is shared, which is what keeps a decision at one round trip *or less*.
+by itself and the cost of a round trip is shared, which is what keeps a decision at one round trip *or less*. A
+second statement leaves beside the first only when that has been away for longer than is usual: many small batches
+would cost more than they save.
 """
 
 from __future__ import annotations
@@ -33,16 +35,18 @@ class Gathering(Generic[A, R]):
         max_batch: int = 128,
         max_flights: int = 2,
         max_waiting: int = 4096,
+        patience_seconds: float = 0.005,
         hopeless: tuple[type[Exception], ...] = (),
     ) -> None:
         self._answer = answer
         self._max_batch = max_batch
         self._max_flights = max_flights
         self._max_waiting = max_waiting
+        self._patience_seconds = patience_seconds
         self._hopeless = hopeless
         self._waiting: list[tuple[A, asyncio.Future[R]]] = []
         self._flights: set[asyncio.Task[None]] = set()
-        self._scheduled = False
+        self._departure: asyncio.Handle | None = None
 
     async def ask(self, item: A) -> R:
         """The answer to one item. Raises what ``answer`` raises, and Overloaded."""
@@ -51,24 +55,42 @@ class Gathering(Generic[A, R]):
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
         self._waiting.append((item, future))
-        if not self._scheduled and len(self._flights) < self._max_flights:
-            self._scheduled = True
-            loop.call_soon(self._depart)
+        self._arrange()
         return await future
 
+    def _arrange(self) -> None:
+        """See to it that those who wait leave: at the end of this turn, or after a while if others are away."""
+        if self._departure is not None or len(self._flights) >= self._max_flights:
+            return
+        loop = asyncio.get_running_loop()
+        if not self._flights or len(self._waiting) >= self._max_batch:
+            self._departure = loop.call_soon(self._depart)
+        else:
+            self._departure = loop.call_later(self._patience_seconds, self._depart)
+
     def _depart(self) -> None:
-        self._scheduled = False
+        self._departure = None
         # Who has left is not asked for: what is sent now would be done for nobody.
         self._waiting = [(item, future) for item, future in self._waiting if not future.done()]
-        while self._waiting and len(self._flights) < self._max_flights:
-            batch, self._waiting = self._waiting[: self._max_batch], self._waiting[self._max_batch :]
-            flight = asyncio.get_running_loop().create_task(self._fly(batch))
-            self._flights.add(flight)
-            flight.add_done_callback(self._landed)
+        if not self._waiting:
+            return
+        batch, self._waiting = self._waiting[: self._max_batch], self._waiting[self._max_batch :]
+        flight = asyncio.get_running_loop().create_task(self._fly(batch))
+        self._flights.add(flight)
+        flight.add_done_callback(self._landed)
+        if self._waiting:
+            self._arrange()
 
     def _landed(self, flight: asyncio.Task[None]) -> None:
         self._flights.discard(flight)
-        self._depart()
+        if self._departure is not None:
+            self._departure.cancel()
+            self._departure = None
+        if self._waiting:
+            if self._flights:
+                self._arrange()
+            else:
+                self._depart()
 
     async def _fly(self, batch: list[tuple[A, asyncio.Future[R]]]) -> None:
         try:

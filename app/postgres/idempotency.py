@@ -40,6 +40,7 @@ class Existing:
     """The key is in use. ``status`` is None while its first request is running."""
 
     same_request: bool
+    request_hash: bytes
     resource_id: uuid.UUID
     status: int | None
     headers: Mapping[str, str]
@@ -77,8 +78,15 @@ _RELEASE = text(f"DELETE FROM idempotency_keys WHERE {_MINE}")
 _ABANDON = text(f"UPDATE idempotency_keys SET claimed_at = '-infinity' WHERE {_MINE}")
 _KEEP = text(
     f"""
-    UPDATE idempotency_keys SET status = :status, headers = CAST(:headers AS jsonb), body = :body
+    UPDATE idempotency_keys
+       SET status = :status, headers = CAST(:headers AS jsonb), body = :body,
+           request_hash = coalesce(CAST(:request_hash AS bytea), request_hash)
      WHERE {_MINE}
+    """
+)
+_RENEW = text(
+    f"""
+    UPDATE idempotency_keys SET claimed_at = :now WHERE {_MINE}
     """
 )
 
@@ -122,6 +130,7 @@ async def claim(
             if found is not None:
                 return Existing(
                     same_request=bytes(found[0]) == request_hash,
+                    request_hash=bytes(found[0]),
                     resource_id=found[1],
                     status=found[2],
                     headers=orjson.loads(found[3]) if found[3] else {},
@@ -153,11 +162,34 @@ async def abandon(database: Database, claim: Claimed) -> None:
     await database.run(work)
 
 
+async def renew(database: Database, claim: Claimed, now: datetime) -> None:
+    """Say that the holder of an unfinished claim is alive, so that nobody takes it over."""
+
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(_RENEW, {**_mine(claim), "now": now})
+
+    await database.run(work, may_run_twice=True)
+
+
 async def keep(
-    connection: AsyncConnection, claim: Claimed, *, status: int, headers: Mapping[str, str], body: bytes
+    connection: AsyncConnection,
+    claim: Claimed,
+    *,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    request_hash: bytes | None = None,
 ) -> bool:
-    """Keep the first answer, in the caller's transaction. False when another has taken the claim over."""
-    given = {"status": status, "headers": orjson.dumps(dict(headers)).decode(), "body": body}
+    """Keep the first answer, in the caller's transaction. False when another has taken the claim over.
+
+    ``request_hash`` replaces that of the claim, where the request was not known whole then.
+    """
+    given = {
+        "status": status,
+        "headers": orjson.dumps(dict(headers)).decode(),
+        "body": body,
+        "request_hash": request_hash,
+    }
     result = await connection.execute(_KEEP, {**_mine(claim), **given})
     return result.rowcount == 1
 

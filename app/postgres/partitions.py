@@ -39,6 +39,8 @@ def partition_name(start: datetime) -> str:
 
 async def make_ahead(connection: AsyncConnection, now: datetime) -> list[str]:
     """Make the partitions of last month (late clocks), this one and the next few. Safe to repeat."""
+    # Two that start at once would both find a month missing, and IF NOT EXISTS does not help the second of them.
+    await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
     existing = await _existing(connection)
     made = []
     for months in range(-1, MONTHS_AHEAD + 1):

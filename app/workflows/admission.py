@@ -83,10 +83,16 @@ async def admit(
                 for cap in caps
             ),
             try_id=try_id,
-            known_attempts=tuple(KnownAttempt(a.id, a.type, a.at_ms) for a in gathered.attempts),
+            known_attempts=_known(gathered) if caps else (),
             spread=spread(intent, gathered),
         )
     )
+
+
+def _known(gathered: Gathered) -> tuple[KnownAttempt, ...]:
+    if gathered.attempts is None:
+        return ()
+    return tuple(KnownAttempt(a.id, a.type, a.at_ms) for a in gathered.attempts.known)
 
 
 def check_pool(intent: Intent, gathered: Gathered) -> None:

@@ -27,9 +27,12 @@ async def export_suppressions(
 
     ``on_entries`` is told how many entries each piece holds.
     """
-    if header := export_header(format):
-        yield header
+    # Nothing is said before Postgres has answered: a store that is away must be a 503, and no file that breaks off.
+    header = export_header(format)
     async for entries in stream_entries(engine, account_id, now, rows_at_once=_ROWS_AT_ONCE):
         if on_entries is not None:
             on_entries(len(entries))
-        yield export_lines(entries, format)
+        yield header + export_lines(entries, format)
+        header = b""
+    if header:
+        yield header

@@ -62,10 +62,18 @@ def raise_unless_replayable(existing: Existing) -> None:
 
 
 async def keep_answer(
-    connection: AsyncConnection, claim: Claimed, *, status: int, headers: Mapping[str, str], body: bytes
+    connection: AsyncConnection,
+    claim: Claimed,
+    *,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    request_hash: bytes | None = None,
 ) -> None:
     """Keep the first answer in the caller's transaction. Raises Conflict when the claim was taken over."""
-    if not await idempotency.keep(connection, claim, status=status, headers=headers, body=body):
+    if not await idempotency.keep(
+        connection, claim, status=status, headers=headers, body=body, request_hash=request_hash
+    ):
         raise Conflict("Another request with this Idempotency-Key took over.")
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.lists.byte_stream import UnusableList
+from app.lists.byte_stream import BrokenStream, UnusableList
 from app.lists.rejects import Reject
 from app.postgres.jobs import (
     REJECTS_KEPT,
@@ -168,6 +168,6 @@ async def _fail(engine: AsyncEngine, job: RunningJob, error: str) -> None:
 
 
 def _cause(error: BaseException) -> str:
-    if isinstance(error, asyncio.CancelledError | GeneratorExit):
+    if isinstance(error, asyncio.CancelledError | GeneratorExit | BrokenStream):
         return "the connection was broken before the end of the list; nothing was changed"
     return f"an error of the service ({type(error).__name__}); nothing was changed"

@@ -77,6 +77,10 @@ class Caller:
         if answer.status == "stale":
             request = replace(request, epoch=self.ledger.epoch, rate=None)
             answer = await self.semaphore.admit(request)
+        if answer.status == "admitted" and answer.epoch != self.ledger.epoch:
+            # What Postgres does when a decision is appended: none of an older epoch is.
+            await self.semaphore.withdraw(self.account_id, request.intent_id, request.destination)
+            return replace(answer, status="stale")
         if answer.status == "admitted" and not answer.replayed and request.scopes:
             self.ledger.leases[request.intent_id] = LiveLease(
                 request.intent_id,

@@ -32,6 +32,7 @@ _OVERLAYS = frozenset(range(0x0334, 0x0339))
 _LEET_WORD = re.compile(
     r"(?<![a-z0-9@$])(?=[a-z0-9@$]{0,18}[a-z][013457@$]{1,18}[a-z])[a-z0-9@$]{4,20}(?![a-z0-9@$])"
 )
+_BULLETS_APART = 3
 _CAPS_MIN_LETTERS = 24
 _CAPS_MIN_WORDS = 4
 
@@ -202,10 +203,9 @@ def _styled(body: str, kinds: CharacterKinds) -> list[Span]:
     places = [i for i, c in enumerate(body) if not c.isascii() and kinds[c] is Kind.STYLED]
     if _CJK.search(body):  # fullwidth letters are at home there
         places = [i for i in places if not "\uff21" <= body[i] <= "\uff5a"]
-    lone = len(places) == 1 and not (
-        body[places[0] - 1 : places[0]].isalpha() or body[places[0] + 1 : places[0] + 2].isalpha()
-    )
-    if not places or lone:
+    # Bullets: each by itself, and a word of plain letters between any two.
+    apart = all(after - before > _BULLETS_APART for before, after in pairwise(places))
+    if apart and not any(body[i - 1 : i].isalpha() or body[i + 1 : i + 2].isalpha() for i in places):
         return []
     return _merged([Span("evasion.styled", i, i + 1) for i in places])
 

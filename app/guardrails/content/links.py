@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -34,12 +34,13 @@ _DISGUISED_DOT = re.compile(
     re.IGNORECASE,
 )
 _DISGUISE_TRIGGER = re.compile(r"[\[({<]\s?(?:d|p|\.)|\.\]| \. |\bd[o0]t\b", re.IGNORECASE)
-_DOTTED_TOKEN = re.compile(r"(?<!\S)[^\s.]*(?:\.+[^\s.]+)+\.*")
 _QUAD = re.compile(r"(?:0[xX][0-9a-fA-F]+|\d+)(?:\.(?:0[xX][0-9a-fA-F]+|\d+)){0,3}")
 _BARE_IP = re.compile(
     r"(?<![\w.:$])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?=(?::\d{1,5})?/|:\d{2,5}\b)(?:\:\d{1,5})?(?:/\S*)?"
 )
 _TRAILING = ".,;:!?)]}'\"*’”»"
+# IPv4 in hexadecimal, bare: no word begins like that and goes on with a path.
+_BARE_HEX = re.compile(r"(?<![\w.:$/])0[xX][0-9a-fA-F]{7,8}(?:(?::\d{1,5})?/\S*|:\d{2,5}\b)")
 # Endings that a bare name has more often as a file or an abbreviation than as a link.
 _NOT_LINKS = frozenset(
     {"pdf", "md", "zip", "doc", "docx", "jpg", "png", "csv", "py", "sh", "mov", "txt", "pm", "am"}
@@ -59,7 +60,8 @@ class Link:
 
 def find_links(body: str, shorteners: Collection[str], fold: Callable[[str], str]) -> list[Link]:
     """Every link of the text, spans in code points, in order."""
-    if body.isascii() and "." not in body and ":" not in body and "dot" not in body.lower():
+    lowered = body.lower()
+    if body.isascii() and not any(sign in lowered for sign in (".", ":", "dot", "0x")):
         return []
     links: list[Link] = []
     taken: list[tuple[int, int]] = []
@@ -70,8 +72,12 @@ def find_links(body: str, shorteners: Collection[str], fold: Callable[[str], str
             if link is not None:
                 links.append(link)
                 taken.append((link.start, link.end))
-    for token in _DOTTED_TOKEN.finditer(text) if "." in text else ():
-        start, end = token.span()
+    for found in _BARE_HEX.finditer(text) if "0x" in lowered else ():
+        if _free(found.start(), found.end(), taken):
+            stop = found.start() + len(found.group().rstrip(_TRAILING))
+            links.append(Link(found.start(), stop, found.group(), "", ("link.ip",)))
+            taken.append((found.start(), found.end()))
+    for start, end in _dotted_words(text) if "." in text else ():
         if _free(start, end, taken):
             _add_bare(text, start, end, links, taken, shorteners, fold)
     if _DISGUISE_TRIGGER.search(text):
@@ -85,6 +91,16 @@ def find_links(body: str, shorteners: Collection[str], fold: Callable[[str], str
 def is_own(link: Link, domains: Collection[str]) -> bool:
     """Whether the link leads to one of the account's domains, or below one."""
     return any(link.host == domain or link.host.endswith("." + domain) for domain in domains)
+
+
+def _dotted_words(text: str) -> Iterator[tuple[int, int]]:
+    """What stands between blanks and has a full stop with something after it."""
+    at = 0
+    for word in text.split():
+        if "." in word.rstrip("."):
+            start = text.index(word, at)
+            at = start + len(word)
+            yield start, at
 
 
 def _add_bare(

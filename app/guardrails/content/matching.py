@@ -158,17 +158,20 @@ class PhraseIndex:
         ``company`` answers whether a link or a phone number stands in the text; it is asked only when a
         phrase cares. ``accept`` is asked about the span of a phrase, in views that undo a disguise.
         """
+        hits = list(hits)
+        conditions_of, conditions = self._conditions_of, self._conditions
         candidates: list[tuple[int, int, int]] = []
-        contexts: dict[int, list[tuple[int, int]]] = {}
         for number, start, end in hits:
+            if not conditions_of[number]:
+                continue
             left, right = _left_border(view, start), _right_border(view, start, end)
-            if left and right:
-                for context in self._contexts_of[number]:
-                    contexts.setdefault(context, []).append((start, end))
-            for entry in self._conditions_of[number]:
-                borders = self._conditions[entry].phrase.borders
+            for entry in conditions_of[number]:
+                borders = conditions[entry].phrase.borders
                 if (left or borders in ("right", "none")) and (right or borders in ("left", "none")):
                     candidates.append((entry, start, end))
+        if not candidates:
+            return []
+        contexts = self._contexts(view, hits, {entry for entry, _, _ in candidates})
         spans = []
         for entry, start, end in candidates:
             condition = self._conditions[entry]
@@ -192,6 +195,22 @@ class PhraseIndex:
                 severity = "warn"
             spans.append(Span(phrase.rule, start, end, severity))
         return spans
+
+    def _contexts(
+        self, view: str, hits: list[Hit], entries: Iterable[int]
+    ) -> dict[int, list[tuple[int, int]]]:
+        """Where the words stand that these entries ask about; of no others is the place of interest."""
+        asked = {self.data_context}
+        for entry in entries:
+            condition = self._conditions[entry]
+            asked.update((condition.then, condition.needs, condition.excuse))
+        contexts: dict[int, list[tuple[int, int]]] = {}
+        for number, start, end in hits:
+            wanted = [context for context in self._contexts_of[number] if context in asked]
+            if wanted and _left_border(view, start) and _right_border(view, start, end):
+                for context in wanted:
+                    contexts.setdefault(context, []).append((start, end))
+        return contexts
 
     def _accompanied(
         self, phrase: Phrase, start: int, end: int, contexts: dict[int, list[tuple[int, int]]], company: Asked

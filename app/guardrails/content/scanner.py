@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.guardrails.content.brands import Brands
 from app.guardrails.content.evasion import CharacterKinds, find_caps, find_evasion, find_leet, find_spaced
 from app.guardrails.content.findings import ContentFinding, ScanResult, Span
 from app.guardrails.content.fold import Fold, packaged_fold
@@ -47,13 +48,22 @@ class ContentScanner:
         for rule in STRUCTURAL_RULES:
             if rule not in packs.rules:
                 raise BrokenRuleFile(directory, None, f"no pack declares the rule {rule}")
-        for name, lists in (("shorteners", packs.lists), ("optout", packs.words), ("data", packs.words)):
+        for name, lists in (
+            ("shorteners", packs.lists),
+            ("brands", packs.lists),
+            ("optout", packs.words),
+            ("data", packs.words),
+        ):
             if name not in lists:
                 raise BrokenRuleFile(directory, None, f"no pack declares the list {name}")
         self.packs = packs
         self.fold = Fold(packs.confusables)
         self._index = PhraseIndex(packs, self.fold)
         self._kinds = CharacterKinds(self.fold)
+        try:
+            self._brands = Brands(packs.lists["brands"])
+        except ValueError as error:
+            raise BrokenRuleFile(directory, None, str(error)) from None
         self._shorteners = frozenset(domain.lower() for domain in packs.lists["shorteners"])
         self._opt_out = tuple(f" {blank_punctuation(self.fold(text))} " for text in packs.words["optout"])
 
@@ -79,12 +89,16 @@ class ContentScanner:
         folded = self.fold(body)
         view = blank_punctuation(folded)
         links = find_links(body, self._shorteners, self.fold)
-        company = _Company(folded, [link for link in links if not is_own(link, own.domains)])
+        others = [link for link in links if not is_own(link, own.domains)]
+        company = _Company(folded, others)
         index = _Index(self.fold, body, folded)
 
         spans = self._phrases(body, folded, view, links, company)
         allowed = phrase_spans(own.allowed, view)
         spans = [index.original(span) for span in spans if not self._is_allowed(span, allowed)]
+        impostor = self._brands.find(folded, others, own.names) if others else None
+        if impostor is not None:
+            spans.append(index.original(impostor))
         for start, end in phrase_spans(own.blocked, view):
             spans.append(index.original(Span("account.phrase", start, end)))
         spans.extend(find_evasion(body, folded, self._kinds))

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 # Three or more single letters in a row, one to four other characters between each.
 SPACED_RUN = re.compile(r"(?<![a-z0-9'])[a-z](?:[^a-z0-9']{1,4}[a-z](?![a-z0-9'])){2,}")
-_SPLIT = re.compile(r"(?<=[a-z])[^a-z0-9\s'&]{1,3}(?=[a-z])")
+_SIGNS = re.compile("[^a-z0-9 '&]+")  # a folded text has no other blank
+_SPLIT_LENGTH = 3  # signs between two letters of one word
 _LEET_TOKEN = re.compile(r"[a-z0-9@$!|+€]{2,}")
 _LETTER = re.compile(r"[a-z]")
-_LEET_TRIGGER = re.compile(r"[a-z][0134578@$!|+€]|[0134578@$!|+€][a-z]")
+# A sign of punctuation at the end of a word is punctuation.
+_LEET_TRIGGER = re.compile(r"[0134578@$!|+€](?:[a-z]|(?<=[a-z][0134578@$€])|(?<=[a-z][!|+])[a-z0-9@$!|+€])")
 _LEET_CHARACTERS = frozenset("01345789@$!|+€")
 _LEET_I = str.maketrans("01345789@$!|+€", "oieastbgasiite")
 _LEET_L = str.maketrans("01345789@$!|+€", "oleastbgasilte")
@@ -66,8 +68,12 @@ def unsplit_words(folded: str, spare: list[tuple[int, int]]) -> View | None:
     ``spare`` are spans where such signs are at home: links.
     """
     dropped: set[int] = set()
-    for found in _SPLIT.finditer(folded):
+    for found in _SIGNS.finditer(folded):
         start, end = found.span()
+        if end - start > _SPLIT_LENGTH or not start or end == len(folded):
+            continue
+        if not ("a" <= folded[start - 1] <= "z" and "a" <= folded[end] <= "z"):
+            continue
         if not any(from_ <= start and end <= to for from_, to in spare):
             dropped.update(range(start, end))
     if not dropped:

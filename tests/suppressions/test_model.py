@@ -1,0 +1,286 @@
+"""A number's life on the list against a plain model, over HTTP on real stores.
+
+Steps are drawn at random: entries added, put, removed, let expire and imported, people who write STOP and START, and
+look-ups between. After every step the list is what the model says, and at the end so is the history, step by step.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.clock import utc_now
+from tests.api.dialler import call, instant, new_account, rfc3339, sms
+from tests.api.streams import imported
+from tests.servers import Servers
+from tests.service import RunningService
+
+NUMBERS = ("+14155550401", "+14155550402")
+CHANNELS = ("call", "sms", "all")
+LONG = datetime.fromisoformat("2199-01-01T00:00:00+00:00")
+SOON = timedelta(seconds=0.7)
+
+
+@dataclass(frozen=True)
+class Held:
+    """An entry of the model. ``theirs``: the person's own message made it."""
+
+    reason: str
+    source: str
+    expires_at: datetime | None
+    theirs: bool = False
+
+
+@dataclass
+class Model:
+    """What the list must be, and what must have happened."""
+
+    entries: dict[tuple[str, str], Held] = field(default_factory=dict)
+    history: list[tuple[str, str, str, str, str]] = field(default_factory=list)
+
+    def _note(self, number: str, channel: str, action: str, reason: str, source: str) -> None:
+        self.history.append((number, channel, action, reason, source))
+
+    def expire(self, now: datetime) -> None:
+        """What has expired is gone, in the order in which it did."""
+        gone = sorted(
+            (
+                (held.expires_at, key)
+                for key, held in self.entries.items()
+                if held.expires_at and held.expires_at <= now
+            ),
+        )
+        for _, key in gone:
+            held = self.entries.pop(key)
+            self._note(*key, "expired", held.reason, held.source)
+
+    def add(self, number: str, channel: str, held: Held) -> bool:
+        """False when there is one already."""
+        if (number, channel) in self.entries:
+            return False
+        self.entries[number, channel] = held
+        self._note(number, channel, "added", held.reason, held.source)
+        return True
+
+    def put(self, number: str, channel: str, held: Held) -> bool:
+        """True when it is new. Who changes an entry makes it theirs."""
+        if self.add(number, channel, held):
+            return True
+        there = self.entries[number, channel]
+        if (there.reason, there.source, there.expires_at) != (held.reason, held.source, held.expires_at):
+            self.entries[number, channel] = held
+            self._note(number, channel, "changed", held.reason, held.source)
+        return False
+
+    def remove(self, number: str, channels: tuple[str, ...], reason: str) -> bool:
+        """False when there was none."""
+        found = [channel for channel in channels if (number, channel) in self.entries]
+        for channel in found:
+            held = self.entries.pop((number, channel))
+            self._note(number, channel, "removed", reason, held.source)
+        return bool(found)
+
+    def stop(self, number: str, words: str) -> None:
+        """The person's wish stands by itself, and has no end."""
+        wish = Held(words, "opt_out", None, theirs=True)
+        channels = ["all"]
+        self.add(number, "all", wish)
+        if not self.entries[number, "all"].theirs:
+            channels = ["call", "sms"]
+        for channel in channels:
+            self.add(number, channel, wish)
+            there = self.entries[number, channel]
+            if there.expires_at is not None:
+                self.put(number, channel, replace(there, expires_at=None))
+
+    def start(self, number: str, words: str) -> None:
+        """Only what a STOP made goes."""
+        theirs = tuple(
+            c for c in sorted(CHANNELS) if (number, c) in self.entries and self.entries[number, c].theirs
+        )
+        self.remove(number, theirs, words)
+
+
+number = st.sampled_from(NUMBERS)
+channel = st.sampled_from(CHANNELS)
+reason = st.sampled_from(["", "asked", "=1+1", 'a "quoted", reason', "O'Neil"])
+source = st.sampled_from(["manual", "crm", "opt_out"])
+end = st.sampled_from([None, None, LONG, SOON])
+entry = st.fixed_dictionaries({"reason": reason, "source": source, "end": end})
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), number, channel, entry),
+        st.tuples(st.just("put"), number, channel, entry),
+        st.tuples(st.just("remove"), number, st.sampled_from([None, *CHANNELS]), reason),
+        st.tuples(st.just("import"), st.lists(st.tuples(number, channel, st.none() | reason), max_size=4)),
+        st.tuples(st.just("stop"), number, st.sampled_from(["STOP", "please stop texting me"])),
+        st.tuples(st.just("start"), number),
+        st.tuples(st.just("wait")),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@pytest.fixture(scope="module")
+def office(servers: Servers, module_database_url: str) -> Iterator[RunningService]:
+    """A service for this module."""
+    servers.flush_redis()
+    with RunningService({"database_url": module_database_url, "redis_url": servers.redis_url}) as running:
+        yield running
+
+
+class Life:
+    """A new account's list, beside its model."""
+
+    def __init__(self, office: RunningService) -> None:
+        self.account, self.model = new_account(office), Model()
+
+    def body(self, fields: dict[str, object]) -> tuple[dict[str, object], Held]:
+        """The fields of a request, and the entry that they mean."""
+        until = fields["end"]
+        if isinstance(until, timedelta):
+            until = instant(rfc3339(utc_now() + until))
+        assert until is None or isinstance(until, datetime)
+        held = Held(str(fields["reason"]), str(fields["source"]), until)
+        sent = {"reason": held.reason, "source": held.source, "expires_at": rfc3339(until) if until else None}
+        return sent, held
+
+    def add(self, number: str, channel: str, fields: dict[str, object]) -> None:
+        """POST."""
+        sent, held = self.body(fields)
+        answer = self.account.post("/v1/suppressions", {"number": number, "channel": channel, **sent})
+        assert answer.status == (201 if self.model.add(number, channel, held) else 409), answer.body
+
+    def put(self, number: str, channel: str, fields: dict[str, object]) -> None:
+        """PUT."""
+        sent, held = self.body(fields)
+        answer = self.account.put(f"/v1/suppressions/{number}", {"channel": channel, **sent})
+        assert answer.status == (201 if self.model.put(number, channel, held) else 200), answer.body
+
+    def remove(self, number: str, channel: str | None, reason: str) -> None:
+        """DELETE, of one channel or of all."""
+        query = f"?channel={channel}" if channel else "?"
+        if reason.isalpha():
+            query += f"&reason={reason}"
+        else:
+            reason = ""
+        answer = self.account.delete(f"/v1/suppressions/{number}{query}")
+        channels = (channel,) if channel else tuple(sorted(CHANNELS))
+        assert answer.status == (204 if self.model.remove(number, channels, reason) else 404), answer.body
+
+    def import_(self, lines: list[tuple[str, str, str | None]]) -> None:
+        """A file whose lines say a reason, or leave it as it is; NDJSON can tell the two apart."""
+        sent = [{"number": n, "channel": c} | ({"reason": r} if r is not None else {}) for n, c, r in lines]
+        job = imported(
+            self.account, "\n".join(json.dumps(line) for line in sent).encode(), kind="application/x-ndjson"
+        )
+        assert job["status"] == "succeeded", job
+        newest = {(n, c): r for n, c, r in lines}
+        new, there = [key for key in newest if key not in self.model.entries], dict(self.model.entries)
+        for key, told in sorted(newest.items(), key=lambda item: (item[0] not in new, item[0])):
+            held = there.get(key, Held("", "import", None))
+            self.model.put(
+                *key,
+                replace(held, reason=held.reason if told is None else told, expires_at=None, theirs=False),
+            )
+        assert job["added"] == len(new)
+        assert job["changed"] == sum(self.model.entries[k] != there[k] for k in newest if k in there)
+        assert job["added"] + job["changed"] + job["unchanged"] == len(lines)
+
+    def inbound(self, number: str, words: str) -> None:
+        """What the person writes."""
+        message = {"from": number, "to": "+12125550100", "body": words}
+        answer = self.account.post("/v1/inbound-messages", message).json()
+        if words == "START":
+            assert answer["action"] == "opt_in"
+            self.model.start(number, words)
+        else:
+            assert answer["action"] == "opt_out"
+            self.model.stop(number, words)
+
+    def check(self) -> None:
+        """The list, the look-up, the decision and the export agree with the model."""
+        self.model.expire(utc_now())
+        soon = utc_now() + timedelta(seconds=0.3)
+        if any(held.expires_at and held.expires_at <= soon for held in self.model.entries.values()):
+            return  # about to expire: what is asked now could be answered either way
+        listed = self.account.get("/v1/suppressions").json()["items"]
+        assert {
+            (e["number"], e["channel"]): Held(
+                e["reason"],
+                e["source"],
+                instant(e["expires_at"]) if e["expires_at"] else None,
+                e["opted_out_at"] is not None,
+            )
+            for e in listed
+        } == self.model.entries
+        items = self.account.post("/v1/suppressions/lookup", {"numbers": list(NUMBERS)}).json()["items"]
+        for n, item in zip(NUMBERS, items, strict=True):
+            channels = {c for m, c in self.model.entries if m == n}
+            assert {found["channel"] for found in item["entries"]} == channels
+            for make, kind in ((call, "call"), (sms, "sms")):
+                preview = self.account.post("/v1/intents/preview", make(n)).json()
+                blocked = any(v["code"] == "DNC_BLOCKED" for v in preview["violations"])
+                assert blocked == bool(channels & {kind, "all"}), (n, kind, channels)
+        exported = self.account.get("/v1/suppressions/export").body.decode()
+        rows = list(csv.DictReader(io.StringIO(exported, newline="")))
+        assert [(row["number"], row["channel"]) for row in rows] == sorted(self.model.entries)
+
+    def check_history(self) -> None:
+        """Every step of each number, in order, and nothing else."""
+        for n in NUMBERS:
+            events = self.account.get(f"/v1/suppressions/{n}/history?limit=500").json()["items"]
+            moments = [instant(event["at"]) for event in events]
+            assert moments == sorted(moments)
+            for c in CHANNELS:  # steps of one moment have no order among channels
+                told = [(e["action"], e["reason"], e["source"]) for e in events if e["channel"] == c]
+                assert told == [(a, r, s) for m, d, a, r, s in self.model.history if (m, d) == (n, c)], (n, c)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(steps=STEPS)
+def test_the_list_and_its_history_agree_with_a_model(
+    office: RunningService, steps: list[tuple[object, ...]]
+) -> None:
+    life = Life(office)
+    for name, *given_ in steps:
+        life.model.expire(utc_now())
+        soonest = min((h.expires_at for h in life.model.entries.values() if h.expires_at), default=LONG)
+        if name == "wait" or soonest < utc_now() + timedelta(seconds=0.4):
+            # So that no step falls on the moment at which an entry expires.
+            while soonest < LONG and utc_now() <= soonest:
+                time.sleep(0.02)
+            life.model.expire(utc_now())
+        match name:
+            case "add":
+                life.add(*given_)  # type: ignore[arg-type]
+            case "put":
+                life.put(*given_)  # type: ignore[arg-type]
+            case "remove":
+                life.remove(*given_)  # type: ignore[arg-type]
+            case "import":
+                life.import_(*given_)  # type: ignore[arg-type]
+            case "stop":
+                life.inbound(*given_)  # type: ignore[arg-type]
+            case "start":
+                life.inbound(*given_, "START")  # type: ignore[arg-type]
+        life.check()
+    latest = max(
+        (h.expires_at for h in life.model.entries.values() if h.expires_at and h.expires_at < LONG),
+        default=None,
+    )
+    while latest is not None and utc_now() <= latest:
+        time.sleep(0.02)
+    life.model.expire(utc_now())
+    life.check()
+    life.check_history()
