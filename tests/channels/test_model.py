@@ -34,6 +34,8 @@ class Lease:
     scopes: tuple[str, ...]
     ends_ms: int
     hard_end_ms: int
+    # Scopes in which an admission has seen its end: there it counts no more, though the clock may go back.
+    seen_ended: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -47,7 +49,17 @@ class Model:
 
     def live(self, scope: str, at_ms: int) -> set[str]:
         """Who counts against a scope at an agreed instant."""
-        return {each for each, lease in self.held.items() if scope in lease.scopes and lease.ends_ms > at_ms}
+        return {
+            each
+            for each, lease in self.held.items()
+            if scope in lease.scopes and scope not in lease.seen_ended and lease.ends_ms > at_ms
+        }
+
+    def see_ends(self, scopes: tuple[str, ...]) -> None:
+        """An admission has counted these scopes, and what has ended in them is free."""
+        for lease in self.held.values():
+            if lease.ends_ms <= self.clock_ms:
+                lease.seen_ended.update(scopes)
 
     def alive(self, lease_id: str, at_ms: int = 0) -> bool:
         """Held, and seen as ended by nobody until now nor at ``at_ms``."""
@@ -109,6 +121,7 @@ class Machine(RuleBasedStateMachine):
         if full:
             assert (answer.status, answer.refused) == ("full", full[0])
             return
+        model.see_ends(names)
         model.high_water_ms = max(model.high_water_ms, model.clock_ms)
         begins = model.high_water_ms
         lease = Lease(names, begins + ttl_minutes * MINUTE_MS, begins + LONGEST_MS)
