@@ -40,7 +40,7 @@ async def withdraw_now(equipment: Equipment, left: Unanswered) -> bool:
 
 
 async def settle_unanswered(equipment: Equipment) -> None:
-    """Do what is left to do. Raises PostgresUnavailable or RedisUnavailable when it has to wait for one of them."""
+    """Do what can be done of what is left to do. Raises PostgresUnavailable when it has to wait for that."""
     pending = list(equipment.unanswered)
     for at in range(0, len(pending), _AT_ONCE):
         await _settle(equipment, pending[at : at + _AT_ONCE])
@@ -55,7 +55,7 @@ async def _settle(equipment: Equipment, some: list[Unanswered]) -> None:
     if lost:
         await decisions.void(equipment.database, [each.intent_id for each in lost], equipment.now())
     again, for_good = _looked(equipment, lost, now, twice_after)
-    await asyncio.gather(*(withdraw(equipment, each) for each in again))
+    await _withdraw_all(equipment, again)
     await _forget(equipment, for_good)
 
     sought = [each for each in some if each.undo == "look"]
@@ -89,10 +89,19 @@ def _looked(
 
 
 async def _forget(equipment: Equipment, some: list[Unanswered]) -> None:
-    """Withdraw them, and have nothing left to do about them."""
-    await asyncio.gather(*(withdraw(equipment, each) for each in some))
-    for each in some:
+    """Withdraw them, and have nothing left to do about those whose Redis answered."""
+    for each in await _withdraw_all(equipment, some):
         equipment.unanswered.pop(each, None)
+
+
+async def _withdraw_all(equipment: Equipment, some: list[Unanswered]) -> list[Unanswered]:
+    """Those that could be withdrawn. Of a cluster one master may be away; its accounts wait, the others do not."""
+    outcomes = await asyncio.gather(*(withdraw(equipment, each) for each in some), return_exceptions=True)
+    failures = [outcome for outcome in outcomes if outcome is not None]
+    for failure in failures:
+        if not isinstance(failure, RedisUnavailable | PostgresUnavailable):
+            raise failure
+    return [each for each, outcome in zip(some, outcomes, strict=True) if outcome is None]
 
 
 async def withdraw(equipment: Equipment, left: Unanswered) -> None:

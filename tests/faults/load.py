@@ -11,7 +11,14 @@ from types import TracebackType
 from tests.api.dialler import Dialler, call
 from tests.api.test_races import ledger
 from tests.servers import Servers
-from tests.service import Answer
+from tests.service import Answer, RunningService
+
+
+def trunk(service: RunningService, capacity: int) -> tuple[Dialler, str]:
+    """A dialler with a pool, and a number that may be called now."""
+    dialler = Dialler(service, service.key)
+    dialler.pool("trunk", capacity)
+    return dialler, dialler.open_number()
 
 
 class Load:

@@ -10,20 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.api.conftest import PATIENT
-from tests.api.dialler import Dialler, call
+from tests.api.dialler import call
 from tests.api.problem import check_problem
-from tests.faults.load import Load, agreed
+from tests.faults.load import Load, agreed, trunk
 from tests.servers import Servers
 from tests.service import RunningService
 
 Start = Callable[..., RunningService]
-
-
-def trunk(service: RunningService, capacity: int) -> tuple[Dialler, str]:
-    """A dialler with a pool, and a number that may be called now."""
-    dialler = Dialler(service, service.key)
-    dialler.pool("trunk", capacity)
-    return dialler, dialler.open_number()
 
 
 def test_flushed_under_load_and_then_exactly_the_free_channels(
@@ -161,66 +154,3 @@ def test_postgres_away_between_the_channel_and_the_commit(
     assert set(load.statuses()) <= {201, 503}
     assert load.statuses()[503] > 0
     agreed(dialler, servers, database_url, load.approved, seconds=20)
-
-
-def test_a_replica_killed_under_load_leaves_the_other_exact(
-    start_service: Start, servers: Servers, database_url: str
-) -> None:
-    """The pool is full in the end, and never more than full, whatever the dead one had under way."""
-    one = start_service(**PATIENT)
-    other = start_service(bootstrap_key=one.key, **PATIENT)
-    dialler, number = trunk(one, 60)
-    with Load([dialler.on(other), dialler.on(one)], number, threads=8) as load:
-        while len(load.approved) < 20:
-            time.sleep(0.01)
-        other.kill()
-        until = time.monotonic() + 20
-        while dialler.get("/v1/pools/trunk").json()["in_use"] < 60:
-            assert time.monotonic() < until
-            time.sleep(0.05)
-        time.sleep(0.3)
-    # What the dead one took and told nobody is no more than it had under way.
-    assert 60 - 4 <= len(load.approved) <= 60
-    assert dialler.get("/v1/pools/trunk").json()["in_use"] == 60
-
-
-def test_a_service_killed_under_load_replays_what_it_had_decided(
-    start_service: Start, servers: Servers, database_url: str
-) -> None:
-    """Every request has a key and is sent again until it is answered: one decision and one channel each."""
-    settings = {"port": 0, **PATIENT}
-    del settings["port"]
-    service = start_service(**settings)
-    dialler, number = trunk(service, 100_000)
-    body, answers, waiting = call(number, pool="trunk"), {}, []
-    import threading
-
-    def insist(place: int) -> None:
-        for each in range(6):
-            key, tries = f"order-{place}-{each}", 0
-            while True:
-                tries += 1
-                assert tries < 400
-                try:
-                    answer = dialler.post(
-                        "/v1/intents", body, headers={"Idempotency-Key": key}, timeout_seconds=10
-                    )
-                except OSError:
-                    time.sleep(0.05)
-                    continue
-                if answer.status == 201:
-                    break
-                assert answer.status in (409, 503), answer.body
-                time.sleep(0.1)
-            answers[key] = answer.json()["id"]
-
-    waiting = [threading.Thread(target=insist, args=(place,)) for place in range(8)]
-    for thread in waiting:
-        thread.start()
-    time.sleep(0.15)
-    service.kill()
-    service.start()
-    for thread in waiting:
-        thread.join(60)
-    assert len(answers) == 48
-    assert agreed(dialler, servers, database_url, set(answers.values())) == 48
