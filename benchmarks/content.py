@@ -105,9 +105,10 @@ def main() -> None:
     out(
         f"| disguised texts | callgate | {_percentile(spent, 0.5):.0f} | {_percentile(spent, 0.99):.0f} | |\n"
     )
-    out("\n| hostile text | us at 800 | us at 1600 | growth |\n|---|---|---|---|\n")
+    out("\n| hostile text | least us at 800 | at 1600 | growth |\n|---|---|---|---|\n")
     for name, text in HOSTILE_1600.items():
-        half, whole = (_percentile(_each(ours, [t], 0.2), 0.5) for t in (text[:800], text[:1600]))
+        # The least of each: a processor whose clock changes between the two would look like another growth.
+        half, whole = (_each(ours, [t], 0.2)[0] for t in (text[:800], text[:1600]))
         out(f"| {name} | {half:.0f} | {whole:.0f} | {whole / half:.1f} |\n")
 
 

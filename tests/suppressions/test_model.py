@@ -152,7 +152,11 @@ class Life:
             until = instant(rfc3339(utc_now() + until))
         assert until is None or isinstance(until, datetime)
         held = Held(str(fields["reason"]), str(fields["source"]), until)
-        sent = {"reason": held.reason, "source": held.source, "expires_at": rfc3339(until) if until else None}
+        sent: dict[str, object] = {
+            "reason": held.reason,
+            "source": held.source,
+            "expires_at": rfc3339(until) if until else None,
+        }
         return sent, held
 
     def add(self, number: str, channel: str, fields: dict[str, object]) -> None:
@@ -273,7 +277,7 @@ def test_the_list_and_its_history_agree_with_a_model(
             case "stop":
                 life.inbound(*given_)  # type: ignore[arg-type]
             case "start":
-                life.inbound(*given_, "START")  # type: ignore[arg-type]
+                life.inbound(str(given_[0]), "START")
         life.check()
     latest = max(
         (h.expires_at for h in life.model.entries.values() if h.expires_at and h.expires_at < LONG),
