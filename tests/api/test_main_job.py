@@ -5,9 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import pytest
+
 from tests.api.dialler import Dialler, call, sms
 from tests.api.problem import check_problem
 from tests.servers import Servers
+
+# What is asserted here is how soon: no neighbours may take the processor away.
+pytestmark = pytest.mark.alone
 
 CA = "+14155551234"
 NIGHT = "2026-11-18T12:00:00Z"

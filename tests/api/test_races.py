@@ -15,11 +15,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import asyncpg
+import pytest
 
 from tests.api.conftest import PATIENT
 from tests.api.dialler import Dialler, call
 from tests.servers import Servers, run_apart
 from tests.service import RunningService
+
+# What is asserted here is how soon: no neighbours may take the processor away.
+pytestmark = pytest.mark.alone
 
 SPAWN = multiprocessing.get_context("spawn")
 

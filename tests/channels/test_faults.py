@@ -16,6 +16,9 @@ from tests.channels.intents import DEADLINE_MS, SECRET, Caller, ListLedger, sett
 from tests.channels.server import Server
 from tests.channels.wire import Wire
 
+# What is asserted here is how soon: no neighbours may take the processor away.
+pytestmark = pytest.mark.alone
+
 # The deadline, and what a busy machine may add before the event loop gets its turn.
 ANSWERED_WITHIN_SECONDS = DEADLINE_MS / 1000 + 0.4
 

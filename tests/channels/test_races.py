@@ -15,6 +15,9 @@ import pytest_asyncio
 from tests.channels.intents import Caller
 from tests.channels.server import Server
 
+# What is asserted here is how soon: no neighbours may take the processor away.
+pytestmark = pytest.mark.alone
+
 Start = Callable[[], Awaitable[asyncio.subprocess.Process]]
 
 
