@@ -72,7 +72,7 @@ def test_what_cannot_be_done_says_why(callgate: CommandLine, tmp_path: Path) -> 
     rejects = tmp_path / "rejects.csv"
     bad = b"415,5550111\n415-5550112\n"
     done = callgate.run("registry", "load", "state", "-", "--rejects", rejects, status=1, given=bad)
-    assert b"1 lines were rejected; nothing was changed" in done.stderr
+    assert b"1 line was rejected; nothing was changed" in done.stderr
     assert list(csv.reader(rejects.read_text().splitlines()))[1][:2] == ["2", "415-5550112"]
     assert callgate.json("registry", "load", "state", "-", "--partial", given=bad)["added"] == 1
     older = callgate.run("registry", "change", "state", "-", "--date", "2020-01-01", status=1, given=b"")
