@@ -8,7 +8,7 @@ work tried once more, if its caller says that it may run twice.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Literal, TypeVar
 
@@ -16,7 +16,10 @@ import asyncpg
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from app.postgres.hot_lane import HotLanes, HotStatement
+
 T = TypeVar("T")
+HOT_CONNECTIONS = 7
 
 # SQLSTATE classes and codes that mean "not now", whatever was asked: connection failure, insufficient
 # resources, operator intervention, a server that is read only after a failover, a lock or statement timeout.
@@ -64,10 +67,42 @@ class Database:
             command_timeout=timeout_seconds,
             settings={"statement_timeout": milliseconds, "lock_timeout": milliseconds},
         )
+        # As many as there can be statements of decisions on their way at once (app.workflows.equipment).
+        self._hot = _engine(
+            url,
+            pool_size=HOT_CONNECTIONS,
+            pool_timeout=timeout_seconds,
+            command_timeout=timeout_seconds,
+            settings={
+                "statement_timeout": milliseconds,
+                "lock_timeout": milliseconds,
+                # One plan for all: planning anew takes about as long as the statement itself.
+                "plan_cache_mode": "force_generic_plan",
+            },
+        )
+        self.lanes = HotLanes(self._hot)
         # Imports, exports and loads run for minutes; they must not be cut off, nor take the pool of the rest.
         self.bulk = _engine(
             url, pool_size=8, pool_timeout=30, command_timeout=None, settings={}, isolation=None
         )
+
+    async def fetch(
+        self, statement: HotStatement, parameters: Mapping[str, Any], *, may_run_twice: bool = False
+    ) -> list[Any]:
+        """The rows of a statement that every decision runs, within the deadline. Raises PostgresUnavailable."""
+        try:
+            async with asyncio.timeout(self.timeout_seconds):
+                if may_run_twice:
+                    try:
+                        return await self.lanes.fetch(statement, parameters)
+                    except Exception as error:
+                        if not is_away(error):
+                            raise
+                return await self.lanes.fetch(statement, parameters)
+        except Exception as error:
+            if is_away(error):
+                raise PostgresUnavailable(_brief(error)) from error
+            raise
 
     async def run(self, work: Callable[[AsyncConnection], Awaitable[T]], *, may_run_twice: bool = False) -> T:
         """Do ``work`` on an autocommit connection, within the deadline. Raises PostgresUnavailable.
@@ -108,6 +143,8 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
+        await self.lanes.close()
+        await self._hot.dispose()
         await self.engine.dispose()
         await self.bulk.dispose()
 

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.postgres.database import Database
+from app.postgres.hot_lane import HotStatement
 from app.postgres.partitions import floor_id
 
 
@@ -80,8 +81,9 @@ class Recorded:
 # An approval is appended only while the account's epoch is still the one in which its channel was taken: FOR
 # SHARE waits for a rebuild that is under way and then reads the new epoch, so no approval slips in behind the
 # rebuild's back. A claim that another process took over appends nothing either.
-_RECORD = text(
-    """
+_RECORD = HotStatement(
+    text(
+        """
     WITH incoming AS (
         SELECT t.*
           FROM unnest(CAST(:ids AS uuid[]), CAST(:accounts AS uuid[]), CAST(:keys AS uuid[]),
@@ -145,6 +147,7 @@ _RECORD = text(
            EXISTS (SELECT FROM good g WHERE g.id = i.id) AND NOT EXISTS (SELECT FROM appended d WHERE d.id = i.id)
       FROM incoming i
     """
+    )
 )
 
 
@@ -179,13 +182,8 @@ async def record(database: Database, decisions: Sequence[Decision]) -> list[Reco
         "bodies": [claim and claim.body for claim in claims],
     }
 
-    async def work(connection: AsyncConnection) -> list[Recorded]:
-        rows = {
-            row[0]: Recorded(row[1], row[2], row[3]) for row in await connection.execute(_RECORD, columns)
-        }
-        return [rows[d.id] for d in decisions]
-
-    return await database.run(work)
+    rows = {row[0]: Recorded(row[1], row[2], row[3]) for row in await database.fetch(_RECORD, columns)}
+    return [rows[d.id] for d in decisions]
 
 
 _COLUMNS = (

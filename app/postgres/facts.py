@@ -15,7 +15,6 @@ from typing import Any, overload
 
 import orjson
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.guardrails.facts import (
     AccountPolicy,
@@ -29,6 +28,7 @@ from app.guardrails.facts import (
 )
 from app.guardrails.policy import read_policy
 from app.postgres.database import Database
+from app.postgres.hot_lane import HotStatement
 from app.postgres.registries import registry_hits_sql, stale_registries_sql
 
 # No cap of the law or of a policy looks back further (see AccountPolicy's limits in the API).
@@ -131,8 +131,9 @@ def _us(column: str) -> str:
     return f"(extract(epoch FROM {column}) * 1000000)::bigint"
 
 
-_GATHER = text(
-    f"""
+_GATHER = HotStatement(
+    text(
+        f"""
     SELECT k.id, k.account_id, k.scopes, k.key_hash, k.expires_at, k.revoked_at,
            a.is_first, a.policy::text, a.policy_version, a.epoch,
            (SELECT max(t.fence) FROM attempts t WHERE t.account_id = a.id),
@@ -170,28 +171,27 @@ _GATHER = text(
       LEFT JOIN accounts a ON a.id = k.account_id
      ORDER BY ask.place
     """
+    )
 )
 
 
-_KEYS = text(
-    """
+_KEYS = HotStatement(
+    text(
+        """
     SELECT k.id, k.account_id, k.scopes, k.key_hash, a.is_first, k.expires_at, k.revoked_at
       FROM unnest(CAST(:hashes AS bytea[])) WITH ORDINALITY AS ask(key_hash, place)
       LEFT JOIN api_keys k ON k.key_hash = ask.key_hash
       LEFT JOIN accounts a ON a.id = k.account_id
      ORDER BY ask.place
     """
+    )
 )
 
 
 async def gather_keys(database: Database, hashes: Sequence[bytes]) -> list[Key | None]:
     """The keys with those hashes, in order. Raises PostgresUnavailable."""
-
-    async def work(connection: AsyncConnection) -> list[Key | None]:
-        rows = await connection.execute(_KEYS, {"hashes": list(hashes)})
-        return [_key(row) if row[0] is not None else None for row in rows]
-
-    return await database.run(work, may_run_twice=True)
+    rows = await database.fetch(_KEYS, {"hashes": list(hashes)}, may_run_twice=True)
+    return [_key(row) if row[0] is not None else None for row in rows]
 
 
 def _key(row: Sequence[Any]) -> Key:
@@ -206,23 +206,17 @@ async def gather(
     ``at`` is the instant to judge at, when it is not now: what will have expired by then is left out. Whether a
     registry is too old is a question of now all the same.
     """
-
-    async def work(connection: AsyncConnection) -> list[Gathered]:
-        rows = await connection.execute(
-            _GATHER,
-            {
-                "now": now,
-                "at": at or now,
-                "hashes": [ask.key_hash for ask in asks],
-                "numbers": [ask.number for ask in asks],
-                "pools": [ask.pool for ask in asks],
-                "campaigns": [ask.campaign for ask in asks],
-                "senders": [ask.sender for ask in asks],
-            },
-        )
-        return [_gathered(row, ask) for row, ask in zip(rows, asks, strict=True)]
-
-    return await database.run(work, may_run_twice=True)
+    columns = {
+        "now": now,
+        "at": at or now,
+        "hashes": [ask.key_hash for ask in asks],
+        "numbers": [ask.number for ask in asks],
+        "pools": [ask.pool for ask in asks],
+        "campaigns": [ask.campaign for ask in asks],
+        "senders": [ask.sender for ask in asks],
+    }
+    rows = await database.fetch(_GATHER, columns, may_run_twice=True)
+    return [_gathered(row, ask) for row, ask in zip(rows, asks, strict=True)]
 
 
 @lru_cache(maxsize=4096)
