@@ -13,10 +13,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from asyncpg import PostgresError
 from sqlalchemy import TextClause
 from sqlalchemy.dialects.postgresql import asyncpg as dialect
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+# What tells by itself whether the server was away or the statement wrong (see app.postgres.database.is_away).
+_SAYS_WHY = (SQLAlchemyError, PostgresError, OSError, TimeoutError)
 # Long enough to serve a quiet service, short enough that no firewall has forgotten the connection.
 IDLE_SECONDS = 60.0
 _DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]
@@ -44,13 +48,22 @@ class HotLanes:
 
     async def fetch(self, statement: HotStatement, parameters: Mapping[str, Any]) -> list[Any]:
         """The statement's rows. After any error the connections at hand are dropped: they may be dead as well."""
-        connection, driver = await self._take()
+        arguments = statement.arguments(parameters)
         try:
-            rows: list[Any] = await driver.fetch(statement.sql, *statement.arguments(parameters))
-        except BaseException:
+            connection, driver = await self._take()
+        except _SAYS_WHY:
+            raise
+        except Exception as error:
+            raise ConnectionResetError(type(error).__name__) from error
+        try:
+            rows: list[Any] = await driver.fetch(statement.sql, *arguments)
+        except BaseException as error:
             driver.terminate()
             dead, self._idle = [(connection, driver), *((c, d) for c, d, _ in self._idle)], []
             await asyncio.shield(asyncio.gather(*(_drop(c, d) for c, d in dead)))
+            if isinstance(error, Exception) and not isinstance(error, _SAYS_WHY):
+                # The driver lost its footing when its server died under it; that is no fault of the statement.
+                raise ConnectionResetError(type(error).__name__) from error
             raise
         self._idle.append((connection, driver, time.monotonic()))
         return rows
