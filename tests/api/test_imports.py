@@ -173,12 +173,13 @@ def test_gzip_is_unpacked_and_ndjson_is_read(dialler: Dialler) -> None:
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        (gzip.compress(b"number\n" + numbers(0, 50))[:-9], "ends early"),
+        (gzip.compress(b"number\n" + numbers(0, 50), mtime=0)[:-9], "ends early"),
         (b"\x1f\x8b\x08" + b"\x00" * 40, "damaged"),
         (b"", "empty"),
         (b"phone\n+14155550001\n", "unknown column 'phone'"),
         ("number\n".encode("utf-16"), "UTF-16"),
     ],
+    ids=["truncated gzip", "damaged gzip", "empty", "unknown column", "UTF-16"],
 )
 def test_a_list_that_cannot_be_used_fails_clearly_even_partially(
     dialler: Dialler, body: bytes, told: str
