@@ -25,11 +25,11 @@ from typing import Any
 import uvicorn
 import uvloop
 
+from app.listener import BACKLOG
 from app.prefork_protocol import BadRequest, BoundedHttpProtocol, plain_bad_request
 
 logger = logging.getLogger("callgate.prefork")
 
-BACKLOG = 2048
 TICK_SECONDS = 1.0
 GRACE_SECONDS = 15
 LONGEST_BACK_OFF_SECONDS = 10.0
@@ -56,30 +56,6 @@ class _Child:
     slot: int
     pid: int
     started: float
-
-
-def listen(host: str, port: int, *, reuse_port: bool = False) -> socket.socket:
-    """Binds the address, which may be IPv6; port 0 takes any free one. Raises OSError when it is taken.
-
-    With `reuse_port` other processes of the same user may listen there as well, if they say so too, and the
-    kernel deals the connections out among them: how several containers in one network share a port.
-    """
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    listener = socket.socket(family, kind, protocol)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if reuse_port:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        listener.bind(address)
-        listener.listen(BACKLOG)
-    except BaseException:
-        listener.close()
-        raise
-    listener.setblocking(False)
-    listener.set_inheritable(False)
-    return listener
 
 
 def serve_forever(

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from app import prefork
 from app.api.intent_bodies import CallBody
+from app.listener import listen
 
 app = FastAPI()
 
@@ -20,5 +21,5 @@ async def empty(intent: CallBody) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    listener = prefork.listen("127.0.0.1", int(sys.argv[1]))
+    listener = listen("127.0.0.1", int(sys.argv[1]))
     sys.exit(prefork.serve_forever(listener, lambda: app))

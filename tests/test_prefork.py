@@ -15,13 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from app import prefork
+from app.listener import listen
 from tests.service import free_port
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PROGRAM = """
 import asyncio, os, sys
 from app import prefork
+from app.listener import listen
 
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":
@@ -42,7 +43,7 @@ async def app(scope, receive, send):
                 "headers": [(b"content-length", str(len(body)).encode())]})
     await send({"type": "http.response.body", "body": body})
 
-listener = prefork.listen("127.0.0.1", int(sys.argv[3]), reuse_port=sys.argv[3] != "0")
+listener = listen("127.0.0.1", int(sys.argv[3]), reuse_port=sys.argv[3] != "0")
 print(listener.getsockname()[1], flush=True)
 limits = prefork.ServerLimits(head_bytes=8192, head_seconds=1.0, grace_seconds=5)
 sys.exit(prefork.serve_forever(listener, lambda: app, workers=int(sys.argv[1]), limits=limits))
@@ -121,8 +122,8 @@ def test_separate_servers_may_share_a_port_when_both_say_so() -> None:
 
 
 def test_a_port_that_is_taken_is_an_error() -> None:
-    with prefork.listen("127.0.0.1", 0) as first, pytest.raises(OSError, match="in use"):
-        prefork.listen("127.0.0.1", first.getsockname()[1])
+    with listen("127.0.0.1", 0) as first, pytest.raises(OSError, match="in use"):
+        listen("127.0.0.1", first.getsockname()[1])
 
 
 def test_one_worker_is_the_process_itself() -> None:

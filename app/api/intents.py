@@ -22,7 +22,7 @@ from app.api.intent_bodies import INTENT, BatchBody, IntentBody, PreviewBody
 from app.api.paging import Cursor, Limit, read_id, write_cursor
 from app.api.problems import ProblemWriter, document_of
 from app.guardrails.facts import Intent
-from app.postgres import decisions
+from app.postgres import decision_records
 from app.postgres.partitions import instant_of
 from app.workflows.authenticate import Caller
 from app.workflows.decide_batch import decide_batch
@@ -151,7 +151,7 @@ async def list_intents(
     """The account's own decisions within their retention."""
     equipment, writer = equipment_of(request), writer_of(request)
     oldest = equipment.now() - timedelta(days=equipment.retention_days)
-    found = await decisions.newest_first(
+    found = await decision_records.newest_first(
         equipment.database,
         caller.account_id,
         filters={"to": to, "type": type, "verdict": verdict, "code": code, "campaign": campaign},
@@ -185,7 +185,7 @@ async def get_intent(request: Request, caller: MayRead, intent_id: str) -> Respo
         raise NotFound
     if made_at < equipment.now() - timedelta(days=equipment.retention_days):
         raise Gone("The decision's retention has passed; it is no longer accessible.")
-    found = await decisions.fetch(equipment.database, caller.account_id, identifier)
+    found = await decision_records.fetch(equipment.database, caller.account_id, identifier)
     if found is None:
         raise NotFound
     return json_response(recorded(found, writer_of(request)))

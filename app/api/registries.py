@@ -8,13 +8,11 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
-from pydantic import Field
 from starlette.responses import Response
 
 from app.api import documents
 from app.api.answers import json_response
 from app.api.caller import GuardedRoute, Requires, equipment_of
-from app.api.fields import Body, Words
 from app.api.jobs import (
     BARE_BODY,
     JobDocument,
@@ -25,10 +23,15 @@ from app.api.jobs import (
     take_in,
 )
 from app.api.paging import Cursor, Limit, read_id, write_cursor
+from app.api.registry_documents import (
+    RegistryBody,
+    RegistryDocument,
+    RegistryList,
+    registry_document,
+)
 from app.postgres.jobs import Job, JobKind, newest_jobs
 from app.postgres.registries import (
     NAME_PATTERN,
-    REGION_PATTERN,
     Registry,
     delete_registry,
     list_registries,
@@ -38,10 +41,9 @@ from app.postgres.registries import (
 from app.postgres.registry_loading import NoSuchRegistry, RegistryBusy
 from app.workflows.authenticate import Caller
 from app.workflows.change_registry import ChangesOutOfOrder, change_registry
-from app.workflows.describe import rfc3339
 from app.workflows.load_registry import load_registry
 from app.workflows.outcomes import Conflict, NotFound
-from app.workflows.receive_list import Work, receive_list
+from app.workflows.receive_list import receive_list
 from app.workflows.run_job import ProgressCallback
 
 router = APIRouter(prefix="/v1/registries", tags=["registries"], route_class=GuardedRoute)
@@ -49,41 +51,6 @@ AnyKey = Annotated[Caller, Depends(Requires())]
 Operator = Annotated[Caller, Depends(Requires("operator"))]
 Name = Annotated[str, Path(min_length=1, max_length=64, pattern=NAME_PATTERN)]
 KINDS: tuple[JobKind, ...] = ("registry_load", "registry_changes")
-
-
-class RegistryBody(Body):
-    """What a registry is, and whom it binds."""
-
-    kind: Literal["national_dnc", "state_dnc", "litigator", "reassigned", "custom"]
-    region: Annotated[Words, Field(pattern=REGION_PATTERN)] | None = None
-    applies_to: Annotated[list[Literal["call", "sms"]], Field(min_length=1, max_length=2)] = Field(
-        default=["call", "sms"]
-    )
-    purposes: Annotated[list[Literal["marketing", "informational"]], Field(min_length=1, max_length=2)] = (
-        Field(default=["marketing"])
-    )
-    max_age_days: Annotated[int, Field(ge=1, le=3650)] | None = None
-
-
-class RegistryDocument(documents.Document):
-    """A registry and what is loaded."""
-
-    name: str
-    kind: str
-    region: str | None
-    applies_to: list[str]
-    purposes: list[str]
-    max_age_days: int | None
-    version_date: str | None
-    numbers: int
-    stale: bool
-
-
-class RegistryList(documents.Document):
-    """Every registry."""
-
-    items: list[RegistryDocument]
-    next_cursor: None
 
 
 @router.get(
@@ -95,7 +62,7 @@ async def get_all(request: Request, caller: AnyKey) -> Response:
     found = await equipment.database.run(
         lambda connection: list_registries(connection, equipment.now()), may_run_twice=True
     )
-    return json_response({"items": [_document(registry) for registry in found], "next_cursor": None})
+    return json_response({"items": [registry_document(registry) for registry in found], "next_cursor": None})
 
 
 @router.get(
@@ -105,7 +72,7 @@ async def get_all(request: Request, caller: AnyKey) -> Response:
 )
 async def get_one(request: Request, caller: AnyKey, name: Name) -> Response:
     """Its settings, the date of its list and its age."""
-    return json_response(_document(await _registry(request, name)))
+    return json_response(registry_document(await _registry(request, name)))
 
 
 @router.put(
@@ -131,7 +98,7 @@ async def put_one(request: Request, caller: Operator, name: Name, body: Registry
             max_age_days=body.max_age_days,
             now=equipment.now(),
         )
-    return json_response(_document(await _registry(request, name)), 201 if new else 200)
+    return json_response(registry_document(await _registry(request, name)), 201 if new else 200)
 
 
 @router.delete(
@@ -178,21 +145,7 @@ async def post_version(
 
     Readers see the old version until the new one is complete.
     """
-    equipment = equipment_of(request)
-
-    async def work(chunks: AsyncIterator[bytes], job_id: uuid.UUID, progress: ProgressCallback) -> Job:
-        return await load_registry(
-            equipment.database.bulk,
-            name,
-            chunks,
-            version_date=version_date or equipment.now().date(),
-            job_id=job_id,
-            key_id=caller.key_id,
-            partial=partial,
-            on_progress=progress,
-        )
-
-    return await _received(request, name, "registry_load", work)
+    return await _taken_in(request, caller, name, "registry_load", version_date, partial)
 
 
 @router.post(
@@ -210,21 +163,7 @@ async def post_changes(
     partial: Partial = False,
 ) -> Response:
     """Streams adds and deletes, applied in order and at once; applying them twice changes nothing more."""
-    equipment = equipment_of(request)
-
-    async def work(chunks: AsyncIterator[bytes], job_id: uuid.UUID, progress: ProgressCallback) -> Job:
-        return await change_registry(
-            equipment.database.bulk,
-            name,
-            chunks,
-            version_date=version_date or equipment.now().date(),
-            job_id=job_id,
-            key_id=caller.key_id,
-            partial=partial,
-            on_progress=progress,
-        )
-
-    return await _received(request, name, "registry_changes", work)
+    return await _taken_in(request, caller, name, "registry_changes", version_date, partial)
 
 
 @router.get(
@@ -271,10 +210,33 @@ async def get_rejects(request: Request, caller: Operator, name: Name, job_id: st
     return rejects_response(request, job.id)
 
 
-async def _received(request: Request, name: str, kind: JobKind, work: Work) -> Response:
+async def _taken_in(
+    request: Request,
+    caller: Caller,
+    name: str,
+    kind: Literal["registry_load", "registry_changes"],
+    version_date: date | None,
+    partial: bool,
+) -> Response:
+    """Stream the body into the registry, replacing its list or amending it; the answer is the job."""
+    equipment = equipment_of(request)
+    apply = load_registry if kind == "registry_load" else change_registry
+
+    async def work(chunks: AsyncIterator[bytes], job_id: uuid.UUID, progress: ProgressCallback) -> Job:
+        return await apply(
+            equipment.database.bulk,
+            name,
+            chunks,
+            version_date=version_date or equipment.now().date(),
+            job_id=job_id,
+            key_id=caller.key_id,
+            partial=partial,
+            on_progress=progress,
+        )
+
     async def receive(chunks: AsyncIterator[bytes]) -> uuid.UUID:
         try:
-            return await receive_list(equipment_of(request), chunks, work)
+            return await receive_list(equipment, chunks, work)
         except NoSuchRegistry:
             raise NotFound(f"There is no registry {name}.") from None
         except RegistryBusy:
@@ -293,22 +255,3 @@ async def _registry(request: Request, name: str) -> Registry:
     if found is None:
         raise NotFound(f"There is no registry {name}.")
     return found
-
-
-def _document(registry: Registry) -> dict[str, Any]:
-    return {
-        "name": registry.name,
-        "kind": registry.kind,
-        "region": registry.region,
-        "applies_to": list(registry.applies_to),
-        "purposes": list(registry.purposes),
-        "max_age_days": registry.max_age_days,
-        "version_date": registry.version_date.isoformat() if registry.version_date else None,
-        "age_days": registry.age_days,
-        "days_left": registry.days_left,
-        "stale": registry.stale,
-        "numbers": registry.numbers,
-        "source": registry.source,
-        "loaded_at": rfc3339(registry.loaded_at) if registry.loaded_at else None,
-        "changed_at": rfc3339(registry.changed_at) if registry.changed_at else None,
-    }

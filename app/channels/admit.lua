@@ -90,8 +90,7 @@ if remembered then
     local ends_ms = redis.call('ZSCORE', scopes[1].key, intent_id)
     if ends_ms and tonumber(ends_ms) > high_water then
       belongs_to_this_try()
-      local in_use = redis.call('ZCOUNT', scopes[1].key, '(' .. whole(agreed), '+inf')
-      return answer('admitted', 1, tonumber(ends_ms), fence, in_use, 0, 0, 0)
+      return answer('admitted', 1, tonumber(ends_ms), fence, (leases_in(scopes[1].key, agreed)), 0, 0, 0)
     end
   end
 end
@@ -168,15 +167,17 @@ if spread and spread.numbers_limit >= 0 and spread.numbers >= spread.numbers_lim
   return refuse('spread', 1, spread.numbers, 0)
 end
 
--- 6. Every scope's limit less the reserve of the class. ZCOUNT is exact whatever has not been cleaned yet.
+-- 6. Every scope's limit less the reserve of the class. The count is exact whatever has not been cleaned yet.
 for index, scope in ipairs(scopes) do
-  scope.used = redis.call('ZCOUNT', scope.key, '(' .. whole(agreed), '+inf')
+  scope.used, scope.ended = leases_in(scope.key, agreed)
   if scope.used >= scope.room then
     -- The lease whose end would free a channel for this caller, were nobody to hang up before.
     local rank = scope.used - scope.room + scope.waiting
     local ending = {}
     if scope.room > 0 and rank < scope.used then
-      ending = redis.call('ZRANGEBYSCORE', scope.key, '(' .. whole(agreed), '+inf', 'WITHSCORES', 'LIMIT', rank, 1)
+      -- By its place in the set: a range by score with an offset would walk there.
+      local place = scope.ended + rank
+      ending = redis.call('ZRANGE', scope.key, place, place, 'WITHSCORES')
     end
     return refuse('full', index - 1, scope.used, tonumber(ending[2] or '0'))
   end
@@ -241,8 +242,7 @@ local acquired_ms = math.max(math.ceil(redis_ms), caller_ms, high_water)
 local names = {}
 for i, scope in ipairs(scopes) do
   names[i] = scope.name
-  local ended = redis.call('ZCARD', scope.key) - scope.used
-  if ended > 0 then redis.call('ZREMRANGEBYRANK', scope.key, 0, math.min(ended, 64) - 1) end
+  if scope.ended > 0 then redis.call('ZREMRANGEBYRANK', scope.key, 0, math.min(scope.ended, 64) - 1) end
   redis.call('ZADD', scope.key, whole(expires_at_ms), intent_id)
   redis.call('PEXPIRE', scope.key, ACCOUNT_TTL_MS)
 end

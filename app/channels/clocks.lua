@@ -13,3 +13,10 @@ end
 local ACCOUNT_TTL_MS = 8 * 24 * 3600 * 1000
 -- How long a finished lease refuses to be taken again.
 local TOMBSTONE_TTL_MS = 24 * 3600 * 1000
+
+-- Leases of a scope that have not ended, and those that have and are still there. Counted from the ended ones, which
+-- stand at the front of the set and are few: counting the live ones walks a set that may hold 100,000 of them.
+local function leases_in(scope_key, agreed_ms)
+  local ended = redis.call('ZCOUNT', scope_key, '-inf', whole(agreed_ms))
+  return redis.call('ZCARD', scope_key) - ended, ended
+end

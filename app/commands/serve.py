@@ -44,6 +44,7 @@ def _serve(found: Stores) -> int:
 def _listen_and_serve(found: Stores, metrics_dir: str | None) -> int:
     from app import prefork, telemetry
     from app.api.problems import ProblemWriter, dump, problem_headers
+    from app.listener import listen
     from app.main import build, load_knowledge
     from app.rules.broken_file import BrokenRuleFile
     from app.workflows.identity import new_id
@@ -51,7 +52,7 @@ def _listen_and_serve(found: Stores, metrics_dir: str | None) -> int:
     settings = found.settings
     telemetry.configure_logging(settings.log_format, settings.log_level)
     try:
-        listener = prefork.listen(settings.host, settings.port, reuse_port=settings.reuse_port)
+        listener = listen(settings.host, settings.port, reuse_port=settings.reuse_port)
     except OSError as error:
         fail(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}")
     port = listener.getsockname()[1]

@@ -1,4 +1,4 @@
-"""The decisions as recorded: appended before they are answered, read back for a year and more."""
+"""The decisions as they are recorded: appended before they are answered, and undone when no answer could be given."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from typing import Any
 
 import orjson
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.postgres.database import Database
 from app.postgres.hot_lane import HotStatement
-from app.postgres.partitions import floor_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,90 +184,6 @@ async def record(database: Database, decisions: Sequence[Decision]) -> list[Reco
     return [rows[d.id] for d in decisions]
 
 
-_COLUMNS = (
-    "id, decided_at, type, verdict, code, to_number, from_number, purpose, campaign, key_id, document::text"
-)
-_ONE = text(
-    f"SELECT {_COLUMNS} FROM decisions WHERE id = :id AND account_id = :account AND verdict <> 'void'"
-)
-_SOME = text(
-    f"SELECT {_COLUMNS} FROM decisions WHERE id = ANY(:ids) AND account_id = :account AND verdict <> 'void'"
-)
-_WHICH = text("SELECT id FROM decisions WHERE id = ANY(:ids)")
-_LIST = text(
-    f"""
-    SELECT {_COLUMNS} FROM decisions
-     WHERE account_id = :account AND verdict <> 'void'
-       AND id >= :floor AND id < :ceiling
-       AND (CAST(:to AS text) IS NULL OR to_number = :to)
-       AND (CAST(:type AS text) IS NULL OR type = :type)
-       AND (CAST(:verdict AS text) IS NULL OR verdict = :verdict)
-       AND (CAST(:code AS text) IS NULL OR :code = ANY (codes))
-       AND (CAST(:campaign AS text) IS NULL OR campaign = :campaign)
-     ORDER BY id DESC LIMIT :limit
-    """
-)
-
-
-async def fetch(database: Database, account_id: uuid.UUID, decision_id: uuid.UUID) -> dict[str, Any] | None:
-    """One decision of the account as the API answers it, or None."""
-
-    async def work(connection: AsyncConnection) -> dict[str, Any] | None:
-        row = (await connection.execute(_ONE, {"id": decision_id, "account": account_id})).first()
-        return _as_answered(row) if row else None
-
-    return await database.run(work, may_run_twice=True)
-
-
-async def fetch_many(
-    database: Database, account_id: uuid.UUID, ids: Sequence[uuid.UUID]
-) -> list[dict[str, Any]]:
-    """Those of the decisions that exist, in no order."""
-
-    async def work(connection: AsyncConnection) -> list[dict[str, Any]]:
-        rows = await connection.execute(_SOME, {"ids": list(ids), "account": account_id})
-        return [_as_answered(row) for row in rows]
-
-    return await database.run(work, may_run_twice=True)
-
-
-async def which_exist(database: Database, ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
-    """Those of the ids that have a decision."""
-
-    async def work(connection: AsyncConnection) -> set[uuid.UUID]:
-        rows = await connection.execute(_WHICH, {"ids": list(ids)})
-        return {row[0] for row in rows}
-
-    return await database.run(work, may_run_twice=True)
-
-
-async def newest_first(
-    database: Database,
-    account_id: uuid.UUID,
-    *,
-    filters: Mapping[str, str | None],
-    since: datetime | None,
-    until: datetime | None,
-    before: uuid.UUID | None,
-    limit: int,
-) -> list[dict[str, Any]]:
-    """Up to ``limit`` decisions older than ``before``, in [since, until)."""
-    floor = floor_id(since) if since else uuid.UUID(int=0)
-    ceilings = [bound for bound in (floor_id(until) if until else None, before) if bound is not None]
-    parameters = {
-        "account": account_id,
-        "floor": floor,
-        "ceiling": min(ceilings, default=uuid.UUID(int=(1 << 128) - 1)),
-        "limit": limit,
-        **{name: filters.get(name) for name in ("to", "type", "verdict", "code", "campaign")},
-    }
-
-    async def work(connection: AsyncConnection) -> list[dict[str, Any]]:
-        return [_as_answered(row) for row in await connection.execute(_LIST, parameters)]
-
-    return await database.run(work, may_run_twice=True)
-
-
 _VOID = (
     text("UPDATE decisions SET verdict = 'void' WHERE id = ANY(:ids) AND verdict = 'approved'"),
     text("DELETE FROM attempts WHERE intent_id = ANY(:ids)"),
@@ -284,20 +198,3 @@ async def void(database: Database, decision_ids: Sequence[uuid.UUID], now: datet
     async with database.begin() as connection:
         for statement in _VOID:
             await connection.execute(statement, {"ids": list(decision_ids), "now": now})
-
-
-def _as_answered(row: Sequence[Any]) -> dict[str, Any]:
-    document = orjson.loads(row[10])
-    return {
-        "id": str(row[0]),
-        "type": row[2],
-        "verdict": row[3],
-        "to": row[5],
-        "from": row[6],
-        "purpose": row[7],
-        "campaign": row[8],
-        "decided_at": row[1],
-        "code": row[4],
-        "key_id": str(row[9]),
-        **document,
-    }

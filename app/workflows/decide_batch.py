@@ -13,7 +13,7 @@ import orjson
 
 from app.channels import RedisUnavailable
 from app.guardrails.facts import Intent
-from app.postgres import decisions
+from app.postgres import decision_records
 from app.postgres.database import PostgresUnavailable
 from app.postgres.idempotency import Claimed, Existing
 from app.workflows.authenticate import Caller
@@ -106,7 +106,7 @@ class _Decider:
 
     async def remember(self, ids: Sequence[uuid.UUID]) -> None:
         """Look up what a try that died had recorded."""
-        found = await decisions.fetch_many(self.equipment.database, self.caller.account_id, ids)
+        found = await decision_records.fetch_many(self.equipment.database, self.caller.account_id, ids)
         self.earlier = {uuid.UUID(decision["id"]): decision for decision in found}
 
     async def one(

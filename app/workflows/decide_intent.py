@@ -15,7 +15,7 @@ from datetime import datetime
 from app.channels import ANY_TRY, Admission, RateSpend, RateState, RedisUnavailable
 from app.guardrails.facts import Intent
 from app.guardrails.frequency import CapInForce
-from app.postgres import decisions
+from app.postgres import decision_records
 from app.postgres.database import PostgresUnavailable
 from app.postgres.facts import Ask, Gathered
 from app.postgres.gathering import Overloaded
@@ -198,7 +198,7 @@ class _Deciding:
 
     async def _as_recorded(self, caller: Caller, taken: Unanswered) -> Answer:
         """An earlier try of a batch came to its decision after all: that one stands, and its channel with it."""
-        decision = await decisions.fetch(self.equipment.database, caller.account_id, self.intent_id)
+        decision = await decision_records.fetch(self.equipment.database, caller.account_id, self.intent_id)
         if decision is None or decision["verdict"] != "approved":
             await withdraw_now(self.equipment, taken)
         if decision is None:

@@ -22,7 +22,7 @@ import contextlib
 from collections.abc import Iterable
 
 from app.channels import ANY_TRY, RedisUnavailable
-from app.postgres import decisions, idempotency
+from app.postgres import decision_records, decisions, idempotency
 from app.postgres.database import PostgresUnavailable
 from app.workflows.equipment import Equipment, Unanswered
 
@@ -67,7 +67,7 @@ async def _settle(equipment: Equipment, some: list[Unanswered]) -> None:
     _, for_good = _looked(equipment, [each for each in sought if each.claim is None], now, twice_after)
     for_good += claimed
     if for_good:
-        there = await decisions.which_exist(equipment.database, [each.intent_id for each in for_good])
+        there = await decision_records.which_exist(equipment.database, [each.intent_id for each in for_good])
         for each in for_good:
             if each.intent_id in there:
                 equipment.unanswered.pop(each, None)

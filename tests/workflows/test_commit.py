@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from app.channels import ANY_TRY
 from app.clock import utc_now
-from app.postgres import decisions, idempotency, leases
+from app.postgres import decision_records, decisions, idempotency, leases
 from app.postgres.database import PostgresUnavailable
 from app.postgres.decisions import Claim, Decision, LeaseRecord
 from app.postgres.facts import Ask
@@ -102,7 +102,7 @@ async def test_an_approval_that_was_committed_and_never_answered_is_made_void(de
     left = Unanswered("void", account, intent_id, CALL.to, ANY_TRY)
     decider.equipment.unanswered[left] = 0.0
     await settled(decider)
-    assert await decisions.fetch(decider.equipment.database, account, intent_id) is None
+    assert await decision_records.fetch(decider.equipment.database, account, intent_id) is None
     (row,) = await rows(decider, "SELECT verdict FROM decisions")
     assert row["verdict"] == "void"
     (lease,) = await rows(decider, "SELECT ended_by FROM leases")

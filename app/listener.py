@@ -1,0 +1,31 @@
+"""The socket on which the service listens."""
+
+from __future__ import annotations
+
+import socket
+
+BACKLOG = 2048
+
+
+def listen(host: str, port: int, *, reuse_port: bool = False) -> socket.socket:
+    """Binds the address, which may be IPv6; port 0 takes any free one. Raises OSError when it is taken.
+
+    With `reuse_port` other processes of the same user may listen there as well, if they say so too, and the
+    kernel deals the connections out among them: how several containers in one network share a port.
+    """
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse_port:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except BaseException:
+        listener.close()
+        raise
+    listener.setblocking(False)
+    listener.set_inheritable(False)
+    return listener
