@@ -14,7 +14,7 @@ from app.api.answers import json_response
 from app.api.caller import GuardedRoute, Requires, equipment_of
 from app.api.fields import Body, Instant, Words
 from app.api.idempotency import idempotency_key
-from app.api.paging import Cursor, Limit, read_id, write_cursor
+from app.api.paging import Cursor, Limit, page_of, read_id
 from app.api.problems import Problem
 from app.api.suppressions import entry_document
 from app.postgres import accounts
@@ -136,12 +136,7 @@ async def list_keys(request: Request, caller: Admin, limit: Limit = 100, cursor:
         found = await accounts.keys(
             connection, caller.account_id, read_id(cursor) or uuid.UUID(int=0), limit + 1
         )
-    return json_response(
-        {
-            "items": [_key_document(key) for key in found[:limit]],
-            "next_cursor": write_cursor(found[limit - 1]["id"]) if len(found) > limit else None,
-        }
-    )
+    return json_response(page_of(found, limit, _key_document, lambda key: key["id"]))
 
 
 @router.delete(
@@ -184,9 +179,4 @@ async def list_accounts(
     """Of the installation, oldest first."""
     async with equipment_of(request).database.begin() as connection:
         found = await accounts.accounts(connection, read_id(cursor) or uuid.UUID(int=0), limit + 1)
-    return json_response(
-        {
-            "items": [entry_document(account) for account in found[:limit]],
-            "next_cursor": write_cursor(found[limit - 1]["id"]) if len(found) > limit else None,
-        }
-    )
+    return json_response(page_of(found, limit, entry_document, lambda account: account["id"]))

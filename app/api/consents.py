@@ -14,7 +14,7 @@ from app.api import documents
 from app.api.answers import json_response
 from app.api.caller import GuardedRoute, Requires, equipment_of
 from app.api.fields import Body, Instant, malformed, unusable
-from app.api.paging import Cursor, Limit, read_id, write_cursor
+from app.api.paging import Cursor, Limit, page_of, read_id
 from app.api.suppressions import PathNumber, entry_document
 from app.postgres import consents
 from app.postgres.consents import NewConsent
@@ -146,9 +146,5 @@ async def get_history(
     async with equipment_of(request).database.begin() as connection:
         found = await consents.history(connection, caller.account_id, number, before, limit + 1)
     return json_response(
-        {
-            "number": number,
-            "items": [entry_document(consent) for consent in found[:limit]],
-            "next_cursor": write_cursor(found[limit - 1]["id"]) if len(found) > limit else None,
-        }
+        {"number": number, **page_of(found, limit, entry_document, lambda consent: consent["id"])}
     )

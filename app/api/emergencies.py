@@ -13,7 +13,7 @@ from app.api import documents
 from app.api.answers import json_response
 from app.api.caller import GuardedRoute, Requires, equipment_of
 from app.api.fields import Body, Instant, Words
-from app.api.paging import Cursor, Limit, read_cursor, write_cursor
+from app.api.paging import Cursor, Limit, page_of, read_cursor
 from app.api.suppressions import entry_document
 from app.postgres import emergencies
 from app.workflows.authenticate import Caller
@@ -73,12 +73,7 @@ async def list_emergencies(
     after = (read_cursor(cursor, 1) or [""])[0]
     async with equipment.database.begin() as connection:
         found = await emergencies.page(connection, after, limit + 1, equipment.now())
-    return json_response(
-        {
-            "items": [entry_document(emergency) for emergency in found[:limit]],
-            "next_cursor": write_cursor(found[limit - 1]["region"]) if len(found) > limit else None,
-        }
-    )
+    return json_response(page_of(found, limit, entry_document, lambda emergency: emergency["region"]))
 
 
 @router.get(

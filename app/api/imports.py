@@ -25,7 +25,7 @@ from app.api.jobs import (
     rejects_response,
     take_in,
 )
-from app.api.paging import Cursor, Limit, read_id, write_cursor
+from app.api.paging import Cursor, Limit, page_of, read_id
 from app.api.suppressions import MayRead
 from app.numbering import number_fault
 from app.postgres.jobs import Job, JobKind, newest_jobs
@@ -120,12 +120,7 @@ async def list_imports(
         lambda connection: newest_jobs(connection, [KIND], caller.account_id, None, before, limit + 1),
         may_run_twice=True,
     )
-    return json_response(
-        {
-            "items": [job_document(job) for job in found[:limit]],
-            "next_cursor": write_cursor(str(found[limit - 1].id)) if len(found) > limit else None,
-        }
-    )
+    return json_response(page_of(found, limit, job_document, lambda job: str(job.id)))
 
 
 @router.get(

@@ -19,7 +19,7 @@ from app.api.caller import GuardedRoute, Requires, equipment_of, note_rate, pres
 from app.api.fields import Instant, Number
 from app.api.idempotency import idempotency_key, request_hash
 from app.api.intent_bodies import INTENT, BatchBody, IntentBody, PreviewBody
-from app.api.paging import Cursor, Limit, read_id, write_cursor
+from app.api.paging import Cursor, Limit, page_of, read_id
 from app.api.problems import ProblemWriter, document_of
 from app.guardrails.facts import Intent
 from app.postgres import decision_records
@@ -161,10 +161,7 @@ async def list_intents(
         limit=limit + 1,
     )
     return json_response(
-        {
-            "items": [recorded(decision, writer) for decision in found[:limit]],
-            "next_cursor": write_cursor(found[limit - 1]["id"]) if len(found) > limit else None,
-        }
+        page_of(found, limit, lambda decision: recorded(decision, writer), lambda decision: decision["id"])
     )
 
 

@@ -12,7 +12,7 @@ from app.api import documents
 from app.api.answers import json_response
 from app.api.caller import GuardedRoute, Requires, equipment_of
 from app.api.fields import Body, Words
-from app.api.paging import Cursor, Limit, read_cursor, write_cursor
+from app.api.paging import Cursor, Limit, next_cursor, read_cursor
 from app.numbering import NumberFormatError, NumberImpossibleError, UnsupportedDestinationError, parse_sender
 from app.postgres import limits
 from app.postgres.limits import NamedLimit
@@ -67,7 +67,7 @@ async def list_limits(
     return json_response(
         {
             "items": await _documents(equipment, caller, found[:limit]),
-            "next_cursor": write_cursor(found[limit - 1].name) if len(found) > limit else None,
+            "next_cursor": next_cursor(found, limit, lambda each: each.name),
         }
     )
 

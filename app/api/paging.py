@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from fastapi import Query
@@ -14,6 +15,20 @@ from app.workflows.outcomes import FieldFault
 
 Limit = Annotated[int, Query(ge=1, le=500, description="Entries a page")]
 Cursor = Annotated[str | None, Query(max_length=200, description="next_cursor of the page before")]
+
+T = TypeVar("T")
+
+
+def page_of(
+    found: Sequence[T], limit: int, show: Callable[[T], Any], place: Callable[[T], str]
+) -> dict[str, Any]:
+    """One page: ``found`` holds one more than ``limit`` when another follows, which begins behind ``place``."""
+    return {"items": [show(each) for each in found[:limit]], "next_cursor": next_cursor(found, limit, place)}
+
+
+def next_cursor(found: Sequence[T], limit: int, place: Callable[[T], str]) -> str | None:
+    """The cursor of the next page, or None when this is the last."""
+    return write_cursor(place(found[limit - 1])) if len(found) > limit else None
 
 
 def write_cursor(*parts: str) -> str:

@@ -13,7 +13,7 @@ from app.api import documents
 from app.api.answers import json_response
 from app.api.caller import GuardedRoute, Requires, equipment_of
 from app.api.fields import Body, Words, malformed, unusable
-from app.api.paging import Cursor, Limit, bad_cursor, read_cursor, write_cursor
+from app.api.paging import Cursor, Limit, bad_cursor, next_cursor, read_cursor
 from app.guardrails.iso_duration import duration_seconds
 from app.guardrails.policy import minutes_of, write_policy
 from app.postgres import policies
@@ -245,6 +245,6 @@ async def list_versions(
                 }
                 for item in found[:limit]
             ],
-            "next_cursor": write_cursor(str(found[limit - 1].version)) if len(found) > limit else None,
+            "next_cursor": next_cursor(found, limit, lambda each: str(each.version)),
         }
     )

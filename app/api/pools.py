@@ -13,7 +13,7 @@ from app.api import documents
 from app.api.answers import json_response
 from app.api.caller import GuardedRoute, Requires, equipment_of
 from app.api.fields import Body, Instant
-from app.api.paging import Cursor, Limit, bad_cursor, read_cursor, write_cursor
+from app.api.paging import Cursor, Limit, bad_cursor, next_cursor, read_cursor
 from app.postgres import leases, pools
 from app.postgres.pools import DEFAULT, Pool
 from app.workflows.authenticate import Caller
@@ -117,11 +117,10 @@ async def list_pools(
         found = await pools.page(connection, caller.account_id, after, limit + 1)
         if after < DEFAULT and not await pools.fetch(connection, caller.account_id, DEFAULT):
             found = sorted([*found, Pool(DEFAULT, equipment.default_capacity)], key=lambda pool: pool.name)
-    more = len(found) > limit
     return json_response(
         {
             "items": await _documents(equipment, caller, found[:limit]),
-            "next_cursor": write_cursor(found[limit - 1].name) if more else None,
+            "next_cursor": next_cursor(found, limit, lambda each: each.name),
         }
     )
 
@@ -209,7 +208,7 @@ async def get_events(
                 {"lease_id": str(lease_id), "event": event, "at": rfc3339(at)}
                 for _, lease_id, event, at in found[:limit]
             ],
-            "next_cursor": write_cursor(str(found[limit - 1][0])) if len(found) > limit else None,
+            "next_cursor": next_cursor(found, limit, lambda each: str(each[0])),
         }
     )
 

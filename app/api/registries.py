@@ -22,7 +22,7 @@ from app.api.jobs import (
     rejects_response,
     take_in,
 )
-from app.api.paging import Cursor, Limit, read_id, write_cursor
+from app.api.paging import Cursor, Limit, page_of, read_id
 from app.api.registry_documents import (
     RegistryBody,
     RegistryDocument,
@@ -177,12 +177,7 @@ async def list_jobs(
     found = await equipment_of(request).database.run(
         lambda connection: newest_jobs(connection, KINDS, None, name, before, limit + 1), may_run_twice=True
     )
-    return json_response(
-        {
-            "items": [job_document(job) for job in found[:limit]],
-            "next_cursor": write_cursor(str(found[limit - 1].id)) if len(found) > limit else None,
-        }
-    )
+    return json_response(page_of(found, limit, job_document, lambda job: str(job.id)))
 
 
 @router.get(

@@ -16,7 +16,7 @@ from app.api.caller import GuardedRoute, Requires, equipment_of, presented_hash
 from app.api.fields import Body, Instant, Number, Words
 from app.api.idempotency import idempotency_key, request_hash
 from app.api.intents import writer_of
-from app.api.paging import Cursor, Limit, bad_cursor, read_cursor, read_id, write_cursor
+from app.api.paging import Cursor, Limit, bad_cursor, page_of, read_cursor, read_id, write_cursor
 from app.api.problems import MEDIA_TYPE, dump, instance_of
 from app.postgres import suppressions
 from app.postgres.suppressions import Entry
@@ -161,12 +161,7 @@ async def list_suppressions(
             limit=limit + 1,
             now=equipment.now(),
         )
-    return json_response(
-        {
-            "items": [entry_document(entry) for entry in found[:limit]],
-            "next_cursor": write_cursor(found[limit - 1]["id"]) if len(found) > limit else None,
-        }
-    )
+    return json_response(page_of(found, limit, entry_document, lambda entry: entry["id"]))
 
 
 @router.get(

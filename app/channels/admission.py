@@ -76,8 +76,9 @@ def admit_command(
 def admission(request: AdmitRequest, answer: list[str], memory: AccountMemory, now: float) -> Admission:
     """The script's words as an answer; see the head of admit.lua."""
     status = cast(AdmissionStatus, answer[0])
-    replayed, expires_at_ms, fence, epoch, in_use, index, used, free_at_ms = map(int, answer[1:9])
-    redis_ms, remaining, reset_ms = float(answer[9]), int(answer[10]), int(answer[11])
+    replayed, expires_at_ms, fence, epoch, in_use, index, used = map(int, answer[1:8])
+    free_at_ms, redis_ms = float(answer[8]), float(answer[9])
+    remaining, reset_ms = int(answer[10]), int(answer[11])
     senders, numbers = int(answer[12]), int(answer[13])
     rate = None
     if request.rate is not None:
@@ -118,15 +119,18 @@ def admission(request: AdmitRequest, answer: list[str], memory: AccountMemory, n
         limit=limit,
         used=used,
         retry_after_seconds=retry_after,
-        free_at_ms=free_at_ms or None,
+        free_at_ms=math.ceil(free_at_ms) or None,
         senders=senders,
         numbers=numbers,
     )
 
 
 def _seconds(wait_seconds: float | None) -> int:
-    """Whole seconds, upward; without an end in sight, the longest wait that is told of a channel."""
-    return LONGEST_SECONDS if wait_seconds is None else max(1, math.ceil(wait_seconds))
+    """Whole seconds, upward; without an end in sight, the longest wait that is told of a channel.
+
+    A microsecond, which the script tolerates as well, is no reason to tell a second more.
+    """
+    return LONGEST_SECONDS if wait_seconds is None else max(1, math.ceil(wait_seconds - 1e-6))
 
 
 def rate_state(rate: RateSpend, exceeded: bool, remaining: int, reset_ms: int) -> RateState:

@@ -14,8 +14,8 @@
 --       quotas, then of each: limit, window_ms
 --       caps, then of each: max, since_ms, period_ms, counts call (0|1), counts sms (0|1)
 --       known attempts, then of each: id, type, at_ms
--- Answers: status, then whole numbers: replayed expires_at_ms fence epoch in_use index used free_at_ms redis_ms
---       rate_remaining rate_reset_ms senders numbers. `index` is the refusing scope, pace, quota or cap, from 0;
+-- Answers: status, then numbers, whole but for free_at_ms and redis_ms: replayed expires_at_ms fence epoch in_use
+--       index used free_at_ms redis_ms rate_remaining rate_reset_ms senders numbers. `index` is the refusing scope, pace, quota or cap, from 0;
 --       of a text 0 for its senders, 1 for its numbers.
 local key_at, argument_at = 0, 0
 local function next_key() key_at = key_at + 1; return KEYS[key_at] end
@@ -35,7 +35,7 @@ local rate_remaining, rate_reset_ms = 0, 0
 local spread
 
 local function answer(status, replayed, expires_at_ms, fence, in_use, index, used, free_at_ms)
-  return string.format('%s %d %.0f %s %.0f %d %d %d %.0f %.0f %.0f %.0f %d %d', status, replayed, expires_at_ms, fence,
+  return string.format('%s %d %.0f %s %.0f %d %d %d %.3f %.3f %.0f %.0f %d %d', status, replayed, expires_at_ms, fence,
     current_epoch, in_use, index, used, free_at_ms, redis_ms, rate_remaining, rate_reset_ms,
     spread and spread.senders or 0, spread and spread.numbers or 0)
 end
@@ -195,13 +195,13 @@ for index, pace in ipairs(paces) do
   end
   pace.next_ms = arrival + pace.interval_ms
   if pace.next_ms > redis_ms + span_ms + 0.001 then
-    return refuse('too_fast', index - 1, 0, math.ceil(pace.next_ms - span_ms))
+    return refuse('too_fast', index - 1, 0, pace.next_ms - span_ms)
   end
 end
 for index, quota in ipairs(quotas) do
   quota.window = window_read(quota.key, quota.limit, quota.window_ms, redis_ms)
   if quota.window.exceeded then
-    return refuse('too_fast', #paces + index - 1, quota.window.counted, math.ceil(quota.window.free_at_ms))
+    return refuse('too_fast', #paces + index - 1, quota.window.counted, quota.window.free_at_ms)
   end
 end
 

@@ -15,9 +15,8 @@ from uuid_utils.compat import uuid7
 
 from app.clock import utc_now
 from app.lists.bitmaps import BLOCK_NUMBERS, Numbers, bits_of, offsets_of
-from app.lists.byte_stream import CountedBytes, UnusableList, unpacked
+from app.lists.byte_stream import UnusableList
 from app.lists.change_file import ChangeParser, ChangeSpool, ParsedChanges
-from app.lists.registry_file import WholeLines
 from app.lists.rejects import nothing_changed
 from app.postgres.jobs import Job
 from app.postgres.registry_loading import (
@@ -28,6 +27,7 @@ from app.postgres.registry_loading import (
     replace_blocks,
     stored_blocks,
 )
+from app.workflows.read_stretches import read_stretches
 from app.workflows.run_job import ProgressCallback, RunningJob, run_job
 
 _BLOCKS_AT_ONCE = 2_048
@@ -129,8 +129,6 @@ async def change_registry(
 
 
 async def _read(job: RunningJob, chunks: AsyncIterator[bytes], spool: ChangeSpool) -> None:
-    counted = CountedBytes(chunks)
-    lines = WholeLines()
     parser = ChangeParser(keep_rejects=job.keep_rejects)
 
     def take(stretch: bytes) -> ParsedChanges:
@@ -138,20 +136,7 @@ async def _read(job: RunningJob, chunks: AsyncIterator[bytes], spool: ChangeSpoo
         spool.add(parsed.changes)
         return parsed
 
-    async def note(stretch: bytes) -> None:
-        parsed = await asyncio.to_thread(take, stretch)
-        job.counts.bytes_read = counted.bytes_read
-        job.counts.rows_read += parsed.rows
-        job.counts.rejected += parsed.rejected
-        job.reject(parsed.rejects)
-        await job.report()
-
-    async for chunk in unpacked(counted):
-        for stretch in lines.feed(chunk):
-            await note(stretch)
-    for stretch in lines.end():
-        await note(stretch)
-    job.counts.bytes_read = counted.bytes_read
+    await read_stretches(job, chunks, take)
 
 
 class _Changed:

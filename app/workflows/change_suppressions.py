@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.postgres import consents, suppressions
-from app.postgres.idempotency import Existing
 from app.postgres.suppressions import Entry
 from app.workflows.authenticate import Caller
+from app.workflows.change_once import change_once
 from app.workflows.decision import Answer, Presented
 from app.workflows.equipment import Equipment
-from app.workflows.idempotent import claim_request, keep_answer, let_go, raise_unless_replayable
 from app.workflows.identity import new_id
 from app.workflows.outcomes import FieldFault, NotFound, Unusable
 
@@ -42,35 +42,23 @@ async def add_suppression(
     """Add an entry; what is there already is answered with it. The change is in force when this returns."""
     now = equipment.now()
     check_expiry(entry, equipment)
-    claim = await claim_request(
-        equipment, presented, operation=OPERATION, scope="suppressions:write", now=now
+
+    async def change(connection: AsyncConnection, entry_id: UUID) -> Answer:
+        await _end_consents(connection, caller, entry, now)
+        added, there = await suppressions.add(
+            connection,
+            caller.account_id,
+            entry,
+            key_id=caller.key_id,
+            entry_id=entry_id,
+            event_id=new_id(now),
+            now=now,
+        )
+        return render(Added(added, there))
+
+    return await change_once(
+        equipment, presented, operation=OPERATION, scope="suppressions:write", now=now, change=change
     )
-    if isinstance(claim, Existing):
-        raise_unless_replayable(claim)
-        return Answer(claim.status or 500, claim.headers, claim.body, replayed=True)
-    kept = False
-    try:
-        async with equipment.database.begin() as connection:
-            await _end_consents(connection, caller, entry, now)
-            added, there = await suppressions.add(
-                connection,
-                caller.account_id,
-                entry,
-                key_id=caller.key_id,
-                entry_id=claim.resource_id if claim else new_id(now),
-                event_id=new_id(now),
-                now=now,
-            )
-            answer = render(Added(added, there))
-            if claim is not None:
-                await keep_answer(
-                    connection, claim, status=answer.status, headers=answer.headers, body=answer.body
-                )
-        kept = True
-    finally:
-        if not kept:
-            await let_go(equipment, claim)
-    return answer
 
 
 async def put_suppression(equipment: Equipment, caller: Caller, entry: Entry) -> Added:

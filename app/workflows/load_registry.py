@@ -21,8 +21,8 @@ from uuid_utils.compat import uuid7
 
 from app.clock import utc_now
 from app.lists.bitmaps import Block, BlockPool, common_numbers
-from app.lists.byte_stream import CountedBytes, UnusableList, unpacked
-from app.lists.registry_file import Parsed, RegistryParser, WholeLines
+from app.lists.byte_stream import UnusableList
+from app.lists.registry_file import Parsed, RegistryParser
 from app.lists.rejects import nothing_changed
 from app.lists.spill import Spill
 from app.postgres.jobs import Job
@@ -34,6 +34,7 @@ from app.postgres.registry_loading import (
     stored_blocks,
     switch_version,
 )
+from app.workflows.read_stretches import read_stretches
 from app.workflows.run_job import ProgressCallback, RunningJob, run_job
 
 # 275 MB. The United States' numbers in use fill some 172,000 blocks.
@@ -126,8 +127,6 @@ async def load_registry(
 
 
 async def _read(job: RunningJob, chunks: AsyncIterator[bytes], pool: BlockPool, spill: Spill) -> None:
-    counted = CountedBytes(chunks)
-    lines = WholeLines()
     parser = RegistryParser(keep_rejects=job.keep_rejects)
 
     def take(stretch: bytes) -> Parsed:
@@ -135,21 +134,7 @@ async def _read(job: RunningJob, chunks: AsyncIterator[bytes], pool: BlockPool, 
         spill.add(pool.add(parsed.numbers))
         return parsed
 
-    async def note(stretch: bytes) -> None:
-        # In a thread: numpy lets go of the interpreter, and decisions must not wait for a load.
-        parsed = await asyncio.to_thread(take, stretch)
-        job.counts.bytes_read = counted.bytes_read
-        job.counts.rows_read += parsed.rows
-        job.counts.rejected += parsed.rejected
-        job.reject(parsed.rejects)
-        await job.report()
-
-    async for chunk in unpacked(counted):
-        for stretch in lines.feed(chunk):
-            await note(stretch)
-    for stretch in lines.end():
-        await note(stretch)
-    job.counts.bytes_read = counted.bytes_read
+    await read_stretches(job, chunks, take)
 
 
 def _unchanged(new: list[Block], old: dict[int, bytes]) -> int:

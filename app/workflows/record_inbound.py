@@ -14,15 +14,14 @@ from app.guardrails.content import mask
 from app.guardrails.opt_out import InboundMeaning, classify_inbound
 from app.guardrails.policy import read_policy
 from app.postgres import consents, inbound_messages, policies, suppressions
-from app.postgres.idempotency import Existing
 from app.postgres.inbound_messages import InboundMessage
 from app.postgres.suppressions import Entry
 from app.workflows.authenticate import Caller
+from app.workflows.change_once import change_once
 from app.workflows.change_policy import SECRET
 from app.workflows.change_suppressions import OPT_OUT
 from app.workflows.decision import Answer, Presented
 from app.workflows.equipment import Equipment
-from app.workflows.idempotent import claim_request, keep_answer, let_go, raise_unless_replayable
 from app.workflows.identity import new_id
 from app.workflows.outcomes import NotAllowed
 
@@ -84,29 +83,17 @@ async def record_inbound(
         )
     names = read_policy(stored.policy, stored.version).names
     answer = render(Taken(meaning, reply_to(meaning, stored.inbound, names)))
-    claim = await claim_request(
-        equipment, presented, operation=OPERATION, scope="suppressions:write", now=now
+
+    async def change(connection: AsyncConnection, _: uuid.UUID) -> Answer:
+        if meaning.action == "opt_out":
+            await _opt_out(connection, caller, received, meaning, now)
+        elif meaning.action == "opt_in":
+            await _opt_in(connection, caller, received, meaning, now)
+        return answer
+
+    return await change_once(
+        equipment, presented, operation=OPERATION, scope="suppressions:write", now=now, change=change
     )
-    if isinstance(claim, Existing):
-        raise_unless_replayable(claim)
-        return Answer(claim.status or 500, claim.headers, claim.body, replayed=True)
-    kept = False
-    try:
-        async with equipment.database.begin() as connection:
-            if meaning.action == "opt_out":
-                await _opt_out(connection, caller, received, meaning, now)
-            elif meaning.action == "opt_in":
-                await _opt_in(connection, caller, received, meaning, now)
-            if claim is not None:
-                await keep_answer(
-                    connection, claim, status=answer.status, headers=answer.headers, body=answer.body
-                )
-        kept = True
-    finally:
-        # What is not kept must not stay claimed, so that the message may be handed in again.
-        if not kept:
-            await let_go(equipment, claim)
-    return answer
 
 
 def understand(received: Received) -> InboundMeaning:

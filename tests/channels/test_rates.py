@@ -104,6 +104,14 @@ async def test_calls_per_second_with_burst(caller: Caller) -> None:
     assert await caller.in_use() == len(admitted) + 1
 
 
+async def test_the_wait_for_a_pace_is_not_rounded_up_by_a_second(caller: Caller) -> None:
+    """One a second: whoever comes right behind another passes after one second, whatever the clocks' fractions."""
+    for each in range(300):
+        pace = Pace(f"pool:{each}", 1.0, 1)
+        _, behind = await asyncio.gather(*(caller.admit(limit=1000, paces=(pace,)) for _ in range(2)))
+        assert (behind.status, behind.retry_after_seconds) == ("too_fast", 1)
+
+
 async def test_a_refused_pace_holds_no_channel_and_spends_no_other_pace(
     caller: Caller, server: Server
 ) -> None:

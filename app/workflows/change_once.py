@@ -1,0 +1,49 @@
+"""Make a change once per Idempotency-Key: the change and its first answer are committed together."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.postgres.idempotency import Existing
+from app.workflows.decision import Answer, Presented
+from app.workflows.equipment import Equipment
+from app.workflows.idempotent import claim_request, keep_answer, let_go, raise_unless_replayable
+from app.workflows.identity import new_id
+
+
+async def change_once(
+    equipment: Equipment,
+    presented: Presented,
+    *,
+    operation: str,
+    scope: str,
+    now: datetime,
+    change: Callable[[AsyncConnection, UUID], Awaitable[Answer]],
+) -> Answer:
+    """What ``change`` answers, or what it answered before under the same key.
+
+    ``change`` runs in a transaction, with the id for what it makes: the same one whenever the key comes again.
+    Raises Conflict, and what ``change`` raises; then nothing is changed and the key may be used again.
+    """
+    claim = await claim_request(equipment, presented, operation=operation, scope=scope, now=now)
+    if isinstance(claim, Existing):
+        raise_unless_replayable(claim)
+        return Answer(claim.status or 500, claim.headers, claim.body, replayed=True)
+    kept = False
+    try:
+        async with equipment.database.begin() as connection:
+            answer = await change(connection, claim.resource_id if claim else new_id(now))
+            if claim is not None:
+                await keep_answer(
+                    connection, claim, status=answer.status, headers=answer.headers, body=answer.body
+                )
+        kept = True
+    finally:
+        # What is not kept must not stay claimed.
+        if not kept:
+            await let_go(equipment, claim)
+    return answer
