@@ -1,7 +1,7 @@
 # Two commands start from nothing: `make run` and `make test`. Both need Python 3.11 to 3.14, and nothing else.
 
 PY := .venv/bin/python
-PYTEST_PROCESSES ?= 2
+PYTEST_PROCESSES ?= 3
 PYTEST_ARGS ?=
 export PYTHON
 

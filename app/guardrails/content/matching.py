@@ -29,7 +29,8 @@ _POSSESSIVE_LENGTH = 5
 # Punctuation that may stand where a phrase has its blank: "free-spins", "free_spins", "win.big".
 _PUNCTUATION_TO_BLANK = str.maketrans('-._/|~,:;!?()[]"', "                ")
 
-_DOUBLED = re.compile(r"([a-z])\1+")
+# A letter that the next place repeats.
+_DOUBLED = re.compile(r"([a-z])(?=\1)")
 
 _END = itemgetter(1)
 
@@ -96,7 +97,7 @@ class PhraseIndex:
         collapsed: dict[str, list[int]] = {}
         for number, pattern in enumerate(self._patterns):
             if len(pattern.replace(" ", "")) >= _COLLAPSED_LENGTH or not self._conditions_of[number]:
-                collapsed.setdefault(_DOUBLED.sub(r"\1", pattern), []).append(number)
+                collapsed.setdefault(_DOUBLED.sub("", pattern), []).append(number)
         self._collapsed_of = [tuple(numbers) for numbers in collapsed.values()]
         self._collapsed = _automaton(list(collapsed))
 
