@@ -8,6 +8,8 @@ from contextlib import ExitStack
 
 import pytest
 
+from app.main import load_knowledge
+from app.workflows.equipment import Knowledge
 from tests.servers import Servers
 from tests.service import RunningService
 
@@ -22,6 +24,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     stores = [item for item in items if STORES & set(getattr(item, "fixturenames", ()))]
     config.hook.pytest_deselected(items=[item for item in items if item not in stores])
     items[:] = stores
+
+
+@pytest.fixture(scope="session")
+def knowledge() -> Knowledge:
+    """The rules and tables, read once; nobody changes them."""
+    return load_knowledge()
 
 
 @pytest.fixture(scope="session")

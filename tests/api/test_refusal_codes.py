@@ -17,7 +17,6 @@ from app.api.problem_types import TYPES
 from app.guardrails.facts import Attempt, Facts, SuppressionEntry
 from app.guardrails.policy import read_policy
 from app.guardrails.verdicts import PRECEDENCE
-from app.main import load_knowledge
 from app.workflows.equipment import Knowledge
 from app.workflows.judge import judge
 from tests.api.dialler import CALLER_ID, Dialler
@@ -39,12 +38,6 @@ def body(case: dict[str, Any], **more: object) -> dict[str, Any]:
 def named(case: dict[str, Any]) -> str:
     """The case's name, as the test's id."""
     return str(case["name"])
-
-
-@pytest.fixture(scope="module")
-def knowledge() -> Knowledge:
-    """The rules and tables as the service reads them."""
-    return load_knowledge()
 
 
 @pytest.mark.parametrize("case", JUDGED, ids=named)

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from app.cli import app
+from app.workflows.equipment import Knowledge
 from tests.policy.account import FRANCISCO, MORNING, TUESDAY, UTAH, Account
 from tests.service import CHECKOUT, RunningService
 
@@ -19,8 +20,9 @@ CASINO = "Free spins at our casino!"
 
 
 @pytest.fixture
-def run(office: RunningService, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs `callgate` with these arguments in the service's environment."""
+def run(office: RunningService, knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs `callgate` with these arguments in the service's environment, with the rules that were read already."""
+    monkeypatch.setattr("app.main.load_knowledge", lambda: knowledge)
     for name, value in office.environment.items():
         if name.startswith("CALLGATE_"):
             monkeypatch.setenv(name, value)

@@ -11,7 +11,7 @@ from app.api.answers import answer_of
 from app.api.problems import ProblemWriter
 from app.clock import utc_now
 from app.guardrails.facts import Intent
-from app.main import equip, load_knowledge
+from app.main import equip
 from app.settings import Settings
 from app.workflows.authenticate import Caller, hash_of
 from app.workflows.decide_intent import decide_intent, identify
@@ -48,12 +48,6 @@ class Decider:
         """Channels of the default pool that calls hold."""
         usage = await self.equipment.semaphore.usage(str(self.caller.account_id), ["pool:default"])
         return usage["pool:default"]
-
-
-@pytest.fixture(scope="session")
-def knowledge() -> Knowledge:
-    """The rules and tables, read once."""
-    return load_knowledge()
 
 
 @pytest.fixture

@@ -12,13 +12,7 @@ import pytest
 from examples.python_client import Callgate, Refused, Undecided
 from tests.api.dialler import CALLER_ID, Dialler, call
 from tests.servers import Servers
-from tests.service import CHECKOUT, RunningService
-
-
-@pytest.fixture
-def dialler(service: RunningService) -> Dialler:
-    """The bootstrap key."""
-    return Dialler(service, service.key)
+from tests.service import CHECKOUT
 
 
 def run(dialler: Dialler, to: str) -> subprocess.CompletedProcess[str]:
