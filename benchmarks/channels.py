@@ -29,7 +29,7 @@ from tests.channels.server import Server, free_port
 
 ACCOUNT = "01990000-0000-7000-8000-000000000001"
 HOUR_MS = 3600 * 1000
-ROUNDS = 3
+ROUNDS = 5
 Operation = Callable[[], Awaitable[None]]
 
 # A semaphore as most have it: a number that goes up and down, and leaks with every crash.
@@ -206,7 +206,7 @@ async def script_times(server: Server, url: str, size: int, calls: int) -> dict[
     steps: dict[str, Callable[[str], Awaitable[object]]] = {
         "admit, one scope": lambda each: semaphore.admit(request(each, 10**6)),
         "admit, replayed": lambda each: semaphore.admit(request(each, 10**6)),
-        "admit, full": lambda each: semaphore.admit(request(each + "x", size)),
+        "admit, full": lambda each: semaphore.admit(request(each + "x", size + calls)),
         "renew": lambda each: semaphore.renew(ACCOUNT, each, 1000, now_ms()),
         "release": lambda each: semaphore.release(ACCOUNT, each),
         "admit, everything": lambda each: semaphore.admit(request(each + "y", 10**6, everything=True)),
@@ -227,11 +227,15 @@ async def server_time(server: Server, largest: int, calls: int) -> None:
     sizes = [size for size in (100, 1000, 10_000, 100_000) if size <= largest]
     say("| script | " + " | ".join(f"{size:,} leases" for size in sizes) + " | last to first |")
     say("|---|" + "--:|" * (len(sizes) + 1))
-    rows: dict[str, list[float]] = {}
-    for size in sizes:
-        for name, microseconds in (await script_times(server, url, size, calls)).items():
-            rows.setdefault(name, []).append(microseconds)
-    for name, times in rows.items():
+    best: dict[str, dict[int, float]] = {}
+    for _ in range(ROUNDS):
+        # All sizes and again, the best of each: a neighbour on the machine is not the size of the pool.
+        for size in sizes:
+            for name, microseconds in (await script_times(server, url, size, calls)).items():
+                times_of = best.setdefault(name, {})
+                times_of[size] = min(microseconds, times_of.get(size, microseconds))
+    for name, times_of in best.items():
+        times = list(times_of.values())
         cells = " | ".join(f"{each:.1f} µs" for each in times)
         say(f"| {name} | {cells} | {times[-1] / times[0]:.2f} |")
 
