@@ -24,6 +24,7 @@ from app.workflows.authenticate import hash_of
 from app.workflows.decide_intent import gather_facts
 from app.workflows.equipment import Unanswered
 from app.workflows.identity import new_id
+from app.workflows.maintenance import tidy
 from app.workflows.outcomes import Conflict
 from app.workflows.unanswered import settle_unanswered, withdraw_now
 from tests.workflows.conftest import CALL, KEY, Decider
@@ -108,6 +109,24 @@ async def test_an_approval_that_was_committed_and_never_answered_is_made_void(de
     (lease,) = await rows(decider, "SELECT ended_by FROM leases")
     assert lease["ended_by"] == "withdrawn"
     assert await decider.in_use() == 0
+
+
+async def test_a_key_is_kept_for_24_hours_and_then_it_is_a_new_one(decider: Decider) -> None:
+    answer = await decider.decide("yesterday")
+    kept = await rows(decider, "SELECT claimed_at, expires_at FROM idempotency_keys")
+    assert [row["expires_at"] - row["claimed_at"] for row in kept] == [timedelta(hours=24)]
+    older = "UPDATE idempotency_keys SET expires_at = expires_at - interval"
+    await sql(decider, f"{older} '23 hours 59 minutes'")
+    again = await decider.decide("yesterday")
+    assert (again.replayed, again.body) == (True, answer.body)
+    await sql(decider, f"{older} '61 seconds'")
+    new = await decider.decide("yesterday")
+    assert (new.status, new.replayed) == (201, False)
+    assert json.loads(new.body)["id"] != json.loads(answer.body)["id"]
+    await tidy(decider.equipment, utc_now() + timedelta(hours=23, minutes=59))
+    assert len(await rows(decider, "SELECT key FROM idempotency_keys")) == 1
+    await tidy(decider.equipment, utc_now() + timedelta(hours=24, seconds=1))
+    assert await rows(decider, "SELECT key FROM idempotency_keys") == []
 
 
 async def test_one_that_was_committed_under_a_key_is_answered_to_who_comes_back(decider: Decider) -> None:
