@@ -162,6 +162,7 @@ def build(
         redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # asked for anew at every request
     )
     app.state.writer = writer
     app.state.metrics_dir = metrics_dir

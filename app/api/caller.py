@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException as StarletteHTTPException  # noqa: TID251
 from starlette.responses import Response
 
@@ -21,6 +23,7 @@ from app.workflows.decide_intent import identify as lookup
 from app.workflows.equipment import Equipment
 from app.workflows.outcomes import FieldFault, Outcome, RateExceeded, Unauthorized
 
+Handler = Callable[[Request], Awaitable[Response]]
 _BEARER = re.compile(r"[Bb]earer +(cg_[A-Za-z0-9_-]{1,250}) *")
 _KEY = re.compile(r"cg_[A-Za-z0-9_-]{1,250}")
 
@@ -89,12 +92,29 @@ class Requires:
         return caller
 
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def reads(body: TypeAdapter[Any]) -> Callable[[F], F]:
+    """Marks an endpoint that takes the request and its body and nothing else, and is asked often.
+
+    Its body is read at once. Only when something is wrong with it is the framework asked, which takes as long again
+    as the endpoint itself, and words the complaint as everywhere.
+    """
+
+    def mark(endpoint: F) -> F:
+        endpoint.__dict__["reads"] = body
+        return endpoint
+
+    return mark
+
+
 class GuardedRoute(APIRoute):
     """A route under /v1: who may not come in learns that first, before what is wrong with the body."""
 
     def get_route_handler(self) -> Any:
         """The handler, with the media type and the key looked at before any complaint about the body."""
-        handle = super().get_route_handler()
+        handle = self._reading(super().get_route_handler())
         reads_json = self.body_field is not None
 
         async def guarded(given: Request) -> Response:
@@ -112,6 +132,22 @@ class GuardedRoute(APIRoute):
                 raise
 
         return guarded
+
+    def _reading(self, complain: Handler) -> Handler:
+        body: TypeAdapter[Any] | None = getattr(self.endpoint, "reads", None)
+        if body is None:
+            return complain
+        endpoint = self.endpoint
+
+        async def handle(request: Request) -> Response:
+            try:
+                given = body.validate_python(await request.json())
+            except ValueError:
+                return await complain(request)
+            answer: Response = await endpoint(request, given)
+            return answer
+
+        return handle
 
 
 def _refuse_nul(request: Request) -> None:

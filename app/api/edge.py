@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 
-from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -41,11 +40,7 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
-                headers["X-Content-Type-Options"] = "nosniff"
-                for name, value in state.get("rate_headers", {}).items():
-                    headers[name] = value
+                message["headers"] = [*message["headers"], *_marks(request_id, state.get("rate_headers"))]
             await send(message)
 
         try:
@@ -64,16 +59,17 @@ class Edge:
         finally:
             seconds = time.perf_counter() - started
             telemetry.observe_request(scope["method"], _route(scope), status, seconds)
-            log.info(
-                "request",
-                extra={
-                    "request_id": request_id,
-                    "method": scope["method"],
-                    "route": _route(scope),
-                    "status": status,
-                    "milliseconds": round(seconds * 1000, 2),
-                },
-            )
+            if log.isEnabledFor(logging.INFO):
+                log.info(
+                    "request",
+                    extra={
+                        "request_id": request_id,
+                        "method": scope["method"],
+                        "route": _route(scope),
+                        "status": status,
+                        "milliseconds": round(seconds * 1000, 2),
+                    },
+                )
 
     def _bounded(self, scope: Scope, receive: Receive) -> Callable[[], Awaitable[Message]]:
         if STREAMS.fullmatch(scope["path"]):
@@ -94,6 +90,14 @@ class Edge:
             return message
 
         return counted
+
+
+def _marks(request_id: str, rate_headers: Mapping[str, str] | None) -> Iterator[tuple[bytes, bytes]]:
+    """What every answer carries besides its own."""
+    yield b"x-request-id", request_id.encode("latin-1")
+    yield b"x-content-type-options", b"nosniff"
+    for name, value in (rate_headers or {}).items():
+        yield name.lower().encode("latin-1"), value.encode("latin-1")
 
 
 async def _raising() -> Message:

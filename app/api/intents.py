@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from app.api import documents
 from app.api.answers import answer_of, json_response, recorded, response_of
-from app.api.caller import GuardedRoute, Requires, equipment_of, note_rate, presented_hash
+from app.api.caller import GuardedRoute, Requires, equipment_of, note_rate, presented_hash, reads
 from app.api.fields import Instant, Number
 from app.api.idempotency import idempotency_key, request_hash
 from app.api.intent_bodies import INTENT, BatchBody, IntentBody, PreviewBody
@@ -69,6 +69,7 @@ def writer_of(request: Request) -> ProblemWriter:
         **documents.problems("conflict", *GUARDRAILS, body=True),
     },
 )
+@reads(INTENT)
 async def post_intent(request: Request, intent: IntentBody) -> Response:
     """Approve the intent, or refuse it with every reason. The decision is committed before it is answered."""
     writer = writer_of(request)

@@ -35,7 +35,7 @@ def parse(body: bytes) -> Any:
     # The strict reader first: it bounds depth, and refuses NaN, lone surrogates and anything but UTF-8.
     orjson.loads(body)
     try:
-        return json.loads(body, object_pairs_hook=_members)
+        return _DECODER.decode(body.decode())
     except (RecursionError, ValueError) as error:
         if isinstance(error, json.JSONDecodeError):
             raise
@@ -52,3 +52,6 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
                 raise DuplicateMember(name)
             seen.add(name)
     return members
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_members)

@@ -27,10 +27,11 @@ class Verdict:
 
     def joined_by(self, finding: Finding) -> Verdict:
         """This verdict with one guardrail more; a check of the same guardrail is replaced."""
-        checks = [c for c in self.checks if c.guardrail != finding.check.guardrail]
-        return combine(
-            [*(Finding(c) for c in checks), Finding(finding.check)], self.violations + finding.violations
-        )
+        name, check = finding.check.guardrail, finding.check
+        checks = [check if one.guardrail == name else one for one in self.checks]
+        if check not in checks:
+            checks.append(check)
+        return _in_order(checks, [*self.violations, *finding.violations])
 
 
 _ORDER = {refusal: place for place, refusal in enumerate(PRECEDENCE)}
@@ -43,8 +44,13 @@ _GUARDRAILS = {
 def combine(findings: Iterable[Finding], violations: Iterable[Violation] = ()) -> Verdict:
     """The verdict of the findings, its checks and violations in the order of the contract."""
     found = list(findings)
-    reasons = [*violations, *(violation for finding in found for violation in finding.violations)]
-    return Verdict(
-        tuple(sorted((f.check for f in found), key=lambda check: _GUARDRAILS[check.guardrail])),
-        tuple(sorted(reasons, key=lambda violation: _ORDER[violation.refusal])),
-    )
+    reasons = [*violations]
+    for finding in found:
+        reasons += finding.violations
+    return _in_order([finding.check for finding in found], reasons)
+
+
+def _in_order(checks: list[Check], reasons: list[Violation]) -> Verdict:
+    checks.sort(key=lambda check: _GUARDRAILS[check.guardrail])
+    reasons.sort(key=lambda violation: _ORDER[violation.refusal])
+    return Verdict(tuple(checks), tuple(reasons))

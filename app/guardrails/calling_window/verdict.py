@@ -138,4 +138,4 @@ def _closing(ahead: list[Phase], second: int) -> int | None:
 
 
 def _utc(second: int | None) -> str | None:
-    return None if second is None else datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if second is None else datetime.fromtimestamp(second, UTC).isoformat()[:19] + "Z"
