@@ -1,7 +1,7 @@
 """Intents a second beside the ceiling of an empty route: ``python -m benchmarks.intents`` prints the table.
 
 One process serves in each case, on this machine, in one run; the stores share its cores. The figure that carries
-over to another machine is the ratio.
+over to another machine is the ratio. Each case is the best of three rounds, taken in turn with the others.
 """
 
 from __future__ import annotations
@@ -24,23 +24,16 @@ from rich.table import Table
 
 from benchmarks.load import Measured, drive, post
 
+ROUNDS = 3
+EMPTY = "empty FastAPI route"
+
 
 def main() -> None:
     """Measure and print."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--seconds", type=float, default=5.0, help="length of each run")
+    arguments.add_argument("--seconds", type=float, default=6.0, help="length of each case, in three rounds")
     arguments.add_argument("--only", choices=["call", "sms"], help="leave out the other kind")
     chosen = arguments.parse_args()
-    table = Table("case", "concurrency", "a second", "p50 ms", "p99 ms", "of the ceiling")
-    with server([sys.executable, "-m", "benchmarks.ceiling"], {}) as (port, _):
-        bodies = [
-            json.dumps({"type": "call", "to": _number(place), "from": "+12125550100"})
-            for place in range(20_011)
-        ]
-        requests = [post("/v1/intents", body.encode(), {}) for body in bodies]
-        ceilings = {c: _run(port, requests, c, chosen.seconds) for c in (1, 32)}
-    for concurrency, measured in ceilings.items():
-        _row(table, "empty FastAPI route", concurrency, measured, measured)
     key = "cg_" + secrets.token_urlsafe(24)
     with tempfile.TemporaryDirectory(prefix="cgbench-") as directory:
         settings = {
@@ -51,18 +44,52 @@ def main() -> None:
             "CALLGATE_RATE_LIMIT_SMS": "100000000/minute",
             "CALLGATE_LOG_LEVEL": "warning",
         }
-        with server([sys.executable, "-m", "app.cli", "serve"], settings) as (port, _):
-            headers = {"Authorization": f"Bearer {key}"}
-            for kind in ("call", "sms"):
-                if chosen.only not in (None, kind):
-                    continue
-                # `emergency` is bound by no window, so that the table is the same at any hour; the hints make
-                # every other step do its work.
+        with (
+            server([sys.executable, "-m", "benchmarks.ceiling"], {}) as (empty_port, _),
+            server([sys.executable, "-m", "app.cli", "serve"], settings) as (port, _),
+        ):
+            kinds = [kind for kind in ("call", "sms") if chosen.only in (None, kind)]
+            cases = {EMPTY: (empty_port, [_intent("call", place, {}) for place in range(20_011)])}
+            for kind in kinds:
+                headers = {"Authorization": f"Bearer {key}"}
                 requests = [_intent(kind, place, headers) for place in range(20_011)]
-                for concurrency in (1, 32):
-                    measured = _run(port, requests, concurrency, chosen.seconds)
-                    _row(table, f"POST /v1/intents, {kind}", concurrency, measured, ceilings[concurrency])
-    Console(width=100).print(table)
+                cases[f"POST /v1/intents, {kind}"] = port, requests
+            best = _measured(cases, chosen.seconds / ROUNDS)
+    Console(width=100).print(_table(best))
+
+
+Cases = dict[str, tuple[int, list[bytes]]]
+Best = dict[tuple[str, int], Measured]
+
+
+def _measured(cases: Cases, seconds: float) -> Best:
+    """The best round of each case. One after the other and again, since a machine is not equally fast at all times."""
+    best: Best = {}
+    for _ in range(ROUNDS):
+        for concurrency in (1, 32):
+            for name, (port, requests) in cases.items():
+                measured = _run(port, requests, concurrency, seconds)
+                before = best.get((name, concurrency))
+                if before is None or measured.per_second > before.per_second:
+                    best[name, concurrency] = measured
+    return best
+
+
+def _table(best: Best) -> Table:
+    table = Table("case", "concurrency", "a second", "p50 ms", "p99 ms", "of the ceiling")
+    for (name, concurrency), measured in sorted(
+        best.items(), key=lambda item: (item[0][0] != EMPTY, *item[0])
+    ):
+        wrong = {status: count for status, count in measured.statuses.items() if status != 201}
+        table.add_row(
+            name + (f"  (not 201: {wrong})" if wrong else ""),
+            str(concurrency),
+            f"{measured.per_second:,.0f}",
+            f"{measured.p50:.2f}",
+            f"{measured.p99:.2f}",
+            f"{measured.per_second / best[EMPTY, concurrency].per_second:.2f}",
+        )
+    return table
 
 
 def _intent(kind: str, place: int, headers: dict[str, str]) -> bytes:
@@ -92,18 +119,6 @@ def _area_code() -> str:
 def _run(port: int, requests: list[bytes], concurrency: int, seconds: float) -> Measured:
     uvloop.run(drive("127.0.0.1", port, requests, concurrency=concurrency, seconds=min(1.5, seconds)))
     return uvloop.run(drive("127.0.0.1", port, requests, concurrency=concurrency, seconds=seconds))
-
-
-def _row(table: Table, name: str, concurrency: int, measured: Measured, ceiling: Measured) -> None:
-    wrong = {status: count for status, count in measured.statuses.items() if status != 201}
-    table.add_row(
-        name + (f"  (not 201: {wrong})" if wrong else ""),
-        str(concurrency),
-        f"{measured.per_second:,.0f}",
-        f"{measured.p50:.2f}",
-        f"{measured.p99:.2f}",
-        f"{measured.per_second / ceiling.per_second:.2f}",
-    )
 
 
 @contextmanager
