@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.channels import RedisUnavailable
@@ -21,13 +22,19 @@ from app.workflows.unanswered import settle_unanswered
 
 log = logging.getLogger("callgate.maintenance")
 EVERY_SECONDS = 600
+# When a store was away half-way. What is done by then is not done again.
+AGAIN_SECONDS = 30
 LEASES_KEPT_DAYS = 90
+LONGEST_LEASE_DAYS = 1  # a lease ends four hours after it was acquired at the latest
+_STEP = 1000
 
+# Each finds its rows by an index and takes a few at a time: a statement of any size would one day take longer than
+# statements may, and then for ever.
 _SWEEPS = (
-    """
+    f"""
     WITH gone AS (
         DELETE FROM suppressions WHERE ctid = ANY (ARRAY(
-            SELECT ctid FROM suppressions WHERE expires_at <= :now LIMIT 1000))
+            SELECT ctid FROM suppressions WHERE expires_at <= :now LIMIT {_STEP}))
         RETURNING account_id, number, channel, reason, source, expires_at
     )
     INSERT INTO suppression_events (id, account_id, number, channel, action, reason, source, at, expires_at)
@@ -35,9 +42,25 @@ _SWEEPS = (
       FROM gone
     """,
     "DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY("
-    "SELECT ctid FROM idempotency_keys WHERE expires_at <= :now LIMIT 1000))",
+    f"SELECT ctid FROM idempotency_keys WHERE expires_at <= :now LIMIT {_STEP}))",
     "DELETE FROM attempts WHERE ctid = ANY (ARRAY("
-    "SELECT ctid FROM attempts WHERE at < :attempts_before LIMIT 1000))",
+    f"SELECT ctid FROM attempts WHERE at < :attempts_before LIMIT {_STEP}))",
+    # What Redis forgot, or never saw again, ended by its own expiry all the same.
+    f"""
+    WITH ended AS (
+        UPDATE leases SET ended_at = expires_at, ended_by = 'expired'
+         WHERE ended_at IS NULL AND id = ANY (ARRAY(
+            SELECT id FROM leases WHERE ended_at IS NULL AND expires_at <= :leases_ended_before LIMIT {_STEP}))
+        RETURNING id, account_id, pool, expires_at
+    )
+    INSERT INTO lease_events (account_id, pool, lease_id, event, at)
+    SELECT account_id, pool, id, 'expired', expires_at FROM ended
+    """,
+    # Ids of leases and numbers of events follow the time, so the oldest are the first of the primary keys.
+    "DELETE FROM leases WHERE id = ANY (ARRAY("
+    f"SELECT id FROM leases WHERE id < :leases_before AND ended_at IS NOT NULL ORDER BY id LIMIT {_STEP}))",
+    "DELETE FROM lease_events WHERE at < :events_before AND sequence = ANY (ARRAY("
+    f"SELECT sequence FROM lease_events ORDER BY sequence LIMIT {_STEP}))",
 )
 
 
@@ -52,9 +75,17 @@ async def maintain(equipment: Equipment) -> None:
                 next_round = asyncio.get_running_loop().time() + EVERY_SECONDS
         except (PostgresUnavailable, RedisUnavailable) as error:
             log.warning("maintenance waits for its store: %s", error)
+            next_round = _later(next_round)
         except Exception:
             log.exception("maintenance failed; it will be tried again")
+            next_round = _later(next_round)
         await asyncio.sleep(1.0)
+
+
+def _later(next_round: float) -> float:
+    """A round that failed is not tried again at once, as what was never answered is."""
+    now = asyncio.get_running_loop().time()
+    return next_round if next_round > now else now + AGAIN_SECONDS
 
 
 async def tidy(equipment: Equipment, now: datetime) -> None:
@@ -68,14 +99,6 @@ async def tidy(equipment: Equipment, now: datetime) -> None:
         log.info("made the partition %s", name)
     for name in dropped:
         log.info("dropped the partition %s, whose retention is over", name)
-    given = {"now": now, "attempts_before": now - timedelta(days=ATTEMPTS_LOOK_BACK_DAYS)}
-    for statement in _SWEEPS:
-        while True:
-            async with equipment.database.begin() as connection:
-                result = await connection.execute(text(statement), given)
-            if result.rowcount < 1000:
-                break
-            await asyncio.sleep(0.05)
     for job_id in await fail_abandoned_jobs(equipment.database.bulk, now):
         log.warning("the job %s was abandoned by its process; it has failed and changed nothing", job_id)
     async with equipment.database.begin() as connection:
@@ -87,26 +110,25 @@ async def tidy(equipment: Equipment, now: datetime) -> None:
     for account_id in accounts:
         with contextlib.suppress(RedisUnavailable):
             await record_expired(equipment, account_id)
-    async with equipment.database.begin() as connection:
-        # What Redis forgot, or never saw again, ended by its own expiry all the same.
-        await connection.execute(
-            text(
-                """
-                WITH ended AS (
-                    UPDATE leases SET ended_at = expires_at, ended_by = 'expired'
-                     WHERE ended_at IS NULL AND expires_at <= :before
-                    RETURNING id, account_id, pool, expires_at
-                )
-                INSERT INTO lease_events (account_id, pool, lease_id, event, at)
-                SELECT account_id, pool, id, 'expired', expires_at FROM ended
-                """
-            ),
-            {"before": now - timedelta(minutes=5)},
-        )
-        await connection.execute(
-            text("DELETE FROM leases WHERE ended_at < :before"),
-            {"before": now - timedelta(days=LEASES_KEPT_DAYS)},
-        )
+    kept_since = now - timedelta(days=LEASES_KEPT_DAYS)
+    given = {
+        "now": now,
+        "attempts_before": now - timedelta(days=ATTEMPTS_LOOK_BACK_DAYS),
+        "leases_ended_before": now - timedelta(minutes=5),
+        "leases_before": partitions.floor_id(kept_since - timedelta(days=LONGEST_LEASE_DAYS)),
+        "events_before": kept_since,
+    }
+    for statement in _SWEEPS:
+        await _sweep(equipment, text(statement), given)
+
+
+async def _sweep(equipment: Equipment, statement: TextClause, given: Mapping[str, object]) -> None:
+    while True:
+        async with equipment.database.begin() as connection:
+            result = await connection.execute(statement, given)
+        if result.rowcount < _STEP:
+            return
+        await asyncio.sleep(0.05)
 
 
 async def _only_one(connection: AsyncConnection) -> bool:

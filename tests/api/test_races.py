@@ -15,15 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import asyncpg
-import pytest
 
 from tests.api.conftest import PATIENT
 from tests.api.dialler import Dialler, call
 from tests.servers import Servers, run_apart
 from tests.service import RunningService
-
-# What is asserted here is how soon: no neighbours may take the processor away.
-pytestmark = pytest.mark.alone
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -112,7 +108,7 @@ def head_and_body(dialler: Dialler, number: str) -> bytes:
 def test_callers_that_hang_up_and_a_service_that_is_killed_leak_nothing_beyond_the_leases_end(
     start_service: Callable[..., RunningService], servers: Servers, database_url: str
 ) -> None:
-    service = start_service(workers=2)
+    service = start_service(workers=2, **PATIENT)
     dialler = Dialler(service, service.key)
     dialler.pool("trunk", 1000)
     number = dialler.open_number()
@@ -140,7 +136,7 @@ def test_callers_that_hang_up_and_a_service_that_is_killed_leak_nothing_beyond_t
     stop.set()
     for thread in threads:
         thread.join(10)
-    survivor = start_service(bootstrap_key=dialler.key)
+    survivor = start_service(bootstrap_key=dialler.key, **PATIENT)
     held = dialler.on(survivor).get("/v1/pools/trunk").json()["in_use"]
     assert held > 0
     query = "SELECT count(*) FROM decisions WHERE verdict = 'approved'"

@@ -21,9 +21,6 @@ from tests.faults.load import Load, agreed, trunk
 from tests.servers import Servers
 from tests.service import RunningService
 
-# What is asserted here is how soon: no neighbours may take the processor away.
-pytestmark = pytest.mark.alone
-
 Start = Callable[..., RunningService]
 
 
