@@ -1,0 +1,105 @@
+"""Plans are made while tables are small, and must hold when they have grown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import text
+
+from app.postgres import decisions, facts
+from app.postgres.database import Database
+from app.postgres.decisions import Claim, Decision, LeaseRecord
+from app.postgres.facts import Ask
+from app.postgres.hot_lane import HotStatement
+
+NOW = datetime(2026, 11, 21, 18, tzinfo=UTC)
+# Tables that stay small, whatever a customer does.
+ALWAYS_SMALL = {"emergencies", "registries", "registry_versions"}
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A database whose tables have a few rows, and have been analysed."""
+    database = Database(database_url)
+    account = uuid4()
+    async with database.begin() as connection:
+        await connection.execute(
+            text("INSERT INTO accounts (id, name, created_at) VALUES (:id, 'one', now())"), {"id": account}
+        )
+        await connection.execute(
+            text(
+                "INSERT INTO suppressions (account_id, number, channel, id, created_at, updated_at)"
+                " SELECT :id, '+1415555' || each, 'all', gen_random_uuid(), now(), now()"
+                " FROM generate_series(1000, 1020) AS each"
+            ),
+            {"id": account},
+        )
+        await connection.execute(text("ANALYZE"))
+    yield database
+    await database.close()
+
+
+class _Explaining(Database):
+    """Asks for the plan of what it is given, and keeps it."""
+
+    def __init__(self, database: Database) -> None:
+        self.database, self.plan = database, ""
+
+    async def fetch(
+        self, statement: HotStatement, parameters: Mapping[str, Any], *, may_run_twice: bool = False
+    ) -> list[Any]:
+        """The plan instead of the rows: there are none."""
+        explained = HotStatement(text("SELECT 1"))
+        explained.sql, explained.order = "EXPLAIN " + statement.sql, statement.order
+        rows = await self.database.fetch(explained, parameters)
+        self.plan = "\n".join(row[0] for row in rows)
+        return []
+
+
+def read_whole(plan: str) -> set[str]:
+    """The tables that the plan reads from their first row to their last."""
+    return set(re.findall(r"Seq Scan on (\w+)", plan)) - ALWAYS_SMALL
+
+
+async def test_the_facts_and_the_keys_are_found_by_index(database: Database) -> None:
+    explaining = _Explaining(database)
+    with pytest.raises(ValueError, match="zip"):
+        await facts.gather(
+            explaining, [Ask(b"hash", "+14155551001", "default", "spring", "+12125550100")], NOW
+        )
+    assert "suppressions" in explaining.plan
+    assert read_whole(explaining.plan) == set()
+    await facts.gather_keys(explaining, [b"hash"])
+    assert "api_keys" in explaining.plan
+    assert read_whole(explaining.plan) == set()
+
+
+async def test_a_decision_is_recorded_by_index(database: Database) -> None:
+    claim = Claim("intents", "key", uuid4(), 201, {}, b"{}")
+    lease = LeaseRecord("default", ("pool:default",), NOW, NOW)
+    decision = Decision(
+        id=UUID("019a2006-58de-7d17-a78c-feb288bb5492"),
+        account_id=uuid4(),
+        key_id=uuid4(),
+        decided_at=NOW,
+        type="call",
+        verdict="approved",
+        codes=(),
+        to_number="+14155551001",
+        from_number="+12125550100",
+        purpose="marketing",
+        campaign=None,
+        document={},
+        lease=lease,
+        claim=claim,
+    )
+    explaining = _Explaining(database)
+    with pytest.raises(KeyError):
+        await decisions.record(explaining, [decision])
+    assert "idempotency_keys" in explaining.plan
+    assert read_whole(explaining.plan) == set()
