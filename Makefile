@@ -4,6 +4,8 @@ PY := .venv/bin/python
 PYTEST_PROCESSES ?= 3
 PYTEST_ARGS ?=
 export PYTHON
+# Many a process is started from the checkout; where this is set, each of them would compile all of it anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-slow test-sip lint types contracts format check bench lock docker clean run-environment dev-environment

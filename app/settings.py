@@ -66,9 +66,21 @@ class Settings(BaseModel):
     workers: int = Field(default=1, ge=1, le=256)
     reuse_port: bool = False
     database_url: Annotated[str, _url("postgresql", "postgres", "postgresql+asyncpg")] | None = None
-    redis_url: Annotated[str, _url("redis", "rediss", "unix", "redis+cluster", "redis+sentinel")] | None = (
-        None
-    )
+    redis_url: (
+        Annotated[
+            str,
+            _url(
+                "redis",
+                "rediss",
+                "unix",
+                "redis+cluster",
+                "rediss+cluster",
+                "redis+sentinel",
+                "rediss+sentinel",
+            ),
+        ]
+        | None
+    ) = None
     data_dir: Path | None = None
     bootstrap_key: Annotated[str, AfterValidator(_key)] | None = None
     problem_type_base: Annotated[str, _url("http", "https")] = "https://api.trunx.io/errors"

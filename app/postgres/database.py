@@ -34,12 +34,19 @@ class PostgresUnavailable(Exception):
     """Postgres could not be asked, or did not answer in time. Whether a write happened is unknown."""
 
 
-def asyncpg_url(url: str) -> str:
-    """The URL for SQLAlchemy's asyncpg dialect, from any usual spelling."""
-    for scheme in ("postgresql+asyncpg://", "postgresql://", "postgres://"):
-        if url.startswith(scheme):
-            return "postgresql+asyncpg://" + url[len(scheme) :]
-    return url
+def engine_of(url: str, connect: Mapping[str, Any], **options: Any) -> AsyncEngine:
+    """An engine for a URL in any usual spelling; ``connect`` goes to asyncpg, ``options`` to SQLAlchemy.
+
+    The URL is read by the driver, as libpq documents it: `sslmode`, `sslrootcert`, several hosts with
+    `target_session_attrs`. SQLAlchemy would hand these on by names that the driver does not know.
+    """
+    _, separator, rest = url.partition("://")
+    dsn = f"postgresql://{rest}" if separator else url
+
+    async def connected() -> asyncpg.Connection:
+        return await asyncpg.connect(dsn, **connect)
+
+    return create_async_engine("postgresql+asyncpg://", async_creator=connected, **options)
 
 
 def is_away(error: BaseException) -> bool:
@@ -192,13 +199,13 @@ def _engine(
     chosen: dict[str, Any] = (
         {"isolation_level": isolation, "skip_autocommit_rollback": True} if isolation else {}
     )
-    return create_async_engine(
-        asyncpg_url(url),
+    return engine_of(
+        url,
+        connect_args,
         **chosen,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=pool_timeout,
         pool_recycle=1800,
-        connect_args=connect_args,
         hide_parameters=True,
     )

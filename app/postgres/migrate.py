@@ -9,10 +9,9 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app.postgres.database import asyncpg_url
+from app.postgres.database import engine_of
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 LOCK = 0x0CA11_6A7F
@@ -24,10 +23,10 @@ async def migrate(url: str) -> tuple[str | None, str | None]:
     An advisory lock makes a second caller wait for the first and then find nothing to do. ``lock_timeout``
     keeps a migration from queueing behind a long transaction with everybody else queued behind it.
     """
-    engine = create_async_engine(
-        asyncpg_url(url),
+    engine = engine_of(
+        url,
+        {"server_settings": {"application_name": "callgate migrate", "lock_timeout": "5s"}},
         poolclass=NullPool,
-        connect_args={"server_settings": {"application_name": "callgate migrate", "lock_timeout": "5s"}},
     )
     try:
         async with engine.connect() as guard:

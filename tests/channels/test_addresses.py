@@ -7,6 +7,7 @@ from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection
 
 from app.channels import RedisUnavailable, Semaphore
 from app.channels.address import parse
+from app.settings import Settings
 from tests.channels.intents import SECRET, Caller, ListLedger
 from tests.channels.server import Server, free_port
 
@@ -31,6 +32,23 @@ def test_clusters_and_sentinels_list_their_hosts() -> None:
     sentinel = parse("redis+sentinel://a,b:26380/calls/4?sentinel_password=s")
     assert (sentinel.kind, sentinel.service, sentinel.options["db"]) == ("sentinel", "calls", 4)
     assert sentinel.hosts == (("a", 26379), ("b", 26380))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h",
+        "rediss://h",
+        "unix:///s",
+        "redis+cluster://h",
+        "rediss+cluster://h",
+        "redis+sentinel://h/calls",
+        "rediss+sentinel://h/calls",
+    ],
+)
+def test_what_can_be_read_can_be_set(url: str) -> None:
+    assert parse(url).kind in ("single", "cluster", "sentinel")
+    assert Settings.from_environ({"CALLGATE_REDIS_URL": url}).redis_url == url
 
 
 @pytest.mark.parametrize(

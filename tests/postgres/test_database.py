@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import struct
 import time
 from collections.abc import AsyncIterator
 
@@ -96,3 +98,37 @@ async def test_a_transaction_that_fails_leaves_nothing(database: Database) -> No
     async with database.begin() as connection:
         kept = (await connection.execute(text("SELECT secret FROM installation"))).scalar_one()
     assert bytes(kept) != b"x"
+
+
+async def first_bytes(url: str) -> bytes:
+    """What somebody who connects to the URL says first, to a server that hangs up then."""
+    said: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        said.append(await reader.read(8))
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        database = Database(url.format(port=port), timeout_seconds=1)
+        with pytest.raises(PostgresUnavailable):
+            await database.run(one)
+        await database.close()
+    return said[0]
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+asyncpg"])
+async def test_a_url_as_providers_print_it_asks_for_tls(scheme: str) -> None:
+    ssl_request = struct.pack("!ii", 8, 80877103)  # PostgreSQL documentation, Message Formats, SSLRequest
+    url = f"{scheme}://someone:secret@127.0.0.1:{{port}}/callgate?sslmode="
+    assert await first_bytes(url + "require") == ssl_request
+    assert await first_bytes(url + "disable") != ssl_request
+
+
+async def test_a_url_may_name_several_hosts(servers: Servers, database_url: str) -> None:
+    """The first that is there and takes writes is used, as libpq says."""
+    name = database_url.split("@/")[1].split("?")[0]
+    hosts = f"{servers.directory / 'nowhere'},{servers.postgres.directory}"
+    database = Database(f"postgresql://callgate@/{name}?host={hosts}&target_session_attrs=read-write")
+    assert await database.run(one) == 1
+    await database.close()
