@@ -16,9 +16,9 @@ help: ## this list
 run: run-environment ## start Callgate with its own Postgres and Valkey, unless CALLGATE_DATABASE_URL and CALLGATE_REDIS_URL name others
 	@exec .venv/bin/callgate serve
 
-# Those that assert deadlines run by themselves, afterwards. Status 5 says that -k chose none of a part.
+# By files, so that the service of a file is started once. Those that assert deadlines run by themselves, afterwards. Status 5 says that -k chose none of a part.
 test: dev-environment ## run the tests on real Postgres and Valkey (PYTEST_ARGS="-k …" chooses)
-	$(PY) -m pytest -n $(PYTEST_PROCESSES) -m "not sip and not slow and not alone" $(PYTEST_ARGS) || [ $$? = 5 ]
+	$(PY) -m pytest -n $(PYTEST_PROCESSES) --dist loadfile -m "not sip and not slow and not alone" $(PYTEST_ARGS) || [ $$? = 5 ]
 	$(PY) -m pytest -m "alone and not slow" $(PYTEST_ARGS) || [ $$? = 5 ]
 
 test-slow: dev-environment ## the races a hundred times over

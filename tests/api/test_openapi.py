@@ -19,6 +19,7 @@ from schemathesis.specs.openapi import checks as openapi_checks
 from app.api.problem_types import TYPES
 from tests.api.dialler import Dialler, new_account
 from tests.api.problem import TABLE
+from tests.servers import Servers
 from tests.service import RunningService
 
 EXAMPLES = 10
@@ -32,8 +33,10 @@ CHECKS = [
 
 
 @pytest.fixture(scope="session")
-def fuzzed(shared_gate: RunningService) -> Dialler:
+def fuzzed(shared_gate: RunningService, servers: Servers) -> Dialler:
     """An account of its own, so that what the fuzzing makes is in nobody's way."""
+    servers.mend()
+    shared_gate.wait_for("/readyz", seconds=20)
     return new_account(shared_gate)
 
 
