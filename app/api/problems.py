@@ -19,7 +19,7 @@ from starlette.types import Scope
 from app.api.fields import faults_of
 from app.api.problem_types import BY_NAME
 from app.channels import RateState, RedisUnavailable
-from app.postgres.database import PostgresUnavailable
+from app.postgres.database import PostgresUnavailable, is_away
 from app.workflows import outcomes
 from app.workflows.describe import describe_violation
 
@@ -177,13 +177,15 @@ def document_of(
         case outcomes.CannotDecide():
             detail = f"A guardrail could not be evaluated: {error.what}."
             return make("service-unavailable", detail, retry_after=error.retry_after_seconds), {}
-        case PostgresUnavailable():
-            log.warning("postgres cannot be asked: %s", error)
-            detail = "A guardrail could not be evaluated: the database cannot be asked."
-            return make("service-unavailable", detail, retry_after=2), {}
         case RedisUnavailable():
             log.warning("redis cannot be asked: %s", error)
             detail = "A guardrail could not be evaluated: the channel semaphore cannot be asked."
+            return make("service-unavailable", detail, retry_after=2), {}
+        case _ if is_away(error):
+            # Lists are streamed on connections that speak for themselves; the name alone says no number.
+            told = error if isinstance(error, PostgresUnavailable) else type(error).__name__
+            log.warning("postgres cannot be asked: %s", told)
+            detail = "A guardrail could not be evaluated: the database cannot be asked."
             return make("service-unavailable", detail, retry_after=2), {}
         case StarletteHTTPException():
             headers = {"Allow": ", ".join(allowed_methods(scope))} if error.status_code == 405 else {}

@@ -51,7 +51,9 @@ def engine_of(url: str, connect: Mapping[str, Any], **options: Any) -> AsyncEngi
 
 def is_away(error: BaseException) -> bool:
     """Whether the error says that the server cannot serve, rather than that the statement was wrong."""
-    if isinstance(error, OSError | TimeoutError | exc.TimeoutError | exc.InterfaceError):
+    if isinstance(
+        error, PostgresUnavailable | OSError | TimeoutError | exc.TimeoutError | exc.InterfaceError
+    ):
         return True
     if isinstance(error, exc.DBAPIError):
         if error.connection_invalidated:
@@ -93,8 +95,15 @@ class Database:
         )
         self.lanes = HotLanes(self._hot)
         # Imports, exports and loads run for minutes; they must not be cut off, nor take the pool of the rest.
+        # A connection of theirs is asked first whether it is alive: they are used seldom, and begin no second time.
         self.bulk = _engine(
-            url, pool_size=8, pool_timeout=30, command_timeout=None, settings={}, isolation=None
+            url,
+            pool_size=8,
+            pool_timeout=30,
+            command_timeout=None,
+            settings={},
+            isolation=None,
+            pre_ping=True,
         )
 
     async def fetch(
@@ -188,6 +197,7 @@ def _engine(
     command_timeout: float | None,
     settings: dict[str, str],
     isolation: Literal["AUTOCOMMIT"] | None = "AUTOCOMMIT",
+    pre_ping: bool = False,
 ) -> AsyncEngine:
     connect_args: dict[str, Any] = {
         "timeout": 1.0,  # seconds to connect
@@ -207,5 +217,6 @@ def _engine(
         max_overflow=0,
         pool_timeout=pool_timeout,
         pool_recycle=1800,
+        pool_pre_ping=pre_ping,
         hide_parameters=True,
     )
