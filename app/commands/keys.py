@@ -24,7 +24,7 @@ def with_database(work: Callable[[Any], Awaitable[T]]) -> T:
     """Run ``work`` with the database, embedded or configured."""
     from sqlalchemy.exc import ProgrammingError
 
-    from app.postgres.database import Database, PostgresUnavailable, is_away
+    from app.postgres.database import Database, PostgresUnavailable, is_away, why_away
 
     with stores() as found:
 
@@ -33,7 +33,7 @@ def with_database(work: Callable[[Any], Awaitable[T]]) -> T:
             try:
                 return await work(database)
             except PostgresUnavailable as error:
-                fail(f"the database cannot be asked ({error})")
+                fail(f"the database cannot be asked ({why_away(error)})")
             except ProgrammingError as error:
                 if getattr(error.orig, "sqlstate", None) != UNDEFINED_TABLE:
                     raise
@@ -42,7 +42,7 @@ def with_database(work: Callable[[Any], Awaitable[T]]) -> T:
                 # The engine for long work answers with what the driver says.
                 if isinstance(error, BrokenPipeError) or not is_away(error):
                     raise
-                fail(f"the database cannot be asked ({type(error).__name__})")
+                fail(f"the database cannot be asked ({why_away(error)})")
             finally:
                 await database.close()
 

@@ -17,7 +17,7 @@ def migrate() -> None:
 
 async def _migrate(url: str) -> tuple[str | None, str | None]:
     from app.postgres import partitions
-    from app.postgres.database import Database, PostgresUnavailable, is_away
+    from app.postgres.database import Database, PostgresUnavailable, is_away, why_away
     from app.postgres.migrate import migrate as bring_up
 
     database = Database(url, timeout_seconds=10, pool_size=1)
@@ -28,7 +28,7 @@ async def _migrate(url: str) -> tuple[str | None, str | None]:
         return outcome
     except Exception as error:
         if isinstance(error, PostgresUnavailable) or is_away(error):
-            fail(f"the database cannot be asked ({type(error).__name__}); is CALLGATE_DATABASE_URL right?")
+            fail(f"the database cannot be asked ({why_away(error)}); is CALLGATE_DATABASE_URL right?")
         raise
     finally:
         await database.close()

@@ -95,7 +95,7 @@ def _listen_and_serve(found: Stores, metrics_dir: str | None) -> int:
 async def _prepare(found: Stores) -> str | None:
     """Migrate, make partitions and the bootstrap key; answers the key if it was generated just now."""
     from app.postgres import partitions
-    from app.postgres.database import Database, PostgresUnavailable, is_away
+    from app.postgres.database import Database, PostgresUnavailable, is_away, why_away
     from app.postgres.migrate import migrate
     from app.workflows.manage_keys import ensure_bootstrap_key
 
@@ -108,7 +108,7 @@ async def _prepare(found: Stores) -> str | None:
         made = await ensure_bootstrap_key(database, found.settings.bootstrap_key, clock.utc_now())
     except Exception as error:
         if isinstance(error, PostgresUnavailable) or is_away(error):
-            fail(f"the database cannot be asked ({type(error).__name__}); is CALLGATE_DATABASE_URL right?")
+            fail(f"the database cannot be asked ({why_away(error)}); is CALLGATE_DATABASE_URL right?")
         raise
     finally:
         await database.close()

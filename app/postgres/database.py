@@ -25,8 +25,9 @@ HOT_CONNECTIONS = 7
 _BY_INDEX = {"enable_seqscan": "off"}
 
 # SQLSTATE classes and codes that mean "not now", whatever was asked: connection failure, insufficient
-# resources, operator intervention, a server that is read only after a failover, a lock or statement timeout.
-_AWAY_CLASSES = ("08", "53", "57")
+# resources, operator intervention, a server that is read only after a failover, a lock or statement timeout; and
+# a server that does not let us in, or has no such database.
+_AWAY_CLASSES = ("08", "28", "3D", "53", "57")
 _AWAY_CODES = ("25006", "55P03")
 
 
@@ -64,6 +65,16 @@ def is_away(error: BaseException) -> bool:
         return True
     code = getattr(error, "sqlstate", None)
     return isinstance(code, str) and (code[:2] in _AWAY_CLASSES or code in _AWAY_CODES)
+
+
+def why_away(error: BaseException) -> str:
+    """What the server or the system said, in one line for the person at the command line."""
+    while isinstance(error, PostgresUnavailable) and error.__cause__ is not None:
+        error = error.__cause__
+    original = getattr(error, "orig", None)
+    cause = getattr(original, "__cause__", None) or original or error
+    said = str(cause).partition("\n")[0]
+    return f"{type(cause).__name__}: {said}" if said else type(cause).__name__
 
 
 class Database:
