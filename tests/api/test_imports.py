@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -244,6 +245,9 @@ def test_ten_thousand_numbers_are_looked_up_in_order(dialler: Dialler) -> None:
     assert imported(dialler, b"number\n" + numbers(1000, 2000))["added"] == 2000
     asked = [f"+1415555{n:04}" for n in range(9999, 0, -1)] + ["4155550000"]
     answer = dialler.post("/v1/suppressions/lookup", {"numbers": asked})
+    if answer.status == 503:  # a machine that is busy with other tests: as a caller would, ask again
+        time.sleep(int(answer.headers["retry-after"]))
+        answer = dialler.post("/v1/suppressions/lookup", {"numbers": asked})
     assert answer.status == 200, answer.body
     items = answer.json()["items"]
     assert [item["number"] for item in items] == asked

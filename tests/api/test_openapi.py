@@ -7,6 +7,7 @@ same requests on every run.
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import Any
 
 import pytest
@@ -22,7 +23,8 @@ from tests.api.problem import TABLE
 from tests.servers import Servers
 from tests.service import RunningService
 
-EXAMPLES = 10
+# On other servers the same answers are made of the same code; what differs is asked with few.
+EXAMPLES = 8 if os.environ.get("CALLGATE_TEST_SERVERS") == "debian" else 10
 CHECKS = [
     checks.not_a_server_error,
     openapi_checks.status_code_conformance,
