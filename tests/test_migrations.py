@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
@@ -19,7 +20,7 @@ import app.postgres.tables  # noqa: F401
 from app.clock import utc_now
 from app.postgres import partitions
 from app.postgres.metadata import metadata
-from app.postgres.migrate import migrate, newest_revision
+from app.postgres.migrate import configuration, migrate, newest_revision
 from tests.servers import Servers
 from tests.service import CHECKOUT
 
@@ -58,6 +59,47 @@ async def test_the_migrations_make_what_the_code_describes(empty_url: str) -> No
         assert await connection.run_sync(drift) == []
         await connection.execute(text("ALTER TABLE suppressions ADD COLUMN forgotten text"))
         assert len(await connection.run_sync(drift)) == 1, "this look at the drift sees nothing"
+    await engine.dispose()
+
+
+def _down_to_0003(connection: Connection) -> None:
+    config = configuration()
+    config.attributes["connection"] = connection
+    command.downgrade(config, "0003")
+    connection.commit()
+
+
+@pytest.mark.parametrize("began_with_the_table", [False, True])
+async def test_policies_put_before_their_versions_were_kept_are_taken_in(
+    empty_url: str, began_with_the_table: bool
+) -> None:
+    await migrate(empty_url)
+    engine = create_async_engine(empty_url)
+    async with engine.connect() as connection:
+        if began_with_the_table:
+            await connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
+        else:
+            await connection.run_sync(_down_to_0003)
+        await connection.execute(
+            text(
+                "INSERT INTO accounts (id, name, policy, policy_version, created_at)"
+                " SELECT gen_random_uuid(), 'of ' || n, jsonb_build_object('of', n), n, now()"
+                " FROM generate_series(0, 2) AS n"
+            )
+        )
+        if began_with_the_table:
+            await connection.execute(
+                text(
+                    'INSERT INTO policy_versions SELECT id, 2, \'{"of": "its day"}\', now() FROM accounts'
+                    " WHERE policy_version = 2"
+                )
+            )
+        await connection.commit()
+    assert await migrate(empty_url) == ("0003", newest_revision())
+    async with engine.connect() as connection:
+        kept = await connection.execute(text("SELECT version, policy FROM policy_versions ORDER BY version"))
+        of_the_second = "its day" if began_with_the_table else 2
+        assert [tuple(row) for row in kept] == [(1, {"of": 1}), (2, {"of": of_the_second})]
     await engine.dispose()
 
 

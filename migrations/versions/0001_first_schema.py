@@ -187,15 +187,6 @@ CREATE TABLE limits (
     CONSTRAINT pk_limits PRIMARY KEY (account_id, name),
     CONSTRAINT fk_limits_account_id FOREIGN KEY(account_id) REFERENCES accounts (id)
 );
-CREATE TABLE policy_versions (
-    account_id UUID NOT NULL,
-    version INTEGER NOT NULL,
-    policy JSONB NOT NULL,
-    changed_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    changed_by UUID,
-    CONSTRAINT pk_policy_versions PRIMARY KEY (account_id, version),
-    CONSTRAINT fk_policy_versions_account_id FOREIGN KEY(account_id) REFERENCES accounts (id)
-);
 CREATE TABLE pools (
     account_id UUID NOT NULL,
     name TEXT NOT NULL,
@@ -237,7 +228,6 @@ TABLES = (
     "attempts",
     "decisions",
     "limits",
-    "policy_versions",
     "pools",
     "suppression_events",
     "suppressions",
