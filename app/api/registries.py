@@ -27,7 +27,6 @@ from app.api.registry_documents import (
     RegistryBody,
     RegistryDocument,
     RegistryList,
-    registry_document,
 )
 from app.postgres.jobs import Job, JobKind, newest_jobs
 from app.postgres.registries import (
@@ -41,6 +40,7 @@ from app.postgres.registries import (
 from app.postgres.registry_loading import NoSuchRegistry, RegistryBusy
 from app.workflows.authenticate import Caller
 from app.workflows.change_registry import ChangesOutOfOrder, change_registry
+from app.workflows.describe_registry import describe_registry
 from app.workflows.load_registry import load_registry
 from app.workflows.outcomes import Conflict, NotFound
 from app.workflows.receive_list import receive_list
@@ -62,7 +62,7 @@ async def get_all(request: Request, caller: AnyKey) -> Response:
     found = await equipment.database.run(
         lambda connection: list_registries(connection, equipment.now()), may_run_twice=True
     )
-    return json_response({"items": [registry_document(registry) for registry in found], "next_cursor": None})
+    return json_response({"items": [describe_registry(registry) for registry in found], "next_cursor": None})
 
 
 @router.get(
@@ -72,7 +72,7 @@ async def get_all(request: Request, caller: AnyKey) -> Response:
 )
 async def get_one(request: Request, caller: AnyKey, name: Name) -> Response:
     """Its settings, the date of its list and its age."""
-    return json_response(registry_document(await _registry(request, name)))
+    return json_response(describe_registry(await _registry(request, name)))
 
 
 @router.put(
@@ -98,7 +98,7 @@ async def put_one(request: Request, caller: Operator, name: Name, body: Registry
             max_age_days=body.max_age_days,
             now=equipment.now(),
         )
-    return json_response(registry_document(await _registry(request, name)), 201 if new else 200)
+    return json_response(describe_registry(await _registry(request, name)), 201 if new else 200)
 
 
 @router.delete(

@@ -1,15 +1,14 @@
-"""A registry as it is sent and as it is answered."""
+"""A registry as it is sent, and the description of what is answered."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from app.api import documents
 from app.api.fields import Body, Words
-from app.postgres.registries import REGION_PATTERN, Registry
-from app.workflows.describe import rfc3339
+from app.postgres.registries import REGION_PATTERN
 
 
 class RegistryBody(Body):
@@ -36,8 +35,13 @@ class RegistryDocument(documents.Document):
     purposes: list[str]
     max_age_days: int | None
     version_date: str | None
-    numbers: int
+    age_days: int | None
+    days_left: int | None
     stale: bool
+    numbers: int
+    source: str
+    loaded_at: str | None
+    changed_at: str | None
 
 
 class RegistryList(documents.Document):
@@ -45,23 +49,3 @@ class RegistryList(documents.Document):
 
     items: list[RegistryDocument]
     next_cursor: None
-
-
-def registry_document(registry: Registry) -> dict[str, Any]:
-    """The registry with its age as of when it was read."""
-    return {
-        "name": registry.name,
-        "kind": registry.kind,
-        "region": registry.region,
-        "applies_to": list(registry.applies_to),
-        "purposes": list(registry.purposes),
-        "max_age_days": registry.max_age_days,
-        "version_date": registry.version_date.isoformat() if registry.version_date else None,
-        "age_days": registry.age_days,
-        "days_left": registry.days_left,
-        "stale": registry.stale,
-        "numbers": registry.numbers,
-        "source": registry.source,
-        "loaded_at": rfc3339(registry.loaded_at) if registry.loaded_at else None,
-        "changed_at": rfc3339(registry.changed_at) if registry.changed_at else None,
-    }

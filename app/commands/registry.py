@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import date
 from enum import Enum
 from pathlib import Path
@@ -78,25 +79,11 @@ def load(
     the list is in force, 1 when it was not taken, 2 for a mistake in the command, 3 when the database cannot be
     asked.
     """
-    dated, found = _date(version_date), open_list(file)
+    from app.workflows.load_registry import load_registry
 
-    async def work(
-        database: Any, chunks: AsyncIterator[bytes], job_id: uuid.UUID, progress: ProgressCallback
-    ) -> Job:
-        from app.workflows.load_registry import load_registry
-
-        return await load_registry(
-            database.bulk,
-            name,
-            chunks,
-            version_date=dated,
-            source=found.name,
-            job_id=job_id,
-            partial=partial,
-            on_progress=progress,
-        )
-
-    _take(name, found, work, rejects, as_json)
+    found = open_list(file)
+    apply = functools.partial(load_registry, source=found.name)
+    _take(apply, name, found, version_date, partial, rejects, as_json)
 
 
 @app.command("change")
@@ -112,27 +99,9 @@ def change(
 
     The exit status is as for load.
     """
-    dated, found = _date(version_date), open_list(file)
+    from app.workflows.change_registry import change_registry
 
-    async def work(
-        database: Any, chunks: AsyncIterator[bytes], job_id: uuid.UUID, progress: ProgressCallback
-    ) -> Job:
-        from app.workflows.change_registry import ChangesOutOfOrder, change_registry
-
-        try:
-            return await change_registry(
-                database.bulk,
-                name,
-                chunks,
-                version_date=dated,
-                job_id=job_id,
-                partial=partial,
-                on_progress=progress,
-            )
-        except ChangesOutOfOrder as error:
-            fail(f"{error}; nothing was changed", FAILED)
-
-    _take(name, found, work, rejects, as_json)
+    _take(change_registry, name, open_list(file), version_date, partial, rejects, as_json)
 
 
 @app.command("put")
@@ -149,6 +118,7 @@ def put(
 ) -> None:
     """Make a registry, or change what it binds; never its numbers."""
     from app.postgres.registries import NAME_PATTERN, REGION_PATTERN, put_registry, read_registry
+    from app.workflows.describe_registry import describe_registry
 
     if len(name) > 64 or not re.fullmatch(NAME_PATTERN, name):
         fail("a registry's name has 1 to 64 letters, digits, dots, underscores and hyphens", USAGE)
@@ -172,7 +142,7 @@ def put(
     new, registry = with_database(work)
     assert registry is not None, "it was written in the same transaction"
     if as_json:
-        print_json(_document(registry))
+        print_json(describe_registry(registry))
     else:
         typer.echo(f"{'made' if new else 'changed'} {name}")
 
@@ -180,6 +150,7 @@ def put(
 @app.command("list")
 def list_all(as_json: bool = AsJson) -> None:
     """Every registry: what it binds, its date, its numbers and its age."""
+    from app.workflows.describe_registry import describe_registry
 
     async def work(database: Any) -> list[Registry]:
         from app.postgres.registries import list_registries
@@ -189,7 +160,7 @@ def list_all(as_json: bool = AsJson) -> None:
 
     found = with_database(work)
     if as_json:
-        print_json([_document(registry) for registry in found])
+        print_json([describe_registry(registry) for registry in found])
         return
     table = Table("name", "kind", "binds", "list of", "numbers", "age")
     for registry in found:
@@ -226,19 +197,42 @@ def delete(name: str = Name, as_json: bool = AsJson) -> None:
         typer.echo(f"removed {name}")
 
 
-def _take(name: str, file: ListFile, work: Any, rejects: Path | None, as_json: bool) -> None:
-    async def guarded(*given: Any) -> Job:
+def _take(
+    apply: Callable[..., Awaitable[Job]],
+    name: str,
+    file: ListFile,
+    version_date: str | None,
+    partial: bool,
+    rejects: Path | None,
+    as_json: bool,
+) -> None:
+    """Run ``apply``, which replaces or amends the registry's list, on the file."""
+    dated = _date(version_date)
+
+    async def work(
+        database: Any, chunks: AsyncIterator[bytes], job_id: uuid.UUID, progress: ProgressCallback
+    ) -> Job:
         from app.postgres.registry_loading import NoSuchRegistry, RegistryBusy
+        from app.workflows.change_registry import ChangesOutOfOrder
 
         try:
-            found: Job = await work(*given)
+            return await apply(
+                database.bulk,
+                name,
+                chunks,
+                version_date=dated,
+                job_id=job_id,
+                partial=partial,
+                on_progress=progress,
+            )
         except NoSuchRegistry:
             fail(f"there is no registry {name}; `callgate registry put {name}` makes one", FAILED)
         except RegistryBusy:
             fail(f"the registry {name} is being loaded or changed; nothing was changed", FAILED)
-        return found
+        except ChangesOutOfOrder as error:
+            fail(f"{error}; nothing was changed", FAILED)
 
-    take_list(file, guarded, rejects_file=rejects, as_json=as_json)
+    take_list(file, work, rejects_file=rejects, as_json=as_json)
 
 
 def _date(text: str | None) -> date:
@@ -257,21 +251,3 @@ def _age(registry: Registry) -> str:
         return ""
     limit = f" of {registry.max_age_days}" if registry.max_age_days is not None else ""
     return f"{registry.age_days}{limit} days"
-
-
-def _document(registry: Registry) -> dict[str, Any]:
-    return {
-        "name": registry.name,
-        "kind": registry.kind,
-        "region": registry.region,
-        "applies_to": registry.applies_to,
-        "purposes": registry.purposes,
-        "max_age_days": registry.max_age_days,
-        "version_date": registry.version_date,
-        "age_days": registry.age_days,
-        "stale": registry.stale,
-        "numbers": registry.numbers,
-        "source": registry.source,
-        "loaded_at": registry.loaded_at,
-        "changed_at": registry.changed_at,
-    }
