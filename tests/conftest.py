@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -15,6 +16,12 @@ from tests.service import RunningService
 
 # What asks for one of these, directly or not, talks to Postgres or to Redis.
 STORES = frozenset({"servers", "shared_server", "own_server"})
+
+
+def pytest_configure() -> None:
+    """A run that a script started in the background ignores Ctrl-C, and so would every process that it starts."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
