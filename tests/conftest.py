@@ -12,7 +12,7 @@ import pytest
 from app.main import load_knowledge
 from app.workflows.equipment import Knowledge
 from tests.servers import Servers
-from tests.service import RunningService
+from tests.service import PATIENT, RunningService
 
 # What asks for one of these, directly or not, talks to Postgres or to Redis.
 STORES = frozenset({"servers", "shared_server", "own_server"})
@@ -65,6 +65,39 @@ def database_url(servers: Servers) -> Iterator[str]:
     yield servers.database_url(name)
     servers.mend()
     servers.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def gate_database(servers: Servers) -> Iterator[str]:
+    """The name of the shared service's database."""
+    name = servers.fresh_database()
+    yield name
+    servers.mend()
+    servers.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def shared_gate(servers: Servers, gate_database: str) -> Iterator[RunningService]:
+    """A service that lives as long as the session: starting one takes longer than most tests."""
+    settings = {
+        "database_url": servers.database_url(gate_database),
+        "redis_url": servers.redis_url,
+        **PATIENT,
+    }
+    with RunningService(settings) as running:
+        yield running
+
+
+@pytest.fixture
+def gate(shared_gate: RunningService, servers: Servers) -> RunningService:
+    """The shared service, ready to decide whatever an earlier test did to the stores.
+
+    A test takes an account of its own on it. Those that stop a store or need settings of their own start their own
+    service with `start_service`.
+    """
+    servers.mend()
+    shared_gate.wait_for("/readyz", seconds=20)
+    return shared_gate
 
 
 @pytest.fixture(scope="module")

@@ -64,8 +64,8 @@ def _pattern(path: str) -> re.Pattern[str]:
     return re.compile("[^/]+".join(re.escape(part) for part in _PARAMETER.split(path)))
 
 
-def test_every_path_that_pages_name_is_in_the_description_of_the_api(service: RunningService) -> None:
-    described: dict[str, dict[str, object]] = service.get("/openapi.json").json()["paths"]
+def test_every_path_that_pages_name_is_in_the_description_of_the_api(gate: RunningService) -> None:
+    described: dict[str, dict[str, object]] = gate.get("/openapi.json").json()["paths"]
     patterns = {path: _pattern(path) for path in described}
     apart = {"/docs", "/errors", "/openapi.json"}  # pages of the service that its description does not list
     checked = 0

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import PATIENT
 from tests.api.dialler import Dialler, call, sms
 from tests.api.problem import check_document, check_problem
-from tests.service import Answer, RunningService
+from tests.service import PATIENT, Answer, RunningService
 
 
 def batch(dialler: Dialler, bodies: list[dict[str, object]]) -> list[dict[str, Any]]:

@@ -16,10 +16,9 @@ from typing import Any
 
 import asyncpg
 
-from tests.api.conftest import PATIENT
 from tests.api.dialler import Dialler, call
 from tests.servers import Servers, run_apart
-from tests.service import RunningService
+from tests.service import PATIENT, RunningService
 
 SPAWN = multiprocessing.get_context("spawn")
 

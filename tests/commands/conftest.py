@@ -6,14 +6,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from tests.api.dialler import Dialler, new_account
-from tests.servers import Servers
 from tests.service import CHECKOUT, RunningService
 
 SECONDS = 60
@@ -49,30 +47,22 @@ class CommandLine:
         )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def shared_gate(servers: Servers, module_database_url: str) -> Iterator[RunningService]:
-    """A service for the tests of one module."""
-    servers.flush_redis()
-    with RunningService({"database_url": module_database_url, "redis_url": servers.redis_url}) as running:
-        yield running
-
-
 @pytest.fixture
-def dialler(shared_gate: RunningService) -> Dialler:
+def dialler(gate: RunningService) -> Dialler:
     """An account of this test's own."""
-    return new_account(shared_gate)
+    return new_account(gate)
 
 
 @pytest.fixture
-def operator(shared_gate: RunningService) -> Dialler:
+def operator(gate: RunningService) -> Dialler:
     """The first account, which the command line takes when none is named."""
-    return Dialler(shared_gate, shared_gate.key)
+    return Dialler(gate, gate.key)
 
 
 @pytest.fixture
-def callgate(shared_gate: RunningService) -> CommandLine:
+def callgate(gate: RunningService) -> CommandLine:
     """The command line on the service's stores."""
-    return CommandLine({**shared_gate.environment, "COLUMNS": "120", "NO_COLOR": "1"})
+    return CommandLine({**gate.environment, "COLUMNS": "120", "NO_COLOR": "1"})
 
 
 @pytest.fixture

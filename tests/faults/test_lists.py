@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.api.conftest import PATIENT
 from tests.api.dialler import Dialler
 from tests.servers import Servers
-from tests.service import RunningService
+from tests.service import PATIENT, RunningService
 
 
 def test_lists_go_in_and_out_right_after_postgres_was_restarted(

@@ -13,13 +13,12 @@ from email.utils import parsedate_to_datetime
 import pytest
 from redis.crc import key_slot
 
-from tests.api.conftest import PATIENT
 from tests.api.dialler import Dialler, call, new_account
 from tests.api.test_races import ledger
 from tests.channels.server import Server, faketime_library
 from tests.faults.load import Load, agreed, trunk
 from tests.servers import Servers
-from tests.service import RunningService
+from tests.service import PATIENT, RunningService
 
 Start = Callable[..., RunningService]
 

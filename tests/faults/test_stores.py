@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.conftest import PATIENT
 from tests.api.dialler import call
 from tests.api.problem import check_problem
 from tests.faults.load import Load, agreed, trunk
 from tests.servers import Servers
-from tests.service import RunningService
+from tests.service import PATIENT, RunningService
 
 # What is asserted here is how soon: no neighbours may take the processor away.
 pytestmark = pytest.mark.alone

@@ -1,27 +1,17 @@
-"""One running service for the folder, and an account of its own for each test."""
+"""An account of its own for each test on the shared service."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import pytest
 
 from tests.policy.account import Account
-from tests.servers import Servers
 from tests.service import RunningService
 
 
-@pytest.fixture(scope="module")
-def office(servers: Servers, module_database_url: str) -> Iterator[RunningService]:
-    """A service that the tests of a module share."""
-    with RunningService({"database_url": module_database_url, "redis_url": servers.redis_url}) as running:
-        yield running
-
-
 @pytest.fixture
-def operator(office: RunningService) -> Account:
+def operator(gate: RunningService) -> Account:
     """The first account, by its bootstrap key."""
-    return Account(office, office.key)
+    return Account(gate, gate.key)
 
 
 @pytest.fixture

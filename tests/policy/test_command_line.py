@@ -20,10 +20,10 @@ CASINO = "Free spins at our casino!"
 
 
 @pytest.fixture
-def run(office: RunningService, knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(gate: RunningService, knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs `callgate` with these arguments in the service's environment, with the rules that were read already."""
     monkeypatch.setattr("app.main.load_knowledge", lambda: knowledge)
-    for name, value in office.environment.items():
+    for name, value in gate.environment.items():
         if name.startswith("CALLGATE_"):
             monkeypatch.setenv(name, value)
     return lambda *arguments, **options: CliRunner().invoke(app, [str(a) for a in arguments], **options)
@@ -144,9 +144,9 @@ def test_scan_reads_a_pipe_and_follows_the_account_s_policy(run: Run, operator: 
     operator.policy()
 
 
-def test_an_account_that_is_made_here_works_over_http(run: Run, office: RunningService) -> None:
+def test_an_account_that_is_made_here_works_over_http(run: Run, gate: RunningService) -> None:
     made = json.loads(run("accounts", "create", "Acme Dental", "--json").output)
-    account = Account(office, made["key"])
+    account = Account(gate, made["key"])
     account.policy(house_window={"start": "11:00", "end": "12:00"})
     assert made["created_at"].endswith("Z")
     assert made["id"] in run("accounts", "list").output
@@ -155,10 +155,10 @@ def test_an_account_that_is_made_here_works_over_http(run: Run, office: RunningS
     assert run("check", FRANCISCO, "--at", MORNING).exit_code == 0
 
 
-def test_the_process_itself_ends_with_the_verdict(office: RunningService) -> None:
+def test_the_process_itself_ends_with_the_verdict(gate: RunningService) -> None:
     command = [sys.executable, "-m", "app.cli", "check", FRANCISCO, "--at", f"{TUESDAY}T06:00:00Z"]
     ended = subprocess.run(
-        command, cwd=CHECKOUT, env=office.environment, capture_output=True, text=True, timeout=60
+        command, cwd=CHECKOUT, env=gate.environment, capture_output=True, text=True, timeout=60
     )
     assert (ended.returncode, ended.stderr) == (1, "")
     assert "blocked" in ended.stdout

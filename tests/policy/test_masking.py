@@ -41,11 +41,11 @@ def leaks(text: str) -> list[str]:
 
 
 @pytest.fixture
-def everything(servers: Servers, office: RunningService) -> Callable[[], str]:
+def everything(servers: Servers, gate: RunningService) -> Callable[[], str]:
     """All that the service keeps: every row of every table, every key and value of Redis, the log."""
 
     async def rows() -> str:
-        connection = await asyncpg.connect(office.settings["database_url"].replace("+asyncpg", ""))
+        connection = await asyncpg.connect(gate.settings["database_url"].replace("+asyncpg", ""))
         try:
             tables = await connection.fetch(
                 "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables"
@@ -61,7 +61,7 @@ def everything(servers: Servers, office: RunningService) -> Callable[[], str]:
             await connection.close()
 
     def read() -> str:
-        found = [run_apart(rows()), office.log]
+        found = [run_apart(rows()), gate.log]
         with servers.redis_client() as redis:
             for key in redis.scan_iter():
                 found += [repr(key), repr(redis.dump(key))]
@@ -128,9 +128,9 @@ def test_the_words_of_an_opt_out_are_kept_without_the_numbers(
 
 @pytest.mark.parametrize("body", TEXTS)
 def test_the_command_line_shows_none_either(
-    office: RunningService, monkeypatch: pytest.MonkeyPatch, body: str
+    gate: RunningService, monkeypatch: pytest.MonkeyPatch, body: str
 ) -> None:
-    for name, value in office.environment.items():
+    for name, value in gate.environment.items():
         if name.startswith("CALLGATE_"):
             monkeypatch.setenv(name, value)
     for arguments in (

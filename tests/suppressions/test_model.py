@@ -10,18 +10,15 @@ import csv
 import io
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.clock import utc_now
 from tests.api.dialler import call, instant, new_account, rfc3339, sms
 from tests.api.streams import imported
-from tests.servers import Servers
 from tests.service import RunningService
 
 NUMBERS = ("+14155550401", "+14155550402")
@@ -131,19 +128,11 @@ STEPS = st.lists(
 )
 
 
-@pytest.fixture(scope="module")
-def office(servers: Servers, module_database_url: str) -> Iterator[RunningService]:
-    """A service for this module."""
-    servers.flush_redis()
-    with RunningService({"database_url": module_database_url, "redis_url": servers.redis_url}) as running:
-        yield running
-
-
 class Life:
     """A new account's list, beside its model."""
 
-    def __init__(self, office: RunningService) -> None:
-        self.account, self.model = new_account(office), Model()
+    def __init__(self, gate: RunningService) -> None:
+        self.account, self.model = new_account(gate), Model()
 
     def body(self, fields: dict[str, object]) -> tuple[dict[str, object], Held]:
         """The fields of a request, and the entry that they mean."""
@@ -254,9 +243,9 @@ class Life:
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=STEPS)
 def test_the_list_and_its_history_agree_with_a_model(
-    office: RunningService, steps: list[tuple[object, ...]]
+    shared_gate: RunningService, steps: list[tuple[object, ...]]
 ) -> None:
-    life = Life(office)
+    life = Life(shared_gate)
     for name, *given_ in steps:
         life.model.expire(utc_now())
         soonest = min((h.expires_at for h in life.model.entries.values() if h.expires_at), default=LONG)
