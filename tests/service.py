@@ -40,6 +40,15 @@ class Answer:
         return json.loads(self.body)
 
 
+def headers_of(response: http.client.HTTPResponse) -> dict[str, str]:
+    """The headers by lower-case names; one that is there twice is joined, as who receives it may (RFC 9110, 5.3)."""
+    joined: dict[str, str] = {}
+    for name, value in response.getheaders():
+        name = name.lower()
+        joined[name] = f"{joined[name]}, {value}" if name in joined else value
+    return joined
+
+
 def free_port() -> int:
     """A TCP port on loopback that nobody listens on at this moment."""
     with socket.socket() as probe:
@@ -142,11 +151,7 @@ class RunningService:
         try:
             connection.request(method, path, data, sent)
             response = connection.getresponse()
-            return Answer(
-                response.status,
-                {name.lower(): value for name, value in response.getheaders()},
-                response.read(),
-            )
+            return Answer(response.status, headers_of(response), response.read())
         except http.client.HTTPException as error:
             raise ConnectionError(repr(error)) from error
         finally:

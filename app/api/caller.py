@@ -85,9 +85,9 @@ class Requires:
         caller = await identify(request)
         equipment = equipment_of(request)
         state = await equipment.semaphore.spend(equipment.rate(caller, self.api_class))
-        note_rate(request, self.api_class, state)
         if state.exceeded:
             raise RateExceeded(state, self.api_class)
+        note_rate(request, self.api_class, state)
         caller.needs(self.scope)
         return caller
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.api.dialler import Dialler
-from tests.service import Answer, RunningService
+from tests.service import Answer, RunningService, headers_of
 
 
 class Upload:
@@ -53,8 +53,7 @@ class Upload:
         """The end of the body, and the whole answer."""
         self.end()
         response = self.respond()
-        headers = {name.lower(): value for name, value in response.getheaders()}
-        return Answer(response.status, headers, response.read())
+        return Answer(response.status, headers_of(response), response.read())
 
     def break_off(self) -> None:
         """The connection is reset, as by a cable that is pulled."""

@@ -48,7 +48,9 @@ def test_a_wrong_setting_stops_the_start_with_one_clear_line(name: str, value: s
 def test_rate_limits_are_per_key_and_class_and_say_how_much_is_left(
     start_dialler: Callable[..., Dialler],
 ) -> None:
-    dialler = start_dialler(rate_limit_sms="5/minute", rate_limit_calls="7/hour", workers=2)
+    dialler = start_dialler(
+        rate_limit_sms="5/minute", rate_limit_calls="7/hour", rate_limit_other="2/minute", workers=2
+    )
     number = "+14155551234"
     numbers = [call(number), sms(number)]
     first = dialler.post("/v1/intents/preview", numbers[1])
@@ -67,6 +69,11 @@ def test_rate_limits_are_per_key_and_class_and_say_how_much_is_left(
     # Another class, and another key, have their own.
     assert dialler.post("/v1/intents/preview", numbers[0]).status == 200
     assert dialler.with_key("intents:write").post("/v1/intents/preview", numbers[1]).status == 200
+    assert dialler.get("/v1/policy").headers["ratelimit"].startswith('"other";r=0;t=')
+    refused = dialler.get("/v1/policy")
+    problem = check_problem(refused, "rate-limited", dialler.service.base_url)
+    assert refused.headers["ratelimit-policy"] == '"other";q=2;w=60'
+    assert re.fullmatch(r'"other";r=0;t=\d+', refused.headers["ratelimit"])
     # A 429 is not kept under the Idempotency-Key; and every item of a batch counts.
     kept = dialler.post("/v1/intents", sms(number), headers={"Idempotency-Key": "k"})
     check_problem(kept, "rate-limited", dialler.service.base_url)
