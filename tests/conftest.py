@@ -11,6 +11,7 @@ import pytest
 
 from app.main import load_knowledge
 from app.workflows.equipment import Knowledge
+from tests.api.dialler import Dialler, new_account
 from tests.servers import Servers
 from tests.service import PATIENT, RunningService
 
@@ -98,6 +99,18 @@ def gate(shared_gate: RunningService, servers: Servers) -> RunningService:
     servers.mend()
     shared_gate.wait_for("/readyz", seconds=20)
     return shared_gate
+
+
+@pytest.fixture
+def dialler(gate: RunningService) -> Dialler:
+    """An account of this test's own on the shared service."""
+    return new_account(gate)
+
+
+@pytest.fixture
+def operator(gate: RunningService) -> Dialler:
+    """The bootstrap key, which carries every scope and is the first account's."""
+    return Dialler(gate, gate.key)
 
 
 @pytest.fixture(scope="module")

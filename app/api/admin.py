@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import Field
@@ -18,24 +18,13 @@ from app.api.paging import Cursor, Limit, page_of, read_id
 from app.api.problems import Problem
 from app.api.suppressions import entry_document
 from app.postgres import accounts
-from app.workflows.authenticate import Caller
+from app.workflows.authenticate import Caller, Scope
 from app.workflows.manage_keys import create_account, create_key, revoke_key
 from app.workflows.outcomes import FieldFault, NotFound
 
 router = APIRouter(prefix="/v1", tags=["administration"], route_class=GuardedRoute)
 Admin = Annotated[Caller, Depends(Requires("admin"))]
 Operator = Annotated[Caller, Depends(Requires("operator"))]
-Scope = Literal[
-    "intents:write",
-    "intents:read",
-    "suppressions:read",
-    "suppressions:write",
-    "pools:read",
-    "pools:write",
-    "intents:emergency",
-    "admin",
-    "operator",
-]
 
 
 class KeyBody(Body):

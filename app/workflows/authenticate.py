@@ -7,11 +7,12 @@ import hmac
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal, get_args
 
 from app.postgres.facts import Key
 from app.workflows.outcomes import MissingScope, Unauthorized
 
-SCOPES = (
+Scope = Literal[
     "intents:write",
     "intents:read",
     "suppressions:read",
@@ -21,7 +22,8 @@ SCOPES = (
     "intents:emergency",
     "admin",
     "operator",
-)
+]
+SCOPES: tuple[str, ...] = get_args(Scope)
 # `admin` implies the others of its own account, but never these two (contract, 1).
 NOT_IMPLIED_BY_ADMIN = frozenset({"intents:emergency", "operator"})
 EVERY_KEY = ""  # the scope that every key has

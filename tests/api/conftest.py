@@ -1,4 +1,4 @@
-"""An account of its own for each test on the shared service, and services with settings of a test's own."""
+"""Services with settings of a test's own."""
 
 from __future__ import annotations
 
@@ -6,20 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.api.dialler import Dialler, new_account
+from tests.api.dialler import Dialler
 from tests.service import RunningService
-
-
-@pytest.fixture
-def dialler(gate: RunningService) -> Dialler:
-    """An account of this test's own on the shared service."""
-    return new_account(gate)
-
-
-@pytest.fixture
-def operator(gate: RunningService) -> Dialler:
-    """The bootstrap key, which carries every scope."""
-    return Dialler(gate, gate.key)
 
 
 @pytest.fixture

@@ -13,6 +13,14 @@ from tests.service import Answer
 
 CA = "+14155551234"
 
+TAKING_JSON = (
+    "/v1/intents",
+    "/v1/intents/preview",
+    "/v1/intents/batch",
+    "/v1/suppressions",
+    "/v1/api-keys",
+)
+
 
 @pytest.mark.parametrize(
     "body",
@@ -41,25 +49,13 @@ CA = "+14155551234"
     ids=lambda body: repr(body[:24]),
 )
 def test_a_body_that_is_no_json_object_is_400(operator: Dialler, body: bytes) -> None:
-    for path in (
-        "/v1/intents",
-        "/v1/intents/preview",
-        "/v1/intents/batch",
-        "/v1/suppressions",
-        "/v1/api-keys",
-    ):
+    for path in TAKING_JSON:
         problem = check_problem(operator.post(path, body), "bad-request", operator.service.base_url)
         assert problem["errors"], problem
 
 
 def test_no_body_at_all_is_a_missing_one(operator: Dialler) -> None:
-    for path in (
-        "/v1/intents",
-        "/v1/intents/preview",
-        "/v1/intents/batch",
-        "/v1/suppressions",
-        "/v1/api-keys",
-    ):
+    for path in TAKING_JSON:
         for sent in (b"", None):
             check_problem(operator.post(path, sent), "validation-error", operator.service.base_url)
 

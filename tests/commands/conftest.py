@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from tests.api.dialler import Dialler, new_account
 from tests.service import CHECKOUT, RunningService
 
 SECONDS = 60
@@ -45,18 +44,6 @@ class CommandLine:
             [sys.executable, "-m", "app.cli", *map(str, arguments)],
             cwd=CHECKOUT, env=self.environment, **{**pipes, **options},
         )  # fmt: skip
-
-
-@pytest.fixture
-def dialler(gate: RunningService) -> Dialler:
-    """An account of this test's own."""
-    return new_account(gate)
-
-
-@pytest.fixture
-def operator(gate: RunningService) -> Dialler:
-    """The first account, which the command line takes when none is named."""
-    return Dialler(gate, gate.key)
 
 
 @pytest.fixture

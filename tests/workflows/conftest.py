@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -12,11 +13,16 @@ from app.api.problems import ProblemWriter
 from app.clock import utc_now
 from app.guardrails.facts import Intent
 from app.main import equip
+from app.postgres import idempotency
+from app.postgres.facts import Ask
+from app.postgres.idempotency import Claimed
 from app.settings import Settings
+from app.workflows import admission
 from app.workflows.authenticate import Caller, hash_of
-from app.workflows.decide_intent import decide_intent, identify
+from app.workflows.decide_intent import decide_intent, gather_facts, identify
 from app.workflows.decision import Answer, Presented
 from app.workflows.equipment import Equipment, Knowledge
+from app.workflows.identity import new_id
 from app.workflows.manage_keys import ensure_bootstrap_key
 
 KEY = "cg_the-key-of-the-workflow-tests"
@@ -43,6 +49,43 @@ class Decider:
             CALL,
             lambda record, wait: answer_of(record, wait, WRITER),
         )
+
+    async def claim(self, key: str, at: datetime) -> Claimed:
+        """A claim that somebody made at that instant, for the same request."""
+        claim = await idempotency.claim(
+            self.equipment.database,
+            key_hash=hash_of(KEY),
+            scope="intents:write",
+            operation="intents",
+            key=key,
+            request_hash=b"one request",
+            resource_id=new_id(at),
+            holder=new_id(at),
+            now=at,
+        )
+        assert isinstance(claim, Claimed)
+        return claim
+
+    async def dead_claim(self, key: str, intent: Intent) -> Claimed:
+        """A claim whose process took the channel and died between that and the commit."""
+        now = utc_now()
+        claim = await self.claim(key, now - idempotency.DEAD_AFTER - timedelta(seconds=1))
+        for _ in range(2):  # the first answer of an empty Redis is "stale"
+            gathered = await gather_facts(self.equipment, Ask(hash_of(KEY), intent.to, intent.pool))
+            taken = await admission.admit(
+                self.equipment,
+                self.caller,
+                intent,
+                claim.resource_id,
+                gathered,
+                (),
+                now,
+                None,
+                claim.holder.hex,
+            )
+        assert taken.status == "admitted"
+        assert await self.in_use() == 1
+        return claim
 
     async def in_use(self) -> int:
         """Channels of the default pool that calls hold."""

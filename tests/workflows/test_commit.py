@@ -18,16 +18,12 @@ from app.clock import utc_now
 from app.postgres import decision_records, decisions, idempotency, leases
 from app.postgres.database import PostgresUnavailable
 from app.postgres.decisions import Claim, Decision, LeaseRecord
-from app.postgres.facts import Ask
-from app.workflows import admission
-from app.workflows.authenticate import hash_of
-from app.workflows.decide_intent import gather_facts
 from app.workflows.equipment import Unanswered
 from app.workflows.identity import new_id
 from app.workflows.maintenance import tidy
 from app.workflows.outcomes import Conflict
 from app.workflows.unanswered import settle_unanswered, withdraw_now
-from tests.workflows.conftest import CALL, KEY, Decider
+from tests.workflows.conftest import CALL, Decider
 
 
 async def sql(decider: Decider, statement: str) -> None:
@@ -144,28 +140,7 @@ async def test_one_that_was_committed_under_a_key_is_answered_to_who_comes_back(
 
 async def test_a_claim_whose_holder_died_is_taken_over_with_its_channel(decider: Decider) -> None:
     """The process died between the channel and the commit: its channel is found again, no second one taken."""
-    equipment, now = decider.equipment, utc_now()
-    long_ago = now - idempotency.DEAD_AFTER - timedelta(seconds=1)
-    claim = await idempotency.claim(
-        equipment.database,
-        key_hash=hash_of(KEY),
-        scope="intents:write",
-        operation="intents",
-        key="orphan",
-        request_hash=b"one request",
-        resource_id=new_id(long_ago),
-        holder=new_id(long_ago),
-        now=long_ago,
-    )
-    assert isinstance(claim, idempotency.Claimed)
-    gathered = await gather_facts(equipment, Ask(hash_of(KEY), CALL.to, CALL.pool))
-    for _ in range(2):  # the first answer of an empty Redis is "stale"
-        gathered = await gather_facts(equipment, Ask(hash_of(KEY), CALL.to, CALL.pool))
-        taken = await admission.admit(
-            equipment, decider.caller, CALL, claim.resource_id, gathered, (), now, None, claim.holder.hex
-        )
-    assert taken.status == "admitted"
-    assert await decider.in_use() == 1
+    claim = await decider.dead_claim("orphan", CALL)
     answer = await decider.decide("orphan")
     assert answer.status == 201
     assert json.loads(answer.body)["id"] == str(claim.resource_id)
@@ -176,7 +151,7 @@ async def test_a_claim_whose_holder_died_is_taken_over_with_its_channel(decider:
     assert (replay.replayed, replay.body) == (True, answer.body)
     # Nor give away the channel, which is now the other's.
     dead = Unanswered("withdraw", claim.account_id, claim.resource_id, CALL.to, claim.holder.hex)
-    assert await withdraw_now(equipment, dead)
+    assert await withdraw_now(decider.equipment, dead)
     assert await decider.in_use() == 1
 
 
@@ -187,18 +162,7 @@ async def kept_by(decider: Decider, claim: idempotency.Claimed) -> bool:
 
 
 async def test_a_claim_that_is_being_worked_on_is_a_conflict(decider: Decider) -> None:
-    now = utc_now()
-    await idempotency.claim(
-        decider.equipment.database,
-        key_hash=hash_of(KEY),
-        scope="intents:write",
-        operation="intents",
-        key="busy",
-        request_hash=b"one request",
-        resource_id=new_id(now),
-        holder=new_id(now),
-        now=now,
-    )
+    await decider.claim("busy", utc_now())
     with pytest.raises(Conflict):
         await decider.decide("busy")
     assert await decider.in_use() == 0

@@ -7,22 +7,18 @@ import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
 from app.api.answers import answer_of
 from app.channels import RedisUnavailable
 from app.clock import utc_now
-from app.guardrails.facts import Intent
 from app.main import equip
 from app.postgres import decisions, idempotency
 from app.postgres.decisions import Claim
-from app.postgres.facts import Ask
 from app.settings import Settings
-from app.workflows import admission
 from app.workflows.authenticate import hash_of
-from app.workflows.decide_intent import decide_intent, gather_facts, identify
+from app.workflows.decide_intent import decide_intent, identify
 from app.workflows.decision import Answer
 from app.workflows.equipment import Knowledge
 from app.workflows.identity import new_id
@@ -102,44 +98,10 @@ async def test_callers_who_leave_at_any_point_leave_nothing_behind(decider: Deci
     assert await decider.in_use() == len(approved)
 
 
-async def dead_claim(decider: Decider, key: str, intent: Intent) -> idempotency.Claimed:
-    """A process that claimed the key, took the channel, and died."""
-    equipment, now = decider.equipment, utc_now()
-    long_ago = now - idempotency.DEAD_AFTER - timedelta(seconds=1)
-    claim = await idempotency.claim(
-        equipment.database,
-        key_hash=hash_of(KEY),
-        scope="intents:write",
-        operation="intents",
-        key=key,
-        request_hash=b"one request",
-        resource_id=new_id(long_ago),
-        holder=new_id(long_ago),
-        now=long_ago,
-    )
-    assert isinstance(claim, idempotency.Claimed)
-    for _ in range(2):  # the first answer of an empty Redis is "stale"
-        gathered = await gather_facts(equipment, Ask(hash_of(KEY), intent.to, intent.pool))
-        taken = await admission.admit(
-            equipment,
-            decider.caller,
-            intent,
-            claim.resource_id,
-            gathered,
-            (),
-            now,
-            None,
-            claim.holder.hex,
-        )
-    assert taken.status == "admitted"
-    assert await decider.in_use() == 1
-    return claim
-
-
 async def test_a_take_over_that_is_refused_gives_the_dead_ones_channel_back(decider: Decider) -> None:
     """The number was suppressed after the first try had taken its channel."""
     intent = replace(CALL, purpose="informational")
-    claim = await dead_claim(decider, "orphan", intent)
+    claim = await decider.dead_claim("orphan", intent)
     await sql(
         decider,
         "INSERT INTO suppressions (id, account_id, number, channel, reason, source, created_at, updated_at)"
@@ -157,7 +119,7 @@ async def test_a_try_that_comes_back_to_life_does_not_take_the_channel_of_the_on
     decider: Decider,
 ) -> None:
     """It finds its claim lost, or its epoch passed, and withdraws: its own try, not the other's."""
-    claim = await dead_claim(decider, "orphan", CALL)
+    claim = await decider.dead_claim("orphan", CALL)
     answer = await decider.decide("orphan")
     assert answer.status == 201
     account, intent = str(claim.account_id), str(claim.resource_id)
@@ -169,7 +131,7 @@ async def test_a_try_that_comes_back_to_life_does_not_take_the_channel_of_the_on
 
 async def test_a_try_that_died_in_an_older_epoch_is_not_taken_for_a_call_that_ended(decider: Decider) -> None:
     """A new limit counts anew in a new epoch; what was taken and never recorded is not in it."""
-    await dead_claim(decider, "orphan", CALL)
+    await decider.dead_claim("orphan", CALL)
     await decider.equipment.semaphore.recount(str(decider.caller.account_id))
     assert await decider.in_use() == 0
     answer = await decider.decide("orphan")
