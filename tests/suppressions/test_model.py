@@ -243,9 +243,9 @@ class Life:
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=STEPS)
 def test_the_list_and_its_history_agree_with_a_model(
-    shared_gate: RunningService, steps: list[tuple[object, ...]]
+    gate: RunningService, steps: list[tuple[object, ...]]
 ) -> None:
-    life = Life(shared_gate)
+    life = Life(gate)
     for name, *given_ in steps:
         life.model.expire(utc_now())
         soonest = min((h.expires_at for h in life.model.entries.values() if h.expires_at), default=LONG)
