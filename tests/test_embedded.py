@@ -316,7 +316,10 @@ def _nobody_can_run_this_interpreter() -> bool:
         return False
 
 
-@pytest.mark.skipif(not _nobody_can_run_this_interpreter(), reason="only root can become somebody else")
+@pytest.mark.skipif(
+    not _nobody_can_run_this_interpreter(),
+    reason="only root can become somebody else, who must be able to run this interpreter",
+)
 def test_an_ordinary_user_runs_the_servers_itself(place: Path) -> None:
     os.chown(place, pwd.getpwnam("nobody").pw_uid, -1)
     owner = Owner(place / "data", user="nobody")
