@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from fastapi import Request
+from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 from starlette.exceptions import HTTPException as StarletteHTTPException  # noqa: TID251
 from starlette.responses import Response
 
+from app.api.fields import MOST_FAULTS
 from app.api.problems import CARRIER_PATH, Problem, rate_headers
 from app.api.strict_json import StrictRequest
 from app.channels import RateState
@@ -24,7 +26,7 @@ from app.workflows.equipment import Equipment
 from app.workflows.outcomes import FieldFault, Outcome, RateExceeded, Unauthorized
 
 Handler = Callable[[Request], Awaitable[Response]]
-_BEARER = re.compile(r"[Bb]earer +(cg_[A-Za-z0-9_-]{1,250}) *")
+_BEARER = re.compile(r"(?i:bearer) +(cg_[A-Za-z0-9_-]{1,250}) *")
 _KEY = re.compile(r"cg_[A-Za-z0-9_-]{1,250}")
 
 
@@ -116,11 +118,14 @@ class GuardedRoute(APIRoute):
         """The handler, with the media type and the key looked at before any complaint about the body."""
         handle = self._reading(super().get_route_handler())
         reads_json = self.body_field is not None
+        known = None if self.path.startswith(CARRIER_PATH) else _query_names(self.dependant)
 
         async def guarded(given: Request) -> Response:
             request = StrictRequest(given.scope, given.receive)
             try:
                 _refuse_nul(request)
+                if known is not None and request.scope["query_string"]:
+                    _refuse_unknown(request, known)
                 if reads_json and not _is_json(request):
                     raise Problem("unsupported-media-type")
                 return await handle(request)
@@ -159,6 +164,36 @@ def _refuse_nul(request: Request) -> None:
         named = [name for name, value in request.query_params.multi_items() if "\x00" in name + value]
         faults = [FieldFault(name, "must not contain a NUL character", "", malformed=True) for name in named]
         raise Problem("bad-request", "No query parameter may contain a NUL character.", faults=faults)
+
+
+def _query_names(dependant: Dependant) -> frozenset[str] | None:
+    """The query parameters of a route; None where it takes them as one model, which knows its own."""
+    names: set[str] = set()
+    for parameter in dependant.query_params:
+        kind = parameter.field_info.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return None
+        names.add(parameter.alias)
+    for part in dependant.dependencies:
+        more = _query_names(part)
+        if more is None:
+            return None
+        names |= more
+    return frozenset(names)
+
+
+def _refuse_unknown(request: Request, known: frozenset[str]) -> None:
+    """A misspelt filter would let everything through, and of two values only one would count."""
+    given = [name for name, _ in request.query_params.multi_items()]
+    faults = [
+        FieldFault(
+            name, "unknown parameter" if name not in known else "must be given once", "", malformed=True
+        )
+        for name in dict.fromkeys(given)
+        if name not in known or given.count(name) > 1
+    ]
+    if faults:
+        raise Problem("bad-request", faults=faults[:MOST_FAULTS])
 
 
 def _is_json(request: Request) -> bool:

@@ -12,8 +12,7 @@ from starlette.responses import Response
 from app.api import documents
 from app.api.answers import prefers
 from app.api.caller import GuardedRoute, Requires, equipment_of, presented_hash
-from app.api.fields import Instant
-from app.api.intent_bodies import RecipientBody
+from app.api.intent_bodies import JudgedAt, RecipientBody
 from app.api.problems import dump
 from app.api.suppressions import PathNumber
 from app.api.timeline_svg import timeline_svg
@@ -37,7 +36,7 @@ class WindowQuery(RecipientBody):
     purpose: Literal["marketing", "informational", "emergency"] = "marketing"
     voice_type: Literal["live", "prerecorded"] = "live"
     days: Annotated[int, Field(ge=1, le=14)] = 7
-    at: Instant | None = Field(default=None, description="Where to begin; now when absent")
+    at: JudgedAt | None = Field(default=None, description="Where to begin; now when absent")
 
     def hints(self) -> Any:
         """The hints alone."""

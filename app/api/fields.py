@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Strict
 from pydantic_core import PydanticCustomError
 
+from app.instants import OutOfReach, read_instant
 from app.numbering import NumberFormatError, NumberImpossibleError, UnsupportedDestinationError, parse_number
 from app.workflows.outcomes import FieldFault
 
@@ -54,19 +55,16 @@ def _number(text: str) -> str:
         raise unusable(str(error)) from None
 
 
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
-
-
 def parse_instant(value: object) -> object:
     """The aware UTC datetime of an RFC 3339 text; anything but a text is left to the type check."""
     if not isinstance(value, str):
         return value
     try:
-        if not _RFC3339.fullmatch(value):
-            raise ValueError
-        return datetime.fromisoformat(value.upper().replace("Z", "+00:00")).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise malformed("must be an RFC 3339 instant (e.g. 2026-11-21T18:00:00Z)") from None
+        return read_instant(value)
+    except OutOfReach as error:
+        raise unusable(str(error)) from None
+    except ValueError as error:
+        raise malformed(str(error)) from None
 
 
 Words = Annotated[str, AfterValidator(_no_nul)]

@@ -83,6 +83,8 @@ async def readyz(request: Request) -> Response:
 )
 async def metrics(request: Request) -> Response:
     """Of all worker processes together."""
+    # So that the age of a registry is seen by whoever collects only this.
+    await _registries(request.app.state.equipment)
     body = await asyncio.to_thread(telemetry.exposition, request.app.state.metrics_dir)
     return Response(body, media_type="text/plain; version=0.0.4; charset=utf-8")
 
@@ -120,6 +122,8 @@ async def _registries(equipment: Equipment) -> tuple[list[str], list[str]]:
     except PostgresUnavailable:
         return [], []
     warnings, stale = [], []
+    for gauge in (telemetry.REGISTRY_AGE, telemetry.REGISTRY_DAYS_LEFT):
+        gauge.clear()
     for registry in found:
         if registry.age_days is not None:
             telemetry.REGISTRY_AGE.labels(registry.name).set(registry.age_days)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from app.api import documents
 from app.api.answers import json_response
@@ -26,6 +26,7 @@ from app.api.jobs import (
     take_in,
 )
 from app.api.paging import Cursor, Limit, page_of, read_id
+from app.api.patience import PatientResponse
 from app.api.suppressions import MayRead
 from app.numbering import number_fault
 from app.postgres.jobs import Job, JobKind, newest_jobs
@@ -190,7 +191,7 @@ async def get_export(
 
     media_type = "text/csv; charset=utf-8" if format == "csv" else "application/x-ndjson"
     headers = {"Content-Disposition": f'attachment; filename="suppressions.{format}"'}
-    return StreamingResponse(whole(), 200, headers, media_type)
+    return PatientResponse(whole(), 200, headers, media_type)
 
 
 def entry_members(entry: NumberOnLists) -> dict[str, Any]:

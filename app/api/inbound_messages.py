@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
-import orjson
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field, ValidationError
@@ -23,6 +23,7 @@ from app.api.idempotency import idempotency_key, request_hash
 from app.api.intent_bodies import SmsSender
 from app.api.intents import writer_of
 from app.api.problems import CARRIER_PATH, Problem, dump
+from app.api.strict_json import parse
 from app.workflows.authenticate import Caller
 from app.workflows.decision import Answer, Presented
 from app.workflows.record_inbound import Received, Taken, record_inbound
@@ -152,10 +153,10 @@ def _media_type(request: Request) -> str:
 
 def _json_message(raw: bytes) -> Received:
     try:
-        given = orjson.loads(raw or b"{}")
-    except orjson.JSONDecodeError as error:
+        given = parse(raw or b"{}")
+    except json.JSONDecodeError as error:
         raise RequestValidationError(
-            [{"loc": ("body",), "type": "json_invalid", "msg": str(error)}]
+            [{"loc": ("body",), "type": "json_invalid", "msg": error.msg, "ctx": {"error": error.msg}}]
         ) from None
     body = _validated(InboundBody, given)
     return Received(body.sender, body.to, body.body)
@@ -176,6 +177,9 @@ def _form(raw: bytes) -> list[tuple[str, str]]:
 
 def _carrier_message(fields: Sequence[tuple[str, str]]) -> Received:
     known = {"From", "To", "Body", "OptOutType"}
+    names = [name for name, _ in fields if name in known]
+    if len(set(names)) < len(names):
+        raise Problem("bad-request", "The form names a field twice.")
     body = _validated(CarrierForm, {name: value for name, value in fields if name in known})
     return Received(body.sender, body.to, body.body, body.opt_out_type)
 

@@ -8,12 +8,13 @@ from uuid import UUID
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from app.api import documents
 from app.api.answers import response_of
 from app.api.caller import equipment_of, presented_hash
 from app.api.idempotency import idempotency_key, request_hash
+from app.api.patience import PatientResponse, pieces_of
 from app.api.problems import Problem, dump
 from app.lists.byte_stream import BrokenStream
 from app.lists.records import Format
@@ -103,11 +104,10 @@ def format_of(request: Request) -> Format:
 
 
 async def chunks_of(request: Request) -> AsyncIterator[bytes]:
-    """The body as it arrives. A connection that breaks ends it with an error, never quietly."""
+    """The body as it arrives. A connection that breaks, or stalls, ends it with an error, never quietly."""
     try:
-        async for chunk in request.stream():
-            if chunk:
-                yield chunk
+        async for chunk in pieces_of(request):
+            yield chunk
     except ClientDisconnect:
         raise BrokenConnection from None
 
@@ -150,8 +150,14 @@ async def _accepted(request: Request, job_id: UUID, location: str) -> Answer:
     return Answer(202, {"Location": f"{location}/{job_id}"}, dump(job_document(job)))
 
 
-async def find_job(request: Request, job_id: str, kinds: tuple[str, ...], account_id: UUID | None) -> Job:
-    """The job, if it is one of the kinds and the account's own. Raises NotFound."""
+async def find_job(
+    request: Request,
+    job_id: str,
+    kinds: tuple[str, ...],
+    account_id: UUID | None,
+    subject: str | None = None,
+) -> Job:
+    """The job, if it is one of the kinds, the account's own and of that subject if any. Raises NotFound."""
     try:
         identifier = UUID(job_id)
     except ValueError:
@@ -160,6 +166,8 @@ async def find_job(request: Request, job_id: str, kinds: tuple[str, ...], accoun
         lambda connection: read_job(connection, identifier), may_run_twice=True
     )
     if job is None or job.kind not in kinds or job.account_id != account_id:
+        raise NotFound("No such job.")
+    if subject is not None and job.subject != subject:
         raise NotFound("No such job.")
     return job
 
@@ -176,7 +184,7 @@ def rejects_response(request: Request, job_id: UUID) -> Response:
             ).encode("utf-8", "replace")
 
     headers = {"Content-Disposition": f'attachment; filename="rejects-{job_id}.csv"'}
-    return StreamingResponse(lines(), 200, headers, "text/csv; charset=utf-8")
+    return PatientResponse(lines(), 200, headers, "text/csv; charset=utf-8")
 
 
 def _cell(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Annotated, Any, Literal
 
@@ -196,7 +197,7 @@ async def get_events(
     """Newest first: released, reconciled, withdrawn, or expired because nobody released them."""
     equipment = equipment_of(request)
     parts = read_cursor(cursor, 1)
-    if parts is not None and not (parts[0].isdigit() and len(parts[0]) < 19):
+    if parts is not None and not re.fullmatch("[0-9]{1,18}", parts[0]):
         raise bad_cursor()
     await record_expired(equipment, caller.account_id)
     before = int(parts[0]) if parts else (1 << 63) - 1

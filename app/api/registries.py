@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -22,12 +21,14 @@ from app.api.jobs import (
     rejects_response,
     take_in,
 )
-from app.api.paging import Cursor, Limit, page_of, read_id
+from app.api.paging import Cursor, Limit, page_of, read_cursor, read_id
+from app.api.problems import Problem
 from app.api.registry_documents import (
     RegistryBody,
     RegistryDocument,
     RegistryList,
 )
+from app.lists.version_date import read_version_date
 from app.postgres.jobs import Job, JobKind, newest_jobs
 from app.postgres.registries import (
     NAME_PATTERN,
@@ -42,7 +43,7 @@ from app.workflows.authenticate import Caller
 from app.workflows.change_registry import ChangesOutOfOrder, change_registry
 from app.workflows.describe_registry import describe_registry
 from app.workflows.load_registry import load_registry
-from app.workflows.outcomes import Conflict, NotFound
+from app.workflows.outcomes import Conflict, FieldFault, NotFound
 from app.workflows.receive_list import receive_list
 from app.workflows.run_job import ProgressCallback
 
@@ -56,13 +57,16 @@ KINDS: tuple[JobKind, ...] = ("registry_load", "registry_changes")
 @router.get(
     "", summary="List the registries", responses={200: {"model": RegistryList}, **documents.problems()}
 )
-async def get_all(request: Request, caller: AnyKey) -> Response:
+async def get_all(request: Request, caller: AnyKey, limit: Limit = 100, cursor: Cursor = None) -> Response:
     """Their names, dates and ages; every key may read them."""
     equipment = equipment_of(request)
-    found = await equipment.database.run(
+    after = (read_cursor(cursor, 1) or [""])[0]
+    registries = await equipment.database.run(
         lambda connection: list_registries(connection, equipment.now()), may_run_twice=True
     )
-    return json_response({"items": [describe_registry(registry) for registry in found], "next_cursor": None})
+    # They are a handful: read whole, like every decision does, and cut here.
+    found = sorted((each for each in registries if each.name > after), key=lambda each: each.name)
+    return json_response(page_of(found, limit, describe_registry, lambda each: each.name))
 
 
 @router.get(
@@ -123,7 +127,13 @@ _LOADED: dict[int | str, dict[str, Any]] = {
     202: {"model": JobDocument},
     **documents.problems("not-found", "conflict", "unsupported-media-type"),
 }
-VersionDate = Annotated[date | None, Query(description="The list's own date; today in UTC when absent")]
+VersionDate = Annotated[
+    str | None,
+    Query(
+        description="The list's own date, as 2026-11-21; today in UTC when absent",
+        json_schema_extra={"format": "date"},
+    ),
+]
 Partial = Annotated[bool, Query(description="Take the good lines although others are rejected")]
 
 
@@ -187,7 +197,7 @@ async def list_jobs(
 )
 async def get_job(request: Request, caller: Operator, name: Name, job_id: str) -> Response:
     """Rows and bytes so far, and how it ended."""
-    return json_response(job_document(await find_job(request, job_id, KINDS, None)))
+    return json_response(job_document(await find_job(request, job_id, KINDS, None, name)))
 
 
 @router.get(
@@ -201,7 +211,7 @@ async def get_job(request: Request, caller: Operator, name: Name, job_id: str) -
 )
 async def get_rejects(request: Request, caller: Operator, name: Name, job_id: str) -> Response:
     """As CSV: line, value and reason."""
-    job = await find_job(request, job_id, KINDS, None)
+    job = await find_job(request, job_id, KINDS, None, name)
     return rejects_response(request, job.id)
 
 
@@ -210,11 +220,16 @@ async def _taken_in(
     caller: Caller,
     name: str,
     kind: Literal["registry_load", "registry_changes"],
-    version_date: date | None,
+    version_date: str | None,
     partial: bool,
 ) -> Response:
     """Stream the body into the registry, replacing its list or amending it; the answer is the job."""
     equipment = equipment_of(request)
+    try:
+        dated = read_version_date(version_date, equipment.now())
+    except ValueError as error:
+        fault = FieldFault("version_date", str(error), "", malformed=True)
+        raise Problem("bad-request", f"version_date {error}.", faults=[fault]) from None
     apply = load_registry if kind == "registry_load" else change_registry
 
     async def work(chunks: AsyncIterator[bytes], job_id: uuid.UUID, progress: ProgressCallback) -> Job:
@@ -222,7 +237,7 @@ async def _taken_in(
             equipment.database.bulk,
             name,
             chunks,
-            version_date=version_date or equipment.now().date(),
+            version_date=dated,
             job_id=job_id,
             key_id=caller.key_id,
             partial=partial,

@@ -48,4 +48,4 @@ class RegistryList(documents.Document):
     """Every registry."""
 
     items: list[RegistryDocument]
-    next_cursor: None
+    next_cursor: str | None

@@ -10,13 +10,14 @@ from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.api import documents
 from app.api.caller import GuardedRoute, Requires, equipment_of
 from app.api.imports import entry_members
 from app.api.jobs import LIST_BODY, chunks_of, format_of
+from app.api.patience import PatientResponse
 from app.api.problems import Problem
 from app.guardrails.facts import Intent
 from app.lists.byte_stream import UnusableList
@@ -44,7 +45,7 @@ COLUMNS = (
 )
 
 
-class _WhileItReads(StreamingResponse):
+class _WhileItReads(PatientResponse):
     """Sends while the request's body still comes in.
 
     Starlette's own also waits for the caller to go away, by taking messages off the request, and throws away those

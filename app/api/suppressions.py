@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from app.api.idempotency import idempotency_key, request_hash
 from app.api.intents import writer_of
 from app.api.paging import Cursor, Limit, bad_cursor, page_of, read_cursor, read_id, write_cursor
 from app.api.problems import MEDIA_TYPE, dump, instance_of
+from app.instants import EARLIEST, read_instant
 from app.postgres import suppressions
 from app.postgres.suppressions import Entry
 from app.workflows.authenticate import Caller
@@ -227,11 +228,7 @@ async def get_history(
     equipment = equipment_of(request)
     parts = read_cursor(cursor, 2)
     try:
-        after = (
-            (datetime.fromisoformat(parts[0]), UUID(parts[1]))
-            if parts
-            else (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
-        )
+        after = (read_instant(parts[0]), UUID(parts[1])) if parts else (EARLIEST, UUID(int=0))
     except ValueError:
         raise bad_cursor() from None
     async with equipment.database.begin() as connection:

@@ -236,12 +236,12 @@ def _take(
 
 
 def _date(text: str | None) -> date:
-    if text is None:
-        return clock.utc_now().date()
+    from app.lists.version_date import read_version_date
+
     try:
-        return date.fromisoformat(text)
-    except ValueError:
-        fail("--date must be a date (e.g. 2026-11-21)", USAGE)
+        return read_version_date(text, clock.utc_now())
+    except ValueError as error:
+        fail(f"--date {error}", USAGE)
 
 
 def _age(registry: Registry) -> str:

@@ -9,6 +9,7 @@ CRLF.
 from __future__ import annotations
 
 import csv
+import json
 from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
@@ -23,6 +24,21 @@ LINE_BYTES = 64 * 1024
 QUOTED_LINES = 100  # lines that one quoted field may run over before its quote counts as never closed
 _SLICE_BYTES = 16 * 1024
 _UTF8_MARK = b"\xef\xbb\xbf"
+
+
+def _names_a_member_twice(text: str) -> bool:
+    """Of two numbers in one object only the last would be taken, and the first lost without a word."""
+    twice = False
+
+    def note(members: list[tuple[str, object]]) -> None:
+        nonlocal twice
+        twice = twice or len({name for name, _ in members}) < len(members)
+
+    try:
+        json.JSONDecoder(object_pairs_hook=note).decode(text)
+    except (RecursionError, ValueError):
+        return False  # what only the strict reader can read is no row of ours; its columns say so
+    return twice
 
 
 class Record(NamedTuple):
@@ -133,6 +149,8 @@ class RecordReader:
             return Reject(line, readable(text), "not valid JSON")
         if not isinstance(values, dict):
             return Reject(line, readable(text), "not a JSON object")
+        if _names_a_member_twice(text):
+            return Reject(line, readable(text), "names a member twice")
         unknown = values.keys() - self._columns
         if unknown:
             return Reject(line, readable(text), f"unknown field {readable(min(unknown))}")
@@ -145,15 +163,19 @@ class RecordReader:
             line, text = waiting[0]
             fields: list[str] | None = None
             reason = "a quoted field is not closed"
-            used = 0
+            used, quotes, length = 0, 0, 0
             whole = ""
+            # Quotes come in pairs, doubled ones too: a record ends with the first line that makes their number even.
             for used in range(1, min(len(waiting), QUOTED_LINES) + 1):
-                whole = text if used == 1 else whole + "\n" + waiting[used - 1][1]
+                piece = waiting[used - 1][1]
+                quotes += piece.count('"')
+                length += len(piece) + 1
+                if quotes % 2 and length <= LINE_BYTES:
+                    continue
+                whole = "\n".join(waiting[place][1] for place in range(used))
                 try:
                     fields = next(csv.reader([whole], strict=True), [])
-                except csv.Error as error:
-                    if "unexpected end of data" in str(error) and len(whole) <= LINE_BYTES:
-                        continue
+                except csv.Error:
                     reason = "quotes that do not match"
                 break
             else:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import orjson
 
+from app.instants import read_instant
 from app.lists.records import Format, Record
 from app.lists.rejects import Reject, readable
 from app.lists.spreadsheet import neutralised, restored
@@ -28,9 +29,6 @@ CHANNELS = ("call", "sms", "all")
 REASON_CHARACTERS = 500
 SOURCE_CHARACTERS = 64
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
-_INSTANT = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
 
 NumberCheck = Callable[[str], str | None]
 
@@ -112,12 +110,10 @@ def _instant(values: object, name: str) -> datetime | None:
     value = _text(values, name)
     if not value:
         return None
-    if _INSTANT.fullmatch(value):
-        try:
-            return datetime.fromisoformat(value.upper()).astimezone(UTC)
-        except (ValueError, OverflowError):
-            pass
-    raise _Wrong(f"{name} must be an RFC 3339 instant (e.g. 2026-11-21T18:00:00Z)")
+    try:
+        return read_instant(value)
+    except ValueError as error:
+        raise _Wrong(f"{name} {error}") from None
 
 
 class ExportedEntry(NamedTuple):

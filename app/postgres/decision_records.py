@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -14,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.postgres.database import Database
 from app.postgres.partitions import floor_id
 
+# The items of a batch have their ids from its beginning, and one that broke off may be gone on with for a day.
+_ID_BEFORE_DECISION = timedelta(days=1)
 _COLUMNS = (
     "id, decided_at, type, verdict, code, to_number, from_number, purpose, campaign, key_id, document::text"
 )
@@ -29,6 +31,8 @@ _LIST = text(
     SELECT {_COLUMNS} FROM decisions
      WHERE account_id = :account AND verdict <> 'void'
        AND id >= :floor AND id < :ceiling
+       AND (CAST(:since AS timestamptz) IS NULL OR decided_at >= :since)
+       AND (CAST(:until AS timestamptz) IS NULL OR decided_at < :until)
        AND (CAST(:to AS text) IS NULL OR to_number = :to)
        AND (CAST(:type AS text) IS NULL OR type = :type)
        AND (CAST(:verdict AS text) IS NULL OR verdict = :verdict)
@@ -82,11 +86,13 @@ async def newest_first(
     limit: int,
 ) -> list[dict[str, Any]]:
     """Up to ``limit`` decisions older than ``before``, in [since, until)."""
-    floor = floor_id(since) if since else uuid.UUID(int=0)
+    floor = floor_id(since - _ID_BEFORE_DECISION) if since else uuid.UUID(int=0)
     ceilings = [bound for bound in (floor_id(until) if until else None, before) if bound is not None]
     parameters = {
         "account": account_id,
         "floor": floor,
+        "since": since,
+        "until": until,
         "ceiling": min(ceilings, default=uuid.UUID(int=(1 << 128) - 1)),
         "limit": limit,
         **{name: filters.get(name) for name in ("to", "type", "verdict", "code", "campaign")},

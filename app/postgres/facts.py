@@ -23,13 +23,12 @@ from app.guardrails.facts import (
     Emergency,
     Facts,
     RegistryHit,
-    StaleRegistry,
     SuppressionEntry,
 )
 from app.guardrails.policy import read_policy
 from app.postgres.database import Database
 from app.postgres.hot_lane import HotStatement
-from app.postgres.registries import registry_hits_sql, stale_registries_sql
+from app.postgres.registries import registry_hits_sql, stale_from_json, stale_registries_sql
 
 # No cap of the law or of a policy looks back further (see AccountPolicy's limits in the API).
 ATTEMPTS_LOOK_BACK_DAYS = 31
@@ -128,7 +127,8 @@ class Gathered:
 
 def _us(column: str) -> str:
     """Microseconds since 1970, which JSON carries exactly."""
-    return f"(extract(epoch FROM {column}) * 1000000)::bigint"
+    # What never ends may stand in the table as infinity, which has no epoch.
+    return f"(extract(epoch FROM nullif({column}, 'infinity')) * 1000000)::bigint"
 
 
 _GATHER = HotStatement(
@@ -261,12 +261,7 @@ def _gathered(row: Sequence[Any], ask: Ask) -> Gathered:
             )
             for hit in _list(row[16])
         ),
-        stale_registries=tuple(
-            StaleRegistry(
-                r["registry"], r["version_date"], frozenset(r["applies_to"]), frozenset(r["purposes"])
-            )
-            for r in _list(row[17])
-        ),
+        stale_registries=stale_from_json(_list(row[17])),
         consents=tuple(
             Consent(i, kind, frozenset(channels), _at(given), instant(expires))
             for i, kind, channels, given, expires in _list(row[12])

@@ -98,12 +98,24 @@ class Gathering(Generic[A, R]):
         except BaseException as error:
             if isinstance(error, self._hopeless):
                 batch, self._waiting = batch + self._waiting, []
+            elif isinstance(error, Exception) and len(batch) > 1:
+                await self._apart(batch)
+                return
             for _, future in batch:
                 if not future.done():
                     future.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
             if not isinstance(error, Exception):
                 raise
             return
+        self._settle(batch, results)
+
+    async def _apart(self, batch: list[tuple[A, asyncio.Future[R]]]) -> None:
+        """Each by itself: whatever is wrong with one item is no matter of those who travelled with it."""
+        for item, future in batch:
+            if not future.done():
+                await self._fly([(item, future)])
+
+    def _settle(self, batch: list[tuple[A, asyncio.Future[R]]], results: Sequence[R | Exception]) -> None:
         for (_, future), result in zip(batch, results, strict=True):
             if future.done():
                 continue

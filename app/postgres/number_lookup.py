@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.guardrails.facts import RegistryHit, SuppressionEntry
-from app.postgres.registries import hits_from_json, registry_hits_sql, stale_registries_sql
+from app.guardrails.facts import RegistryHit, StaleRegistry, SuppressionEntry
+from app.postgres.registries import hits_from_json, registry_hits_sql, stale_from_json, stale_registries_sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,12 @@ class Lookup:
     """The numbers in the order in which they were asked, and the registries too old to be relied on."""
 
     numbers: tuple[NumberOnLists, ...]
-    stale_registries: tuple[str, ...]
+    stale: tuple[StaleRegistry, ...]
+
+    @property
+    def stale_registries(self) -> tuple[str, ...]:
+        """The names of those that are too old."""
+        return tuple(registry.name for registry in self.stale)
 
 
 _LOOKUP = text(
@@ -55,10 +60,10 @@ async def look_up(
     """Asks for all the numbers, which must be E.164, in one statement."""
     values = {"numbers": list(numbers), "account": account_id, "now": now}
     found = [NumberOnLists(number) for number in numbers]
-    stale: tuple[str, ...] = ()
+    stale: tuple[StaleRegistry, ...] = ()
     for place, entries, hits, names in await connection.execute(_LOOKUP, values):
         if place == 0:
-            stale = tuple(registry["registry"] for registry in names)
+            stale = stale_from_json(names)
             continue
         number = numbers[place - 1]
         found[place - 1] = NumberOnLists(

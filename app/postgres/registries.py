@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.guardrails.facts import RegistryHit
+from app.guardrails.facts import RegistryHit, StaleRegistry
 from app.postgres.registry_loading import hold_registry
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -81,6 +81,16 @@ def hits_from_json(rows: Sequence[Mapping[str, object]]) -> tuple[RegistryHit, .
             purposes=frozenset(row["purposes"]),  # type: ignore[call-overload]
         )
         for row in sorted(rows, key=lambda row: str(row["registry"]))
+    )
+
+
+def stale_from_json(rows: Sequence[Mapping[str, Any]]) -> tuple[StaleRegistry, ...]:
+    """What ``stale_registries_sql`` found, decoded from JSON already, as facts."""
+    return tuple(
+        StaleRegistry(
+            row["registry"], row["version_date"], frozenset(row["applies_to"]), frozenset(row["purposes"])
+        )
+        for row in rows
     )
 
 

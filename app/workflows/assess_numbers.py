@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.guardrails import calling_window
+from app.guardrails import calling_window, suppression
 from app.guardrails.facts import AccountPolicy, Facts, Intent
 from app.guardrails.verdicts import Json
 from app.postgres.number_lookup import Lookup, NumberOnLists
 from app.workflows.equipment import Knowledge
+from app.workflows.outcomes import CannotDecide
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,11 @@ def assess_numbers(
     knowledge: Knowledge, lookup: Lookup, asked: Intent, policy: AccountPolicy, now: datetime
 ) -> Sequence[Assessment]:
     """One assessment for each number of the look-up. ``asked`` gives the type and the purpose; its number is not
-    used. Consents are not looked at: a scrub says what holds without them."""
+    used. Consents are not looked at: a scrub says what holds without them. Raises CannotDecide when a registry that
+    binds what is asked is too old."""
+    stale = suppression.stale(asked, Facts(stale_registries=lookup.stale))
+    if stale:
+        raise CannotDecide(f"the registry {stale[0]} is older than it may be", retry_after_seconds=60)
     return [_assess(knowledge, entry, asked, policy, now) for entry in lookup.numbers]
 
 

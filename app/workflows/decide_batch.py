@@ -17,7 +17,7 @@ from app.postgres import decision_records
 from app.postgres.database import PostgresUnavailable
 from app.postgres.idempotency import Claimed, Existing
 from app.workflows.authenticate import Caller
-from app.workflows.decide_intent import decide_intent, identify
+from app.workflows.decide_intent import decide_intent, identify, need_scopes
 from app.workflows.decision import Answer, Presented, Render, recorded_wait
 from app.workflows.equipment import Equipment, Unanswered
 from app.workflows.idempotent import abandon, claim_request, keep_answer, raise_unless_replayable
@@ -50,6 +50,7 @@ async def decide_batch(
     caller.needs("intents:write")
     claim = await claim_request(equipment, presented, operation=OPERATION, scope="intents:write", now=now)
     if isinstance(claim, Existing):
+        need_scopes(caller, *(item for item in items if isinstance(item, Intent)))
         raise_unless_replayable(claim)
         return Answer(claim.status or 500, claim.headers, claim.body, replayed=True)
     first_id = claim.resource_id if claim else new_id(now)

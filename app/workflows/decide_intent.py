@@ -64,10 +64,18 @@ async def decide_intent(equipment: Equipment, presented: Presented, intent: Inte
             await withdraw_now(equipment, dead)
 
 
+def need_scopes(caller: Caller, *intents: Intent) -> None:
+    """The scopes that the intents take, asked anew of whoever repeats a request. Raises MissingScope."""
+    caller.needs("intents:write")
+    if any(intent.purpose == "emergency" for intent in intents):
+        caller.needs("intents:emergency")
+
+
 async def _replay(
     equipment: Equipment, presented: Presented, intent: Intent, existing: Existing, now: datetime
 ) -> Answer:
     caller = await identify(equipment, presented.key_hash, now)
+    need_scopes(caller, intent)
     rate = await equipment.semaphore.spend(equipment.rate(caller, rate_class(intent)))
     if rate.exceeded:
         raise RateExceeded(rate, rate_class(intent))
@@ -106,9 +114,7 @@ class _Deciding:
         ask = Ask(self.presented.key_hash, intent.to, intent.pool, intent.campaign or "", intent.sender)
         gathered = await gather_facts(equipment, ask)
         caller = authenticate(gathered.key, self.presented.key_hash, self.now)
-        caller.needs("intents:write")
-        if intent.purpose == "emergency":
-            caller.needs("intents:emergency")
+        need_scopes(caller, intent)
         if self.presented.idempotency_key is not None and self.claim is None:
             raise Conflict("The first request with this Idempotency-Key is still running.")
         admission.check_pool(intent, gathered)

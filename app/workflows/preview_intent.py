@@ -10,7 +10,7 @@ from app.guardrails.facts import Intent
 from app.postgres.facts import Ask, gather
 from app.workflows.admission import check_pool
 from app.workflows.authenticate import authenticate
-from app.workflows.decide_intent import gather_facts
+from app.workflows.decide_intent import gather_facts, need_scopes
 from app.workflows.decision import Presented, rate_class
 from app.workflows.equipment import Equipment
 from app.workflows.judge import judge
@@ -28,9 +28,7 @@ async def preview_intent(
     else:
         (gathered,) = await gather(equipment.database, [ask], now, at)
     caller = authenticate(gathered.key, presented.key_hash, now)
-    caller.needs("intents:write")
-    if intent.purpose == "emergency":
-        caller.needs("intents:emergency")
+    need_scopes(caller, intent)
     rate = await equipment.semaphore.spend(equipment.rate(caller, rate_class(intent)))
     if rate.exceeded:
         raise RateExceeded(rate, rate_class(intent))

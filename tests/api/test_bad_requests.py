@@ -238,3 +238,62 @@ def test_a_missing_field_is_422_and_400_wins_where_both_are(dialler: Dialler) ->
 def test_a_bad_query_parameter_is_400(operator: Dialler, query: str) -> None:
     problem = check_problem(operator.get(f"/v1/intents?{query}"), "bad-request", operator.service.base_url)
     assert problem["errors"][0]["field"] == query.partition("=")[0]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "named"),
+    [
+        ("GET", "/v1/intents?verdikt=blocked", "verdikt"),
+        ("GET", "/v1/suppressions?chanel=sms", "chanel"),
+        ("DELETE", f"/v1/suppressions/{CA}?chanel=sms", "chanel"),
+        ("DELETE", f"/v1/suppressions/{CA}?channel=sms&channel=call", "channel"),
+        ("POST", "/v1/suppressions/imports?partal=true", "partal"),
+        ("POST", "/v1/scrub?typ=sms", "typ"),
+        ("POST", "/v1/intents?dry_run=true", "dry_run"),
+    ],
+)
+def test_a_misspelt_parameter_drops_no_safeguard(
+    dialler: Dialler, method: str, path: str, named: str
+) -> None:
+    dialler.post("/v1/suppressions", {"number": CA, "channel": "sms"})
+    body = call(dialler.open_number()) if "intents?dry" in path else None
+    problem = check_problem(dialler.send(method, path, body), "bad-request", dialler.service.base_url)
+    assert [fault["field"] for fault in problem["errors"]] == [named]
+    assert len(dialler.get(f"/v1/suppressions/{CA}").json()["entries"]) == 1
+    assert dialler.get("/v1/intents").json()["items"] == []
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/errors", "/v1/pools", "/v1/suppressions/export"])
+def test_a_path_with_a_line_s_end_is_another_path(dialler: Dialler, path: str) -> None:
+    assert dialler.get(path).status == 200
+    check_problem(dialler.get(path + "%0a"), "not-found", dialler.service.base_url)
+
+
+def test_a_name_with_a_line_s_end_is_not_the_name_without(dialler: Dialler) -> None:
+    answer = dialler.put("/v1/limits/campaign:promo%0A", {"capacity": 0})
+    check_problem(answer, "not-found", dialler.service.base_url)
+    assert dialler.get("/v1/limits").json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (
+            b'{"from": "+14155552702", "from": "+14155552701", "to": "12345", "body": "STOP"}',
+            "application/json",
+        ),
+        (b"From=%2B14155552702&From=%2B14155552701&To=12345&Body=STOP", "application/x-www-form-urlencoded"),
+    ],
+)
+def test_a_message_that_names_its_sender_twice_is_nobody_s(dialler: Dialler, body: bytes, kind: str) -> None:
+    answer = dialler.post("/v1/inbound-messages", body, headers={"Content-Type": kind})
+    check_problem(answer, "bad-request", dialler.service.base_url)
+    assert dialler.get("/v1/suppressions").json()["items"] == []
+
+
+def test_the_scheme_of_the_authorization_is_of_any_case(dialler: Dialler) -> None:
+    for scheme in ("Bearer", "bearer", "BEARER"):
+        answer = dialler.service.request(
+            "GET", "/v1/policy", headers={"Authorization": f"{scheme} {dialler.key}"}
+        )
+        assert answer.status == 200

@@ -150,3 +150,19 @@ def test_where_keys_are_made_it_is_refused_rather_than_ignored(dialler: Dialler)
     made = keyed(dialler, {"name": "x", "scopes": ["intents:read"]}, "k", "/v1/api-keys")
     check_problem(made, "validation-error", dialler.service.base_url)
     assert json.loads(dialler.get("/v1/api-keys").body)["items"][1:] == []
+
+
+def test_a_replay_takes_the_scopes_that_the_request_takes(gate: RunningService) -> None:
+    operator = Dialler(gate, gate.key)
+    emergency = call(operator.open_number(), purpose="emergency")
+    batch = {"intents": [emergency]}
+    assert keyed(operator, emergency, "replayed-scopes").status == 201
+    assert keyed(operator, batch, "replayed-scopes", "/v1/intents/batch").status == 200
+    for scope in ("pools:read", "intents:write"):
+        narrow = operator.with_key(scope)
+        for body, path in ((emergency, "/v1/intents"), (batch, "/v1/intents/batch")):
+            refused = keyed(narrow, body, "replayed-scopes", path)
+            check_problem(refused, "forbidden", gate.base_url)
+            # Nor is it told that the key is known.
+            other = keyed(operator.with_key("pools:read"), {**body, "unheard": 1}, "replayed-scopes", path)
+            assert other.status != 201

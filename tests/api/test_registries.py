@@ -227,6 +227,12 @@ def test_a_registry_grows_old_with_warning_and_then_fails_closed(
     assert operator.get(PATH.format("national")).json()["stale"] is True
     lookup = operator.post("/v1/suppressions/lookup", {"numbers": [number]}).json()
     assert lookup["stale_registries"] == ["national"]
+    listed = f"number\n{number}\n".encode()
+    scrubbed = upload(operator, "/v1/scrub", listed, "text/csv")
+    check_problem(scrubbed, "service-unavailable", service.base_url)
+    assert upload(operator, "/v1/scrub?type=sms", listed, "text/csv").status == 200
+    assert operator.delete(PATH.format("national")).status == 204
+    assert 'registry="national"' not in service.request("GET", "/metrics").body.decode()
 
 
 def test_a_version_and_a_change_are_in_force_in_a_second_process_when_the_job_has_ended(
@@ -279,3 +285,35 @@ def test_every_key_reads_and_only_operators_write(dialler: Dialler, registry: st
         dialler.get(f"{PATH.format(registry)}/jobs"),
     ):
         assert "operator" in check_problem(answer, "forbidden", base)["detail"]
+
+
+@pytest.mark.parametrize(
+    "dated", ["0001-01-01", "9999-12-31", "2099-01-01", "1732233600", "2026-11-22T00:00:00", "20261122"]
+)
+def test_a_list_is_of_a_day_that_was(operator: Dialler, registry: str, dated: str) -> None:
+    for what in ("versions", "changes"):
+        path = f"{PATH.format(registry)}/{what}?version_date={dated}"
+        problem = check_problem(
+            upload(operator, path, b"415,5550211,A\n", "text/plain"), "bad-request", operator.service.base_url
+        )
+        assert [fault["field"] for fault in problem["errors"]] == ["version_date"]
+    assert operator.get(PATH.format(registry)).json()["version_date"] is None
+
+
+def test_registries_are_paged_and_a_job_is_found_under_its_own(operator: Dialler, registry: str) -> None:
+    base_url = operator.service.base_url
+    other = PATH.format("zz-another")
+    assert operator.put(other, NATIONAL).status == 201
+    job = load(operator, registry, b"415,5550211\n")
+    check_problem(operator.get(f"{other}/jobs/{job['id']}"), "not-found", base_url)
+    names, cursor = [], ""
+    while True:
+        page = operator.get(f"/v1/registries?limit=1{cursor}").json()
+        names += [item["name"] for item in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert [name for name in names if name in (registry, "zz-another")] == [registry, "zz-another"]
+    assert operator.delete(other).status == 204
+    for query in ("limit=0", "limit=501", "cursor=garbage!!"):
+        check_problem(operator.get(f"/v1/registries?{query}"), "bad-request", base_url)

@@ -1,0 +1,30 @@
+"""Instants as callers write them, and those that every store and calendar behind them can hold."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:[0-5]\d)")
+# Not the calendar's own ends: those the driver of Postgres takes for infinity, which is no instant of ours.
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+LATEST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+WRITTEN = "must be an RFC 3339 instant (e.g. 2026-11-21T18:00:00Z)"
+IN_REACH = "must be from 1900 to 9999"
+
+
+class OutOfReach(ValueError):
+    """An instant before 1900 or at the very end of time."""
+
+
+def read_instant(text: str) -> datetime:
+    """The aware UTC datetime of an RFC 3339 text. Raises ValueError with the reason, OutOfReach among them."""
+    try:
+        if not _RFC3339.fullmatch(text):
+            raise ValueError
+        instant = datetime.fromisoformat(text.upper().replace("Z", "+00:00")).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(WRITTEN) from None
+    if not EARLIEST <= instant <= LATEST:
+        raise OutOfReach(IN_REACH)
+    return instant
