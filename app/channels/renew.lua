@@ -1,7 +1,9 @@
 --@include held.lua
 -- Moves the end of a lease that is still held, never past its hard end.
 -- KEYS and ARGV as held.lua, then ARGV: now_ms (the caller's clock), extend_by_ms
--- Answers: status expires_at_ms, or 'lost', 'keys …'
+-- Answers: status expires_at_ms, when renewed then fence epoch; or 'lost', 'keys …'
+-- A renewal raises the fence as an admission does: a Redis that comes back without it knows less than the ledger,
+-- and is seen to.
 -- A lease counts as ended once ANY commit has seen its end pass (high_water): its channel may be another's.
 if not kind or kind == 'sent' then return 'unknown 0' end
 if kind == 'ended' then return 'expired 0' end
@@ -14,4 +16,4 @@ if ends_ms >= hard_ms then return 'at_hard_end ' .. whole(ends_ms) end
 local renewed_ms = whole(math.min(ends_ms + tonumber(ARGV[rest + 2]), hard_ms))
 for _, key in ipairs(scope_keys) do redis.call('ZADD', key, 'XX', renewed_ms, lease_id) end
 redis.call('ZADD', leases, 'XX', renewed_ms, lease_id)
-return 'renewed ' .. renewed_ms
+return string.format('renewed %s %d %.0f', renewed_ms, redis.call('HINCRBY', account, 'fence', 1), current_epoch)

@@ -180,10 +180,15 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """``expires_at_ms`` is the lease's end after the renewal, or the end it had (0 where none is known)."""
+    """``expires_at_ms`` is the lease's end after the renewal, or the end it had (0 where none is known).
+
+    ``fence`` and ``epoch`` are the renewal's own, for the ledger: in another epoch it does not count any more.
+    """
 
     status: RenewalStatus
     expires_at_ms: int
+    fence: int = 0
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,8 +122,8 @@ class Semaphore:
 
     async def renew(self, account_id: str, lease_id: str, extend_by_ms: int, now_ms: int) -> Renewal:
         """Moves the lease's end by ``extend_by_ms``, or as far as its hard end."""
-        status, ends_ms = await self._held(RENEW, account_id, lease_id, [], [str(now_ms), str(extend_by_ms)])
-        return Renewal(cast(RenewalStatus, status), int(ends_ms))
+        status, *told = await self._held(RENEW, account_id, lease_id, [], [str(now_ms), str(extend_by_ms)])
+        return Renewal(cast(RenewalStatus, status), *map(int, told))
 
     async def usage(self, account_id: str, scope_names: Sequence[str]) -> dict[str, int]:
         """Channels in use per scope."""

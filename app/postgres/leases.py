@@ -27,10 +27,20 @@ class Lease:
 
 _COLUMNS = "id, pool, scopes, acquired_at, expires_at, hard_end_at, ended_at, ended_by"
 _ONE = text(f"SELECT {_COLUMNS} FROM leases WHERE id = :id AND account_id = :account")
+# Like an approval (app.postgres.decisions): only in the epoch in which Redis renewed it, and with the fence by which
+# a Redis that has forgotten it is known. The attempt of a call carries the newest of its fences.
 _RENEW = text(
     """
-    UPDATE leases SET expires_at = GREATEST(expires_at, :expires_at)
-     WHERE id = :id AND account_id = :account AND ended_at IS NULL
+    WITH current AS MATERIALIZED (
+        SELECT id FROM accounts WHERE id = :account AND epoch = :epoch FOR SHARE
+    ), renewed AS (
+        UPDATE leases SET expires_at = GREATEST(expires_at, :expires_at)
+         WHERE id = :id AND account_id IN (SELECT id FROM current) AND ended_at IS NULL
+    ), marked AS (
+        UPDATE attempts SET fence = GREATEST(fence, :fence)
+         WHERE intent_id = :id AND account_id IN (SELECT id FROM current)
+    )
+    SELECT EXISTS (SELECT FROM current)
     """
 )
 _END = text(
@@ -53,12 +63,15 @@ _EVENTS = text(
     """
 )
 _OPEN_EPOCH = text("UPDATE accounts SET epoch = epoch + 1 WHERE id = :account RETURNING epoch")
+# The time is the latest that anybody has acted on, the caller or an approval, but no later than Postgres knows: a
+# process whose clock is ahead must not end the leases of others.
 _LIVE = text(
     f"""
     SELECT {_COLUMNS} FROM leases
      WHERE account_id = :account AND ended_at IS NULL
-       AND expires_at > GREATEST(:now, (SELECT max(acquired_at) FROM leases
-                                         WHERE account_id = :account AND ended_at IS NULL))
+       AND expires_at > LEAST(clock_timestamp(),
+                              GREATEST(:now, (SELECT max(acquired_at) FROM leases
+                                               WHERE account_id = :account AND ended_at IS NULL)))
      ORDER BY expires_at
     """
 )
@@ -71,10 +84,20 @@ async def fetch(connection: AsyncConnection, account_id: uuid.UUID, lease_id: uu
 
 
 async def renew(
-    connection: AsyncConnection, account_id: uuid.UUID, lease_id: uuid.UUID, expires_at: datetime
-) -> None:
-    """Note that the lease lasts longer; never shorter, so that the ledger never knows of less than Redis does."""
-    await connection.execute(_RENEW, {"id": lease_id, "account": account_id, "expires_at": expires_at})
+    connection: AsyncConnection,
+    account_id: uuid.UUID,
+    lease_id: uuid.UUID,
+    expires_at: datetime,
+    *,
+    epoch: int,
+    fence: int,
+) -> bool:
+    """Note that the lease lasts longer; never shorter, so that the ledger never knows of less than Redis does.
+
+    False when the account's epoch has passed meanwhile: what Redis renewed has been rebuilt without it.
+    """
+    given = {"id": lease_id, "account": account_id, "expires_at": expires_at, "epoch": epoch, "fence": fence}
+    return bool((await connection.execute(_RENEW, given)).scalar_one())
 
 
 async def end(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.channels import Reconciliation
+from app.channels import Reconciliation, Renewal
 from app.postgres import leases
 from app.postgres.leases import Lease
 from app.workflows.admission import instant_of_ms
@@ -39,18 +39,32 @@ async def renew_lease(
         raise Conflict(f"The lease was {lease.ended_by} and cannot be renewed.")
     account_id, lease_text = str(caller.account_id), str(lease_id)
     now_ms, extend_by_ms = int(now.timestamp() * 1000), extend_by_seconds * 1000
-    renewal = await equipment.semaphore.renew(account_id, lease_text, extend_by_ms, now_ms)
-    if renewal.status == "at_hard_end":
-        raise Conflict("The lease has reached the longest time that a call may hold a channel.")
-    if renewal.status != "renewed":
-        raise Conflict("The lease has expired; its channel may belong to another call by now.")
-    expires_at = instant_of_ms(renewal.expires_at_ms)
-    # Redis first: were the ledger ahead of it, a failed renewal would keep a channel that nobody holds.
-    await equipment.database.run(
-        lambda connection: leases.renew(connection, caller.account_id, lease_id, expires_at),
+    for _ in range(3):
+        renewal = await equipment.semaphore.renew(account_id, lease_text, extend_by_ms, now_ms)
+        if renewal.status == "at_hard_end":
+            raise Conflict("The lease has reached the longest time that a call may hold a channel.")
+        if renewal.status != "renewed":
+            raise Conflict("The lease has expired; its channel may belong to another call by now.")
+        # Redis first: were the ledger ahead of it, a failed renewal would keep a channel that nobody holds.
+        if await _note_renewal(equipment, caller, lease_id, renewal):
+            return instant_of_ms(renewal.expires_at_ms)
+        # Redis was rebuilt from the ledger in between, with the end of before.
+    raise CannotDecide("the channel semaphore is being rebuilt")
+
+
+async def _note_renewal(equipment: Equipment, caller: Caller, lease_id: uuid.UUID, renewal: Renewal) -> bool:
+    """Whether the ledger took it, in the epoch in which Redis renewed."""
+    return await equipment.database.run(
+        lambda connection: leases.renew(
+            connection,
+            caller.account_id,
+            lease_id,
+            instant_of_ms(renewal.expires_at_ms),
+            epoch=renewal.epoch,
+            fence=renewal.fence,
+        ),
         may_run_twice=True,
     )
-    return expires_at
 
 
 async def release_lease(equipment: Equipment, caller: Caller, lease_id: uuid.UUID) -> None:
