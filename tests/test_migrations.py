@@ -13,6 +13,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 import app.postgres.registry_tables
@@ -199,3 +200,32 @@ async def test_a_migrated_service_has_room_for_months(database_url: str) -> None
     await engine.dispose()
     wanted = [partitions.partition_name(partitions.month_start(utc_now(), ahead)) for ahead in range(-1, 4)]
     assert set(wanted) <= set(found)
+
+
+async def test_a_long_look_at_the_decisions_keeps_nobody_waiting(empty_url: str) -> None:
+    """As a backup takes it: while it reads, months are made, decisions are appended, and old months stay."""
+    await migrate(empty_url)
+    engine = create_async_engine(empty_url)
+    now = datetime(2026, 12, 31, tzinfo=UTC)
+    async with engine.begin() as connection:
+        await partitions.make_ahead(connection, now)
+    async with engine.connect() as backup:
+        await backup.execute(text("SELECT count(*) FROM decisions"))
+        later = datetime(2027, 1, 31, tzinfo=UTC)
+        async with asyncio.timeout(5):
+            async with engine.begin() as connection:
+                await connection.execute(text("SET LOCAL lock_timeout = '1s'"))
+                assert await partitions.make_ahead(connection, later) == ["decisions_2027_04"]
+            async with engine.begin() as connection:
+                await add_decision(connection, datetime(2027, 4, 2, tzinfo=UTC))
+            with pytest.raises(DBAPIError, match="lock timeout"):
+                async with engine.begin() as connection:
+                    await partitions.drop_expired(connection, later, 10)
+    async with engine.begin() as connection:
+        assert await partitions.drop_expired(connection, later, 10) == [
+            "decisions_2026_11",
+            "decisions_2026_12",
+        ]
+        # And they are not made again only to be dropped again.
+        assert await partitions.make_ahead(connection, later, 10) == []
+    await engine.dispose()

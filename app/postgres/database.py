@@ -26,9 +26,9 @@ _BY_INDEX = {"enable_seqscan": "off"}
 
 # SQLSTATE classes and codes that mean "not now", whatever was asked: connection failure, insufficient
 # resources, operator intervention, a server that is read only after a failover, a lock or statement timeout; and
-# a server that does not let us in, or has no such database.
+# a server that does not let us in, or has no such database. Of two who wait for each other one is told to try again.
 _AWAY_CLASSES = ("08", "28", "3D", "53", "57")
-_AWAY_CODES = ("25006", "55P03")
+_AWAY_CODES = ("25006", "40001", "40P01", "55P03")
 
 
 class PostgresUnavailable(Exception):
@@ -65,6 +65,14 @@ def is_away(error: BaseException) -> bool:
         return True
     code = getattr(error, "sqlstate", None)
     return isinstance(code, str) and (code[:2] in _AWAY_CLASSES or code in _AWAY_CODES)
+
+
+def is_deadlock(error: BaseException) -> bool:
+    """Whether the server ended the transaction because two waited for each other: nothing of it was done."""
+    cause = error.__cause__
+    original = getattr(cause, "orig", None) or cause
+    code = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
+    return code in ("40001", "40P01")
 
 
 def why_away(error: BaseException) -> str:
@@ -110,7 +118,7 @@ class Database:
         self.bulk = _engine(
             url,
             pool_size=8,
-            pool_timeout=30,
+            pool_timeout=5,
             command_timeout=None,
             settings={},
             isolation=None,

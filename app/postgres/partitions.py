@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.instants import LATEST
+
 MONTHS_AHEAD = 3
 # One at a time, whatever the number of processes; the number is arbitrary and only ours.
 LOCK = 0x0CA11_6A7E
@@ -22,8 +24,9 @@ def floor_id(instant: datetime) -> uuid.UUID:
 
 
 def instant_of(identifier: uuid.UUID) -> datetime:
-    """The instant that a UUIDv7 was made at, to the millisecond."""
-    return datetime.fromtimestamp((identifier.int >> 80) / 1000, UTC)
+    """The instant that a UUIDv7 was made at, to the millisecond; one beyond the calendar is its end."""
+    milliseconds = min(identifier.int >> 80, int(LATEST.timestamp() * 1000))
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def month_start(instant: datetime, months: int = 0) -> datetime:
@@ -37,8 +40,14 @@ def partition_name(start: datetime) -> str:
     return f"decisions_{start:%Y_%m}"
 
 
-async def make_ahead(connection: AsyncConnection, now: datetime) -> list[str]:
-    """Make the partitions of last month (late clocks), this one and the next few. Safe to repeat."""
+async def make_ahead(
+    connection: AsyncConnection, now: datetime, retention_days: int | None = None
+) -> list[str]:
+    """Make the partitions of last month (late clocks), this one and the next few. Safe to repeat.
+
+    Each is made apart and then attached, for which nobody who reads or appends decisions has to wait, nor we for a
+    backup that reads them for an hour. A month whose retention is over already is not made.
+    """
     # Two that start at once would both find a month missing, and IF NOT EXISTS does not help the second of them.
     await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
     existing = await _existing(connection)
@@ -46,31 +55,36 @@ async def make_ahead(connection: AsyncConnection, now: datetime) -> list[str]:
     for months in range(-1, MONTHS_AHEAD + 1):
         start = month_start(now, months)
         name = partition_name(start)
-        if name in existing:
+        if name in existing or (retention_days is not None and _is_over(start, now, retention_days)):
             continue
         low, high = floor_id(start), floor_id(month_start(start, 1))
         # The names and bounds are made here from a date; nothing of a caller's comes near them.
+        await connection.execute(text(f"CREATE TABLE {name} (LIKE decisions INCLUDING ALL)"))
         await connection.execute(
-            text(
-                f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF decisions "
-                f"FOR VALUES FROM ('{low}') TO ('{high}')"
-            )
+            text(f"ALTER TABLE decisions ATTACH PARTITION {name} FOR VALUES FROM ('{low}') TO ('{high}')")
         )
         made.append(name)
     return made
 
 
 async def drop_expired(connection: AsyncConnection, now: datetime, retention_days: int) -> list[str]:
-    """Drop the partitions whose youngest decision is past its retention. Safe to repeat."""
-    cutoff = now - timedelta(days=retention_days)
+    """Drop the partitions whose youngest decision is past its retention. Safe to repeat.
+
+    Gives up at once while somebody reads them: whoever came later would have to wait behind us.
+    """
     dropped = []
+    await connection.execute(text("SET LOCAL lock_timeout = '50ms'"))
     for name in sorted(await _existing(connection)):
         year, month = name.removeprefix("decisions_").split("_")
-        end = month_start(datetime(int(year), int(month), 1, tzinfo=UTC), 1)
-        if end <= cutoff:
+        if _is_over(datetime(int(year), int(month), 1, tzinfo=UTC), now, retention_days):
             await connection.execute(text(f"DROP TABLE IF EXISTS {name}"))
             dropped.append(name)
     return dropped
+
+
+def _is_over(start: datetime, now: datetime, retention_days: int) -> bool:
+    """Whether the month that begins at ``start`` holds nothing within its retention."""
+    return month_start(start, 1) <= now - timedelta(days=retention_days)
 
 
 async def _existing(connection: AsyncConnection) -> set[str]:

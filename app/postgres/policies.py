@@ -34,7 +34,7 @@ class PolicyVersion:
 
 _FETCH = text("SELECT policy_version, policy::text, inbound::text FROM accounts WHERE id = :account")
 _LOCK = text(
-    "SELECT policy_version, policy::text, inbound::text FROM accounts WHERE id = :account FOR UPDATE"
+    "SELECT policy_version, policy::text, inbound::text FROM accounts WHERE id = :account FOR NO KEY UPDATE"
 )
 _STORE = text(
     """

@@ -87,7 +87,11 @@ _ADD = text(
 # What the file does not say (None) stays as it is. Who changes an entry makes it theirs, so one that a person's
 # message made stays the person's only if the file says so or nothing changes; and what the account has entered
 # itself never becomes the person's, for a START would lift it.
-_LIKE_FILE = "coalesce(n.reason, s.reason), coalesce(n.source, s.source), n.expires_at"
+# And no file sets an end to what a person asked for, but one that says itself that it is the person's.
+_LIKE_FILE = """
+    coalesce(n.reason, s.reason), coalesce(n.source, s.source),
+    CASE WHEN s.opted_out_at IS NULL OR n.opted_out_at IS NOT NULL THEN n.expires_at ELSE s.expires_at END
+"""
 _OPTED_OUT_AT = f"""
     CASE WHEN s.opted_out_at IS NULL THEN NULL
          WHEN n.opted_out_at IS NOT NULL THEN greatest(s.opted_out_at, n.opted_out_at)
@@ -156,6 +160,11 @@ async def end_staging(connection: AsyncConnection) -> None:
     await connection.commit()
 
 
+async def take_turn(connection: AsyncConnection, account_id: UUID) -> None:
+    """Until this transaction has ended no other import of the account is merged. What comes later has a later time."""
+    await connection.execute(_TAKE_TURN, {"class": _LOCK_CLASS, "account": str(account_id)})
+
+
 async def merge_staged(
     connection: AsyncConnection, account_id: UUID, *, key_id: UUID | None, now: datetime
 ) -> tuple[int, int]:
@@ -168,7 +177,6 @@ async def merge_staged(
     values = {"account": account_id, "key": key_id, "now": now}
     which = {"account": account_id}
     await connection.execute(_MEMORY)
-    await connection.execute(_TAKE_TURN, {"class": _LOCK_CLASS, "account": str(account_id)})
     if (await connection.execute(_HOLD_ACCOUNT, which)).first() is None:
         raise NoSuchAccount
     ending = {"account": account_id, "now": now}

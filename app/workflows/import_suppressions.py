@@ -22,6 +22,7 @@ from app.postgres.suppression_imports import (
     merge_staged,
     settle_staging,
     stage_rows,
+    take_turn,
 )
 from app.workflows.run_job import ProgressCallback, RunningJob, run_job
 
@@ -58,6 +59,7 @@ async def import_suppressions(
             raise UnusableList(nothing_changed(job.counts.rejected))
         await settle_staging(job.connection)
         async with job.changing() as connection:
+            await take_turn(connection, account_id)
             job.counts.added, job.counts.changed = await merge_staged(
                 connection, account_id, key_id=key_id, now=clock()
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import TextClause, text
@@ -34,7 +34,7 @@ _SWEEPS = (
     f"""
     WITH gone AS (
         DELETE FROM suppressions WHERE ctid = ANY (ARRAY(
-            SELECT ctid FROM suppressions WHERE expires_at <= :now LIMIT {_STEP}))
+            SELECT ctid FROM suppressions WHERE expires_at <= :now LIMIT {_STEP} FOR UPDATE SKIP LOCKED))
         RETURNING account_id, number, channel, reason, source, expires_at
     )
     INSERT INTO suppression_events (id, account_id, number, channel, action, reason, source, at, expires_at)
@@ -65,27 +65,35 @@ _SWEEPS = (
 
 
 async def maintain(equipment: Equipment) -> None:
-    """Run for ever: undo what was never answered at once, the rest every ten minutes."""
-    next_round = 0.0
+    """Until cancelled: what was never answered is settled every second, and everything is tidied now and then.
+
+    Side by side: tidying may have to wait for a connection or a lock, and a channel must not wait with it.
+    """
+    await asyncio.gather(
+        _again_and_again(lambda: _settle(equipment), 1.0, 1.0),
+        _again_and_again(lambda: tidy(equipment, equipment.now()), EVERY_SECONDS, AGAIN_SECONDS),
+    )
+
+
+async def _settle(equipment: Equipment) -> None:
+    if equipment.unanswered:
+        await settle_unanswered(equipment)
+
+
+async def _again_and_again(
+    work: Callable[[], Awaitable[None]], every_seconds: float, after_a_fault_seconds: float
+) -> None:
     while True:
+        pause = every_seconds
         try:
-            await settle_unanswered(equipment)
-            if asyncio.get_running_loop().time() >= next_round:
-                await tidy(equipment, equipment.now())
-                next_round = asyncio.get_running_loop().time() + EVERY_SECONDS
+            await work()
         except (PostgresUnavailable, RedisUnavailable) as error:
             log.warning("maintenance waits for its store: %s", error)
-            next_round = _later(next_round)
+            pause = after_a_fault_seconds
         except Exception:
             log.exception("maintenance failed; it will be tried again")
-            next_round = _later(next_round)
-        await asyncio.sleep(1.0)
-
-
-def _later(next_round: float) -> float:
-    """A round that failed is not tried again at once, as what was never answered is."""
-    now = asyncio.get_running_loop().time()
-    return next_round if next_round > now else now + AGAIN_SECONDS
+            pause = after_a_fault_seconds
+        await asyncio.sleep(pause)
 
 
 async def tidy(equipment: Equipment, now: datetime) -> None:
@@ -93,14 +101,9 @@ async def tidy(equipment: Equipment, now: datetime) -> None:
     async with equipment.database.begin() as connection:
         if not await _only_one(connection):
             return
-        made = await partitions.make_ahead(connection, now)
-        dropped = await partitions.drop_expired(connection, now, equipment.retention_days)
+        made = await partitions.make_ahead(connection, now, equipment.retention_days)
     for name in made:
         log.info("made the partition %s", name)
-    for name in dropped:
-        log.info("dropped the partition %s, whose retention is over", name)
-    for job_id in await fail_abandoned_jobs(equipment.database.bulk, now):
-        log.warning("the job %s was abandoned by its process; it has failed and changed nothing", job_id)
     async with equipment.database.begin() as connection:
         rows = await connection.execute(
             text("SELECT DISTINCT account_id FROM leases WHERE ended_at IS NULL AND expires_at <= :now"),
@@ -120,6 +123,13 @@ async def tidy(equipment: Equipment, now: datetime) -> None:
     }
     for statement in _SWEEPS:
         await _sweep(equipment, text(statement), given)
+    # What may have to wait, or give up, comes last.
+    for job_id in await fail_abandoned_jobs(equipment.database.bulk, now):
+        log.warning("the job %s was abandoned by its process; it has failed and changed nothing", job_id)
+    async with equipment.database.begin() as connection:
+        dropped = await partitions.drop_expired(connection, now, equipment.retention_days)
+    for name in dropped:
+        log.info("dropped the partition %s, whose retention is over", name)
 
 
 async def _sweep(equipment: Equipment, statement: TextClause, given: Mapping[str, object]) -> None:

@@ -57,6 +57,7 @@ async def test_a_bad_line_is_a_reject_and_the_rest_is_taken_only_when_partial(
         (b'{"number": "+14155550001", "expires_at": "2027-02-30T00:00:00Z"}', "RFC 3339"),
         (b'{"number": "+14155550001", "reason": "a\\u0000"}', "NUL"),
         (b'{"number": "+14155550001", "reason": "\\ud800"}', "not valid JSON"),
+        (b'{"number": "+14155550001", "number": "+14155550002"}', "names a member twice"),
     ],
 )
 async def test_a_bad_object_is_a_reject(engine: AsyncEngine, line: bytes, reason: str) -> None:

@@ -289,3 +289,17 @@ async def test_imports_and_exports_agree_with_a_dictionary(
     job = await import_suppressions(engine, other.id, chunks_of(exported, size), format, clock=clock)
     assert job.status == "succeeded", job.error
     assert await other.entries() == model
+
+
+async def test_no_file_sets_an_end_to_what_a_person_asked_for(engine: AsyncEngine) -> None:
+    account = await Account.new(engine)
+    await account.add("+14155550001", "all", "Stop", source="opt_out", opted_out_at=OPTED)
+    await account.add("+14155550002", "all", "ours")
+    sent = b"number,expires_at\n+14155550001,2027-01-01T00:00:00Z\n+14155550002,2027-01-01T00:00:00Z\n"
+    job = await import_suppressions(engine, account.id, chunks_of(sent), "csv", clock=clock)
+    assert (job.status, job.changed, job.unchanged) == ("succeeded", 1, 1), job.error
+    rows = await account.rows("SELECT * FROM suppressions WHERE account_id = :account ORDER BY number")
+    assert [(row.opted_out_at, row.expires_at) for row in rows] == [
+        (OPTED, None),
+        (None, datetime(2027, 1, 1, tzinfo=UTC)),
+    ]

@@ -12,12 +12,15 @@ from typing import Any
 import asyncpg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.channels import ANY_TRY
 from app.clock import utc_now
 from app.postgres import decision_records, decisions, idempotency, leases
 from app.postgres.database import PostgresUnavailable
 from app.postgres.decisions import Claim, Decision, LeaseRecord
+from app.workflows.change_once import change_once
+from app.workflows.decision import Answer
 from app.workflows.equipment import Unanswered
 from app.workflows.identity import new_id
 from app.workflows.maintenance import tidy
@@ -230,3 +233,21 @@ async def test_one_row_that_postgres_will_not_take_spares_its_neighbours(decider
     assert [type(outcome).__name__ for outcome in outcomes] == ["Recorded", "CheckViolationError", "Recorded"]
     ids = {row["id"] for row in await rows(decider, "SELECT id FROM decisions")}
     assert ids == {good.id, other.id}
+
+
+async def test_whoever_gives_way_in_a_deadlock_tries_once_more(decider: Decider) -> None:
+    """An import's locks may cross an opt-out's; the opt-out must not be what is lost."""
+    tries = 0
+
+    async def change(connection: AsyncConnection, _: uuid.UUID) -> Answer:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            await connection.execute(text("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40P01'; END $$"))
+        return Answer(200, {}, b"done")
+
+    given = {"operation": "a test", "scope": "suppressions:write", "now": utc_now()}
+    answer = await change_once(decider.equipment, decider.presented("crossed"), change=change, **given)  # type: ignore[arg-type]
+    assert (answer.body, tries) == (b"done", 2)
+    again = await change_once(decider.equipment, decider.presented("crossed"), change=change, **given)  # type: ignore[arg-type]
+    assert (again.body, again.replayed, tries) == (b"done", True, 2)
