@@ -20,6 +20,8 @@ from app.rules.regions import Regions
 
 # Line types that tell the country's name at most, never where in the world the person carries the phone.
 _PLACELESS = frozenset({"toll_free", "personal_number", "non_geographic", "satellite", "pager", "voicemail"})
+# Mexico, Argentina and Brazil: their mobiles have the area code of a place, as those of +1 have.
+_AREA_CODES_ON_MOBILES = frozenset({52, 54, 55})
 _HELP = (
     "say where the person is: recipient.postal_code (a US ZIP code), recipient.latitude and longitude, or "
     "recipient.region with recipient.timezone"
@@ -75,8 +77,8 @@ class Gazetteer:
             return _of_area_code(self.area_codes, number.area_code)
         if not number.known or number.country is None or number.line_type in _PLACELESS:
             return ()
-        if number.line_type == "fixed_line":
-            return _of_fixed_line(number)
+        if number.line_type == "fixed_line" or number.calling_code in _AREA_CODES_ON_MOBILES:
+            return _of_prefix(number)
         return _of_country(number.country)
 
     def anywhere(self, number: Number) -> tuple[Place, ...]:
@@ -119,7 +121,8 @@ def _of_country(country: str) -> tuple[Place, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _of_fixed_line(number: Number) -> tuple[Place, ...]:
+def _of_prefix(number: Number) -> tuple[Place, ...]:
+    """The clocks of the exchange, or of the area that the number's prefix names."""
     assert number.country is not None
     whole = _of_country(number.country)
     if whole and len(whole[0].zones) == 1:
@@ -128,7 +131,7 @@ def _of_fixed_line(number: Number) -> tuple[Place, ...]:
     usable = tuple(name for name in told if zones.is_zone(name) and zones.has_place(name))
     if not usable:
         return whole
-    return (Place(None, number.country, usable, "the exchange of the number"),)
+    return (Place(None, number.country, usable, "the prefix of the number"),)
 
 
 def _why_unresolved(number: Number) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from timezonefinder import TimezoneFinder
@@ -11,9 +12,9 @@ from app.guardrails.facts import Recipient
 from app.guardrails.places import Place
 from app.numbering.zip_codes import ASSOCIATED, MILITARY, ZipCodes
 from app.rules.regions import Region, Regions
-from app.rules.zones import canonical_zone, country_of_zone, is_zone, zones_of_countries
+from app.rules.zones import canonical_zone, country_of_zone, is_zone, same_clock, zones_of_countries
 
-_ZIP = re.compile(r"[0-9]{5}", re.ASCII)
+_ZIP = re.compile(r"([0-9]{5})(?:-[0-9]{4})?", re.ASCII)  # of ZIP+4 the place is that of the five
 
 
 class HintError(ValueError):
@@ -51,9 +52,10 @@ class Hints:
                     "region", f"{recipient.region!r} is not a region of ISO 3166-2 that is known here"
                 )
             if not any(place.region == region.code for place in found):
-                zones = (zone,) if zone is not None and zone in region.zones else region.zones
+                kept = tuple(name for name in region.zones if zone is not None and same_clock(name, zone))
+                zones = kept or region.zones
                 found.append(Place(region.code, region.country, zones, f"recipient.region {region.code}"))
-        if zone is not None and not any(zone in place.zones for place in found):
+        if zone is not None and not _shown(zone, found):
             found += self.of_zone(zone, of_number)
         return tuple(found)
 
@@ -67,9 +69,10 @@ class Hints:
 
     def of_postal_code(self, code: str) -> Place:
         """The place of a US ZIP code."""
-        if not _ZIP.fullmatch(code):
+        written = _ZIP.fullmatch(code)
+        if written is None:
             raise HintError("postal_code", "must be a US ZIP code of five digits")
-        known = self.zip_codes.find(code)
+        known = self.zip_codes.find(written[1])
         if known is None:
             raise HintError("postal_code", f"{code} is not a US ZIP code in use")
         if known.state in MILITARY:
@@ -102,12 +105,12 @@ class Hints:
         if zone is None or country is None:
             raise HintError("latitude", "and longitude name a point at sea, where no law of a place is known")
         because = f"recipient.latitude and longitude {latitude:.2f}, {longitude:.2f}"
+        keeping = self.regions_of_zone(zone)
+        regions = list(keeping)
         if country in ("US", "PR", "VI", "GU", "AS", "MP"):
-            around = [f"US-{state}" for state in self.zip_codes.states_around(latitude, longitude)]
-            regions = [self.regions.by_code[code] for code in around if code in self.regions.by_code]
-        else:
-            regions = []
-        regions = [region for region in regions if zone in region.zones] or list(self.regions_of_zone(zone))
+            by_state = {region.code.removeprefix("US-"): region for region in keeping}
+            around = self.zip_codes.states_around(latitude, longitude, by_state.keys())
+            regions = [by_state[state] for state in around] or regions
         if not regions:
             return [Place(None, country, (zone,), because)]
         return [Place(region.code, region.country, (zone,), because) for region in regions]
@@ -119,7 +122,7 @@ class Hints:
         it hold.
         """
         because = f"recipient.timezone {zone}"
-        if any(zone in place.zones for place in of_number):
+        if _shown(zone, of_number):
             return []
         regions = self.regions_of_zone(zone)
         own = {place.region for place in of_number}
@@ -140,3 +143,8 @@ class Hints:
         if country_of_zone(name) is None:
             raise HintError("timezone", f"{name!r} is a clock and not a place; name one as America/New_York")
         return canonical_zone(name)
+
+
+def _shown(zone: str, places: Iterable[Place]) -> bool:
+    """Whether a place keeps the zone's time, by whatever name: most people say New York and mean Detroit."""
+    return any(same_clock(zone, kept) for place in places for kept in place.zones)

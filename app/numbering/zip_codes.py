@@ -8,6 +8,7 @@ time zones are not used: Tuba City would be an hour wrong.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,20 +59,22 @@ class ZipCodes:
             longitude if known else None,
         )
 
-    def states_around(self, latitude: float, longitude: float) -> tuple[str, ...]:
-        """The states that a point may lie in, the nearest first.
+    def states_around(self, latitude: float, longitude: float, among: Collection[str]) -> tuple[str, ...]:
+        """The states that a point may lie in, the nearest first, of those that are in question by its clock.
 
-        The states of all delivered areas up to three times as far as the nearest, and a kilometre,
-        but not beyond 25 km: an area's point is about as far from its own edge as from the next area's. Boxes
+        The states of all delivered areas up to three and a half times as far as the nearest, and a kilometre, but
+        no more than 50 km farther: an area's point is about as far from its own edge as from the next area's. Boxes
         and buildings would make the nearest look too near. Empty where it is more than 300 km away.
         """
+        asked = np.array([state in among for state in self.states])
         north = (self.latitudes - latitude) * _KM_PER_DEGREE
         east = (self.longitudes - longitude) * (_KM_PER_DEGREE * float(np.cos(np.radians(latitude))))
-        distances = np.where(self.areas, np.hypot(north, east), np.nan)
-        nearest = float(np.nanmin(distances))
+        distances = np.where(self.areas & asked[self.state_of], np.hypot(north, east), np.inf)
+        distances[np.isnan(distances)] = np.inf  # a code whose place is not known
+        nearest = float(distances.min())
         if nearest > 300:
             return ()
-        close = np.flatnonzero(distances <= min(3 * nearest + 1, max(nearest, 25.0)))
+        close = np.flatnonzero(distances <= min(3.5 * nearest + 1, nearest + 50))
         ordered = close[np.argsort(distances[close])]
         return tuple(dict.fromkeys(self.states[int(self.state_of[index])] for index in ordered))
 

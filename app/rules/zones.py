@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.resources
 import re
 import zoneinfo
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from importlib.metadata import version as installed_version
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -24,6 +25,10 @@ TZDATA_VERSION: str = tzdata.IANA_VERSION
 _PLACELESS = re.compile(
     r"^(Etc/|Factory$|[A-Z]{3,4}(\d[A-Z]{3})?$|WET$|GMT|UTC|UCT|Zulu$|Universal$|Greenwich$)"
 )
+
+
+# The noons of the years in which decisions are made by this data.
+_DAYS = tuple(datetime(2026, 1, 1, 12, tzinfo=UTC) + timedelta(days=day) for day in range(6 * 366))
 
 
 class UnknownZone(ValueError):
@@ -102,6 +107,15 @@ def canonical_zone(name: str) -> str:
     while name not in known and name in links:
         name = links[name]
     return name
+
+
+@lru_cache(maxsize=4096)
+def same_clock(one: str, other: str) -> bool:
+    """Whether two zones show the same time on every day of these years: America/Detroit and America/New_York."""
+    if one == other:
+        return True
+    first, second = zone(one), zone(other)
+    return all(day.astimezone(first).utcoffset() == day.astimezone(second).utcoffset() for day in _DAYS)
 
 
 def versions() -> dict[str, str]:

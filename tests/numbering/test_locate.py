@@ -34,15 +34,66 @@ def test_an_area_code_of_three_territories_has_the_clocks_of_each() -> None:
     [
         ("+61412345678", {"Australia/Perth", "Australia/Sydney", "Australia/Brisbane"}),
         ("+34612345678", {"Europe/Madrid", "Atlantic/Canary"}),
-        ("+5511987654321", {"America/Sao_Paulo", "America/Rio_Branco"}),
         ("+79161234567", {"Europe/Moscow", "Asia/Vladivostok"}),
-        ("+525512345678", {"America/Mexico_City", "America/Tijuana"}),
         ("+351912345678", {"Europe/Lisbon", "Atlantic/Azores"}),
         ("+262692123456", {"Indian/Reunion"}),
     ],
 )
 def test_a_mobile_may_be_on_every_clock_of_its_country(number: str, zones: set[str]) -> None:
     assert zones <= {zone for _region, zone in seen(find(number))}
+
+
+@pytest.mark.parametrize(
+    ("number", "zones"),
+    [
+        ("+525512345678", {"America/Mexico_City"}),
+        ("+526641234567", {"America/Tijuana"}),
+        ("+5511987654321", {"America/Sao_Paulo"}),
+        ("+5592987654321", {"America/Manaus"}),
+        ("+5491123456789", {"America/Buenos_Aires"}),
+        ("+628123456789", {"Asia/Jakarta", "Asia/Jayapura"}),
+    ],
+)
+def test_a_mobile_with_an_area_code_is_where_that_is(number: str, zones: set[str]) -> None:
+    """Of Mexico, Brazil and Argentina; Indonesia's have none, whatever phonenumbers makes of them."""
+    told = {zone for _region, zone in seen(find(number))}
+    assert told == zones if len(zones) == 1 else zones <= told
+
+
+@pytest.mark.parametrize(
+    ("number", "latitude", "longitude", "regions"),
+    [
+        # Sparse country: the nearest post office is in the neighbour's state.
+        ("+18005550199", 37.078, -111.667, {"US-AZ", "US-UT"}),  # Big Water, Utah
+        ("+18005550199", 38.933, -114.033, {"US-NV", "US-UT"}),  # Garrison, Utah
+        ("+18005550199", 38.31, -109.25, {"US-CO", "US-UT"}),  # La Sal, Utah
+        ("+18005550199", 41.99, -118.63, {"US-OR", "US-NV"}),  # Denio, Nevada
+        ("+18005550199", 36.53, -89.52, {"US-KY", "US-MO", "US-TN"}),  # Kentucky Bend
+        ("+18005550199", 35.18, -103.04, {"US-TX"}),  # Glenrio, on the line: the side that keeps Central time
+        ("+18005550199", 39.74, -104.99, {"US-CO"}),  # Denver
+    ],
+)
+def test_a_point_near_a_state_line_may_be_on_either_side(
+    number: str, latitude: float, longitude: float, regions: set[str]
+) -> None:
+    found = find(number, latitude=latitude, longitude=longitude)
+    assert {region for region, _zone in seen(found)} == regions
+
+
+@pytest.mark.parametrize(
+    ("number", "hints", "regions"),
+    [
+        ("+13135550123", {"timezone": "America/New_York"}, {"US-MI"}),
+        ("+13135550123", {"region": "US-MI", "timezone": "America/New_York"}, {"US-MI"}),
+        ("+18005550199", {"region": "US-MI", "timezone": "America/New_York"}, {"US-MI"}),
+        ("+18005550199", {"region": "US-UT", "timezone": "America/Boise"}, {"US-UT"}),
+        ("+18005550199", {"region": "US-MI", "timezone": "America/Chicago"}, {"US-MI"}),
+    ],
+)
+def test_a_zone_of_another_name_with_the_same_time_is_no_other_place(
+    number: str, hints: dict[str, Any], regions: set[str]
+) -> None:
+    assert {region for region, _zone in seen(find(number, **hints))} == regions
 
 
 @pytest.mark.parametrize(
@@ -147,7 +198,7 @@ def test_coordinates_on_a_border_of_states_name_both() -> None:
     ("hints", "field"),
     [
         ({"postal_code": "1234"}, "postal_code"),
-        ({"postal_code": "10001-1234"}, "postal_code"),
+        ({"postal_code": "10001-12"}, "postal_code"),
         ({"postal_code": "00000"}, "postal_code"),
         ({"postal_code": "99999"}, "postal_code"),
         ({"postal_code": "09001"}, "postal_code"),
@@ -178,3 +229,7 @@ def test_a_hint_that_names_no_place_is_an_error(hints: dict[str, Any], field: st
 def test_regions_abroad_are_known_by_their_codes() -> None:
     assert ("AU-WA", "Australia/Perth") in seen(find("+18005550199", region="AU-WA"))
     assert ("DE-BY", "Europe/Berlin") in seen(find("+18005550199", region="DE-BY"))
+
+
+def test_of_a_zip_code_with_its_street_the_place_is_that_of_the_five_digits() -> None:
+    assert seen(find("+18005550199", postal_code="10001-1234")) == {("US-NY", "America/New_York")}
