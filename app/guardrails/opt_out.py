@@ -47,7 +47,9 @@ _POLITE = re.compile(
 _AS_GOOD_AS_STOP = frozenset(
     {"alto", "parar", "pare", "baja", "cancelar", "desuscribir", "desabonner", "unsub", "unsubcribe", "unsuscribe", "stopp",
      "sotp", "stp", "stop stop", "stop stop stop", "stop it", "stop this", "end all", "quit it", "remove me", "cancel all",
-     "opt me out", "optout all", "stop end", "stop quit", "stop unsubscribe", "text stop", "reply stop", "send stop"}
+     "opt me out", "optout all", "stop end", "stop quit", "stop unsubscribe", "text stop", "reply stop", "send stop",
+     "no more", "remove number", "unsubscribing", "no mas", "darme de baja", "darse de baja", "dar de baja", "desuscribirme",
+     "cancelar suscripcion", "detener", "salir", "paren", "desabonnement", "desinscription", "arreter", "arretez"}
 )  # fmt: skip
 
 _CONTACT = (
@@ -73,6 +75,12 @@ _OPT_OUT_WORDING = [
         r"\b(?:arretez|arreter|cessez) (?:de |d'|les |vos |tous )*(?:m'|me |nous )?\s?(?:envoyer|ecrire|contacter|appeler|messages|textos|sms|harceler)\b|\bne (?:me|m') ?(?:contactez|envoyez|ecrivez|appelez) plus\b|\bplus de (?:messages|textos|sms)\b|\bje ne (?:veux|souhaite|desire) plus (?:recevoir|de|etre|vos)\b|\b(?:me|nous) (?:retirer|supprimer|desabonner|desinscrire|enlever) de (?:votre|vos|la|cette)\b|^(?:stop |svp |merci |s'il vous plait )*(?:arretez|cessez)(?: svp| merci| maintenant| s'il vous plait| ca| tout)*$|\b(?:desabonnez|desinscrivez|retirez|supprimez) moi\b|\bje (?:veux|souhaite) me (?:desabonner|desinscrire)\b",
         r"\b(?:stop|quit)(?: it)?(?:,| and| or)? (?:or (?:i|i'll|ill)|i (?:said|told|did|never|am|already)|asking|this now|spam|harass)\b",
         r"\b(?:stop|quit|cease) sending\b(?! (?:the |my |a |out )?(?:driver|drivers|bill|bills|mail|package|packages|technician|tech|invoice|invoices|order|statement|statements|paper|catalog|catalogs)\b)",
+        rf"^no (?:more )?{_CONTACT}(?: {_CONTACT})?(?: (?:please|pls|thanks|thank you|ever|at all|here))*$|^(?:stop|unsubscribe) ?\d{{1,5}}$",
+        rf"\b{_SENDING} (?:me|us|this number) no more\b|\b(?:don't|dont|do not) want any ?more of (?:this|these|those|it|your)\b",
+        r"\b(?:no longer|don't|dont|do not|never) (?:want|wish|care) to (?:receive (?:these|this|them|those|any|anything|more|it)|get (?:these|them|those|any ?more)|hear from (?:you|u|ya|your|this|any of you|any of this))\b",
+        r"\b(?:i'm|i am|im) unsubscribing\b",
+        r"\b(?:darme|darse|dame|deme|denme|dar) de baja\b|\b(?:remuevan|quiten|borren|eliminen|saquen)me\b|\belimin(?:a|e|en) mi (?:numero|telefono|nombre|contacto)\b|\bcancel(?:ar|e|a|en) (?:mi |la )?su[bs]?scripcion\b",
+        r"\bne plus (?:me |m'|nous )(?:contacter|envoyer|ecrire|appeler|texter|deranger|solliciter|importuner)\b|\b(?:enlevez|retirez|supprimez|effacez|otez)[ -](?:moi\b|mon (?:numero|nom|contact)\b)",
         r"\bno more of (?:these|this|your|those)\b|\bmake (?:it|this|them|these|these texts|these messages|the texts|the messages) stop\b|\b(?:report(?:ed|ing)?|blocked) (?:as |for )?spam\b",
         r"\bi(?:'d| would) (?:rather|prefer) (?:not|no longer|to not) (?:to )?(?:get|receive|be|hear|have)\b|^i want out(?: of this| of here| now)?$",
         r"\b(?:no|not have|don't have|dont have|never had|do not have|never gave|did not give|didn't give) (?:you |any |my |our )*(?:permission|consent|authorization) (?:to|for) (?:you to )?"

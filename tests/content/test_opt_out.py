@@ -30,13 +30,21 @@ lose my number|I no longer wish to receive these messages|I don't want these tex
 cease all communication|cancel my subscription|opt me out|I'd like to opt out|Please remove my number|delete my number
 no me envien mas mensajes|no quiero recibir mas mensajes|arrêtez de m'envoyer des messages|Enough with the texts
 STOP texting me or I'll report you|Thanks but please stop texting me. I moved.|never text this number again
-I did not sign up for these messages|stop calling me|Do not call or text me|wrong number, stop|not interested, remove me"""
+I did not sign up for these messages|stop calling me|Do not call or text me|wrong number, stop|not interested, remove me
+I no longer want to receive these|I don't want to hear from you|No texts|No text messages please|Text me no more
+I don't want any more of this|no more|Remove number|STOP 2|I'm unsubscribing
+Quiero darme de baja|Darse de baja|cancelar suscripción|desuscribirme|Detener|no mas|Remuévanme de su lista
+elimina mi número|Por favor paren|Salir|Merci de ne plus me contacter|Veuillez ne plus me contacter
+désabonnement|désinscription|ARRÊTER|Enlevez-moi de votre liste|supprimez mon numéro"""
 OTHERS = """don't stop|Don't stop sending these, I love them|stop by tomorrow|can't stop laughing|I'll stop by at 5|Yes|C
 Can you stop at the store?|please don't unsubscribe me|why did you stop texting me|cancel my appointment|The bus stop is closed
 Please cancel my order|I can't stop at noon|What time does the sale end?|how do I stop the pain|remove the onions please
 do I need to stop my medication|Can I text you a photo?|I will call you|When does it end?|text me when ready|the end
 I don't want to cancel|Do not cancel|non-stop flight|Stop payment on check 104|End of the month works|I quit smoking
-Never mind, I'll call you|Please send me more offers|keep the texts coming|I didn't get your message|don't call before 9am"""
+Never mind, I'll call you|Please send me more offers|keep the texts coming|I didn't get your message|don't call before 9am
+no calls today, are you coming?|I don't want to get the wrong size|no more tea for me|No text arrived yet
+I don't want to hear from my ex, can you reschedule|is there no more room|no message from the doctor yet
+I never want to receive a late order again|salir a las 5|Detener en la esquina|no messages yet"""
 
 
 @pytest.mark.parametrize("body", WISHES.replace("\n", "|").split("|"))

@@ -25,6 +25,8 @@ _MEASURE = re.compile(r"[μµΩ][a-zA-Z]{1,2}|[kKMmG]Ω|[a-zA-Z]{1,2}[αβγδΔ
 _WORD = re.compile(r"[^\W\d_]+")
 _BASE_AND_MARKS = re.compile(r"[^\W\d_]")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_CLOCK = re.compile(r"\b[ap]\. ?m\.?", re.IGNORECASE)
+_OVERRIDES = frozenset("\u202d\u202e")
 _CODE_BEFORE = re.compile(
     r"(?:code|pin|password|spell(?:ed|ing)?|confirmation|initials|plate|seat|row|zone|gate|section|grade|options?)\W{0,3}(?:is|are|of)?\W{0,3}\Z"
 )
@@ -118,7 +120,8 @@ def find_spaced(folded: str, original: str) -> list[Span]:
             or _CODE_BEFORE.search(folded[max(0, run.start() - 24) : run.start()])
         ):
             continue
-        capitals = bool(original) and original[run.start() : run.end()].isupper()
+        shown = _CLOCK.sub("", original[run.start() : run.end()])  # "5 p.m. E.S.T."
+        capitals = bool(original) and (shown.isupper() or not shown.strip(" ."))
         blanks = " " in run.group()
         if run.group().count(",") == len(letters) - 1 or (capitals and (not blanks or ". " in run.group())):
             continue  # a list, or initials: "N.A.A.C.P.", "J. R. R."
@@ -175,7 +178,7 @@ def _wordlike(letters: str) -> bool:
 
 def _invisible(body: str, kinds: CharacterKinds) -> list[Span]:
     """Invisible characters between two letters or digits that read as ASCII; elsewhere they are harmless."""
-    spans = []
+    spans = _overridden(body)
     at = 0
     while at < len(body):
         if body[at].isascii() or kinds[body[at]] is not Kind.INVISIBLE:
@@ -189,6 +192,14 @@ def _invisible(body: str, kinds: CharacterKinds) -> list[Span]:
             spans.append(Span("evasion.invisible", at - 1, end + 1))
         at = end
     return _merged(spans)
+
+
+def _overridden(body: str) -> list[Span]:
+    """Marks that turn the order of letters round, in a text of which none is written from right to left."""
+    found = [at for at, character in enumerate(body) if character in _OVERRIDES]
+    if not found or any(unicodedata.bidirectional(character) in ("R", "AL") for character in body):
+        return []
+    return [Span("evasion.invisible", at, at + 1) for at in found]
 
 
 def _reads_latin(character: str, kinds: CharacterKinds) -> bool:

@@ -12,12 +12,15 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-_SEPARATOR = r"[ .\-\u00a0]"
+# What may stand between the groups of a number: a blank or a sign as on the card, or what people make of it.
+_CLOSE = r"[ .\-\u00a0]"
+_SEPARATOR = r"(?:[ \t\u00a0]{0,2}[.\-_/,|][ \t\u00a0]{0,2}|[ \t\u00a0\r\n]{1,3})"
 _RUN = re.compile(rf"\d+(?:{_SEPARATOR}\d+)*")
 _NUMBER = re.compile(rf"\d(?:{_SEPARATOR}?\d){{8}}")
 _GROUP = re.compile(r"\d+")
+_CLOSE_BY = re.compile(_CLOSE)
 _ALREADY_MASKED = re.compile(r"(?:[*xX•]|[*xX•#]{2}[ .\-])\Z")
-_SSN = re.compile(r"(?<![\d*xX•.\-])(\d{3})([- .]?)(\d{2})\2(\d{4})(?![\d*])(?![.\-]\d)")
+_SSN = re.compile(r"(?<![\d*xX•.\-])(\d{3})( ?[-_/,] ?|[ .]|)(\d{2})\2(\d{4})(?![\d*])(?![.\-]\d)")
 _SSN_CONTEXT = re.compile(r"\bssn\b|social\s+sec|\bss\s?#|soc\.? ?sec", re.IGNORECASE)
 _SHAPES = {
     (4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3), (4, 4, 4, 1), (4, 4, 4, 2), (4, 4, 5), (8, 8),
@@ -179,14 +182,17 @@ def _card_from(text: str, groups: list[tuple[int, int]], first: int) -> int | No
     """The index of the group that ends a card beginning at ``first``."""
     ends: dict[int, int] = {}
     shape: list[int] = []
-    digits = ""
+    digits, near = "", True
     for index in range(first, min(len(groups), first + 19)):
         start, end = groups[index]
         shape.append(end - start)
         digits += text[start:end]
         if len(digits) > 19:
             break
-        if len(digits) >= 13 and (len(shape) == 1 or tuple(shape) in _SHAPES):
+        near = near and (index == first or _CLOSE_BY.fullmatch(text, groups[index - 1][1], start) is not None)
+        # Single digits and pairs far from each other are a list of something.
+        usual = len(shape) == 1 or (tuple(shape) in _SHAPES and (near or min(shape) >= 3))
+        if len(digits) >= 13 and usual:
             ends[len(digits)] = index
     for length in _LENGTHS:
         index = ends.get(length, -1)
