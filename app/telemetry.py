@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import math
+import os
 import re
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -35,6 +38,22 @@ REGISTRY_DAYS_LEFT = Gauge(
     ["registry"],
     multiprocess_mode="mostrecent",
 )
+
+
+def note_registries(age_days: Mapping[str, int], days_left: Mapping[str, int]) -> None:
+    """The registries as they stand, by name; one that is gone, or has no age any more, is told no longer."""
+    for gauge, values in ((REGISTRY_AGE, age_days), (REGISTRY_DAYS_LEFT, days_left)):
+        for name in _TOLD[gauge] - values.keys():
+            if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+                gauge.labels(name).set(math.nan)  # what several processes share cannot be taken back
+            else:
+                gauge.remove(name)
+        for name, value in values.items():
+            gauge.labels(name).set(value)
+        _TOLD[gauge] = set(values)
+
+
+_TOLD: dict[Gauge, set[str]] = {REGISTRY_AGE: set(), REGISTRY_DAYS_LEFT: set()}
 
 
 def observe_request(method: str, route: str, status: int, seconds: float) -> None:

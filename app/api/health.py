@@ -122,13 +122,11 @@ async def _registries(equipment: Equipment) -> tuple[list[str], list[str]]:
     except PostgresUnavailable:
         return [], []
     warnings, stale = [], []
-    for gauge in (telemetry.REGISTRY_AGE, telemetry.REGISTRY_DAYS_LEFT):
-        gauge.clear()
+    telemetry.note_registries(
+        {each.name: each.age_days for each in found if each.age_days is not None},
+        {each.name: each.days_left for each in found if each.days_left is not None},
+    )
     for registry in found:
-        if registry.age_days is not None:
-            telemetry.REGISTRY_AGE.labels(registry.name).set(registry.age_days)
-        if registry.days_left is not None:
-            telemetry.REGISTRY_DAYS_LEFT.labels(registry.name).set(registry.days_left)
         if registry.stale:
             stale.append(registry.name)
             warnings.append(f"the registry {registry.name} is too old: what it binds is refused with 503")
