@@ -111,9 +111,14 @@ def canonical_zone(name: str) -> str:
 
 @lru_cache(maxsize=4096)
 def same_clock(one: str, other: str) -> bool:
-    """Whether two zones show the same time on every day of these years: America/Detroit and America/New_York."""
+    """Whether two zones of one country show the same time on every day of these years.
+
+    America/Detroit and America/New_York do. America/Toronto does too, and is another country with laws of its own.
+    """
     if one == other:
         return True
+    if country_of_zone(one) != country_of_zone(other):
+        return False
     first, second = zone(one), zone(other)
     return all(day.astimezone(first).utcoffset() == day.astimezone(second).utcoffset() for day in _DAYS)
 

@@ -137,10 +137,10 @@ def test_a_sender_has_its_second_and_its_day(dialler: Dialler) -> None:
             continue
         refusals.append(check_problem(answer, "rate-limited", dialler.service.base_url))
         assert refusals[-1]["retry_after"] == 1
-        time.sleep(0.3)
+        time.sleep(0.3)  # a part of the second, so that both sides of it are seen
     assert refusals, "five in a second, where two may go"
     assert {refusal["scope"] for refusal in refusals} == {"sender:+12125550100"}
-    time.sleep(1.1)
+    time.sleep(1.1)  # past the sender's second, so that what refuses is the day
     daily = check_problem(dialler.post("/v1/intents", sms(number)), "rate-limited", dialler.service.base_url)
     assert (daily["scope"], daily["limit"]) == ("sender:+12125550100:day", 5)
     # A sixtieth of the day more at most, and jitter never downward.
@@ -174,7 +174,7 @@ def test_events_tell_how_each_lease_ended_newest_first(dialler: Dialler) -> None
     leases = [dialler.approved(to=number, pool="trunk")["lease"]["id"] for _ in range(5)]
     dialler.delete(f"/v1/leases/{leases[3]}")
     dialler.delete(f"/v1/leases/{leases[0]}")
-    time.sleep(0.05)
+    time.sleep(0.05)  # the list is of a moment after the calls
     dialler.post("/v1/pools/trunk/reconcile", {"active": [leases[1]]})
     seen, cursor = [], ""
     for _ in range(4):

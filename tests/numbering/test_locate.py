@@ -231,5 +231,13 @@ def test_regions_abroad_are_known_by_their_codes() -> None:
     assert ("DE-BY", "Europe/Berlin") in seen(find("+18005550199", region="DE-BY"))
 
 
+@pytest.mark.parametrize(("zone", "country"), [("America/Toronto", "CA"), ("America/Nassau", "BS")])
+def test_the_same_time_in_another_country_is_another_place(zone: str, country: str) -> None:
+    both: list[dict[str, Any]] = [{"timezone": zone}, {"region": "US-MI", "timezone": zone}]
+    for hints in both:
+        found = find("+13135550123", **hints)
+        assert {"US", country} <= {place.country for place in found.places}
+
+
 def test_of_a_zip_code_with_its_street_the_place_is_that_of_the_five_digits() -> None:
     assert seen(find("+18005550199", postal_code="10001-1234")) == {("US-NY", "America/New_York")}
