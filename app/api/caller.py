@@ -37,9 +37,13 @@ def equipment_of(request: Request) -> Equipment:
 
 def presented_hash(request: Request) -> bytes:
     """The hash of the key that the request carries. Raises Unauthorized when there is none."""
-    header = request.headers.get("authorization")
-    if header is None:
+    given = request.headers.getlist("authorization")
+    if not given:
         raise Unauthorized("No API key was provided.")
+    if len(given) > 1:
+        # A proxy might look at the one and we at the other.
+        raise Unauthorized("The Authorization header must be given once.")
+    header = given[0]
     match = _BEARER.fullmatch(header)
     if match is None and request.url.path == CARRIER_PATH:
         match = _KEY.fullmatch(_basic_password(header))

@@ -183,7 +183,7 @@ async def list_jobs(
     request: Request, caller: Operator, name: Name, limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
     """Newest first; running ones included."""
-    before = read_id(cursor) or uuid.UUID(int=(1 << 128) - 1)
+    before = read_id(cursor)
     found = await equipment_of(request).database.run(
         lambda connection: newest_jobs(connection, KINDS, None, name, before, limit + 1), may_run_twice=True
     )
