@@ -8,7 +8,7 @@ abandoned. No clock is compared.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -240,7 +240,7 @@ async def newest_jobs(
 
 async def stream_rejects(
     engine: AsyncEngine, job_id: UUID, *, rows_at_once: int = 500
-) -> AsyncIterator[Sequence[Reject]]:
+) -> AsyncGenerator[Sequence[Reject], None]:
     """The rejects by line, some at a time, through a cursor in a transaction of its own."""
     async with engine.connect() as connection:
         await connection.execution_options(isolation_level="REPEATABLE READ")
