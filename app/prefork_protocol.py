@@ -43,11 +43,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     head_bytes: int
     head_seconds: float
     # An answer that is not read in so long, and at such a rate, is broken off, whatever is left of it.
-    stalled_seconds: float = 60.0
-    least_bytes_per_second: int = 8192
+    stalled_seconds: float
+    least_bytes_per_second: int
     # What is still sent of a body that was answered already is taken for so long, and so many bytes, since who
     # sends would else not come to read the answer.
-    linger_seconds: float = 5.0
+    linger_seconds: float
     linger_bytes: int = 4 << 20
     make_bad_request: Callable[[str], tuple[bytes, Mapping[str, str]]]
 
@@ -66,8 +66,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel_head_timer()
-        self._stall_timer = _cancelled(self._stall_timer)
-        self._linger_timer = _cancelled(self._linger_timer)
+        _cancel(self._stall_timer)
+        self._stall_timer = None
+        _cancel(self._linger_timer)
+        self._linger_timer = None
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -80,7 +82,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._linger_timer is not None:
             self._lingered_bytes += len(data)
             if self._lingered_bytes > self.linger_bytes:
-                self.transport.close()
+                self._end()
                 return
         idle_until = self.timeout_keep_alive_task
         super().data_received(data)
@@ -97,6 +99,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._unset_keepalive_if_required()  # armed, when what came with this ended a body that was answered already
         self._in_head = True
         self._head_size = 0
         self._head_fields = 0
@@ -118,7 +121,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         super().on_message_complete()
         if self._linger_timer is not None:
-            self._linger_timer = _cancelled(self._linger_timer)
+            _cancel(self._linger_timer)
+            self._linger_timer = None
             self.cycle.more_body = False
             self._await_next()
 
@@ -130,7 +134,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         elif self.cycle.response_complete and self.cycle.more_body:
             self._unset_keepalive_if_required()
             self._lingered_bytes = 0
-            self._linger_timer = self.loop.call_later(self.linger_seconds, self.transport.close)
+            self._linger_timer = self.loop.call_later(self.linger_seconds, self._end)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -138,7 +142,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def resume_writing(self) -> None:
         if not self.transport.is_closing():
-            self._stall_timer = _cancelled(self._stall_timer)
+            _cancel(self._stall_timer)
+            self._stall_timer = None
         super().resume_writing()
 
     def timeout_keep_alive_handler(self) -> None:
@@ -166,10 +171,15 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         }
         head += [f"{name}: {value}\r\n".encode("latin-1") for name, value in sent.items()]
         self.transport.write(b"".join([*head, b"\r\n", body]))
+        self._end()
+
+    def _end(self) -> None:
         self.transport.close()
+        self._wait_for_reader()
 
     def _wait_for_reader(self) -> None:
-        self._stall_timer = _cancelled(self._stall_timer)
+        _cancel(self._stall_timer)
+        self._stall_timer = None
         if waiting := self.transport.get_write_buffer_size():
             seconds = self.stalled_seconds + waiting / self.least_bytes_per_second
             self._stall_timer = self.loop.call_later(seconds, self.transport.abort)
@@ -199,7 +209,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._head_timer = None
 
 
-def _cancelled(timer: asyncio.TimerHandle | None) -> None:
-    """Nothing, which the timer becomes."""
+def _cancel(timer: asyncio.TimerHandle | None) -> None:
     if timer is not None:
         timer.cancel()

@@ -98,13 +98,7 @@ class Database:
             pool_size=pool_size,
             pool_timeout=timeout_seconds,
             command_timeout=timeout_seconds,
-            settings={
-                "statement_timeout": milliseconds,
-                "lock_timeout": milliseconds,
-                # A filter that many rows pass and one that none does want different plans of the same statement.
-                "plan_cache_mode": "force_custom_plan",
-                **_BY_INDEX,
-            },
+            settings={"statement_timeout": milliseconds, "lock_timeout": milliseconds, **_BY_INDEX},
         )
         # As many as there can be statements of decisions on their way at once (app.workflows.equipment).
         self._hot = _engine(

@@ -104,16 +104,18 @@ async def newest_first(
     ceilings = [bound for bound in (floor_id(until) if until else None, before) if bound is not None]
 
     async def work(connection: AsyncConnection) -> Page[dict[str, Any]]:
-        page = await look_through(
-            connection,
-            _COLUMNS,
-            "decisions",
-            asked,
-            order="DESC",
-            behind=min(ceilings, default=uuid.UUID(int=(1 << 128) - 1)),
-            limit=limit,
-            patience=patience,
-        )
+        connection = await connection.execution_options(isolation_level="READ COMMITTED")
+        async with connection.begin():
+            page = await look_through(
+                connection,
+                _COLUMNS,
+                "decisions",
+                asked,
+                order="DESC",
+                behind=min(ceilings, default=uuid.UUID(int=(1 << 128) - 1)),
+                limit=limit,
+                patience=patience,
+            )
         return Page([_as_answered(row) for row in page.rows], page.next_id)
 
     return await database.run(work, may_run_twice=True)

@@ -18,6 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 T = TypeVar("T")
 
 
+_PLANNED_ANEW = text("SET LOCAL plan_cache_mode = force_custom_plan")
+
+
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How much one page looks through: stretches of so many rows, until ``seconds`` have passed."""
@@ -63,8 +66,11 @@ async def look_through(
 ) -> Page[Any]:
     """Up to ``limit`` rows behind the id, the first of the columns, in the order of their ids.
 
-    There may be fewer, or none, though others follow: then ``next_id`` is the last that was looked at.
+    There may be fewer, or none, though others follow: then ``next_id`` is the last that was looked at. Works inside
+    the caller's transaction.
     """
+    # A filter that many rows pass and one that none does want different plans of the same statement.
+    await connection.execute(_PLANNED_ANEW)
     patience = patience or Patience()
     started, stretch = time.monotonic(), patience.first_rows
     found: list[Any] = []
