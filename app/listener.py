@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 BACKLOG = 2048
+UNSENT_BYTES = 128 * 1024
 
 
 def listen(host: str, port: int, *, reuse_port: bool = False) -> socket.socket:
@@ -21,6 +22,10 @@ def listen(host: str, port: int, *, reuse_port: bool = False) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if reuse_port:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            # What is not on its way yet waits in our own buffers, where it is seen how fast somebody reads; the
+            # connections inherit it.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
         listener.bind(address)
         listener.listen(BACKLOG)
     except BaseException:

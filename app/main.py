@@ -35,6 +35,7 @@ from app.api import (
 )
 from app.api.edge import Edge
 from app.api.openapi import describe
+from app.api.patience import Pace
 from app.api.problems import ProblemWriter
 from app.channels import Semaphore
 from app.guardrails.content import ContentScanner
@@ -166,9 +167,12 @@ def build(
     )
     app.state.writer = writer
     app.state.metrics_dir = metrics_dir
+    app.state.pace = Pace(window_seconds=settings.stream_timeout_seconds)
     app.state.revision = newest_revision()
     for module in ROUTES:
         app.include_router(module.router)
     problems.install(app, writer)
     describe(app, writer)
-    return Edge(app, writer, max_body_bytes=settings.max_body_bytes)
+    return Edge(
+        app, writer, max_body_bytes=settings.max_body_bytes, body_seconds=settings.body_timeout_seconds
+    )

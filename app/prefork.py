@@ -48,6 +48,9 @@ class ServerLimits:
     head_bytes: int = 32_768
     head_seconds: float = 15.0
     keep_alive_seconds: int = 75
+    stalled_seconds: float = 60.0
+    least_bytes_per_second: int = 8192
+    linger_seconds: float = 5.0
     grace_seconds: int = GRACE_SECONDS
 
 
@@ -102,6 +105,9 @@ def _config(
     class Protocol(BoundedHttpProtocol):
         head_bytes = limits.head_bytes
         head_seconds = limits.head_seconds
+        stalled_seconds = limits.stalled_seconds
+        least_bytes_per_second = limits.least_bytes_per_second
+        linger_seconds = limits.linger_seconds
         make_bad_request = staticmethod(bad_request)
 
     return uvicorn.Config(

@@ -91,6 +91,8 @@ class Settings(BaseModel):
     rate_limit_suppressions: Rate = "6000/minute"
     rate_limit_other: Rate = "6000/minute"
     max_body_bytes: int = Field(default=1 << 20, ge=1024, le=1 << 30)
+    body_timeout_seconds: int = Field(default=30, ge=1, le=3600)
+    stream_timeout_seconds: int = Field(default=60, ge=1, le=3600)
     # 16 CFR 310.5(a): sellers keep records of their calls for five years.
     decision_retention_days: int = Field(default=1827, ge=1, le=36500)
     log_format: Literal["text", "json"] = "text"

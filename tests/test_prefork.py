@@ -38,14 +38,15 @@ async def app(scope, receive, send):
         os._exit(9)
     if scope["path"] == "/slow":
         await asyncio.sleep(1)
-    body = str(os.getpid()).encode()
+    body = str(os.getpid()).encode() if scope["path"] != "/big" else bytes(30_000_000)
     await send({"type": "http.response.start", "status": 200,
                 "headers": [(b"content-length", str(len(body)).encode())]})
     await send({"type": "http.response.body", "body": body})
 
 listener = listen("127.0.0.1", int(sys.argv[3]), reuse_port=sys.argv[3] != "0")
 print(listener.getsockname()[1], flush=True)
-limits = prefork.ServerLimits(head_bytes=8192, head_seconds=1.0, grace_seconds=5)
+limits = prefork.ServerLimits(head_bytes=8192, head_seconds=1.0, grace_seconds=5, keep_alive_seconds=1,
+                              stalled_seconds=1.0, least_bytes_per_second=20_000_000, linger_seconds=1.0)
 sys.exit(prefork.serve_forever(listener, lambda: app, workers=int(sys.argv[1]), limits=limits))
 """
 
@@ -213,3 +214,50 @@ def test_a_second_request_on_a_connection_is_bounded_too() -> None:
         answer = exchange(port, good + b"GET / HTTP/1.1\r\nX: " + b"y" * 9000)
         assert answer.startswith(b"HTTP/1.1 200 ")
         assert b"HTTP/1.1 400 " in answer
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "drip"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\r\n"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n", b" "),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+    ],
+    ids=["empty lines", "body", "chunks"],
+)
+def test_what_belongs_to_no_request_does_not_keep_a_connection(request_bytes: bytes, drip: bytes) -> None:
+    with serving(1) as (_, port), socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+        client.sendall(request_bytes)
+        assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+        began = time.monotonic()
+        with contextlib.suppress(ConnectionError):
+            while time.monotonic() - began < 10:
+                client.sendall(drip)
+                client.settimeout(0.2)
+                with contextlib.suppress(TimeoutError):
+                    if not client.recv(65536):
+                        break
+        assert time.monotonic() - began < 5
+
+
+def test_a_connection_serves_again_when_a_body_that_was_answered_has_come_in() -> None:
+    with serving(1) as (_, port), socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+        client.sendall(b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n1")
+        assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+        client.sendall(b"2345GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("kept", [b"", b"Connection: close\r\n"], ids=["kept", "closing"])
+def test_an_answer_that_is_not_read_is_broken_off(kept: bytes) -> None:
+    with serving(1) as (_, port), socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+        client.settimeout(30)
+        client.connect(("127.0.0.1", port))
+        client.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\n" + kept + b"\r\n")
+        time.sleep(5)
+        received = 0
+        with contextlib.suppress(ConnectionError):
+            while piece := client.recv(1 << 20):
+                received += len(piece)
+        assert received < 30_000_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
@@ -11,12 +12,11 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import clock, telemetry
-from app.api.problems import ProblemWriter, document_of, respond, too_large
+from app.api.caller import STREAMS
+from app.api.problems import ProblemWriter, TooSlow, document_of, respond, too_large
 from app.workflows.identity import new_id
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
-# Routes that read their body as a stream and bound what they keep themselves.
-STREAMS = re.compile(r"/v1/(suppressions/imports|scrub|registries/[^/]+/(versions|changes))/?")
 CALLER_GONE = 499  # for the log and the metrics only
 log = logging.getLogger("callgate.access")
 
@@ -24,8 +24,11 @@ log = logging.getLogger("callgate.access")
 class Edge:
     """Wraps the whole application, so that nothing of it can answer without passing here."""
 
-    def __init__(self, app: ASGIApp, writer: ProblemWriter, *, max_body_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, writer: ProblemWriter, *, max_body_bytes: int, body_seconds: float
+    ) -> None:
         self.app, self.writer, self.max_body_bytes = app, writer, max_body_bytes
+        self.body_seconds = body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -38,16 +41,26 @@ class Edge:
         state = scope.setdefault("state", {})
         state["request_id"] = request_id = _request_id(scope)
         status, started = 0, time.perf_counter()
+        # Who waits for our leave to send a body, and is answered without it, sends on this connection what we would
+        # take for that body.
+        unasked = _header(scope, b"expect") is not None
 
         async def send_marked(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message["headers"], *_marks(request_id, state.get("rate_headers"))]
+                if unasked:
+                    message["headers"].append((b"connection", b"close"))
             await send(message)
 
+        async def asked() -> Message:
+            nonlocal unasked
+            unasked = False
+            return await receive()
+
         try:
-            await self.app(scope, self._bounded(scope, receive), send_marked)
+            await self.app(scope, self._bounded(scope, asked if unasked else receive), send_marked)
         except ClientDisconnect:
             # The caller went away before the end of what it sent: nobody is there to be answered.
             status = status or CALLER_GONE
@@ -83,10 +96,21 @@ class Edge:
             return _raising
         if declared is None and _header(scope, b"transfer-encoding") is None:
             return receive
+        # Of what was asked for or, when that is not said, of what is allowed, every 64 KiB may take a second longer.
+        seconds = self.body_seconds + (limit if declared is None else int(declared)) / 65_536
+        deadline = asyncio.get_running_loop().time() + seconds
+        complete = False
 
         async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
+            nonlocal seen, complete
+            if complete:  # what is awaited now is the caller's going away
+                return await receive()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError:
+                raise TooSlow from None
+            complete = not message.get("more_body")
             seen += len(message.get("body", b""))
             if seen > limit:
                 raise too_large()

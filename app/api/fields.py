@@ -46,7 +46,8 @@ def _no_nul(text: str) -> str:
     return text
 
 
-def _number(text: str) -> str:
+def parse_written(text: str) -> str:
+    """The E.164 form of a number. Raises a fault of form or of meaning."""
     try:
         return parse_number(text).e164
     except NumberFormatError:
@@ -68,7 +69,7 @@ def parse_instant(value: object) -> object:
 
 
 Words = Annotated[str, AfterValidator(_no_nul)]
-Number = Annotated[str, AfterValidator(_number)]
+Number = Annotated[str, AfterValidator(parse_written)]
 Instant = Annotated[datetime, Strict(), BeforeValidator(parse_instant)]
 
 

@@ -16,14 +16,17 @@ _BARE = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~:/=-]{1,255}")
 _FAULT = FieldFault(
     "Idempotency-Key", "must be a quoted string or a token of 1 to 255 characters", "", malformed=True
 )
+_TWICE = FieldFault("Idempotency-Key", "must be given once", "", malformed=True)
 
 
 def idempotency_key(request: Request) -> str | None:
     """The key, unquoted, or None when there is none. Raises a bad-request problem."""
-    header = request.headers.get("idempotency-key")
-    if header is None:
+    given = request.headers.getlist("idempotency-key")
+    if not given:
         return None
-    header = header.strip()
+    if len(given) > 1:
+        raise Problem("bad-request", "Idempotency-Key must be given once.", faults=[_TWICE])
+    header = given[0].strip()
     quoted = _QUOTED.fullmatch(header)
     if quoted is not None:
         return re.sub(r"\\(.)", r"\1", quoted[1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -26,7 +27,7 @@ from app.api.jobs import (
     take_in,
 )
 from app.api.paging import Cursor, Limit, page_of, read_id
-from app.api.patience import PatientResponse
+from app.api.patience import PatientResponse, pace_of
 from app.api.suppressions import MayRead
 from app.numbering import number_fault
 from app.postgres.jobs import Job, JobKind, newest_jobs
@@ -106,7 +107,7 @@ async def post_import(
         )
 
     async def receive(chunks: AsyncIterator[bytes]) -> uuid.UUID:
-        return await receive_list(equipment, chunks, work)
+        return await receive_list(equipment, caller.account_id, chunks, work)
 
     return await take_in(request, "suppressions:write", KIND, "/v1/suppressions/imports", receive)
 
@@ -116,7 +117,7 @@ async def list_imports(
     request: Request, caller: MayRead, limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
     """Newest first; running ones included."""
-    before = read_id(cursor) or uuid.UUID(int=(1 << 128) - 1)
+    before = read_id(cursor)
     found = await equipment_of(request).database.run(
         lambda connection: newest_jobs(connection, [KIND], caller.account_id, None, before, limit + 1),
         may_run_twice=True,
@@ -143,7 +144,7 @@ async def get_import(request: Request, caller: MayRead, job_id: str) -> Response
 async def get_rejects(request: Request, caller: MayRead, job_id: str) -> Response:
     """As CSV: line, value and reason, the first 100,000 of them."""
     job = await find_job(request, job_id, (KIND,), caller.account_id)
-    return rejects_response(request, job.id)
+    return rejects_response(request, caller, job.id)
 
 
 @router.post(
@@ -180,18 +181,21 @@ async def get_export(
 ) -> Response:
     """Streams the entries in force under one snapshot; the result can be imported again."""
     equipment = equipment_of(request)
+    place = equipment.exports.take(caller.account_id)
     lines = export_suppressions(equipment.database.bulk, caller.account_id, format, now=equipment.now())
     # The first piece is fetched before the status is sent, so that a store that is away answers 503.
-    first = await anext(lines, b"")
+    with place.until_failure():
+        first = await anext(lines, b"")
 
     async def whole() -> AsyncIterator[bytes]:
-        yield first
-        async for piece in lines:
-            yield piece
+        async with aclosing(lines):
+            yield first
+            async for piece in lines:
+                yield piece
 
     media_type = "text/csv; charset=utf-8" if format == "csv" else "application/x-ndjson"
     headers = {"Content-Disposition": f'attachment; filename="suppressions.{format}"'}
-    return PatientResponse(whole(), 200, headers, media_type)
+    return PatientResponse(whole(), headers, media_type, place=place, pace=pace_of(request))
 
 
 def entry_members(entry: NumberOnLists) -> dict[str, Any]:

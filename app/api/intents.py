@@ -16,10 +16,11 @@ from starlette.responses import Response
 from app.api import documents
 from app.api.answers import answer_of, json_response, recorded, response_of
 from app.api.caller import GuardedRoute, Requires, equipment_of, note_rate, presented_hash, reads
-from app.api.fields import Instant, Number
+from app.api.fields import Instant
 from app.api.idempotency import idempotency_key, request_hash
-from app.api.intent_bodies import INTENT, BatchBody, IntentBody, PreviewBody
-from app.api.paging import Cursor, Limit, page_of, read_id
+from app.api.intent_bodies import INTENT, BatchBody, IntentBody, PoolName, PreviewBody, SmsSender
+from app.api.number_filter import NumberFilter, number_filter
+from app.api.paging import Cursor, Limit, page_looked_through, read_id
 from app.api.problems import ProblemWriter, document_of
 from app.guardrails.facts import Intent
 from app.postgres import decision_records
@@ -139,31 +140,53 @@ async def post_batch(request: Request, batch: BatchBody) -> Response:
 async def list_intents(
     request: Request,
     caller: MayRead,
-    to: Annotated[Number | None, Query()] = None,
+    to: Annotated[
+        NumberFilter | None,
+        Query(
+            description="E.164; or, within `since` and `until`, its beginning (+1415*) or last digits (*1234)"
+        ),
+    ] = None,
+    sender: Annotated[SmsSender | None, Query(alias="from")] = None,
     type: Annotated[Literal["call", "sms"] | None, Query()] = None,
     verdict: Annotated[Literal["approved", "blocked"] | None, Query()] = None,
     code: Annotated[str | None, Query(pattern="^[A-Z_]{1,40}$", description="As DNC_BLOCKED")] = None,
     campaign: Annotated[str | None, Query(min_length=1, max_length=64)] = None,
+    purpose: Annotated[Literal["marketing", "informational", "emergency"] | None, Query()] = None,
+    pool: Annotated[PoolName | None, Query(description="Calls for channels of it")] = None,
+    key_id: Annotated[UUID | None, Query(description="Asked with this API key")] = None,
     since: Annotated[Instant | None, Query(description="Decided at or after")] = None,
     until: Annotated[Instant | None, Query(description="Decided before")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
-    """The account's own decisions within their retention."""
+    """The account's own decisions within their retention.
+
+    A page may hold fewer than `limit` decisions, or none, though `next_cursor` leads on to more: where few decisions
+    pass the filters, each page looks through a stretch of the history, and the next goes on from there.
+    """
     equipment, writer = equipment_of(request), writer_of(request)
-    oldest = equipment.now() - timedelta(days=equipment.retention_days)
+    now = equipment.now()
+    oldest = now - timedelta(days=equipment.retention_days)
     found = await decision_records.newest_first(
         equipment.database,
         caller.account_id,
-        filters={"to": to, "type": type, "verdict": verdict, "code": code, "campaign": campaign},
-        since=max(since, oldest) if since else oldest,
-        until=until,
+        filters={
+            **number_filter(to, since, until, now),
+            "from": sender,
+            "type": type,
+            "verdict": verdict,
+            "code": code,
+            "campaign": campaign,
+            "purpose": purpose,
+            "pool": pool,
+            "key_id": key_id,
+            "since": max(since, oldest) if since else oldest,
+            "until": until,
+        },
         before=read_id(cursor),
-        limit=limit + 1,
+        limit=limit,
     )
-    return json_response(
-        page_of(found, limit, lambda decision: recorded(decision, writer), lambda decision: decision["id"])
-    )
+    return json_response(page_looked_through(found, lambda decision: recorded(decision, writer)))
 
 
 @router.get(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, Literal
 from uuid import UUID
 
@@ -14,12 +15,13 @@ from app.api import documents
 from app.api.answers import response_of
 from app.api.caller import equipment_of, presented_hash
 from app.api.idempotency import idempotency_key, request_hash
-from app.api.patience import PatientResponse, pieces_of
+from app.api.patience import PatientResponse, pace_of, pieces_of
 from app.api.problems import Problem, dump
 from app.lists.byte_stream import BrokenStream
 from app.lists.records import Format
 from app.lists.spreadsheet import neutralised
 from app.postgres.jobs import Job, read_job, stream_rejects
+from app.workflows.authenticate import Caller
 from app.workflows.decision import Answer, Presented
 from app.workflows.describe import rfc3339
 from app.workflows.outcomes import NotFound
@@ -106,7 +108,7 @@ def format_of(request: Request) -> Format:
 async def chunks_of(request: Request) -> AsyncIterator[bytes]:
     """The body as it arrives. A connection that breaks, or stalls, ends it with an error, never quietly."""
     try:
-        async for chunk in pieces_of(request):
+        async for chunk in pieces_of(request, pace_of(request)):
             yield chunk
     except ClientDisconnect:
         raise BrokenConnection from None
@@ -172,19 +174,21 @@ async def find_job(
     return job
 
 
-def rejects_response(request: Request, job_id: UUID) -> Response:
+def rejects_response(request: Request, caller: Caller, job_id: UUID) -> Response:
     """The rejects as CSV: line, value, reason."""
     engine = equipment_of(request).database.bulk
+    place = equipment_of(request).exports.take(caller.account_id)
 
     async def lines() -> AsyncIterator[bytes]:
         yield b"line,value,reason\r\n"
-        async for rejects in stream_rejects(engine, job_id):
-            yield "".join(
-                f"{reject.line},{_cell(reject.value)},{_cell(reject.reason)}\r\n" for reject in rejects
-            ).encode("utf-8", "replace")
+        async with aclosing(stream_rejects(engine, job_id)) as stream:
+            async for rejects in stream:
+                yield "".join(
+                    f"{reject.line},{_cell(reject.value)},{_cell(reject.reason)}\r\n" for reject in rejects
+                ).encode("utf-8", "replace")
 
     headers = {"Content-Disposition": f'attachment; filename="rejects-{job_id}.csv"'}
-    return PatientResponse(lines(), 200, headers, "text/csv; charset=utf-8")
+    return PatientResponse(lines(), headers, "text/csv; charset=utf-8", place=place, pace=pace_of(request))
 
 
 def _cell(text: str) -> str:

@@ -11,6 +11,7 @@ from uuid import UUID
 from fastapi import Query
 
 from app.api.problems import Problem
+from app.postgres.stretches import Page
 from app.workflows.outcomes import FieldFault
 
 Limit = Annotated[int, Query(ge=1, le=500, description="Entries a page")]
@@ -24,6 +25,12 @@ def page_of(
 ) -> dict[str, Any]:
     """One page: ``found`` holds one more than ``limit`` when another follows, which begins behind ``place``."""
     return {"items": [show(each) for each in found[:limit]], "next_cursor": next_cursor(found, limit, place)}
+
+
+def page_looked_through(page: Page[T], show: Callable[[T], Any]) -> dict[str, Any]:
+    """One page of a list that looks through a bounded stretch; it may be short, or empty, and not the last."""
+    cursor = write_cursor(str(page.next_id)) if page.next_id is not None else None
+    return {"items": [show(each) for each in page.rows], "next_cursor": cursor}
 
 
 def next_cursor(found: Sequence[T], limit: int, place: Callable[[T], str]) -> str | None:

@@ -174,6 +174,8 @@ def document_of(
             detail = f"Rate limit exceeded. Try again in {wait} second{'' if wait == 1 else 's'}."
             headers = rate_headers(error.api_class, error.state)
             return make("rate-limited", detail, retry_after=wait), headers
+        case outcomes.Crowded():
+            return make("rate-limited", error.detail, retry_after=error.retry_after_seconds), {}
         case outcomes.CannotDecide():
             detail = f"A guardrail could not be evaluated: {error.what}."
             return make("service-unavailable", detail, retry_after=error.retry_after_seconds), {}
@@ -187,6 +189,8 @@ def document_of(
             log.warning("postgres cannot be asked: %s", told)
             detail = "A guardrail could not be evaluated: the database cannot be asked."
             return make("service-unavailable", detail, retry_after=2), {}
+        case TooSlow():
+            return make("bad-request", "The body of the request took too long."), {}
         case StarletteHTTPException():
             headers = {"Allow": ", ".join(allowed_methods(scope))} if error.status_code == 405 else {}
             return make(_slug_of(error.status_code)), headers
@@ -258,6 +262,13 @@ def install(app: FastAPI, writer: ProblemWriter) -> None:
         RedisUnavailable,
     ):
         app.add_exception_handler(kind, translate)
+
+
+class TooSlow(StarletteHTTPException):
+    """A body that does not come in time; a kind of the framework's exception for the same reason."""
+
+    def __init__(self) -> None:
+        super().__init__(400)
 
 
 def too_large() -> StarletteHTTPException:

@@ -183,7 +183,7 @@ async def list_jobs(
     request: Request, caller: Operator, name: Name, limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
     """Newest first; running ones included."""
-    before = read_id(cursor) or uuid.UUID(int=(1 << 128) - 1)
+    before = read_id(cursor)
     found = await equipment_of(request).database.run(
         lambda connection: newest_jobs(connection, KINDS, None, name, before, limit + 1), may_run_twice=True
     )
@@ -212,7 +212,7 @@ async def get_job(request: Request, caller: Operator, name: Name, job_id: str) -
 async def get_rejects(request: Request, caller: Operator, name: Name, job_id: str) -> Response:
     """As CSV: line, value and reason."""
     job = await find_job(request, job_id, KINDS, None, name)
-    return rejects_response(request, job.id)
+    return rejects_response(request, caller, job.id)
 
 
 async def _taken_in(
@@ -246,7 +246,7 @@ async def _taken_in(
 
     async def receive(chunks: AsyncIterator[bytes]) -> uuid.UUID:
         try:
-            return await receive_list(equipment, chunks, work)
+            return await receive_list(equipment, caller.account_id, chunks, work)
         except NoSuchRegistry:
             raise NotFound(f"There is no registry {name}.") from None
         except RegistryBusy:

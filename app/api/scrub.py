@@ -17,7 +17,7 @@ from app.api import documents
 from app.api.caller import GuardedRoute, Requires, equipment_of
 from app.api.imports import entry_members
 from app.api.jobs import LIST_BODY, chunks_of, format_of
-from app.api.patience import PatientResponse
+from app.api.patience import PatientResponse, pace_of
 from app.api.problems import Problem
 from app.guardrails.facts import Intent
 from app.lists.byte_stream import UnusableList
@@ -52,7 +52,7 @@ class _WhileItReads(PatientResponse):
     that are pieces of its body. Here the body's reader learns that the caller is gone.
     """
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The response."""
         await self.stream_response(send)
 
@@ -103,8 +103,10 @@ async def post_scrub(
         check_number=number_fault,
     )
     write = _csv if format == "csv" else _ndjson
+    place = equipment.scrubs.take(caller.account_id)
     try:
-        first: list[ScrubbedNumber[Assessment]] = await anext(batches, [])
+        with place.until_failure():
+            first: list[ScrubbedNumber[Assessment]] = await anext(batches, [])
     except UnusableList as unusable:
         raise Problem("bad-request", f"The list cannot be read: {unusable}.") from None
 
@@ -116,7 +118,7 @@ async def post_scrub(
             yield write(batch)
 
     media_type = "text/csv; charset=utf-8" if format == "csv" else "application/x-ndjson"
-    return _WhileItReads(rows(), 200, media_type=media_type)
+    return _WhileItReads(rows(), None, media_type, place=place, pace=pace_of(request))
 
 
 def _row(scrubbed: ScrubbedNumber[Assessment]) -> dict[str, Any]:

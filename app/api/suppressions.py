@@ -16,7 +16,7 @@ from app.api.caller import GuardedRoute, Requires, equipment_of, presented_hash
 from app.api.fields import Body, Instant, Number, Words
 from app.api.idempotency import idempotency_key, request_hash
 from app.api.intents import writer_of
-from app.api.paging import Cursor, Limit, bad_cursor, page_of, read_cursor, read_id, write_cursor
+from app.api.paging import Cursor, Limit, bad_cursor, page_looked_through, read_cursor, read_id, write_cursor
 from app.api.problems import MEDIA_TYPE, dump, instance_of
 from app.instants import EARLIEST, read_instant
 from app.postgres import suppressions
@@ -151,7 +151,7 @@ async def list_suppressions(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
-    """Oldest first."""
+    """Oldest first. A page may hold fewer than `limit` entries, or none, though `next_cursor` leads on to more."""
     equipment = equipment_of(request)
     async with equipment.database.begin() as connection:
         found = await suppressions.page(
@@ -159,10 +159,10 @@ async def list_suppressions(
             caller.account_id,
             filters={"channel": channel, "source": source, "prefix": prefix, "created_after": created_after},
             after=read_id(cursor) or UUID(int=0),
-            limit=limit + 1,
+            limit=limit,
             now=equipment.now(),
         )
-    return json_response(page_of(found, limit, entry_document, lambda entry: entry["id"]))
+    return json_response(page_looked_through(found, entry_document))
 
 
 @router.get(

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
-from pathlib import Path
 
 import typer
 
 from app import clock
 from app.commands.environment import Stores, fail, run_plainly, stores
+from app.metrics_files import metrics_directory
 from app.settings import Settings
 
 
@@ -29,16 +27,12 @@ def serve(
 
 
 def _serve(found: Stores) -> int:
-    settings = found.settings
+    if found.settings.workers == 1:
+        return _listen_and_serve(found, None)
     # Before prometheus_client is imported by anything: several processes share one set of figures in files.
-    metrics_dir = tempfile.mkdtemp(prefix="callgate-metrics-") if settings.workers > 1 else None
-    if metrics_dir is not None:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics_dir
-    try:
-        return _listen_and_serve(found, metrics_dir)
-    finally:
-        if metrics_dir is not None:
-            shutil.rmtree(Path(metrics_dir), ignore_errors=True)
+    with metrics_directory() as directory:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
+        return _listen_and_serve(found, str(directory))
 
 
 def _listen_and_serve(found: Stores, metrics_dir: str | None) -> int:

@@ -20,6 +20,8 @@ from app.postgres.hot_lane import HotLanes, HotStatement
 
 T = TypeVar("T")
 HOT_CONNECTIONS = 7
+# Each holds a connection for as long as its list comes in, or goes out.
+LISTS_AT_ONCE, EXPORTS_AT_ONCE = 4, 4
 # What is asked here has an index. While a table is small the planner would rather read it whole, and would go on
 # with that plan after an import of a million rows, until somebody had analysed them.
 _BY_INDEX = {"enable_seqscan": "off"}
@@ -117,7 +119,7 @@ class Database:
         # A connection of theirs is asked first whether it is alive: they are used seldom, and begin no second time.
         self.bulk = _engine(
             url,
-            pool_size=8,
+            pool_size=LISTS_AT_ONCE + EXPORTS_AT_ONCE + 2,  # scrubs, whose batches take turns, and upkeep
             pool_timeout=5,
             command_timeout=None,
             settings={},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.postgres.database import Database
 from app.postgres.partitions import floor_id
+from app.postgres.stretches import Filters, Page, Patience, look_through
 
 # The items of a batch have their ids from its beginning, and one that broke off may be gone on with for a day.
 _ID_BEFORE_DECISION = timedelta(days=1)
@@ -26,21 +27,21 @@ _SOME = text(
     f"SELECT {_COLUMNS} FROM decisions WHERE id = ANY(:ids) AND account_id = :account AND verdict <> 'void'"
 )
 _WHICH = text("SELECT id FROM decisions WHERE id = ANY(:ids)")
-_LIST = text(
-    f"""
-    SELECT {_COLUMNS} FROM decisions
-     WHERE account_id = :account AND verdict <> 'void'
-       AND id >= :floor AND id < :ceiling
-       AND (CAST(:since AS timestamptz) IS NULL OR decided_at >= :since)
-       AND (CAST(:until AS timestamptz) IS NULL OR decided_at < :until)
-       AND (CAST(:to AS text) IS NULL OR to_number = :to)
-       AND (CAST(:type AS text) IS NULL OR type = :type)
-       AND (CAST(:verdict AS text) IS NULL OR verdict = :verdict)
-       AND (CAST(:code AS text) IS NULL OR :code = ANY (codes))
-       AND (CAST(:campaign AS text) IS NULL OR campaign = :campaign)
-     ORDER BY id DESC LIMIT :limit
-    """
-)
+# What each filter asks of a row. The number alone has an index of its own.
+_FILTERS = {
+    "to_prefix": "starts_with(to_number, CAST(:to_prefix AS text))",
+    "to_ending": "right(to_number, length(CAST(:to_ending AS text))) = :to_ending",
+    "from": "from_number = :from",
+    "type": "type = :type",
+    "verdict": "verdict = :verdict",
+    "code": ":code = ANY (codes)",
+    "campaign": "campaign = :campaign",
+    "purpose": "purpose = :purpose",
+    "pool": "document ->> 'pool' = :pool",
+    "key_id": "key_id = :key_id",
+    "since": "decided_at >= :since",
+    "until": "decided_at < :until",
+}
 
 
 async def fetch(database: Database, account_id: uuid.UUID, decision_id: uuid.UUID) -> dict[str, Any] | None:
@@ -79,27 +80,43 @@ async def newest_first(
     database: Database,
     account_id: uuid.UUID,
     *,
-    filters: Mapping[str, str | None],
-    since: datetime | None,
-    until: datetime | None,
+    filters: Mapping[str, Any],
     before: uuid.UUID | None,
     limit: int,
-) -> list[dict[str, Any]]:
-    """Up to ``limit`` decisions older than ``before``, in [since, until)."""
-    floor = floor_id(since - _ID_BEFORE_DECISION) if since else uuid.UUID(int=0)
-    ceilings = [bound for bound in (floor_id(until) if until else None, before) if bound is not None]
-    parameters = {
-        "account": account_id,
-        "floor": floor,
-        "since": since,
-        "until": until,
-        "ceiling": min(ceilings, default=uuid.UUID(int=(1 << 128) - 1)),
-        "limit": limit,
-        **{name: filters.get(name) for name in ("to", "type", "verdict", "code", "campaign")},
-    }
+    patience: Patience | None = None,
+) -> Page[dict[str, Any]]:
+    """Up to ``limit`` decisions older than ``before``; fewer, when a page's time is over before they are found.
 
-    async def work(connection: AsyncConnection) -> list[dict[str, Any]]:
-        return [_as_answered(row) for row in await connection.execute(_LIST, parameters)]
+    ``filters`` by name: ``to`` (a number), ``to_prefix``, ``to_ending``, ``from``, ``type``, ``verdict``, ``code``,
+    ``campaign``, ``purpose``, ``pool``, ``key_id``, and the period [``since``, ``until``); None is no filter.
+    """
+    given = {name: value for name, value in filters.items() if value is not None}
+    since, until = given.get("since"), given.get("until")
+    indexed = ["account_id = :account", *(["to_number = :to"] if "to" in given else [])]
+    if since is not None:
+        indexed.append("id >= :floor")
+        given["floor"] = floor_id(since - _ID_BEFORE_DECISION)
+    asked = Filters(
+        indexed=tuple(indexed),
+        others=("verdict <> 'void'", *(_FILTERS[name] for name in _FILTERS if name in given)),
+        values={**given, "account": account_id},
+    )
+    ceilings = [bound for bound in (floor_id(until) if until else None, before) if bound is not None]
+
+    async def work(connection: AsyncConnection) -> Page[dict[str, Any]]:
+        connection = await connection.execution_options(isolation_level="READ COMMITTED")
+        async with connection.begin():
+            page = await look_through(
+                connection,
+                _COLUMNS,
+                "decisions",
+                asked,
+                order="DESC",
+                behind=min(ceilings, default=uuid.UUID(int=(1 << 128) - 1)),
+                limit=limit,
+                patience=patience,
+            )
+        return Page([_as_answered(row) for row in page.rows], page.next_id)
 
     return await database.run(work, may_run_twice=True)
 

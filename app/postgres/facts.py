@@ -103,13 +103,18 @@ class RecordedAttempts(Sequence[Attempt]):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a decision needs to know about: whose key, which number, pool, campaign and sender."""
+    """What a decision needs to know about: whose key, which number, pool, campaign and sender.
+
+    ``at`` is the instant to judge at, when it is not now: what will have expired by then is left out. Whether a
+    registry is too old is a question of now all the same.
+    """
 
     key_hash: bytes
     number: str
     pool: str = ""
     campaign: str = ""
     sender: str = ""
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,17 +147,17 @@ _GATHER = HotStatement(
                              ORDER BY s.created_at)
               FROM suppressions s
              WHERE s.account_id = a.id AND s.number = ask.number
-               AND (s.expires_at IS NULL OR s.expires_at > :at))::text,
+               AND (s.expires_at IS NULL OR s.expires_at > ask.at))::text,
            (SELECT jsonb_agg(jsonb_build_array(c.id, c.kind, c.channels, {_us("c.given_at")}, {_us("c.expires_at")})
                              ORDER BY c.given_at)
               FROM consents c
              WHERE c.account_id = a.id AND c.number = ask.number AND c.ended_at IS NULL
-               AND c.given_at <= :at AND (c.expires_at IS NULL OR c.expires_at > :at))::text,
+               AND c.given_at <= ask.at AND (c.expires_at IS NULL OR c.expires_at > ask.at))::text,
            (SELECT jsonb_agg(recent.entry)
               FROM (SELECT jsonb_build_array(t.intent_id, t.type, {_us("t.at")}) AS entry
                       FROM attempts t
                      WHERE t.account_id = a.id AND t.number = ask.number AND t.type <> 'emergency'
-                       AND t.at > :at - interval '{ATTEMPTS_LOOK_BACK_DAYS} days'
+                       AND t.at > ask.at - interval '{ATTEMPTS_LOOK_BACK_DAYS} days'
                      ORDER BY t.at DESC LIMIT 1000) recent)::text,
            (SELECT jsonb_build_array(p.capacity, p.calls_per_second, p.burst, p.reserve)
               FROM pools p WHERE p.account_id = a.id AND p.name = ask.pool)::text,
@@ -163,10 +168,10 @@ _GATHER = HotStatement(
            {registry_hits_sql("NULLIF(ask.number, '')")}::text,
            {stale_registries_sql(":now")}::text,
            (SELECT jsonb_agg(jsonb_build_array(e.region, {_us("e.until")}, e.reason))
-              FROM emergencies e WHERE e.until > :at)::text
+              FROM emergencies e WHERE e.until > ask.at)::text
       FROM unnest(CAST(:hashes AS bytea[]), CAST(:numbers AS text[]), CAST(:pools AS text[]),
-                  CAST(:campaigns AS text[]), CAST(:senders AS text[]))
-           WITH ORDINALITY AS ask(key_hash, number, pool, campaign, sender, place)
+                  CAST(:campaigns AS text[]), CAST(:senders AS text[]), CAST(:ats AS timestamptz[]))
+           WITH ORDINALITY AS ask(key_hash, number, pool, campaign, sender, at, place)
       LEFT JOIN api_keys k ON k.key_hash = ask.key_hash
       LEFT JOIN accounts a ON a.id = k.account_id
      ORDER BY ask.place
@@ -198,17 +203,11 @@ def _key(row: Sequence[Any]) -> Key:
     return Key(row[0], row[1], frozenset(row[2]), bytes(row[3]), bool(row[4]), row[5], row[6])
 
 
-async def gather(
-    database: Database, asks: Sequence[Ask], now: datetime, at: datetime | None = None
-) -> list[Gathered]:
-    """Answer every ask in one statement, in order. Raises PostgresUnavailable.
-
-    ``at`` is the instant to judge at, when it is not now: what will have expired by then is left out. Whether a
-    registry is too old is a question of now all the same.
-    """
+async def gather(database: Database, asks: Sequence[Ask], now: datetime) -> list[Gathered]:
+    """Answer every ask in one statement, in order. Raises PostgresUnavailable."""
     columns = {
         "now": now,
-        "at": at or now,
+        "ats": [ask.at or now for ask in asks],
         "hashes": [ask.key_hash for ask in asks],
         "numbers": [ask.number for ask in asks],
         "pools": [ask.pool for ask in asks],

@@ -8,7 +8,7 @@ abandoned. No clock is compared.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -99,14 +99,23 @@ _FINISH = text(
     """
 )
 _READ = text(f"SELECT {_COLUMNS} FROM jobs WHERE id = :id")
-_NEWEST = text(
-    f"""
-    SELECT {_COLUMNS} FROM jobs
-     WHERE kind = ANY (:kinds) AND account_id IS NOT DISTINCT FROM CAST(:account AS uuid)
-       AND (CAST(:subject AS text) IS NULL OR subject = :subject) AND id < :before
-     ORDER BY id DESC LIMIT :limit
-    """
-)
+# Whose jobs, of which subject, after which: each set of these its own statement, which goes by index.
+_NEWEST = {
+    (owned, named, follows): text(
+        f"SELECT {_COLUMNS} FROM jobs WHERE kind = ANY (:kinds)"
+        f" AND account_id {'= :account' if owned else 'IS NULL'}"
+        + (" AND subject = :subject" if named else "")
+        + (
+            " AND (created_at, id) < (SELECT j.created_at, j.id FROM jobs AS j WHERE j.id = :before)"
+            if follows
+            else ""
+        )
+        + " ORDER BY account_id DESC, created_at DESC, id DESC LIMIT :limit"
+    )
+    for owned in (True, False)
+    for named in (True, False)
+    for follows in (True, False)
+}
 _ADD_REJECTS = text(
     """
     INSERT INTO job_rejects (job_id, line, value, reason)
@@ -218,24 +227,20 @@ async def newest_jobs(
     kinds: Sequence[JobKind],
     account_id: UUID | None,
     subject: str | None,
-    before: UUID,
+    before: UUID | None,
     limit: int,
 ) -> list[Job]:
-    """Jobs of those kinds, newest first, those of an account or of the installation."""
-    values = {
-        "kinds": list(kinds),
-        "account": account_id,
-        "subject": subject,
-        "before": before,
-        "limit": limit,
-    }
-    rows = (await connection.execute(_NEWEST, values)).mappings()
-    return [Job(**row) for row in rows]
+    """Jobs of those kinds, newest first, those of an account or of the installation; after ``before``, if given."""
+    given = {"account": account_id, "subject": subject, "before": before}
+    statement = _NEWEST[account_id is not None, subject is not None, before is not None]
+    values = {name: value for name, value in given.items() if value is not None}
+    rows = await connection.execute(statement, {**values, "kinds": list(kinds), "limit": limit})
+    return [Job(**row) for row in rows.mappings()]
 
 
 async def stream_rejects(
     engine: AsyncEngine, job_id: UUID, *, rows_at_once: int = 500
-) -> AsyncIterator[Sequence[Reject]]:
+) -> AsyncGenerator[Sequence[Reject], None]:
     """The rejects by line, some at a time, through a cursor in a transaction of its own."""
     async with engine.connect() as connection:
         await connection.execution_options(isolation_level="REPEATABLE READ")

@@ -5,7 +5,7 @@ The staging tables belong to the session, so nothing is left of an import whose 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -197,7 +197,7 @@ async def merge_staged(
 
 async def stream_entries(
     engine: AsyncEngine, account_id: UUID, now: datetime, *, rows_at_once: int
-) -> AsyncIterator[Sequence[ExportedEntry]]:
+) -> AsyncGenerator[Sequence[ExportedEntry], None]:
     """The entries in force at ``now`` in the order of their numbers, from one snapshot, through a cursor."""
     async with engine.connect() as connection:
         await connection.execution_options(isolation_level="REPEATABLE READ")

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.postgres.partitions import floor_id
+from app.postgres.stretches import Filters, Page, Patience, look_through
 
 # An import gives its rows their ids while it reads them, and enters them at its end; none takes a week.
 _ID_BEFORE_ENTRY = timedelta(days=7)
@@ -82,17 +83,12 @@ _REMOVE = text(
     RETURNING {_COLUMNS}
     """
 )
-_LIST = text(
-    f"""
-    SELECT {_COLUMNS} FROM suppressions
-     WHERE account_id = :account AND {_IN_FORCE} AND id > :after
-       AND (CAST(:channel AS text) IS NULL OR channel = :channel)
-       AND (CAST(:source AS text) IS NULL OR source = :source)
-       AND (CAST(:prefix AS text) IS NULL OR starts_with(number, :prefix))
-       AND (CAST(:created_after AS timestamptz) IS NULL OR created_at > :created_after)
-     ORDER BY id LIMIT :limit
-    """
-)
+_FILTERS = {
+    "channel": "channel = :channel",
+    "source": "source = :source",
+    "prefix": "starts_with(number, CAST(:prefix AS text))",
+    "created_after": "created_at > :created_after",
+}
 _HISTORY = text(
     """
     SELECT id, channel, action, reason, source, key_id, at, expires_at FROM suppression_events
@@ -203,16 +199,32 @@ async def page(
     after: uuid.UUID,
     limit: int,
     now: datetime,
-) -> list[dict[str, Any]]:
-    """Up to ``limit`` entries in the order of their ids, oldest first."""
-    given = {n: filters.get(n) for n in ("channel", "source", "prefix", "created_after")}
-    if given["created_after"] is not None:
+    patience: Patience | None = None,
+) -> Page[dict[str, Any]]:
+    """Up to ``limit`` entries in the order of their ids, oldest first; fewer, when a page's time is over before.
+
+    ``filters`` by name: ``channel``, ``source``, ``prefix``, ``created_after``; None is no filter.
+    """
+    given = {name: value for name, value in filters.items() if value is not None}
+    if "created_after" in given:
         # Ids carry their time, so those who ask what is new need not wait for what is old to be looked through.
         after = max(after, floor_id(given["created_after"] - _ID_BEFORE_ENTRY))
-    rows = await connection.execute(
-        _LIST, {**given, "account": account_id, "after": after, "limit": limit, "now": now}
+    asked = Filters(
+        indexed=("account_id = :account",),
+        others=(_IN_FORCE, *(_FILTERS[name] for name in _FILTERS if name in given)),
+        values={**given, "account": account_id, "now": now},
     )
-    return [_as_answered(row) for row in rows]
+    found = await look_through(
+        connection,
+        _COLUMNS,
+        "suppressions",
+        asked,
+        order="ASC",
+        behind=after,
+        limit=limit,
+        patience=patience,
+    )
+    return Page([_as_answered(row) for row in found.rows], found.next_id)
 
 
 async def history(

@@ -13,7 +13,7 @@ from app import clock
 from app.channels import RateSpend, Semaphore
 from app.guardrails.content import ContentScanner
 from app.numbering import Gazetteer
-from app.postgres.database import Database, PostgresUnavailable
+from app.postgres.database import EXPORTS_AT_ONCE, LISTS_AT_ONCE, Database, PostgresUnavailable
 from app.postgres.decisions import Decision, Recorded, record
 from app.postgres.facts import Ask, Gathered, Key, gather, gather_keys
 from app.postgres.gathering import Gathering
@@ -21,6 +21,7 @@ from app.postgres.idempotency import Claimed
 from app.postgres.jobs import Job
 from app.rules.window_rules import WindowRules
 from app.workflows.authenticate import Caller
+from app.workflows.places import Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,10 @@ class Equipment:
     unanswered: dict[Unanswered, float] = field(default_factory=dict)
     # Lists that are being taken in, each as a job.
     jobs: set[asyncio.Task[Job]] = field(default_factory=set)
+    # What holds a connection for as long as its caller takes to send or to read, and what only needs one at times.
+    lists: Places = field(default_factory=lambda: Places("lists to take in", LISTS_AT_ONCE, 2))
+    exports: Places = field(default_factory=lambda: Places("exports", EXPORTS_AT_ONCE, 2))
+    scrubs: Places = field(default_factory=lambda: Places("scrubs", 16, 4))
     keys: Gathering[bytes, Key | None] = field(init=False)
     facts: Gathering[Ask, Gathered] = field(init=False)
     ledger: Gathering[Decision, Recorded] = field(init=False)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from datetime import datetime
 from uuid import UUID
 
@@ -22,17 +23,18 @@ async def export_suppressions(
     *,
     now: datetime,
     on_entries: Callable[[int], None] | None = None,
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """The entries in force at ``now`` by number, as a file that an import takes back unchanged.
 
     ``on_entries`` is told how many entries each piece holds.
     """
     # Nothing is said before Postgres has answered: a store that is away must be a 503, and no file that breaks off.
     header = export_header(format)
-    async for entries in stream_entries(engine, account_id, now, rows_at_once=_ROWS_AT_ONCE):
-        if on_entries is not None:
-            on_entries(len(entries))
-        yield header + export_lines(entries, format)
-        header = b""
+    async with aclosing(stream_entries(engine, account_id, now, rows_at_once=_ROWS_AT_ONCE)) as stream:
+        async for entries in stream:
+            if on_entries is not None:
+                on_entries(len(entries))
+            yield header + export_lines(entries, format)
+            header = b""
     if header:
         yield header

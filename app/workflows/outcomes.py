@@ -89,6 +89,14 @@ class RateExceeded(Outcome):
         self.state, self.api_class = state, api_class
 
 
+class Crowded(Outcome):
+    """The account has as much under way at once as it may."""
+
+    def __init__(self, detail: str, retry_after_seconds: int) -> None:
+        super().__init__(detail)
+        self.detail, self.retry_after_seconds = detail, retry_after_seconds
+
+
 class CannotDecide(Outcome):
     """A guardrail could not be evaluated; ``what`` names it for people, without secrets."""
 

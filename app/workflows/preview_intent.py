@@ -7,7 +7,7 @@ from datetime import datetime
 from app.channels import RateState
 from app.guardrails.evaluate import Verdict
 from app.guardrails.facts import Intent
-from app.postgres.facts import Ask, gather
+from app.postgres.facts import Ask
 from app.workflows.admission import check_pool
 from app.workflows.authenticate import authenticate
 from app.workflows.decide_intent import gather_facts, need_scopes
@@ -22,11 +22,8 @@ async def preview_intent(
 ) -> tuple[Verdict, datetime, RateState]:
     """The verdict of every guardrail but the channel, for ``at`` or for now."""
     now = equipment.now()
-    ask = Ask(presented.key_hash, intent.to, intent.pool, intent.campaign or "", intent.sender)
-    if at is None:
-        gathered = await gather_facts(equipment, ask)
-    else:
-        (gathered,) = await gather(equipment.database, [ask], now, at)
+    ask = Ask(presented.key_hash, intent.to, intent.pool, intent.campaign or "", intent.sender, at)
+    gathered = await gather_facts(equipment, ask)
     caller = authenticate(gathered.key, presented.key_hash, now)
     need_scopes(caller, intent)
     rate = await equipment.semaphore.spend(equipment.rate(caller, rate_class(intent)))

@@ -10,23 +10,23 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from app.postgres.jobs import Counts, Job
 from app.workflows.equipment import Equipment
 from app.workflows.identity import new_id
-from app.workflows.outcomes import CannotDecide
+from app.workflows.places import Place
 from app.workflows.run_job import ProgressCallback
 
 log = logging.getLogger("callgate.jobs")
-# Each holds a connection and some memory for as long as its list takes to arrive.
-AT_ONCE = 4
 
 Work = Callable[[AsyncIterator[bytes], uuid.UUID, ProgressCallback], Awaitable[Job]]
 
 
-async def receive_list(equipment: Equipment, chunks: AsyncIterator[bytes], work: Work) -> uuid.UUID:
+async def receive_list(
+    equipment: Equipment, account_id: uuid.UUID, chunks: AsyncIterator[bytes], work: Work
+) -> uuid.UUID:
     """Start ``work`` as a job on the chunks; answers its id once everything was read, or the job ended.
 
     What ``work`` raises before its job exists is raised here. A connection that breaks ends the job as failed.
+    ``account_id`` is the sender's, who may have no more than a share of the lists at once.
     """
-    if len(equipment.jobs) >= AT_ONCE:
-        raise CannotDecide("as many lists are being taken in as this process can", retry_after_seconds=30)
+    place = equipment.lists.take(account_id)
     job_id = new_id(equipment.now())
     came_in = asyncio.Event()
 
@@ -39,7 +39,7 @@ async def receive_list(equipment: Equipment, chunks: AsyncIterator[bytes], work:
 
     task = asyncio.create_task(whole())
     equipment.jobs.add(task)
-    task.add_done_callback(lambda done: _ended(equipment, done, came_in))
+    task.add_done_callback(lambda done: _ended(equipment, done, came_in, place))
     try:
         await came_in.wait()
     except asyncio.CancelledError:
@@ -50,7 +50,8 @@ async def receive_list(equipment: Equipment, chunks: AsyncIterator[bytes], work:
     return job_id
 
 
-def _ended(equipment: Equipment, task: asyncio.Task[Job], came_in: asyncio.Event) -> None:
+def _ended(equipment: Equipment, task: asyncio.Task[Job], came_in: asyncio.Event, place: Place) -> None:
+    place.leave()
     equipment.jobs.discard(task)
     if not task.cancelled() and task.exception() is not None and came_in.is_set():
         log.error("a job failed after its list had come in", exc_info=task.exception())
