@@ -88,7 +88,7 @@ class Walk:
     def __init__(self, pattern: re.Pattern[Any], seed: int) -> None:
         source = pattern.pattern
         flags = pattern.flags & ~re.DEBUG
-        self._random = random.Random(f"{source!r} {seed}")  # noqa: S311
+        self._random = random.Random(f"{source!r} {seed}")
         self._groups: dict[int, str] = {}
         self.text = ""
         self.pumps: list[tuple[str, str]] = []
