@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 BEAT_SECONDS = 0.5
 STARTING_SECONDS = 60.0  # until the first beat: a new worker may have to wait for a processor
+_UNTIL_SERVING_SECONDS = 0.05
 _LONGEST_LOOK = 2.0
 _PR_SET_PDEATHSIG = 1
 
@@ -73,12 +74,19 @@ class Heartbeats:
         self._memory.close()
 
 
-def beat_always(loop: asyncio.AbstractEventLoop, beat: Callable[[], None]) -> None:
-    """Calls ``beat`` from the loop until it is closed, also while what is under way is answered before an end."""
+def beat_always(
+    loop: asyncio.AbstractEventLoop, serves: Callable[[], bool], beat: Callable[[], None]
+) -> None:
+    """Calls ``beat`` from the loop, from when it ``serves`` until it is closed, the answers before an end included.
+
+    Not earlier: what is done at a start may hold the loop for a while.
+    """
 
     def again() -> None:
-        beat()
-        loop.call_later(BEAT_SECONDS, again)
+        serving = serves()
+        if serving:
+            beat()
+        loop.call_later(BEAT_SECONDS if serving else _UNTIL_SERVING_SECONDS, again)
 
     loop.call_soon(again)
 

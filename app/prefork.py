@@ -134,8 +134,7 @@ def _run_here(server: uvicorn.Server, listener: socket.socket, beat: Callable[[]
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             if beat is not None:
-                # Not before it serves: what is done at a start may hold the loop for a while.
-                beat_always(runner.get_loop(), lambda: beat() if server.started else None)
+                beat_always(runner.get_loop(), lambda: server.started, beat)
             runner.run(server.serve(sockets=[listener]))
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
