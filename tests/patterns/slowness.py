@@ -44,17 +44,17 @@ def grows_faster(read: Callable[[str], object], text: Callable[[int], str], long
     """Why reading texts of ``text(length)`` is more than linear up to ``longest``; None where it is not."""
     try:
         with given_up(GIVEN_UP_AFTER):
-            for length in (24, 48, 96, 192, longest // 2):
+            for length in (24, 48, 96, 192):
                 read(text(length))
             whole = text(longest)
             if spent(lambda: read(whole)) < SHORTEST_TOLD:
                 return None
         half, more = text(longest // 2), text(longest * 2)
         # A busy machine makes one measurement long, hardly all of them.
-        for _ in range(4):
+        for times in (1, 3, 3, 5):
             with given_up(GIVEN_UP_AFTER * 4):
-                short = min(spent(lambda: read(half)) for _ in range(3))
-                long = min(spent(lambda: read(more)) for _ in range(3))
+                short = min(spent(lambda: read(half)) for _ in range(times))
+                long = min(spent(lambda: read(more)) for _ in range(times))
             if short and long / short <= DOUBLED_AT_MOST**2:
                 return None
     except TooSlow:

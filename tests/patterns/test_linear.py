@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -31,7 +30,7 @@ def test_no_pattern_backtracks_more_than_linearly(name: str) -> None:
     pattern = PATTERNS[name]
     anchored = only_from_the_start(name)
     faults = []
-    for prefix, pump in pumps_of(pattern, 30):
+    for prefix, pump in pumps_of(pattern, 12):
         for end in ENDS:
             why = grows_faster(
                 lambda text: _read(pattern, text, from_the_start=anchored),
@@ -61,7 +60,7 @@ def _texts(*folders: str) -> list[tuple[str, str]]:
         pump
         for name in sorted(PATTERNS)
         if name.startswith(folders)
-        for pump in pumps_of(PATTERNS[name], 3)[:12]
+        for pump in pumps_of(PATTERNS[name], 2)[:6]
     ]
 
 
@@ -113,12 +112,18 @@ PHRASES = (
 )
 
 
-@pytest.mark.parametrize("kind", ["block_phrases", "allow_phrases", "domains", "names"])
+DOMAINS = tuple(phrase.replace(" ", ".") + ".com" for phrase in PHRASES)
+POLICIES = {
+    "blocked": AccountPolicy(content=ContentPolicy(block_phrases=PHRASES)),
+    "allowed": AccountPolicy(content=ContentPolicy(allow_phrases=PHRASES)),
+    "domains": AccountPolicy(domains=DOMAINS),
+    "names": AccountPolicy(names=DOMAINS),
+}
+
+
+@pytest.mark.parametrize("kind", POLICIES)
 def test_an_accounts_own_phrases_are_found_in_linear_time(knowledge: Knowledge, kind: str) -> None:
-    content = ContentPolicy(**{kind: PHRASES}) if "phrases" in kind else ContentPolicy()
-    domains = tuple(each.replace(" ", ".") + ".com" for each in PHRASES)
-    own = {kind: domains} if kind in ("domains", "names") else {}
-    policy = replace(AccountPolicy(content=content), **own)
+    policy = POLICIES[kind]
     words = ("a ", "a b ", "a casino ", "viagra ", "free viagra casino ", "a.com ", "\u00e1 ")
     pumps = [("", word) for word in words]
     assert not _faults(lambda text: knowledge.scanner.scan(text, policy, True), pumps)
