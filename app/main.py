@@ -8,7 +8,6 @@ import gc
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
-from sqlalchemy import text
 from starlette.types import ASGIApp
 
 from app import clock
@@ -42,6 +41,7 @@ from app.guardrails.content import ContentScanner
 from app.guardrails.content.links import registrable_domain
 from app.guardrails.content.policy import folded_phrase
 from app.numbering import load as load_gazetteer
+from app.postgres.accounts import installation_secret
 from app.postgres.database import Database
 from app.postgres.migrate import newest_revision
 from app.rules import calling_windows as window_rules
@@ -97,15 +97,22 @@ def load_knowledge() -> Knowledge:
     )
 
 
-async def equip(settings: Settings, knowledge: Knowledge, database_url: str, redis_url: str) -> Equipment:
-    """Connect the stores. Raises PostgresUnavailable or RedisUnavailable when they are not there."""
+async def equip(
+    settings: Settings, knowledge: Knowledge, database_url: str, redis_url: str, secret: bytes | None = None
+) -> Equipment:
+    """Make the ways to the stores, of which neither has to be there yet: what needs one is 503 until it is.
+
+    ``secret`` is the installation's, which keys the names in Redis and never changes. Without it Postgres is asked
+    for it now. Raises PostgresUnavailable.
+    """
     database = Database(
         database_url,
         timeout_seconds=settings.database_timeout_ms / 1000,
         pool_size=settings.database_pool_size,
     )
-    async with database.begin() as connection:
-        secret = bytes((await connection.execute(text("SELECT secret FROM installation"))).scalar_one())
+    if secret is None:
+        async with database.begin() as connection:
+            secret = await installation_secret(connection)
     semaphore = Semaphore(
         redis_url, timeout_ms=settings.redis_timeout_ms, secret=secret, ledger=PostgresLedger(database)
     )
@@ -130,13 +137,14 @@ def build(
     *,
     public_url: str | None = None,
     metrics_dir: str | None = None,
+    secret: bytes,
 ) -> ASGIApp:
-    """The application, with its stores connected when it starts."""
+    """The application; it starts whether or not its stores are there, see ``equip``."""
     writer = ProblemWriter(settings.problem_type_base, public_url or settings.own_url())
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        equipment = await equip(settings, knowledge, database_url, redis_url)
+        equipment = await equip(settings, knowledge, database_url, redis_url, secret)
         app.state.equipment = equipment
         # What was loaded lives as long as the process. Left among the young, it is walked by every full
         # collection, a pause of some 100 ms: longer than Redis may take to answer.

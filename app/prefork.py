@@ -1,14 +1,13 @@
 """Serves HTTP from one socket: in this process, or in children forked after everything heavy has been loaded.
 
 The data that the decisions rest on (numbering plans, time zone polygons, rules) is read once by the parent
-and shared by all children as memory that nobody writes to. A child that dies is replaced; a child whose
-parent dies ends itself.
+and shared by all children as memory that nobody writes to. A child that dies, or whose event loop no longer
+turns, is replaced; a child whose parent dies ends itself.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import gc
 import logging
 import os
@@ -25,6 +24,7 @@ from typing import Any
 import uvicorn
 import uvloop
 
+from app.heartbeat import Heartbeats, beat_always, end_with_parent
 from app.listener import BACKLOG
 from app.prefork_protocol import BadRequest, BoundedHttpProtocol, plain_bad_request
 
@@ -36,7 +36,6 @@ LONGEST_BACK_OFF_SECONDS = 10.0
 HEALTHY_SECONDS = 30.0
 START_ATTEMPTS = 3
 _STARTUP_FAILURE = 3  # what uvicorn exits with when the application's lifespan refuses to start
-_PR_SET_PDEATHSIG = 1
 
 AsgiFactory = Callable[[], Any]
 
@@ -52,6 +51,8 @@ class ServerLimits:
     least_bytes_per_second: int = 8192
     linger_seconds: float = 5.0
     grace_seconds: int = GRACE_SECONDS
+    # A worker whose event loop has not turned for so long is killed. One that ends in good order turns it still.
+    silent_seconds: float = 10.0
 
 
 @dataclass(slots=True)
@@ -59,6 +60,7 @@ class _Child:
     slot: int
     pid: int
     started: float
+    lost: bool = False
 
 
 def serve_forever(
@@ -77,7 +79,8 @@ def serve_forever(
     is shared. `bad_request` makes the document for a request that never gets as far as the application.
     `trusted_proxies` is a comma-separated list of addresses whose X-Forwarded-For is believed; empty
     believes nobody. `tick` is called about once a second in the parent, from its main thread. Returns 0
-    after an orderly end, 3 when the application cannot start, so that a supervisor sees the difference.
+    after an orderly end, 3 when the application cannot start, so that a supervisor sees the difference; once any
+    worker has served, one that does not start is tried again for as long as it takes.
     """
     limits = limits or ServerLimits()
 
@@ -130,12 +133,14 @@ def _config(
     )
 
 
-def _run_here(server: uvicorn.Server, listener: socket.socket) -> int:
+def _run_here(server: uvicorn.Server, listener: socket.socket, beat: Callable[[], None] | None = None) -> int:
     # uvicorn raises a caught signal again when it is done; by then it has been obeyed, and must not end us
     # twice.
     previous = {number: signal.signal(number, _ignore) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            if beat is not None:
+                beat_always(runner.get_loop(), lambda: server.started, beat)
             runner.run(server.serve(sockets=[listener]))
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
@@ -168,6 +173,7 @@ class _Parent:
         self.children: dict[int, _Child] = {}
         self.due = dict.fromkeys(range(workers), 0.0)  # slot → when it may be started, on the monotonic clock
         self.failures = dict.fromkeys(range(workers), 0)
+        self.heartbeats = Heartbeats(workers)
         self.status = 0
         self.stopping = False
         # A signal writes here, so that one which arrives just before the wait is not slept through.
@@ -188,6 +194,7 @@ class _Parent:
                 self._start_due()
                 self._wait(TICK_SECONDS if not any(self.due.values()) else 0.1)
                 self._reap()
+                self._end_the_lost()
                 if self.tick is not None and time.monotonic() >= next_tick and not self.stopping:
                     next_tick = time.monotonic() + TICK_SECONDS
                     self.tick()
@@ -199,6 +206,7 @@ class _Parent:
                 signal.signal(number, handler)
             os.close(self.wake_read)
             os.close(self.wake_write)
+            self.heartbeats.close()
             gc.unfreeze()
         return self.status
 
@@ -223,6 +231,7 @@ class _Parent:
 
     def _fork(self, slot: int) -> None:
         parent = os.getpid()
+        self.heartbeats.begin(slot)
         pid = os.fork()
         if pid:
             self.children[pid] = _Child(slot, pid, time.monotonic())
@@ -234,8 +243,8 @@ class _Parent:
                 signal.signal(number, signal.SIG_DFL)
             os.close(self.wake_read)
             os.close(self.wake_write)
-            _end_with_parent(parent)
-            status = self._serve_in_child()
+            end_with_parent(parent)
+            status = self._serve_in_child(slot)
         except BaseException:
             logger.exception("worker failed")
         finally:
@@ -244,8 +253,18 @@ class _Parent:
             sys.stderr.flush()
             os._exit(status)
 
-    def _serve_in_child(self) -> int:
-        return _run_here(self.make_server(), self.listener)
+    def _serve_in_child(self, slot: int) -> int:
+        return _run_here(self.make_server(), self.listener, lambda: self.heartbeats.beat(slot))
+
+    def _end_the_lost(self) -> None:
+        """Ends the workers that have been silent for too long; `_reap` finds them dead and has them replaced."""
+        self.heartbeats.listen()
+        for child in self.children.values():
+            if self.heartbeats.lost(child.slot, self.limits.silent_seconds) and not child.lost:
+                child.lost = True
+                told = "worker %d has not answered for %g s; it is killed and replaced"
+                logger.error(told, child.pid, self.limits.silent_seconds)
+                os.kill(child.pid, signal.SIGKILL)
 
     def _reap(self) -> None:
         # Our own children only: the embedded servers are children of this process too, and not ours to bury.
@@ -260,12 +279,15 @@ class _Parent:
         lived = time.monotonic() - child.started
         failures = 0 if lived > HEALTHY_SECONDS else self.failures[child.slot] + 1
         self.failures[child.slot] = failures
-        if code == _STARTUP_FAILURE and failures >= START_ATTEMPTS:
+        if code == _STARTUP_FAILURE and failures >= START_ATTEMPTS and not self.heartbeats.any_heard:
             logger.error("the application does not start; giving up")
             self.status, self.stopping = _STARTUP_FAILURE, True
             return
         delay = min(0.1 * 2.0 ** (failures - 1), LONGEST_BACK_OFF_SECONDS) if failures else 0.0
-        logger.error("worker %d ended with %d after %.1f s; next in %.1f s", child.pid, code, lived, delay)
+        if not child.lost:
+            logger.error(
+                "worker %d ended with %d after %.1f s; next in %.1f s", child.pid, code, lived, delay
+            )
         self.due[child.slot] = time.monotonic() + delay
 
     def _end_children(self) -> None:
@@ -278,10 +300,3 @@ class _Parent:
                 self._reap()
             if not self.children:
                 return
-
-
-def _end_with_parent(parent: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
-        if os.getppid() != parent:
-            os._exit(1)

@@ -20,14 +20,14 @@ from tests.service import free_port
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PROGRAM = """
-import asyncio, os, sys
+import asyncio, os, pathlib, sys, time
 from app import prefork
 from app.listener import listen
 
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":
         await receive()
-        if sys.argv[2] == "broken":
+        if sys.argv[2] == "broken" or pathlib.Path(sys.argv[2]).is_file():
             await send({"type": "lifespan.startup.failed", "message": "no"})
             return
         await send({"type": "lifespan.startup.complete"})
@@ -36,8 +36,10 @@ async def app(scope, receive, send):
         return
     if scope["path"] == "/die":
         os._exit(9)
-    if scope["path"] == "/slow":
-        await asyncio.sleep(1)
+    if scope["path"] == "/hang":
+        time.sleep(60)
+    if scope["path"].startswith("/slow"):
+        await asyncio.sleep(float(scope["query_string"] or 1))
     body = str(os.getpid()).encode() if scope["path"] != "/big" else bytes(30_000_000)
     await send({"type": "http.response.start", "status": 200,
                 "headers": [(b"content-length", str(len(body)).encode())]})
@@ -45,9 +47,15 @@ async def app(scope, receive, send):
 
 listener = listen("127.0.0.1", int(sys.argv[3]), reuse_port=sys.argv[3] != "0")
 print(listener.getsockname()[1], flush=True)
-limits = prefork.ServerLimits(head_bytes=8192, head_seconds=1.0, grace_seconds=5, keep_alive_seconds=1,
-                              stalled_seconds=1.0, least_bytes_per_second=20_000_000, linger_seconds=1.0)
-sys.exit(prefork.serve_forever(listener, lambda: app, workers=int(sys.argv[1]), limits=limits))
+limits = prefork.ServerLimits(head_bytes=8192, head_seconds=1.0, grace_seconds=8, keep_alive_seconds=1,
+                              stalled_seconds=1.0, least_bytes_per_second=20_000_000, linger_seconds=1.0,
+                              silent_seconds=2.0)
+
+def factory():
+    time.sleep(4 if sys.argv[2] == "slow to start" else 0)
+    return app
+
+sys.exit(prefork.serve_forever(listener, factory, workers=int(sys.argv[1]), limits=limits))
 """
 
 
@@ -99,6 +107,11 @@ def exchange(port: int, request: bytes, *, seconds: float = 5) -> bytes:
         return received
 
 
+def children(process: subprocess.Popen[str]) -> set[str]:
+    """The processes that it forked and that are still there."""
+    return set(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split())
+
+
 def lives(pid: str) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -143,6 +156,71 @@ def test_a_worker_that_dies_is_replaced() -> None:
         while len(after := answering(port, 2)) < 2 or after == before:
             assert time.monotonic() < deadline
         assert len(before & after) == 1
+
+
+def test_a_worker_that_hangs_is_replaced_while_the_others_answer() -> None:
+    with serving(2) as (_, port):
+        before = answering(port, 2)
+        time.sleep(0.5)
+        with pytest.raises((http.client.HTTPException, ConnectionError)):
+            get(port, "/hang")
+        deadline = time.monotonic() + 10
+        while len(after := answering(port, 2)) < 2 or after == before:
+            assert time.monotonic() < deadline
+        assert len(before & after) == 1
+
+
+def test_a_worker_that_is_slow_to_start_is_waited_for() -> None:
+    with serving(2, "slow to start") as (process, port):
+        time.sleep(1)
+        forked = children(process)
+        assert answering(port, 2) == forked
+
+
+def test_a_service_that_was_stopped_as_a_whole_blames_none_of_its_workers() -> None:
+    with serving(2) as (process, port):
+        workers = answering(port, 2)
+        time.sleep(1)
+        family = [str(process.pid), *workers]
+        for pid in family:
+            os.kill(int(pid), signal.SIGSTOP)
+        time.sleep(5)
+        os.kill(process.pid, signal.SIGCONT)
+        time.sleep(0.3)
+        for pid in workers:
+            os.kill(int(pid), signal.SIGCONT)
+        time.sleep(2)
+        assert answering(port, 2) == workers == children(process)
+
+
+def test_a_worker_that_answers_for_the_last_time_is_not_taken_for_a_silent_one() -> None:
+    with serving(2) as (process, port):
+        answering(port, 2)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection.request("GET", "/slow?5")
+        time.sleep(0.3)
+        for pid in children(process):
+            os.kill(int(pid), signal.SIGTERM)
+        assert connection.getresponse().status == 200
+        connection.close()
+
+
+def test_who_has_served_once_is_started_until_it_serves_again(tmp_path: Path) -> None:
+    """Giving up is for what never worked: the others go on, whatever keeps one from starting."""
+    obstacle = tmp_path / "obstacle"
+    with serving(2, str(obstacle)) as (process, port):
+        workers = answering(port, 2)
+        time.sleep(1.2)
+        obstacle.touch()
+        with pytest.raises((http.client.HTTPException, ConnectionError)):
+            get(port, "/die")
+        time.sleep(4)  # in which more starts fail than a first start may
+        assert process.poll() is None
+        assert get(port) in workers
+        obstacle.unlink()
+        deadline = time.monotonic() + 20
+        while len(answering(port, 2)) < 2:
+            assert time.monotonic() < deadline
 
 
 def test_what_is_under_way_is_answered_before_the_end() -> None:

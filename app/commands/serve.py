@@ -55,7 +55,7 @@ def _listen_and_serve(found: Stores, metrics_dir: str | None) -> int:
         knowledge = load_knowledge()
     except BrokenRuleFile as error:
         fail(f"a rule file is broken: {error}")
-    key = run_plainly(_prepare(found))
+    key, secret = run_plainly(_prepare(found))
     _greet(settings, public_url, key)
     writer = ProblemWriter(settings.problem_type_base, public_url)
 
@@ -78,17 +78,21 @@ def _listen_and_serve(found: Stores, metrics_dir: str | None) -> int:
             found.redis_url,
             public_url=public_url,
             metrics_dir=metrics_dir,
+            secret=secret,
         ),
         workers=settings.workers,
+        limits=prefork.ServerLimits(silent_seconds=settings.worker_silent_seconds),
         bad_request=bad_request,
         trusted_proxies=settings.trusted_proxies,
         tick=tick if found.embedded is not None else None,
     )
 
 
-async def _prepare(found: Stores) -> str | None:
-    """Migrate, make partitions and the bootstrap key; answers the key if it was generated just now."""
+async def _prepare(found: Stores) -> tuple[str | None, bytes]:
+    """Migrate, make partitions and the bootstrap key; answers the key if it was generated just now, and the
+    installation's secret, which the workers take over: they start whether or not Postgres is there."""
     from app.postgres import partitions
+    from app.postgres.accounts import installation_secret
     from app.postgres.database import Database, PostgresUnavailable, is_away, why_away
     from app.postgres.migrate import migrate
     from app.workflows.manage_keys import ensure_bootstrap_key
@@ -99,6 +103,7 @@ async def _prepare(found: Stores) -> str | None:
             await migrate(found.database_url)
         async with database.begin() as connection:
             await partitions.make_ahead(connection, clock.utc_now(), found.settings.decision_retention_days)
+            secret = await installation_secret(connection)
         made = await ensure_bootstrap_key(database, found.settings.bootstrap_key, clock.utc_now())
     except Exception as error:
         if isinstance(error, PostgresUnavailable) or is_away(error):
@@ -108,7 +113,7 @@ async def _prepare(found: Stores) -> str | None:
         await database.close()
     for note in made.notes:
         print(f"callgate: {note}", file=sys.stderr)  # noqa: T201
-    return made.key
+    return made.key, secret
 
 
 def _greet(settings: Settings, url: str, key: str | None) -> None:

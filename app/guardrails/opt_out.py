@@ -6,6 +6,9 @@ take as a revocation of consent; these are recognised by patterns over clauses. 
 ("don't stop"), limits it to an errand ("stop by tomorrow") or speaks of something else ("can't stop
 laughing") means nothing. In doubt between the two the wish to be left alone wins only where the words are
 about messages, contact, a list or consent.
+
+Anybody can send a message. No pattern here takes more than linear time: words between two others are taken
+one by one, each in one way only (`(?>...)`), and what is read is bounded before it is matched.
 """
 
 # ruff: noqa: E501 - a pattern or a list of wordings is read best unbroken.
@@ -52,6 +55,8 @@ _AS_GOOD_AS_STOP = frozenset(
      "cancelar suscripcion", "detener", "salir", "paren", "desabonnement", "desinscription", "arreter", "arretez"}
 )  # fmt: skip
 
+_LONGEST = 1600  # characters of a message that are read for wordings, as many as a text of ten segments has
+_FILLERS = 40  # words that may stand between "stop" and what is to stop
 _CONTACT = (
     r"(?:text(?:s|ing)?|txt(?:s|ing)?|messag(?:e|es|ing)|msg(?:s|ing)?|contact(?:ing)?|call(?:s|ing)?|e ?mail(?:s|ing)?|sms"
     r"|spam(?:ming|s)?|bother(?:ing)?|harass(?:ing)?|bugging|pester(?:ing)?|bombard(?:ing)?|solicit(?:ing|ations?)?|promo(?:s|tions?)?"
@@ -61,7 +66,7 @@ _SENDING = r"(?:text|txt|message|msg|contact|call|email|e mail|bother|spam|write
 _OPT_OUT_WORDING = [
     re.compile(pattern)
     for pattern in (
-        rf"\b(?:stop|quit|cease|discontinue|end|halt|turn off|shut off|no more|no further|no future|enough with|enough of|done with|sick of|tired of|knock off)\b (?:with |w |it |sending |all |of |the |these |those |this |any |your |ur |me |us |my |phone |to |more |stupid |constant |annoying |unwanted |\S+ing )*{_CONTACT}\b",
+        rf"\b(?:stop|quit|cease|discontinue|end|halt|turn off|shut off|no more|no further|no future|enough with|enough of|done with|sick of|tired of|knock off)\b (?>(?:with|w|it|sending|all|of|the|these|those|this|any|your|ur|me|us|my|phone|to|more|stupid|constant|annoying|unwanted|\S+ing) ){{0,{_FILLERS}}}{_CONTACT}\b",
         rf"\b(?:do not|don't|dont|dnt|never|stop trying to|no longer|pls no|not to|cannot|you may not|quit trying to) (?:ever |please |want you to |wish you to |need you to |you |dare |like you to )*{_SENDING}\b(?: (?:or |and |nor )(?:to )?{_SENDING})*(?: (?:this|me|us|my|any|again|anymore|here|more)\b|$)",
         rf"\b(?:do not|don't|dont|no longer|didn't|did not|never) (?:want|wish|care|agree|consent|need|like|ask|asked|sign up|signed up|subscribe|authorize|like)\b(?: \S+){{0,6}}? {_CONTACT}\b",
         r"\b(?:take|remove|delete|drop|get|scratch|cross|strike|erase|scrub) (?:me|us|my (?:number|name|phone|cell|info|contact)|this number|this phone|number)\b(?: \S+){0,3}? (?:off|from|out of)\b(?! (?:hold|speaker|mute|the wait|wait))",
@@ -101,8 +106,7 @@ _NOT_A_WISH = [
         r"\b(?:do not|don't|dont|never|please do not|won't|wont|can't|cant|cannot|couldn't|not|didn't|did not|no need to|why did(?: you| u)?|why'd you|when did you) (?:you )?(?:ever |want to |want you to |wanna |mean to |have to |trying to |wish to )?(?:stop|quit|end|unsubscribe|cancel|opt out|remove)\b",
         r"\bstop(?:ping|ped)? (?:by|in|at|over|for|off|sign|light|payment|watch|smoking|drinking|on my way|and (?:get|pick|grab|see)|to (?:get|pick|grab|see|visit|think))\b",
         r"\b(?:bus|truck|rest|pit|next|last|first|train|non|one) stop\b",
-        r"\bwhat time\b.*\bstop\b|\bwhere\b.*\bstop\b",
-        r"\b(?:how|can|could|do|will|would|should|did|does|is|are) (?:i|you|it|we|he|she|they|this)\b.{0,40}\b(?:stop|end|cancel|quit|remove)\b(?!.*\b(?:text|messag|msg|contact|call|send|promo|spam|notif|alert|market|list|subscri)\w*)",
+        r"^(?>.*?\b(?:what time|where)\b).*\bstop\b",
         r"\bcancel (?:my |the |this |our |your |tomorrow's |today's )*(?:appointment|appt|order|reservation|booking|visit|class|flight|room|delivery|table|lesson|meeting|ride|trip|plan)\b",
         r"\b(?:stop|cancel|end|quit)(?:s|ped)? (?:the |my )?(?:medication|meds|medicine|taking|treatment|pain|bleeding|job|lease)\b",
         r"\b(?:remove|take) (?:the |my )?(?:stitches|sutures|staples|item|onions|cheese|shoes)\b",
@@ -110,6 +114,16 @@ _NOT_A_WISH = [
         r"\b(?:do not|don't|dont) (?:text|call|message) (?:and|while|n) driv",
     )
 ]
+# "How do I stop ..." asks, unless what comes after it is about messages.
+_ASKS_HOW = re.compile(
+    r"\b(?=((?:how|can|could|do|will|would|should|did|does|is|are) (?:i|you|it|we|he|she|they|this)\b.{0,40}\b(?:stop|end|cancel|quit|remove)\b))"
+)
+_ABOUT_MESSAGES = re.compile(
+    r"\b(?:text|messag|msg|contact|call|send|promo|spam|notif|alert|market|list|subscri)"
+)
+_NEGATED = re.compile(r"\b(?:not|don't|dont|never)\b")
+_CLAUSE_END = re.compile(r"[.!?;\n\r]+")
+_PUNCTUATION = re.compile(r"[^\w' ]+|(?<!\w)'|'(?!\w)|_")
 _OPT_IN_WORDING = re.compile(
     r"\b(?:opt(?: me)? (?:back )?in|re ?subscribe|subscribe me|sign me (?:back )?up|add me back|start (?:texting|messaging|sending)(?: me)?(?: again)?|resume (?:messages|texts)|turn (?:texts|messages) back on)\b"
 )
@@ -142,7 +156,7 @@ def classify_inbound(body: str) -> InboundMeaning:
         return InboundMeaning("opt_out", None, words)
     if _asks_to_be_left_alone(body):
         return InboundMeaning("opt_out", None, words)
-    if _OPT_IN_WORDING.search(text) and not re.search(r"\b(?:not|don't|dont|never)\b", text):
+    if _OPT_IN_WORDING.search(text) and not _NEGATED.search(text):
         return InboundMeaning("opt_in", None, words)
     if _HELP_WORDING.match(text):
         return InboundMeaning("help", None, words)
@@ -152,7 +166,7 @@ def classify_inbound(body: str) -> InboundMeaning:
 def _normal(text: str) -> str:
     """Folded, with single blanks and no punctuation but apostrophes and signs inside words."""
     folded = packaged_fold()(text)
-    words = re.sub(r"[^\w' ]+|(?<!\w)'|'(?!\w)|_", " ", folded).split()
+    words = _PUNCTUATION.sub(" ", folded).split()
     if len(words) > 2 and all(len(word) == 1 for word in words):
         return "".join(words)  # "S T O P"
     return " ".join(words)
@@ -171,11 +185,20 @@ def _keyword(text: str) -> str | None:
 
 def _asks_to_be_left_alone(body: str) -> bool:
     """Clause by clause: "Thanks, but please stop texting me. I moved" has one clause that counts."""
-    clauses = [clause for part in re.split(r"[.!?;\n\r]+", body[:1600]) if (clause := _normal(part))]
-    for clause in clauses:
-        if any(pattern.search(clause) for pattern in _NOT_A_WISH):
+    for part in _CLAUSE_END.split(body[:_LONGEST]):
+        clause = _normal(part)[:_LONGEST]  # one character may fold to many
+        if not clause or _is_no_wish(clause):
             continue
         if _STOP_CLAUSE.match(clause) or any(pattern.search(clause) for pattern in _OPT_OUT_WORDING):
             return True
-    last = packaged_fold()(body[:1600]).rstrip()
-    return _STOP_AT_LAST.search(last) is not None and not any(p.search(_normal(last)) for p in _NOT_A_WISH)
+    last = packaged_fold()(body[:_LONGEST])[:_LONGEST].rstrip()
+    return _STOP_AT_LAST.search(last) is not None and not _is_no_wish(_normal(last))
+
+
+def _is_no_wish(clause: str) -> bool:
+    if any(pattern.search(clause) for pattern in _NOT_A_WISH):
+        return True
+    asked = max((found.end(1) for found in _ASKS_HOW.finditer(clause)), default=-1)
+    if asked < 0:
+        return False
+    return not any(found.start() >= asked for found in _ABOUT_MESSAGES.finditer(clause))

@@ -14,6 +14,7 @@ _KEY_COLUMNS = "id, account_id, name, scopes, created_at, expires_at, revoked_at
 # Serialises whatever makes the first account or its bootstrap key; the number is arbitrary and only ours.
 FIRST_ACCOUNT_LOCK = 0x0CA11_6A80
 
+_SECRET = text("SELECT secret FROM installation")
 _INSERT_ACCOUNT = text(
     "INSERT INTO accounts (id, name, is_first, created_at) VALUES (:id, :name, :is_first, :now)"
 )
@@ -148,3 +149,8 @@ def _as_answered(row: Any) -> dict[str, Any]:
         "expires_at": row.expires_at,
         "revoked_at": row.revoked_at,
     }
+
+
+async def installation_secret(connection: AsyncConnection) -> bytes:
+    """What keys the names of numbers in Redis: made by the first migration, and the same for ever."""
+    return bytes((await connection.execute(_SECRET)).scalar_one())

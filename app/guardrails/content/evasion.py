@@ -9,6 +9,7 @@ import unicodedata
 from enum import Enum
 from itertools import pairwise
 
+from app.guardrails.content.covers import touches
 from app.guardrails.content.findings import Span
 from app.guardrails.content.fold import Fold
 from app.guardrails.content.views import SPACED_RUN
@@ -35,6 +36,7 @@ _LEET_WORD = re.compile(
     r"(?<![a-z0-9@$])(?=[a-z0-9@$]{0,18}[a-z][013457@$]{1,18}[a-z])[a-z0-9@$]{4,20}(?![a-z0-9@$])"
 )
 _BULLETS_APART = 3
+_MARKS_READ = 32  # on one letter; more are put in order in the square of their number, and change nothing
 _CAPS_MIN_LETTERS = 24
 _CAPS_MIN_WORDS = 4
 
@@ -129,14 +131,15 @@ def find_spaced(folded: str, original: str) -> list[Span]:
     long = [r for r in runs if len(r[1]) >= 5 and (not r[2] or _wordlike(r[1]))]
     small = [r for r in runs if not r[2]]
     if len(small) >= 2 and sum(len(r[1]) for r in small) >= 6:
-        long = [r for r in runs if r in long or r in small]
+        long = [r for r in runs if not r[2] or (len(r[1]) >= 5 and _wordlike(r[1]))]
     return [Span("evasion.spaced", run.start(), run.end()) for run, _, _ in long]
 
 
 def find_leet(folded: str, links: list[tuple[int, int]]) -> list[Span]:
     """Words in which digits stand for letters: one that does it twice, or several that do it once.
 
-    A single digit in a single word is as often a code or a name: "h1n1", "a1c".
+    A single digit in a single word is as often a code or a name: "h1n1", "a1c". ``links`` are spans, as
+    ``widest`` answers them.
     """
     once: list[Span] = []
     twice: list[Span] = []
@@ -146,7 +149,7 @@ def find_leet(folded: str, links: list[tuple[int, int]]) -> list[Span]:
         vowels = sum(c in "aeiou0134@" for c in word)
         if signs * 2 > len(word) or 4 * vowels < len(word):
             continue
-        if any(start < found.end() and found.start() < end for start, end in links):
+        if touches(found.start(), found.end(), links):
             continue
         inside = sum(c in "013457@$" for c in word[1:-1])
         (twice if signs >= 2 and inside and len(word) >= 5 else once).append(
@@ -240,7 +243,7 @@ def _zalgo(body: str) -> list[Span]:
         if end > at + 1:
             left = [
                 c
-                for c in unicodedata.normalize("NFC", body[at:end])
+                for c in unicodedata.normalize("NFC", body[at : min(end, at + _MARKS_READ)])
                 if unicodedata.category(c) in ("Mn", "Me")
             ]
             latin = unicodedata.normalize("NFKD", body[at])[0].isascii()

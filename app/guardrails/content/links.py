@@ -64,19 +64,19 @@ def find_links(body: str, shorteners: Collection[str], fold: Callable[[str], str
     if body.isascii() and not any(sign in lowered for sign in (".", ":", "dot", "0x")):
         return []
     links: list[Link] = []
-    taken: list[tuple[int, int]] = []
     text = body if body.isascii() else _same_length_ascii_punctuation(body)
+    taken = bytearray(len(text))  # which characters belong to a link already
     if ":" in text:
         for found in _SCHEME.finditer(text):
             link = _from_scheme(found, shorteners, fold)
             if link is not None:
                 links.append(link)
-                taken.append((link.start, link.end))
+                _take(link.start, link.end, taken)
     for found in _BARE_HEX.finditer(text) if "0x" in lowered else ():
         if _free(found.start(), found.end(), taken):
             stop = found.start() + len(found.group().rstrip(_TRAILING))
             links.append(Link(found.start(), stop, found.group(), "", ("link.ip",)))
-            taken.append((found.start(), found.end()))
+            _take(found.start(), found.end(), taken)
     for start, end in _dotted_words(text) if "." in text else ():
         if _free(start, end, taken):
             _add_bare(text, start, end, links, taken, shorteners, fold)
@@ -108,7 +108,7 @@ def _add_bare(
     start: int,
     end: int,
     links: list[Link],
-    taken: list[tuple[int, int]],
+    taken: bytearray,
     shorteners: Collection[str],
     fold: Callable[[str], str],
 ) -> None:
@@ -116,17 +116,21 @@ def _add_bare(
     for found in _BARE_IP.finditer(text, start, end):
         stop = found.start() + len(found.group().rstrip(_TRAILING))
         links.append(Link(found.start(), stop, found.group(), "", ("link.ip",)))
-        taken.append((found.start(), found.end()))
+        _take(found.start(), found.end(), taken)
     for found in _BARE.finditer(text, start, end):
         if _free(found.start(), found.end(), taken):
             bare = _from_bare(found, shorteners, fold)
             if bare is not None:
                 links.append(bare)
-                taken.append((bare.start, bare.end))
+                _take(bare.start, bare.end, taken)
 
 
-def _free(start: int, end: int, taken: list[tuple[int, int]]) -> bool:
-    return all(end <= other_start or start >= other_end for other_start, other_end in taken)
+def _free(start: int, end: int, taken: bytearray) -> bool:
+    return taken.find(1, start, end) < 0
+
+
+def _take(start: int, end: int, taken: bytearray) -> None:
+    taken[start:end] = b"\x01" * (end - start)
 
 
 def _same_length_ascii_punctuation(body: str) -> str:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from ahocorasick_rs import AhoCorasick
 
+from app.guardrails.content.covers import widest
 from app.guardrails.content.fold import packaged_fold
 from app.guardrails.content.matching import blank_punctuation
 from app.guardrails.facts import AccountPolicy
@@ -70,15 +71,15 @@ def severity_of(
 
 
 def phrase_spans(automaton: AhoCorasick | None, view: str) -> list[tuple[int, int]]:
-    """Where the account's own phrases stand, at word borders."""
+    """Where the account's own phrases stand, at word borders; those that lie in no longer one, in order."""
     if automaton is None:
         return []
-    return [
+    return widest(
         (start, end)
         for _, start, end in automaton.find_matches_as_indexes(view, overlapping=True)
         if not (view[start - 1 : start].isalnum() and view[start].isalnum())
         and not (view[end : end + 1].isalnum() and view[end - 1].isalnum())
-    ]
+    )
 
 
 def folded_phrase(text: str) -> str:

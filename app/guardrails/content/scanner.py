@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.guardrails.content.brands import Brands
+from app.guardrails.content.covers import lies_in, widest
 from app.guardrails.content.evasion import CharacterKinds, find_caps, find_evasion, find_leet, find_spaced
 from app.guardrails.content.findings import ContentFinding, ScanResult, Span
 from app.guardrails.content.fold import Fold, packaged_fold
@@ -117,7 +118,7 @@ class ContentScanner:
         """Inside one of the account's own allowed phrases, by a rule that an account may lower."""
         if not allowed or self.packs.rules[span.rule].unconditional:
             return False
-        return any(start <= span.start and span.end <= end for start, end in allowed)
+        return lies_in(span.start, span.end, allowed)
 
     def _phrases(self, body: str, folded: str, view: str, links: list[Link], company: _Company) -> list[Span]:
         """Phrases in the text and in its other readings; spans of the folded text."""
@@ -130,7 +131,7 @@ class ContentScanner:
         if blanks is not None:
             spans.extend(self._in_view(blanks, company, None))
         spans.extend(self._set_apart(body, folded, company))
-        places = [(link.start, link.end) for link in links] if len(body) == len(folded) else []
+        places = widest((link.start, link.end) for link in links) if len(body) == len(folded) else []
         unsplit = unsplit_words(folded, places)
         if unsplit is not None:
             found = self._in_view(unsplit, company, unsplit.differs_within)

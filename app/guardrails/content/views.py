@@ -6,7 +6,10 @@ A view is a text and, for every character of it, the place in the folded text th
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
+
+from app.guardrails.content.covers import lies_in
 
 # Three or more single letters in a row, one to four other characters between each.
 SPACED_RUN = re.compile(r"(?<![a-z0-9'])[a-z](?:[^a-z0-9']{1,4}[a-z](?![a-z0-9'])){2,}")
@@ -28,11 +31,12 @@ class View:
 
     text: str
     places: list[int]
-    changed: frozenset[int]  # characters of the text that stand at, or right after, an undone disguise
+    changed: list[int]  # characters of the text that stand at, or right after, an undone disguise; ascending
 
     def differs_within(self, start: int, end: int) -> bool:
         """Whether the disguise was undone inside this span."""
-        return any(start <= place < end for place in self.changed)
+        at = bisect_left(self.changed, start)
+        return at < len(self.changed) and self.changed[at] < end
 
 
 def single_blanks(folded: str) -> View | None:
@@ -65,7 +69,7 @@ def joined_letters(folded: str) -> View | None:
 def unsplit_words(folded: str, spare: list[tuple[int, int]]) -> View | None:
     """Punctuation and ornaments between two letters taken out: "cas-ino", "ca.sino", "via*gra".
 
-    ``spare`` are spans where such signs are at home: links.
+    ``spare`` are spans where such signs are at home, links, as ``widest`` answers them.
     """
     dropped: set[int] = set()
     for found in _SIGNS.finditer(folded):
@@ -74,7 +78,7 @@ def unsplit_words(folded: str, spare: list[tuple[int, int]]) -> View | None:
             continue
         if not ("a" <= folded[start - 1] <= "z" and "a" <= folded[end] <= "z"):
             continue
-        if not any(from_ <= start and end <= to for from_, to in spare):
+        if not lies_in(start, end, spare):
             dropped.update(range(start, end))
     if not dropped:
         return None
@@ -101,7 +105,7 @@ def leet_words(folded: str) -> list[View]:
                     changed.add(place)
         if not changed:
             return []
-        views.append(View("".join(characters), list(range(len(folded) + 1)), frozenset(changed)))
+        views.append(View("".join(characters), list(range(len(folded) + 1)), sorted(changed)))
         if not any(folded[place] in "1|" for place in changed):
             break
     return views
@@ -109,5 +113,5 @@ def leet_words(folded: str) -> list[View]:
 
 def _picked(folded: str, keep: list[int]) -> View:
     text = "".join([folded[i] for i in keep])
-    changed = frozenset(n for n, i in enumerate(keep) if n and i != keep[n - 1] + 1)
+    changed = [n for n, i in enumerate(keep) if n and i != keep[n - 1] + 1]
     return View(text, [*keep, len(folded)], changed)
