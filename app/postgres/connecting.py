@@ -133,7 +133,11 @@ class Opening:
     async def connect(self, hosts: Hosts) -> Connection:
         """A connection to a server that takes writes. Raises NoPrimary, or what the only host said."""
         if len(hosts.named) < 2:
-            return await self._open(hosts, hosts.named[0] if hosts.named else None)
+            host = hosts.named[0] if hosts.named else None
+            try:
+                return await self._open(hosts, host)
+            except NoPrimary as refusal:
+                raise NoPrimary(f"{host or 'the server'} {refusal}") from None
         return await self._first_of(hosts)
 
     async def _first_of(self, hosts: Hosts) -> Connection:
