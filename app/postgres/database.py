@@ -82,6 +82,14 @@ def is_deadlock(error: BaseException) -> bool:
     return code in ("40001", "40P01")
 
 
+def is_held_up(error: BaseException) -> bool:
+    """Whether it waited in vain for what somebody else is doing, rather than for the server."""
+    cause = getattr(error, "__cause__", None)
+    original = getattr(cause, "orig", None) or cause
+    code = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
+    return code in ("55P03", "57014") or isinstance(cause, TimeoutError)
+
+
 def why_away(error: BaseException) -> str:
     """What the server or the system said, in one line for the person at the command line."""
     while isinstance(error, PostgresUnavailable) and error.__cause__ is not None:

@@ -25,7 +25,6 @@ _ONE = text(
 _SOME = text(
     f"SELECT {_COLUMNS} FROM decisions WHERE id = ANY(:ids) AND account_id = :account AND verdict <> 'void'"
 )
-_WHICH = text("SELECT id FROM decisions WHERE id = ANY(:ids)")
 _LIST = text(
     f"""
     SELECT {_COLUMNS} FROM decisions
@@ -61,16 +60,6 @@ async def fetch_many(
     async def work(connection: AsyncConnection) -> list[dict[str, Any]]:
         rows = await connection.execute(_SOME, {"ids": list(ids), "account": account_id})
         return [_as_answered(row) for row in rows]
-
-    return await database.run(work, may_run_twice=True)
-
-
-async def which_exist(database: Database, ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
-    """Those of the ids that have a decision."""
-
-    async def work(connection: AsyncConnection) -> set[uuid.UUID]:
-        rows = await connection.execute(_WHICH, {"ids": list(ids)})
-        return {row[0] for row in rows}
 
     return await database.run(work, may_run_twice=True)
 

@@ -97,6 +97,8 @@ def copy(into: EmbeddedPostgres, source: str) -> None:
         into.launcher(command), env=into.environment(), capture_output=True, text=True, timeout=120, check=False
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    for left in into.directory.glob(".s.PGSQL.*"):
+        left.unlink()  # the other's socket and its lock stand in its data directory
 
 
 @contextlib.contextmanager
