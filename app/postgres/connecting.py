@@ -214,7 +214,7 @@ class Opening:
         return opened if good else None
 
     async def _look(self, hosts: Hosts, opened: Connection, shared: bool) -> bool:
-        """Ask the server what it is and see to the settings; False when it is behind a pooler that we did not expect."""
+        """Ask the server what it is and see to the settings; False when an unexpected pooler is before it."""
         wanted = {name: value for name, value in self.settings.items() if name not in _AT_STARTUP}
         try:
             await opened.execute("BEGIN")

@@ -28,7 +28,9 @@ def _program() -> str:
 
 
 def _version(program: str) -> tuple[int, ...]:
-    said = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=20, check=True).stdout
+    said = subprocess.run(
+        [program, "--version"], capture_output=True, text=True, timeout=20, check=True
+    ).stdout
     found = re.search(r"(\d+)\.(\d+)", said)
     assert found, said
     return int(found[1]), int(found[2])

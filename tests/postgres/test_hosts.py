@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Iterator
 
@@ -33,7 +34,12 @@ async def recovering(connection: AsyncConnection) -> bool:
 
 @pytest.mark.parametrize(
     "said",
-    ["", "&target_session_attrs=any", "&target_session_attrs=standby", "&target_session_attrs=prefer-standby"],
+    [
+        "",
+        "&target_session_attrs=any",
+        "&target_session_attrs=standby",
+        "&target_session_attrs=prefer-standby",
+    ],
 )
 async def test_a_standby_is_never_asked_whatever_the_url_says(pair: Pair, said: str) -> None:
     database = Database(pair.url(pair.standby, pair.primary, extra=said))
@@ -101,21 +107,16 @@ async def test_a_connection_that_turns_read_only_is_dropped_and_made_anew(server
 
         await database.run(write)
         await database.fetch(RECOVERING, {"x": "a"})
-        await asyncio.to_thread(
-            own.run, own.primary, "ALTER SYSTEM SET default_transaction_read_only = on"
-        )
+        await asyncio.to_thread(own.run, own.primary, "ALTER SYSTEM SET default_transaction_read_only = on")
         await asyncio.to_thread(own.run, own.primary, "SELECT pg_reload_conf()")
         await asyncio.sleep(0.5)
         for _ in range(2):
             with pytest.raises(PostgresUnavailable):
                 await database.run(write)
+        with contextlib.suppress(PostgresUnavailable):
+            await database.fetch(RECOVERING, {"x": "a"})  # the answer may be what tells
         with pytest.raises(PostgresUnavailable):
             await database.fetch(RECOVERING, {"x": "a"})
-        await asyncio.to_thread(
-            own.run,
-            own.primary,
-            "/* */ SELECT set_config('default_transaction_read_only', 'off', false), pg_sleep(0)",
-        )
         (own.primary.directory / "postgresql.auto.conf").write_text("")
         await asyncio.to_thread(own.run, own.primary, "SELECT pg_reload_conf()")
         await asyncio.sleep(0.5)

@@ -47,7 +47,9 @@ def test_two_workers_behind_a_pooler_decide_as_without_one(
     start_service: Start, servers: Servers, database_url: str, mode: str, ignored: str, prepared: int | None
 ) -> None:
     """Migrations, decisions, changes and releases; few sessions, so that the workers share them."""
-    with pooled(servers, mode, ignored=ignored, prepared=prepared, size=6 if mode == "transaction" else 60) as port:
+    with pooled(
+        servers, mode, ignored=ignored, prepared=prepared, size=6 if mode == "transaction" else 60
+    ) as port:
         service = start_service(database_url=through(port, database_url), workers=2, **PATIENT)
         dialler, number = trunk(service, 100_000)
         with Load([dialler], number, threads=8) as load:

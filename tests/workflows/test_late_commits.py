@@ -1,4 +1,4 @@
-"""A commit that waits for a standby outlives every deadline of ours; what it brings in the end is undone all the same."""
+"""A commit that waits for a standby outlives every deadline of ours; what it brings is undone all the same."""
 
 from __future__ import annotations
 
@@ -148,7 +148,9 @@ async def test_what_is_under_way_under_an_id_is_waited_for_before_anything_is_sa
     assert decider.equipment.unanswered == {}
     kept = {row["id"] for row in await rows(decider, APPROVED)}
     live = {row["id"] for row in await rows(decider, LIVE)}
-    assert (left.intent_id in kept, left.intent_id in live) == ((False, False) if undo == "void" else (True, True))
+    assert (left.intent_id in kept, left.intent_id in live) == (
+        (False, False) if undo == "void" else (True, True)
+    )
     assert await decider.in_use() == before
 
 
