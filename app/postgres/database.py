@@ -13,9 +13,12 @@ from contextlib import asynccontextmanager
 from typing import Any, Literal, TypeVar
 
 import asyncpg
-from sqlalchemy import exc
+from sqlalchemy import event, exc
+from sqlalchemy.engine.interfaces import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from app.postgres.connecting import Hosts, Opening, hosts_of_url
+from app.postgres.driver import Connection
 from app.postgres.hot_lane import HotLanes, HotStatement
 
 T = TypeVar("T")
@@ -30,26 +33,30 @@ _BY_INDEX = {"enable_seqscan": "off"}
 # resources, operator intervention, a server that is read only after a failover, a lock or statement timeout; and
 # a server that does not let us in, or has no such database. Of two who wait for each other one is told to try again.
 _AWAY_CLASSES = ("08", "28", "3D", "53", "57")
-_AWAY_CODES = ("25006", "40001", "40P01", "55P03")
+_READ_ONLY = "25006"
+_AWAY_CODES = (_READ_ONLY, "40001", "40P01", "55P03")
 
 
 class PostgresUnavailable(Exception):
     """Postgres could not be asked, or did not answer in time. Whether a write happened is unknown."""
 
 
-def engine_of(url: str, connect: Mapping[str, Any], **options: Any) -> AsyncEngine:
-    """An engine for a URL in any usual spelling; ``connect`` goes to asyncpg, ``options`` to SQLAlchemy.
+def engine_of(hosts: Hosts, opening: Opening, **options: Any) -> AsyncEngine:
+    """An engine whose connections go to the host that takes writes; ``options`` are SQLAlchemy's."""
 
-    The URL is read by the driver, as libpq documents it: `sslmode`, `sslrootcert`, several hosts with
-    `target_session_attrs`. SQLAlchemy would hand these on by names that the driver does not know.
-    """
-    _, separator, rest = url.partition("://")
-    dsn = f"postgresql://{rest}" if separator else url
+    async def connected() -> Connection:
+        return await opening.connect(hosts)
 
-    async def connected() -> asyncpg.Connection:
-        return await asyncpg.connect(dsn, **connect)
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connected, **options)
+    event.listen(engine.sync_engine, "handle_error", _drop_read_only)
+    return engine
 
-    return create_async_engine("postgresql+asyncpg://", async_creator=connected, **options)
+
+def _drop_read_only(context: ExceptionContext) -> None:
+    """A server that takes no writes any more is as good as gone, and so is every connection to it."""
+    cause = getattr(context.original_exception, "__cause__", None) or context.original_exception
+    if getattr(cause, "sqlstate", None) == _READ_ONLY:
+        context.is_disconnect = True
 
 
 def is_away(error: BaseException) -> bool:
@@ -77,6 +84,14 @@ def is_deadlock(error: BaseException) -> bool:
     return code in ("40001", "40P01")
 
 
+def is_held_up(error: BaseException) -> bool:
+    """Whether it waited in vain for what somebody else is doing, rather than for the server."""
+    cause = getattr(error, "__cause__", None)
+    original = getattr(cause, "orig", None) or cause
+    code = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
+    return code in ("55P03", "57014") or isinstance(cause, TimeoutError)
+
+
 def why_away(error: BaseException) -> str:
     """What the server or the system said, in one line for the person at the command line."""
     while isinstance(error, PostgresUnavailable) and error.__cause__ is not None:
@@ -93,8 +108,9 @@ class Database:
     def __init__(self, url: str, *, timeout_seconds: float = 1.5, pool_size: int = 8) -> None:
         self.timeout_seconds = timeout_seconds
         milliseconds = str(int(timeout_seconds * 1000))
+        hosts = hosts_of_url(url)
         self.engine = _engine(
-            url,
+            hosts,
             pool_size=pool_size,
             pool_timeout=timeout_seconds,
             command_timeout=timeout_seconds,
@@ -102,7 +118,7 @@ class Database:
         )
         # As many as there can be statements of decisions on their way at once (app.workflows.equipment).
         self._hot = _engine(
-            url,
+            hosts,
             pool_size=HOT_CONNECTIONS,
             pool_timeout=timeout_seconds,
             command_timeout=timeout_seconds,
@@ -118,7 +134,7 @@ class Database:
         # Imports, exports and loads run for minutes; they must not be cut off, nor take the pool of the rest.
         # A connection of theirs is asked first whether it is alive: they are used seldom, and begin no second time.
         self.bulk = _engine(
-            url,
+            hosts,
             pool_size=LISTS_AT_ONCE + EXPORTS_AT_ONCE + 2,  # scrubs, whose batches take turns, and upkeep
             pool_timeout=5,
             command_timeout=None,
@@ -190,20 +206,6 @@ class Database:
         await self.bulk.dispose()
 
 
-class _Abrupt(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
-    """A connection that is dropped without a word when what is done with it is cut off by the deadline.
-
-    SQLAlchemy would close it in good order first, which it gives two seconds; with a server that is frozen they
-    pass in full, and the answer waits for them. Whatever the server is still doing ends by its statement timeout.
-    """
-
-    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        if timeout is None:
-            await super().close()
-        else:
-            self.terminate()
-
-
 def _brief(error: BaseException) -> str:
     """What went wrong without the statement and its parameters, which may hold numbers."""
     cause = getattr(error, "orig", None) or error
@@ -211,7 +213,7 @@ def _brief(error: BaseException) -> str:
 
 
 def _engine(
-    url: str,
+    hosts: Hosts,
     *,
     pool_size: int,
     pool_timeout: float,
@@ -220,19 +222,14 @@ def _engine(
     isolation: Literal["AUTOCOMMIT"] | None = "AUTOCOMMIT",
     pre_ping: bool = False,
 ) -> AsyncEngine:
-    connect_args: dict[str, Any] = {
-        "timeout": 1.0,  # seconds to connect
-        "command_timeout": command_timeout,
-        "connection_class": asyncpg.Connection if command_timeout is None else _Abrupt,
-        # Our queries meet different data shapes: the planner must not be misled by its first five guesses.
-        "server_settings": {"application_name": "callgate", "jit": "off", "timezone": "UTC", **settings},
-    }
+    # Our queries meet different data shapes: the planner must not be misled by its first five guesses.
+    always = {"application_name": "callgate", "jit": "off", "timezone": "UTC"}
     chosen: dict[str, Any] = (
         {"isolation_level": isolation, "skip_autocommit_rollback": True} if isolation else {}
     )
     return engine_of(
-        url,
-        connect_args,
+        hosts,
+        Opening({**always, **settings}, command_timeout),
         **chosen,
         pool_size=pool_size,
         max_overflow=0,

@@ -66,16 +66,6 @@ async def fetch_many(
     return await database.run(work, may_run_twice=True)
 
 
-async def which_exist(database: Database, ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
-    """Those of the ids that have a decision."""
-
-    async def work(connection: AsyncConnection) -> set[uuid.UUID]:
-        rows = await connection.execute(_WHICH, {"ids": list(ids)})
-        return {row[0] for row in rows}
-
-    return await database.run(work, may_run_twice=True)
-
-
 async def newest_first(
     database: Database,
     account_id: uuid.UUID,

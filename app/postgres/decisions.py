@@ -184,17 +184,52 @@ async def record(database: Database, decisions: Sequence[Decision]) -> list[Reco
     return [rows[d.id] for d in decisions]
 
 
+# Takes the ids' places. Of a row whose commit is still under way (it may wait for a standby for hours, and is seen by
+# nobody meanwhile) this waits for the end; one that comes later finds its place taken and appends nothing.
+_TAKE_PLACES = """
+    INSERT INTO decisions (id, account_id, key_id, decided_at, type, verdict, codes, to_number, from_number, purpose,
+                           document)
+    SELECT t.id, t.account_id, CAST('00000000-0000-0000-0000-000000000000' AS uuid), :now, 'call', 'void',
+           CAST('{}' AS text[]), '', '', '', CAST('{}' AS jsonb)
+      FROM unnest(CAST(:ids AS uuid[]), CAST(:accounts AS uuid[])) AS t(id, account_id) ORDER BY t.id
+        ON CONFLICT (id)
+"""
 _VOID = (
-    text("UPDATE decisions SET verdict = 'void' WHERE id = ANY(:ids) AND verdict = 'approved'"),
+    text(f"{_TAKE_PLACES} DO UPDATE SET verdict = 'void' WHERE decisions.verdict = 'approved'"),
     text("DELETE FROM attempts WHERE intent_id = ANY(:ids)"),
     text(
         "UPDATE leases SET ended_at = :now, ended_by = 'withdrawn' WHERE id = ANY(:ids) AND ended_at IS NULL"
     ),
 )
+_WHICH_ARE_FREE = text(f"{_TAKE_PLACES} DO NOTHING RETURNING id")
+
+# Who took an id and for which account.
+Place = tuple[uuid.UUID, uuid.UUID]
 
 
-async def void(database: Database, decision_ids: Sequence[uuid.UUID], now: datetime) -> None:
-    """Undo approvals that were never answered: their commit timed out, and may have happened after all."""
+async def void(database: Database, places: Sequence[Place], now: datetime) -> None:
+    """Undo approvals that were never answered: their commit timed out, and may have happened after all, or yet may.
+
+    Whatever was under way under these ids is known when this returns, and nothing can come after it. Raises
+    PostgresUnavailable while a commit is still under way, this one or theirs.
+    """
+    given = _given(places, now)
     async with database.begin() as connection:
         for statement in _VOID:
-            await connection.execute(statement, {"ids": list(decision_ids), "now": now})
+            await connection.execute(statement, given)
+
+
+async def which_came(database: Database, places: Sequence[Place], now: datetime) -> set[uuid.UUID]:
+    """Those of the ids that have a decision, once every commit under them that is under way has ended.
+
+    Raises PostgresUnavailable while one has not.
+    """
+    async with database.begin() as connection:
+        free = {row[0] for row in await connection.execute(_WHICH_ARE_FREE, _given(places, now))}
+        await connection.rollback()
+    return {intent_id for intent_id, _ in places} - free
+
+
+def _given(places: Sequence[Place], now: datetime) -> dict[str, Any]:
+    ids, accounts = zip(*places, strict=True)
+    return {"ids": list(ids), "accounts": list(accounts), "now": now}

@@ -77,7 +77,8 @@ class HotLanes:
     async def _take(self) -> tuple[AsyncConnection, Any]:
         while self._idle:
             connection, driver, used_at = self._idle.pop()
-            if time.monotonic() - used_at < IDLE_SECONDS and not driver.is_closed():
+            fresh = time.monotonic() - used_at < IDLE_SECONDS and not driver.is_closed()
+            if fresh and not driver.is_read_only():
                 return connection, driver
             await _drop(connection, driver)
         connection = await self._engine.connect()

@@ -19,6 +19,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.lists.rejects import Reject
+from app.postgres.sessions import require_session
 
 JobKind = Literal["suppression_import", "registry_load", "registry_changes"]
 # The count goes on beyond this; the lines are not kept, since a file of nothing but garbage must not fill the
@@ -140,11 +141,13 @@ async def owned_session(engine: AsyncEngine, job_id: UUID) -> AsyncIterator[Asyn
     """A connection whose session owns the job while the block runs.
 
     The session's locks are given back at the end whatever happened; where that cannot be done (the connection
-    is broken, the task is being cancelled), the connection is closed instead, which does the same.
+    is broken, the task is being cancelled), the connection is closed instead, which does the same. Raises NoSession
+    behind a pooler that keeps none.
     """
     connection = await engine.connect()
     clean = False
     try:
+        await require_session(engine, connection)
         await connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _lock_key(job_id)})
         await connection.commit()
         yield connection

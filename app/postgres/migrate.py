@@ -11,6 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.pool import NullPool
 
+from app.postgres.connecting import Opening, hosts_of_url
 from app.postgres.database import engine_of
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
@@ -24,19 +25,19 @@ async def migrate(url: str) -> tuple[str | None, str | None]:
     keeps a migration from queueing behind a long transaction with everybody else queued behind it.
     """
     engine = engine_of(
-        url,
-        {"server_settings": {"application_name": "callgate migrate", "lock_timeout": "5s"}},
+        hosts_of_url(url),
+        Opening({"application_name": "callgate migrate", "lock_timeout": "5000"}, connect_timeout=5),
         poolclass=NullPool,
     )
     try:
         async with engine.connect() as guard:
-            await guard.execute(text("SET lock_timeout = '120s'"))
-            await guard.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
-            await guard.commit()
+            # For a transaction and not for the session, which a pooler may share out; it is kept open meanwhile.
+            await guard.execute(text("SET LOCAL lock_timeout = '120s'"))
+            await guard.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+            await guard.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
             async with engine.connect() as connection:
                 before, after = await connection.run_sync(_upgrade)
-            await guard.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": LOCK})
-            await guard.commit()
+            await guard.rollback()
         return before, after
     finally:
         await engine.dispose()

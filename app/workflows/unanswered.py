@@ -10,20 +10,22 @@ what gives the channel back.
   there, it stands with its channel; if it is not, the channel goes back.
 
 A withdrawal names its try (app.channels.Semaphore.withdraw), so it can come late or twice: what a later try of the
-same intent has made its own stays. A statement that Postgres had begun when we gave up waiting may still commit after
-our first look, but no later than its own time limit; so the ledger is looked at twice, unless giving up the claim
-has shut the door on that statement.
+same intent has made its own stays. A statement that Postgres had begun when we gave up waiting may still commit: soon,
+by its own time limit, or much later, when its commit waits for a synchronous standby. Such a row is seen by nobody
+until then. So the ledger is not just read: ``void`` takes the id's place, and ``look`` tries to, which waits for
+whatever is under way under that id; and it is looked at twice, unless giving up the claim has shut the door on that
+statement. As long as Postgres cannot say, everything stays as it is.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from app.channels import ANY_TRY, RedisUnavailable
-from app.postgres import decision_records, decisions, idempotency
-from app.postgres.database import PostgresUnavailable
+from app.postgres import decisions, idempotency
+from app.postgres.database import PostgresUnavailable, is_held_up
 from app.workflows.equipment import Equipment, Unanswered
 
 _AT_ONCE = 250
@@ -53,7 +55,7 @@ async def _settle(equipment: Equipment, some: list[Unanswered]) -> None:
 
     lost = [each for each in some if each.undo == "void"]
     if lost:
-        await decisions.void(equipment.database, [each.intent_id for each in lost], equipment.now())
+        lost = await _one_by_one(equipment, lost, _void)
     again, for_good = _looked(equipment, lost, now, twice_after)
     await _withdraw_all(equipment, again)
     await _forget(equipment, for_good)
@@ -67,11 +69,47 @@ async def _settle(equipment: Equipment, some: list[Unanswered]) -> None:
     _, for_good = _looked(equipment, [each for each in sought if each.claim is None], now, twice_after)
     for_good += claimed
     if for_good:
-        there = await decision_records.which_exist(equipment.database, [each.intent_id for each in for_good])
-        for each in for_good:
-            if each.intent_id in there:
-                equipment.unanswered.pop(each, None)
-        await _forget(equipment, [each for each in for_good if each.intent_id not in there])
+        await _one_by_one(equipment, for_good, _look)
+
+
+async def _void(equipment: Equipment, some: list[Unanswered]) -> None:
+    await decisions.void(equipment.database, _places(some), equipment.now())
+
+
+async def _look(equipment: Equipment, some: list[Unanswered]) -> None:
+    there = await decisions.which_came(equipment.database, _places(some), equipment.now())
+    for each in some:
+        if each.intent_id in there:
+            equipment.unanswered.pop(each, None)
+    await _forget(equipment, [each for each in some if each.intent_id not in there])
+
+
+def _places(some: Iterable[Unanswered]) -> list[decisions.Place]:
+    return [(each.intent_id, each.account_id) for each in some]
+
+
+async def _one_by_one(
+    equipment: Equipment,
+    some: list[Unanswered],
+    work: Callable[[Equipment, list[Unanswered]], Awaitable[None]],
+) -> list[Unanswered]:
+    """Those with which it could be done: all at once, or, when one of them keeps the others waiting, by halves.
+
+    Raises PostgresUnavailable when it can be done with none.
+    """
+    try:
+        await work(equipment, some)
+    except PostgresUnavailable as error:
+        if len(some) == 1 or not is_held_up(error):
+            raise
+        done: list[Unanswered] = []
+        for half in (some[: len(some) // 2], some[len(some) // 2 :]):
+            with contextlib.suppress(PostgresUnavailable):
+                done += await _one_by_one(equipment, half, work)
+        if not done:
+            raise
+        return done
+    return some
 
 
 def _looked(
