@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 from fastapi import FastAPI
 from sqlalchemy import text
@@ -46,6 +47,7 @@ from app.postgres.migrate import newest_revision
 from app.rules import calling_windows as window_rules
 from app.rules import zones
 from app.settings import Settings
+from app.workflows.clocks import Clocks
 from app.workflows.equipment import ClassLimit, Equipment, Knowledge
 from app.workflows.ledger import PostgresLedger
 from app.workflows.maintenance import maintain
@@ -105,14 +107,17 @@ async def equip(settings: Settings, knowledge: Knowledge, database_url: str, red
     )
     async with database.begin() as connection:
         secret = bytes((await connection.execute(text("SELECT secret FROM installation"))).scalar_one())
+    clocks = Clocks(timedelta(milliseconds=settings.clock_tolerance_ms))
+    await clocks.ask(database)
     semaphore = Semaphore(
-        redis_url, timeout_ms=settings.redis_timeout_ms, secret=secret, ledger=PostgresLedger(database)
+        redis_url, timeout_ms=settings.redis_timeout_ms, secret=secret, ledger=PostgresLedger(database, clocks)
     )
     await semaphore.start()
     return Equipment(
         database=database,
         semaphore=semaphore,
         knowledge=knowledge,
+        clocks=clocks,
         class_limits={
             name: ClassLimit(rate.limit, rate.window_seconds) for name, rate in settings.rate_limits().items()
         },

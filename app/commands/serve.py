@@ -104,7 +104,8 @@ async def _prepare(found: Stores) -> str | None:
         if found.settings.migrate_on_start:
             await migrate(found.database_url)
         async with database.begin() as connection:
-            await partitions.make_ahead(connection, clock.utc_now(), found.settings.decision_retention_days)
+            now = await partitions.server_now(connection)
+            await partitions.make_ahead(connection, now, found.settings.decision_retention_days)
         made = await ensure_bootstrap_key(database, found.settings.bootstrap_key, clock.utc_now())
     except Exception as error:
         if isinstance(error, PostgresUnavailable) or is_away(error):

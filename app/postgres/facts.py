@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Any, overload
 
@@ -123,12 +123,20 @@ class Gathered:
     pool: PoolRow | None = None
     limits: Mapping[str, LimitRow] = field(default_factory=dict)
     attempts: RecordedAttempts | None = None
+    # Postgres's clock when it read this.
+    read_at: datetime | None = None
 
 
 def _us(column: str) -> str:
     """Microseconds since 1970, which JSON carries exactly."""
     # What never ends may stand in the table as infinity, which has no epoch.
     return f"(extract(epoch FROM nullif({column}, 'infinity')) * 1000000)::bigint"
+
+
+# The process may be ahead of Postgres, or behind. What forbids holds as long as either clock says so, and what allows
+# only while both do.
+_EARLIER = "LEAST(CAST(:at AS timestamptz), statement_timestamp() + CAST(:ahead AS interval))"
+_LATER = "GREATEST(CAST(:at AS timestamptz), statement_timestamp() + CAST(:ahead AS interval))"
 
 
 _GATHER = HotStatement(
@@ -142,17 +150,17 @@ _GATHER = HotStatement(
                              ORDER BY s.created_at)
               FROM suppressions s
              WHERE s.account_id = a.id AND s.number = ask.number
-               AND (s.expires_at IS NULL OR s.expires_at > :at))::text,
+               AND (s.expires_at IS NULL OR s.expires_at > {_EARLIER}))::text,
            (SELECT jsonb_agg(jsonb_build_array(c.id, c.kind, c.channels, {_us("c.given_at")}, {_us("c.expires_at")})
                              ORDER BY c.given_at)
               FROM consents c
              WHERE c.account_id = a.id AND c.number = ask.number AND c.ended_at IS NULL
-               AND c.given_at <= :at AND (c.expires_at IS NULL OR c.expires_at > :at))::text,
+               AND c.given_at <= {_EARLIER} AND (c.expires_at IS NULL OR c.expires_at > {_LATER}))::text,
            (SELECT jsonb_agg(recent.entry)
               FROM (SELECT jsonb_build_array(t.intent_id, t.type, {_us("t.at")}) AS entry
                       FROM attempts t
                      WHERE t.account_id = a.id AND t.number = ask.number AND t.type <> 'emergency'
-                       AND t.at > :at - interval '{ATTEMPTS_LOOK_BACK_DAYS} days'
+                       AND t.at > {_EARLIER} - interval '{ATTEMPTS_LOOK_BACK_DAYS} days'
                      ORDER BY t.at DESC LIMIT 1000) recent)::text,
            (SELECT jsonb_build_array(p.capacity, p.calls_per_second, p.burst, p.reserve)
               FROM pools p WHERE p.account_id = a.id AND p.name = ask.pool)::text,
@@ -161,9 +169,10 @@ _GATHER = HotStatement(
              WHERE l.account_id = a.id
                AND l.name IN ('account', 'campaign:' || ask.campaign, 'sender:' || ask.sender))::text,
            {registry_hits_sql("NULLIF(ask.number, '')")}::text,
-           {stale_registries_sql(":now")}::text,
+           {stale_registries_sql("GREATEST(CAST(:now AS timestamptz), statement_timestamp())")}::text,
            (SELECT jsonb_agg(jsonb_build_array(e.region, {_us("e.until")}, e.reason))
-              FROM emergencies e WHERE e.until > :at)::text
+              FROM emergencies e WHERE e.until > {_EARLIER})::text,
+           clock_timestamp()
       FROM unnest(CAST(:hashes AS bytea[]), CAST(:numbers AS text[]), CAST(:pools AS text[]),
                   CAST(:campaigns AS text[]), CAST(:senders AS text[]))
            WITH ORDINALITY AS ask(key_hash, number, pool, campaign, sender, place)
@@ -209,6 +218,7 @@ async def gather(
     columns = {
         "now": now,
         "at": at or now,
+        "ahead": (at - now) if at else timedelta(),
         "hashes": [ask.key_hash for ask in asks],
         "numbers": [ask.number for ask in asks],
         "pools": [ask.pool for ask in asks],
@@ -240,7 +250,7 @@ def _list(column: str | None) -> list[Any]:
 
 def _gathered(row: Sequence[Any], ask: Ask) -> Gathered:
     if row[0] is None:
-        return Gathered(key=None)
+        return Gathered(key=None, read_at=row[19])
     key = _key((*row[:4], row[6], row[4], row[5]))
     pool = _list(row[14])
     attempts = RecordedAttempts(row[13])
@@ -277,4 +287,5 @@ def _gathered(row: Sequence[Any], ask: Ask) -> Gathered:
         pool=PoolRow(pool[0], pool[1], pool[2], pool[3] or {}) if pool else None,
         limits={name: LimitRow(*values) for name, values in orjson.loads(row[15]).items()} if row[15] else {},
         attempts=attempts,
+        read_at=row[19],
     )

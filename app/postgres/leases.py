@@ -47,9 +47,10 @@ _END = text(
     """
     WITH ended AS (
         UPDATE leases
-           SET ended_at = LEAST(expires_at, :now),
-               ended_by = CASE WHEN expires_at <= :now THEN 'expired' ELSE :ended_by END
+           SET ended_at = LEAST(expires_at, :now, clock_timestamp()),
+               ended_by = CASE WHEN expires_at <= LEAST(:now, clock_timestamp()) THEN 'expired' ELSE :ended_by END
          WHERE account_id = :account AND id = ANY(:ids) AND ended_at IS NULL
+           AND (:ended_by <> 'expired' OR expires_at <= LEAST(:now, clock_timestamp()))
         RETURNING id, account_id, pool, ended_by, ended_at
     )
     INSERT INTO lease_events (account_id, pool, lease_id, event, at)

@@ -43,6 +43,7 @@ from app.workflows.unanswered import withdraw, withdraw_now
 
 async def decide_intent(equipment: Equipment, presented: Presented, intent: Intent, render: Render) -> Answer:
     """Approve or refuse the intent, and record it. Raises the outcomes of app.workflows.outcomes."""
+    equipment.clocks.refuse_if_off()
     now = equipment.now()
     claim = await claim_request(equipment, presented, operation=OPERATION, scope="intents:write", now=now)
     if isinstance(claim, Existing):

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import uuid
 
-from app import clock
 from app.channels import LiveLease, Rebuild
 from app.postgres import leases
 from app.postgres.database import Database
+from app.workflows.clocks import Clocks
 
 
 class PostgresLedger:
     """Opens a new epoch of an account and reads its live leases, in one transaction."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, clocks: Clocks) -> None:
+        self._database, self._clocks = database, clocks
 
     async def open_epoch(self, account_id: str) -> Rebuild:
         """See app.postgres.leases.open_epoch. Raises PostgresUnavailable."""
         async with self._database.begin() as connection:
-            epoch, live = await leases.open_epoch(connection, uuid.UUID(account_id), clock.utc_now())
+            epoch, live = await leases.open_epoch(connection, uuid.UUID(account_id), self._clocks.now())
         return Rebuild(
             epoch=epoch,
             leases=tuple(

@@ -27,6 +27,7 @@ async def preview_intent(
         gathered = await gather_facts(equipment, ask)
     else:
         (gathered,) = await gather(equipment.database, [ask], now, at)
+        equipment.clocks.refuse_if_off()
     caller = authenticate(gathered.key, presented.key_hash, now)
     need_scopes(caller, intent)
     rate = await equipment.semaphore.spend(equipment.rate(caller, rate_class(intent)))
