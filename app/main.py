@@ -51,6 +51,7 @@ from app.workflows.clocks import Clocks
 from app.workflows.equipment import ClassLimit, Equipment, Knowledge
 from app.workflows.ledger import PostgresLedger
 from app.workflows.maintenance import maintain
+from app.workflows.readiness import Readiness
 from app.workflows.unanswered import settle_what_can_be
 
 VERSION = "0.1.0"
@@ -110,7 +111,10 @@ async def equip(settings: Settings, knowledge: Knowledge, database_url: str, red
     clocks = Clocks(timedelta(milliseconds=settings.clock_tolerance_ms))
     await clocks.ask(database)
     semaphore = Semaphore(
-        redis_url, timeout_ms=settings.redis_timeout_ms, secret=secret, ledger=PostgresLedger(database, clocks)
+        redis_url,
+        timeout_ms=settings.redis_timeout_ms,
+        secret=secret,
+        ledger=PostgresLedger(database, clocks),
     )
     await semaphore.start()
     return Equipment(
@@ -142,6 +146,7 @@ def build(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         equipment = await equip(settings, knowledge, database_url, redis_url)
         app.state.equipment = equipment
+        app.state.readiness = Readiness(equipment, newest_revision())
         # What was loaded lives as long as the process. Left among the young, it is walked by every full
         # collection, a pause of some 100 ms: longer than Redis may take to answer.
         gc.collect()
@@ -171,7 +176,6 @@ def build(
     )
     app.state.writer = writer
     app.state.metrics_dir = metrics_dir
-    app.state.revision = newest_revision()
     for module in ROUTES:
         app.include_router(module.router)
     problems.install(app, writer)

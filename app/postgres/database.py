@@ -72,6 +72,17 @@ def is_away(error: BaseException) -> bool:
     return isinstance(code, str) and (code[:2] in _AWAY_CLASSES or code in _AWAY_CODES)
 
 
+def sqlstate(error: BaseException) -> str | None:
+    """The SQLSTATE that the server ended the statement with, however the error was wrapped on its way; or None."""
+    seen: BaseException | None = error
+    while seen is not None:
+        code = getattr(seen, "sqlstate", None)
+        if isinstance(code, str):
+            return code
+        seen = getattr(seen, "orig", None) or seen.__cause__
+    return None
+
+
 def is_deadlock(error: BaseException) -> bool:
     """Whether the server ended the transaction because two waited for each other: nothing of it was done."""
     cause = error.__cause__

@@ -139,7 +139,7 @@ _EARLIER = "LEAST(CAST(:at AS timestamptz), statement_timestamp() + CAST(:ahead 
 _LATER = "GREATEST(CAST(:at AS timestamptz), statement_timestamp() + CAST(:ahead AS interval))"
 
 
-_GATHER = HotStatement(
+GATHER = HotStatement(
     text(
         f"""
     SELECT k.id, k.account_id, k.scopes, k.key_hash, k.expires_at, k.revoked_at,
@@ -215,7 +215,13 @@ async def gather(
     ``at`` is the instant to judge at, when it is not now: what will have expired by then is left out. Whether a
     registry is too old is a question of now all the same.
     """
-    columns = {
+    rows = await database.fetch(GATHER, asked(asks, now, at), may_run_twice=True)
+    return [_gathered(row, ask) for row, ask in zip(rows, asks, strict=True)]
+
+
+def asked(asks: Sequence[Ask], now: datetime, at: datetime | None = None) -> dict[str, Any]:
+    """The parameters of GATHER."""
+    return {
         "now": now,
         "at": at or now,
         "ahead": (at - now) if at else timedelta(),
@@ -225,8 +231,6 @@ async def gather(
         "campaigns": [ask.campaign for ask in asks],
         "senders": [ask.sender for ask in asks],
     }
-    rows = await database.fetch(_GATHER, columns, may_run_twice=True)
-    return [_gathered(row, ask) for row, ask in zip(rows, asks, strict=True)]
 
 
 @lru_cache(maxsize=4096)

@@ -64,7 +64,8 @@ _CLAIM = text(
            request_hash = excluded.request_hash, status = NULL, headers = NULL, body = NULL,
            resource_id = CASE WHEN k.expires_at <= {_EARLIER} THEN excluded.resource_id ELSE k.resource_id END
      WHERE k.expires_at <= {_EARLIER}
-        OR (k.status IS NULL AND k.claimed_at <= {_EARLIER} - CAST(:dead_after AS interval) AND k.request_hash = excluded.request_hash)
+        OR (k.status IS NULL AND k.claimed_at <= {_EARLIER} - CAST(:dead_after AS interval)
+            AND k.request_hash = excluded.request_hash)
     RETURNING resource_id, resource_id <> :resource_id, account_id
     """
 )

@@ -121,7 +121,8 @@ _END_CONSENTS = text(
 _EXPORT = text(
     """
     SELECT number, channel, reason, source, created_at, expires_at, opted_out_at FROM suppressions
-     WHERE account_id = :account AND (expires_at IS NULL OR expires_at > LEAST(CAST(:now AS timestamptz), clock_timestamp()))
+     WHERE account_id = :account
+       AND (expires_at IS NULL OR expires_at > LEAST(CAST(:now AS timestamptz), clock_timestamp()))
      ORDER BY number, channel
     """
 )
