@@ -114,7 +114,7 @@ def decides_nothing_and_ends_nothing(
         added = there.post("/v1/suppressions", {"number": other, "channel": "all"})
         assert added.status == 201, added.body
         listed = dialler.get(f"/v1/suppressions/{other}").json()
-        created = (listed["entries"] if "entries" in listed else [listed])[0]["created_at"]
+        created = listed.get("entries", [listed])[0]["created_at"]
         assert abs(instant(created) - utc_now()) < timedelta(seconds=30)
         assert dialler.call(to=other).status == 403
         assert off.log.count("decides nothing and sweeps nothing") == 1
