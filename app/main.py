@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -47,9 +48,11 @@ from app.postgres.migrate import newest_revision
 from app.rules import calling_windows as window_rules
 from app.rules import zones
 from app.settings import Settings
+from app.workflows.clocks import Clocks
 from app.workflows.equipment import ClassLimit, Equipment, Knowledge
 from app.workflows.ledger import PostgresLedger
 from app.workflows.maintenance import maintain
+from app.workflows.readiness import Readiness
 from app.workflows.unanswered import settle_what_can_be
 
 VERSION = "0.1.0"
@@ -113,14 +116,21 @@ async def equip(
     if secret is None:
         async with database.begin() as connection:
             secret = await installation_secret(connection)
+    clocks = Clocks(timedelta(milliseconds=settings.clock_tolerance_ms))
+    with contextlib.suppress(PostgresUnavailable):  # it starts whether or not Postgres is there, and asks again
+        await clocks.ask(database)
     semaphore = Semaphore(
-        redis_url, timeout_ms=settings.redis_timeout_ms, secret=secret, ledger=PostgresLedger(database)
+        redis_url,
+        timeout_ms=settings.redis_timeout_ms,
+        secret=secret,
+        ledger=PostgresLedger(database, clocks),
     )
     await semaphore.start()
     return Equipment(
         database=database,
         semaphore=semaphore,
         knowledge=knowledge,
+        clocks=clocks,
         class_limits={
             name: ClassLimit(rate.limit, rate.window_seconds) for name, rate in settings.rate_limits().items()
         },
@@ -146,6 +156,7 @@ def build(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         equipment = await equip(settings, knowledge, database_url, redis_url, secret)
         app.state.equipment = equipment
+        app.state.readiness = Readiness(equipment, newest_revision())
         # What was loaded lives as long as the process. Left among the young, it is walked by every full
         # collection, a pause of some 100 ms: longer than Redis may take to answer.
         gc.collect()
@@ -176,7 +187,6 @@ def build(
     app.state.writer = writer
     app.state.metrics_dir = metrics_dir
     app.state.pace = Pace(window_seconds=settings.stream_timeout_seconds)
-    app.state.revision = newest_revision()
     for module in ROUTES:
         app.include_router(module.router)
     problems.install(app, writer)

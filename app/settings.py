@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from app import clock
+
 PREFIX = "CALLGATE_"
 SECONDS_IN = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
@@ -101,12 +103,18 @@ class Settings(BaseModel):
     redis_timeout_ms: int = Field(default=100, ge=5, le=1900)
     database_timeout_ms: int = Field(default=1500, ge=50, le=1900)
     database_pool_size: int = Field(default=8, ge=1, le=200)
+    # How far this process's clock may be from Postgres's before it decides nothing and sweeps nothing.
+    clock_tolerance_ms: int = Field(default=5000, ge=500, le=60_000)
     migrate_on_start: bool = True
     trusted_proxies: str = ""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
         """Read the variables; raises SettingsError with one line naming each wrong variable."""
+        try:
+            clock.offset_of(environ)
+        except clock.ClockMoved as moved:
+            raise SettingsError(str(moved)) from None
         given = {
             name[len(PREFIX) :].lower(): value
             for name, value in environ.items()

@@ -13,7 +13,7 @@ import asyncio
 import sys
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import redis.asyncio
@@ -60,6 +60,10 @@ class Ledger:
             LiveLease(f"{account_id[:24]}{each:012d}", SCOPES, until, until) for each in range(self._leases)
         )
         return Rebuild(self._epoch, tuple(leases))
+
+    async def outgrow(self, account_id: str, above: int, held: Sequence[LiveLease]) -> Rebuild | None:
+        """It is never behind."""
+        return None
 
 
 SCOPES = ("pool:default", "account", "campaign:spring")

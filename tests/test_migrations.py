@@ -162,34 +162,34 @@ async def add_decision(connection: AsyncConnection, at: datetime) -> None:
 async def test_partitions_are_made_ahead_and_dropped_whole(empty_url: str) -> None:
     await migrate(empty_url)
     engine = create_async_engine(empty_url)
-    now = datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)
+    now = datetime(2024, 12, 31, 23, 59, 59, tzinfo=UTC)
     async with engine.begin() as connection:
         assert await partitions.make_ahead(connection, now) == [
-            "decisions_2026_11",
-            "decisions_2026_12",
-            "decisions_2027_01",
-            "decisions_2027_02",
-            "decisions_2027_03",
+            "decisions_2024_11",
+            "decisions_2024_12",
+            "decisions_2025_01",
+            "decisions_2025_02",
+            "decisions_2025_03",
         ]
         assert await partitions.make_ahead(connection, now) == []
         # From the first instant of last month to the last of the months ahead there is a place for a decision.
         for at in (
-            datetime(2026, 11, 1, tzinfo=UTC),
-            datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC),
+            datetime(2024, 11, 1, tzinfo=UTC),
+            datetime(2024, 11, 30, 23, 59, 59, tzinfo=UTC),
             now + timedelta(seconds=2),
-            datetime(2027, 3, 31, 23, 59, 59, 999000, tzinfo=UTC),
+            datetime(2025, 3, 31, 23, 59, 59, 999000, tzinfo=UTC),
         ):
             await add_decision(connection, at)
         # A month goes when its youngest decision is past its retention, and not a second earlier.
-        end_of_november = datetime(2026, 12, 1, tzinfo=UTC)
+        end_of_november = datetime(2024, 12, 1, tzinfo=UTC)
         for_ten_days = end_of_november + timedelta(days=10)
         early = await partitions.drop_expired(connection, for_ten_days - timedelta(seconds=1), 10)
         assert early == []
-        assert await partitions.drop_expired(connection, for_ten_days, 10) == ["decisions_2026_11"]
+        assert await partitions.drop_expired(connection, for_ten_days, 10) == ["decisions_2024_11"]
         assert await partitions.drop_expired(connection, for_ten_days, 10) == []
         left = (await connection.execute(text("SELECT count(*) FROM decisions"))).scalar_one()
         assert left == 2
-        assert "decisions_2026_11" not in await months(connection)
+        assert "decisions_2024_11" not in await months(connection)
     await engine.dispose()
 
 
@@ -206,25 +206,25 @@ async def test_a_long_look_at_the_decisions_keeps_nobody_waiting(empty_url: str)
     """As a backup takes it: while it reads, months are made, decisions are appended, and old months stay."""
     await migrate(empty_url)
     engine = create_async_engine(empty_url)
-    now = datetime(2026, 12, 31, tzinfo=UTC)
+    now = datetime(2024, 12, 31, tzinfo=UTC)
     async with engine.begin() as connection:
         await partitions.make_ahead(connection, now)
     async with engine.connect() as backup:
         await backup.execute(text("SELECT count(*) FROM decisions"))
-        later = datetime(2027, 1, 31, tzinfo=UTC)
+        later = datetime(2025, 1, 31, tzinfo=UTC)
         async with asyncio.timeout(5):
             async with engine.begin() as connection:
                 await connection.execute(text("SET LOCAL lock_timeout = '1s'"))
-                assert await partitions.make_ahead(connection, later) == ["decisions_2027_04"]
+                assert await partitions.make_ahead(connection, later) == ["decisions_2025_04"]
             async with engine.begin() as connection:
-                await add_decision(connection, datetime(2027, 4, 2, tzinfo=UTC))
+                await add_decision(connection, datetime(2025, 4, 2, tzinfo=UTC))
             with pytest.raises(DBAPIError, match="lock timeout"):
                 async with engine.begin() as connection:
                     await partitions.drop_expired(connection, later, 10)
     async with engine.begin() as connection:
         assert await partitions.drop_expired(connection, later, 10) == [
-            "decisions_2026_11",
-            "decisions_2026_12",
+            "decisions_2024_11",
+            "decisions_2024_12",
         ]
         # And they are not made again only to be dropped again.
         assert await partitions.make_ahead(connection, later, 10) == []

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import PlainTextResponse, Response
 
 from app import telemetry
@@ -16,13 +14,10 @@ from app.api import documents
 from app.api.answers import json_response
 from app.api.caller import equipment_of
 from app.api.problems import ProblemWriter, instance_of, respond
-from app.channels import RedisUnavailable
-from app.postgres.database import PostgresUnavailable
-from app.postgres.registries import list_registries
-from app.workflows.equipment import Equipment
+from app.postgres.registries import Registry
+from app.workflows.readiness import Readiness
 
 router = APIRouter(tags=["operation"])
-_REVISION = text("SELECT version_num FROM alembic_version")
 
 
 class LiveDocument(documents.Document):
@@ -52,16 +47,17 @@ async def livez() -> Response:
     responses={200: {"model": ReadyDocument}, **documents.problems("service-unavailable", keyed=False)},
 )
 async def readyz(request: Request) -> Response:
-    """Names what it cannot reach; 503 then, so that a load balancer sends intents elsewhere."""
+    """Names what cannot be done; 503 then, so that a load balancer sends intents elsewhere.
+
+    It tries what a decision does, in both stores, at most once a second however often it is asked.
+    """
     equipment = equipment_of(request)
-    postgres, redis = await asyncio.gather(
-        _outcome(_postgres(equipment, request.app.state.revision)), _outcome(equipment.semaphore.ping())
-    )
-    warnings, stale = await _registries(equipment) if postgres == "ok" else ([], [])
-    checks = {"postgres": postgres, "redis": redis, **{f"registry {name}": "too old" for name in stale}}
-    ready = postgres == "ok" and redis == "ok"
+    readiness: Readiness = request.app.state.readiness
+    outcome = await readiness.look()
+    warnings, stale = _registries(outcome.registries)
+    checks = {**outcome.checks, **{f"registry {name}": "too old" for name in stale}}
     found = {"checks": checks, "versions": dict(equipment.knowledge.versions), "warnings": warnings}
-    if ready:
+    if outcome.ready:
         return json_response({"status": "ok", **found}, headers={"Cache-Control": "no-store"})
     writer: ProblemWriter = request.app.state.writer
     away = " and ".join(f"{name} {outcome}" for name, outcome in checks.items() if outcome != "ok")
@@ -84,43 +80,13 @@ async def readyz(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """Of all worker processes together."""
     # So that the age of a registry is seen by whoever collects only this.
-    await _registries(request.app.state.equipment)
+    readiness: Readiness = request.app.state.readiness
+    _registries((await readiness.look()).registries)
     body = await asyncio.to_thread(telemetry.exposition, request.app.state.metrics_dir)
     return Response(body, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-async def _outcome(check: Awaitable[None]) -> str:
-    try:
-        async with asyncio.timeout(1.8):
-            await check
-    except (PostgresUnavailable, RedisUnavailable, TimeoutError):
-        return "cannot be asked"
-    except _Behind as behind:
-        return str(behind)
-    return "ok"
-
-
-class _Behind(Exception):
-    """The schema is not the one that this release was written for."""
-
-
-async def _postgres(equipment: Equipment, wanted: str | None) -> None:
-    async def work(connection: AsyncConnection) -> str:
-        return str((await connection.execute(_REVISION)).scalar_one())
-
-    found = await equipment.database.run(work, may_run_twice=True)
-    # A newer schema is fine: migrations are safe while the release before them still runs.
-    if wanted is not None and found < wanted:
-        raise _Behind(f"the schema is at revision {found}, this release needs {wanted}: run callgate migrate")
-
-
-async def _registries(equipment: Equipment) -> tuple[list[str], list[str]]:
-    try:
-        found = await equipment.database.run(
-            lambda connection: list_registries(connection, equipment.now()), may_run_twice=True
-        )
-    except PostgresUnavailable:
-        return [], []
+def _registries(found: Sequence[Registry]) -> tuple[list[str], list[str]]:
     warnings, stale = [], []
     telemetry.note_registries(
         {each.name: each.age_days for each in found if each.age_days is not None},

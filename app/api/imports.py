@@ -104,6 +104,7 @@ async def post_import(
             partial=partial,
             check_number=number_fault,
             on_progress=progress,
+            clock=equipment.now,
         )
 
     async def receive(chunks: AsyncIterator[bytes]) -> uuid.UUID:

@@ -242,6 +242,7 @@ async def _taken_in(
             key_id=caller.key_id,
             partial=partial,
             on_progress=progress,
+            clock=equipment.now,
         )
 
     async def receive(chunks: AsyncIterator[bytes]) -> uuid.UUID:

@@ -8,7 +8,9 @@ may ask again with the same intent id.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from itertools import count
 from time import monotonic
 from typing import Any
 
@@ -19,18 +21,40 @@ from redis.exceptions import (
     MovedError,
     NoScriptError,
     ReadOnlyError,
-    ResponseError,
     TryAgainError,
 )
 
 from app.channels.address import Address, Host, connector, parse
 from app.channels.lane import Lane
 from app.channels.requests import RedisUnavailable
-from app.channels.scripts import Script, packed
+from app.channels.scripts import PROBE, Script, packed
 
 IN_FLIGHT_LIMIT = 4096
 _CONNECT_SECONDS = 1.0
+PROBE_TTL_MS = "60000"
+# In what Redis answers, and what it means.
+_REASONS = (
+    ("maxmemory_policy", "may evict keys: maxmemory_policy must be noeviction"),
+    ("maxmemory", "is full"),
+    ("read only", "is read-only"),
+    ("READONLY", "is read-only"),
+    ("NOREPLICAS", "has fewer replicas than it needs to take a write"),
+    ("MISCONF", "cannot save, and takes no writes"),
+)
 _SLOTS_REFRESHED_AT_MOST_EVERY = 0.25
+
+
+def why_not(reason: str) -> str:
+    """What is wrong, for /readyz: no names of servers, which are in the log."""
+    for told, means in _REASONS:
+        if told in reason:
+            return means
+    return "cannot be asked"
+
+
+@lru_cache(maxsize=1024)
+def _key_in(first: int, last: int, key_of: Callable[[int], str]) -> str:
+    return next(key for key in map(key_of, count()) if first <= key_slot(key.encode()) <= last)
 
 
 class Gather:
@@ -68,17 +92,26 @@ class Gather:
         """
         return monotonic() + self.timeout_seconds
 
-    async def ping(self) -> None:
-        """Every server that is in use answers. Raises RedisUnavailable."""
+    async def probe(self, key_of: Callable[[int], str]) -> None:
+        """Every server that is in use takes a write. Raises RedisUnavailable.
+
+        ``key_of`` makes a key for each number; the first that falls into a server's slots is written there.
+        """
         deadline = self.deadline()
+        keys = [key_of(0)]
         if self._address.kind == "cluster":
-            await self._lane_for("", deadline)
-            lanes = [self._lane(host) for host in {host for _, _, host in self._slots}]
-        else:
-            lanes = [self._lane(None)]
-        for answer in await asyncio.gather(*(lane.submit(packed(["PING"]), deadline) for lane in lanes)):
-            if isinstance(answer, ResponseError):
-                raise RedisUnavailable(str(answer)) from answer
+            await self._lane_for(keys[0], deadline)
+            keys = [_key_in(first, last, key_of) for first, last in self._one_range_each()]
+        await asyncio.gather(*(self.call(PROBE, [key], [PROBE_TTL_MS], deadline) for key in keys))
+
+    def _one_range_each(self) -> list[tuple[int, int]]:
+        """Of each server of the cluster its widest range of slots."""
+        widest: dict[Host, tuple[int, int]] = {}
+        for first, last, host in self._slots:
+            low, high = widest.get(host, (0, -1))
+            if last - first > high - low:
+                widest[host] = (first, last)
+        return list(widest.values())
 
     async def call(
         self, script: Script, keys: Sequence[str], arguments: Sequence[str], deadline: float

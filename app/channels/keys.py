@@ -32,6 +32,10 @@ class Keys:
         """HASH: epoch, fence, high water and whether the epoch is ready."""
         return self.of_account(account_id) + "account"
 
+    def probe(self, number: int) -> str:
+        """String: nobody's; of each number the hash tag is another, so that each server of a cluster has some."""
+        return f"{self.of_account(f'probe-{number}')}probe"
+
     def record(self, account_id: str, lease_id: str) -> str:
         """String: what the lease holds, or its tombstone."""
         return f"{self.of_account(account_id)}lease:{plain(lease_id)}"

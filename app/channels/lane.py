@@ -26,7 +26,14 @@ log = logging.getLogger(__name__)
 
 _SHORTEST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.02, 0.25
 _CLOCK_TRUSTED_SECONDS = 10.0
+_MEMORY_LOOKED_AT_EVERY_SECONDS = 1.0
 _EVICTING = "maxmemory_policy must be noeviction: a Redis that evicts keys forgets channels that are in use"
+
+
+def evicts(memory: bytes) -> bool:
+    """Whether a server may evict keys, by what it answers to INFO memory."""
+    told = dict(line.split(":", 1) for line in memory.decode().splitlines() if ":" in line)
+    return told.get("maxmemory", "0") != "0" and told.get("maxmemory_policy") != "noeviction"
 
 
 class Call:
@@ -163,10 +170,11 @@ class Lane:
                     await self._greet(connection)
                 pause = _SHORTEST_PAUSE_SECONDS
                 self._broken.clear()
-                # Two tasks, so that a write which the server never takes is given up with the connection.
+                # Tasks of their own, so that a write which the server never takes is given up with the connection.
                 at_work = [
                     self._loop.create_task(self._read(connection)),
                     self._loop.create_task(self._write(connection)),
+                    self._loop.create_task(self._watch_memory()),
                 ]
                 self._wake.set()
                 await self._broken.wait()
@@ -193,12 +201,21 @@ class Lane:
         await connection.send_packed_command(packed_together(commands))
         seconds, microseconds = await connection.read_response()
         self.learn_clock(int(seconds) * 1000 + int(microseconds) / 1000)
-        memory = await connection.read_response()
-        told = dict(line.split(":", 1) for line in memory.decode().splitlines() if ":" in line)
-        if told.get("maxmemory", "0") != "0" and told.get("maxmemory_policy") != "noeviction":
+        if evicts(await connection.read_response()):
             raise RedisUnavailable(_EVICTING)
         for _ in ALL:
             await connection.read_response()
+
+    async def _watch_memory(self) -> None:
+        """The server may be told to evict at any time, and would then forget one channel and keep the next."""
+        while True:
+            await asyncio.sleep(_MEMORY_LOOKED_AT_EVERY_SECONDS)
+            try:
+                memory = await self.submit(packed(["INFO", "memory"]), monotonic() + self._timeout)
+            except RedisUnavailable:
+                continue
+            if isinstance(memory, bytes) and evicts(memory):
+                self._break(_EVICTING)
 
     async def _write(self, connection: AbstractConnection) -> None:
         fault = "the connection was closed"

@@ -6,7 +6,7 @@
 -- ARGV  1 epoch, 2 fence to begin with, 3 first slice (0|1), 4 last slice (0|1), 5 now_ms (the caller's clock; 0: not known),
 --       6 leases, 7 scopes, the names of the scopes,
 --       then of each lease: id, expires_at_ms, acquired_at_ms, hard_end_ms, how many scopes, their numbers from 1
--- Answers: 'done', or 'older' when Redis knows this epoch or a newer one already
+-- Answers: 'done', or 'older <epoch>' when Redis knows this epoch or a newer one already
 local account, leases = KEYS[1], KEYS[2]
 local epoch, count, scopes = tonumber(ARGV[1]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local state = redis.call('HMGET', account, 'epoch', 'ready', 'high_water')
@@ -15,11 +15,11 @@ local redis_ms = redis_time_ms()
 -- Redis's clock alone never moves the high water: it may be ahead.
 local agreed = math.floor(math.min(redis_ms, tonumber(ARGV[5])))
 if ARGV[3] == '1' then
-  if current_epoch >= epoch then return 'older' end
+  if current_epoch >= epoch then return 'older ' .. whole(current_epoch) end
   redis.call('HSET', account, 'epoch', ARGV[1], 'fence', ARGV[2], 'ready', '0',
     'high_water', whole(math.max(tonumber(state[3] or '0'), agreed)))
 elseif current_epoch ~= epoch or state[2] == '1' then
-  return 'older'
+  return 'older ' .. whole(current_epoch)
 end
 local at = 7 + scopes
 for i = 1, count do

@@ -6,7 +6,8 @@ its caller; the name comes back in ``Admission.refused``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 AttemptType = Literal["call", "sms"]
@@ -201,6 +202,7 @@ class HeldLease:
     expires_at_ms: int
     hard_end_ms: int
     fence: int
+    epoch: int = field(default=0, compare=False)  # of the account in Redis when this was read
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,5 +239,13 @@ class Ledger(Protocol):
         """Opens and commits a new epoch of the account and reads its live leases, under an exclusive lock.
 
         From that commit on no decision of an older epoch may be committed.
+        """
+        ...  # pragma: no cover
+
+    async def outgrow(self, account_id: str, above: int, held: Sequence[LiveLease]) -> Rebuild | None:
+        """As open_epoch, for a ledger whose epoch is below ``above``, Redis's: it came back older than it was.
+
+        Opens the epoch after ``above``, with the leases that it has forgotten put back: ``held`` is what Redis
+        holds. What it knows to have ended stays ended. None when the ledger is not behind.
         """
         ...  # pragma: no cover

@@ -6,7 +6,8 @@ See docs/channels.md for the guarantees, their limits and the proofs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Coroutine, Sequence
 from time import monotonic
 from typing import cast
 from urllib.parse import unquote
@@ -28,7 +29,7 @@ from app.channels.requests import (
     Renewal,
     RenewalStatus,
 )
-from app.channels.restore import restore
+from app.channels.restore import outgrow, restore
 from app.channels.scripts import (
     ADMIT,
     EXPIRED,
@@ -60,6 +61,7 @@ class Semaphore:
         self._ledger = ledger
         self._memory = Memory()
         self._restoring: dict[str, asyncio.Task[None]] = {}
+        self._ledger_behind: dict[str, int] = {}  # accounts, and the epoch of Redis
 
     async def start(self) -> None:
         """Begins to connect. Does not wait for Redis, and does not fail when it is away."""
@@ -72,9 +74,9 @@ class Semaphore:
         await asyncio.gather(*self._restoring.values(), return_exceptions=True)
         await self._gather.close()
 
-    async def ping(self) -> None:
-        """Raises RedisUnavailable unless every server in use answers in time."""
-        await self._gather.ping()
+    async def probe(self) -> None:
+        """Raises RedisUnavailable unless every server in use takes a write in time."""
+        await self._gather.probe(self._keys.probe)
 
     async def spend(self, rate: RateSpend) -> RateState:
         """Counts one request against a key's rate limit, and nothing else."""
@@ -139,13 +141,30 @@ class Semaphore:
         """
         await self._restore(account_id, None)
 
+    async def outgrow_again(self) -> int:
+        """Try once more where the ledger could not be brought forward; how many accounts still wait for it."""
+        for account_id, epoch in list(self._ledger_behind.items()):
+            with contextlib.suppress(RedisUnavailable):
+                await self.outgrow(account_id, epoch)
+        return len(self._ledger_behind)
+
+    async def outgrow(self, account_id: str, epoch: int) -> None:
+        """Bring a ledger forward that came back older than Redis, which is in ``epoch``; if it is not, nothing.
+
+        Redis is in an epoch only after the ledger has committed it. So a ledger in an older one was restored from
+        a backup, or lost its last second in a failover, and everybody's facts would be stale for good. Raises
+        RedisUnavailable, and what the ledger raises.
+        """
+        await self._alone(account_id, lambda: self._outgrow_once(account_id, epoch))
+
     async def lease(self, account_id: str, lease_id: str) -> HeldLease | None:
         """The lease, or None when it is not held now."""
         answer = await self._held(LEASE, account_id, lease_id, [], [])
         if answer[0] == "none":
             return None
         ends_ms, acquired_ms, hard_end_ms, fence = map(int, answer[:4])
-        return HeldLease(lease_id, tuple(map(unquote, answer[4:])), acquired_ms, ends_ms, hard_end_ms, fence)
+        scopes, epoch = tuple(map(unquote, answer[4:])), self._memory.of(account_id).epoch
+        return HeldLease(lease_id, scopes, acquired_ms, ends_ms, hard_end_ms, fence, epoch)
 
     async def reconcile(
         self, account_id: str, pool: str, active: Sequence[str], listed_at_ms: int, now_ms: int
@@ -252,9 +271,12 @@ class Semaphore:
 
     async def _restore(self, account_id: str, now_ms: int | None) -> None:
         """Rebuilds the account from the ledger; all who find it lost at once share one rebuilding."""
+        await self._alone(account_id, lambda: self._restore_once(account_id, now_ms))
+
+    async def _alone(self, account_id: str, work: Callable[[], Coroutine[None, None, None]]) -> None:
         task = self._restoring.get(account_id)
         if task is None:
-            task = asyncio.create_task(self._restore_once(account_id, now_ms), name="redis rebuild")
+            task = asyncio.create_task(work(), name="redis rebuild")
             self._restoring[account_id] = task
             task.add_done_callback(lambda _: self._restoring.pop(account_id, None))
         await asyncio.shield(task)
@@ -263,3 +285,13 @@ class Semaphore:
         rebuild = await self._ledger.open_epoch(account_id)
         rebuilt = await restore(self._gather, self._keys, account_id, rebuild, now_ms)
         self._memory.of(account_id).saw(rebuilt.epoch, rebuilt.fence)
+        if rebuilt.overtaken_by > rebuild.epoch:
+            # By another process, or Redis has been here before and the ledger has forgotten.
+            await self._outgrow_once(account_id, rebuilt.overtaken_by)
+
+    async def _outgrow_once(self, account_id: str, epoch: int) -> None:
+        self._ledger_behind[account_id] = epoch
+        rebuilt = await outgrow(self._gather, self._keys, self._ledger, account_id, epoch)
+        if rebuilt is not None:
+            self._memory.of(account_id).saw(rebuilt.epoch, rebuilt.fence)
+        self._ledger_behind.pop(account_id, None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import typer
 
-from app import clock
 from app.commands.environment import fail, run, stores
 
 
@@ -24,7 +23,7 @@ async def _migrate(url: str) -> tuple[str | None, str | None]:
     try:
         outcome = await bring_up(url)
         async with database.begin() as connection:
-            await partitions.make_ahead(connection, clock.utc_now())
+            await partitions.make_ahead(connection, await partitions.server_now(connection))
         return outcome
     except Exception as error:
         if isinstance(error, PostgresUnavailable) or is_away(error):

@@ -102,7 +102,8 @@ async def _prepare(found: Stores) -> tuple[str | None, bytes]:
         if found.settings.migrate_on_start:
             await migrate(found.database_url)
         async with database.begin() as connection:
-            await partitions.make_ahead(connection, clock.utc_now(), found.settings.decision_retention_days)
+            now = await partitions.server_now(connection)
+            await partitions.make_ahead(connection, now, found.settings.decision_retention_days)
             secret = await installation_secret(connection)
         made = await ensure_bootstrap_key(database, found.settings.bootstrap_key, clock.utc_now())
     except Exception as error:

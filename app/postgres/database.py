@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any, Literal, TypeVar
 
 import asyncpg
-from sqlalchemy import event, exc
+from sqlalchemy import event, exc, text
 from sqlalchemy.engine.interfaces import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -32,9 +33,11 @@ _BY_INDEX = {"enable_seqscan": "off"}
 # SQLSTATE classes and codes that mean "not now", whatever was asked: connection failure, insufficient
 # resources, operator intervention, a server that is read only after a failover, a lock or statement timeout; and
 # a server that does not let us in, or has no such database. Of two who wait for each other one is told to try again.
+# And one that has taken a right away; a missing partition is told below.
 _AWAY_CLASSES = ("08", "28", "3D", "53", "57")
 _READ_ONLY = "25006"
-_AWAY_CODES = (_READ_ONLY, "40001", "40P01", "55P03")
+_AWAY_CODES = (_READ_ONLY, "40001", "40P01", "42501", "55P03")
+_SERVER_CLOCK = text("SELECT clock_timestamp()")
 
 
 class PostgresUnavailable(Exception):
@@ -73,7 +76,20 @@ def is_away(error: BaseException) -> bool:
     if isinstance(error, asyncpg.InterfaceError):
         return True
     code = getattr(error, "sqlstate", None)
+    if isinstance(error, asyncpg.CheckViolationError) and not error.constraint_name:
+        return True  # no check of ours: the partition is missing
     return isinstance(code, str) and (code[:2] in _AWAY_CLASSES or code in _AWAY_CODES)
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """The SQLSTATE that the server ended the statement with, however the error was wrapped on its way; or None."""
+    seen: BaseException | None = error
+    while seen is not None:
+        code = getattr(seen, "sqlstate", None)
+        if isinstance(code, str):
+            return code
+        seen = getattr(seen, "orig", None) or seen.__cause__
+    return None
 
 
 def is_deadlock(error: BaseException) -> bool:
@@ -100,6 +116,16 @@ def why_away(error: BaseException) -> str:
     cause = getattr(original, "__cause__", None) or original or error
     said = str(cause).partition("\n")[0]
     return f"{type(cause).__name__}: {said}" if said else type(cause).__name__
+
+
+async def server_clock(database: Database) -> datetime:
+    """Postgres's own clock. Raises PostgresUnavailable."""
+
+    async def work(connection: AsyncConnection) -> datetime:
+        told: datetime = (await connection.execute(_SERVER_CLOCK)).scalar_one()
+        return told
+
+    return await database.run(work, may_run_twice=True)
 
 
 class Database:

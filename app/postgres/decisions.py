@@ -79,7 +79,7 @@ class Recorded:
 # An approval is appended only while the account's epoch is still the one in which its channel was taken: FOR
 # SHARE waits for a rebuild that is under way and then reads the new epoch, so no approval slips in behind the
 # rebuild's back. A claim that another process took over appends nothing either.
-_RECORD = HotStatement(
+RECORD = HotStatement(
     text(
         """
     WITH incoming AS (
@@ -149,11 +149,11 @@ _RECORD = HotStatement(
 )
 
 
-async def record(database: Database, decisions: Sequence[Decision]) -> list[Recorded]:
-    """Append the decisions in one statement, all that may be. Raises PostgresUnavailable."""
+def columns_of(decisions: Sequence[Decision]) -> dict[str, list[Any]]:
+    """The parameters of RECORD."""
     leases = [d.lease for d in decisions]
     claims = [d.claim for d in decisions]
-    columns: dict[str, list[Any]] = {
+    return {
         "ids": [d.id for d in decisions],
         "accounts": [d.account_id for d in decisions],
         "keys": [d.key_id for d in decisions],
@@ -180,7 +180,11 @@ async def record(database: Database, decisions: Sequence[Decision]) -> list[Reco
         "bodies": [claim and claim.body for claim in claims],
     }
 
-    rows = {row[0]: Recorded(row[1], row[2], row[3]) for row in await database.fetch(_RECORD, columns)}
+
+async def record(database: Database, decisions: Sequence[Decision]) -> list[Recorded]:
+    """Append the decisions in one statement, all that may be. Raises PostgresUnavailable."""
+    found = await database.fetch(RECORD, columns_of(decisions))
+    rows = {row[0]: Recorded(row[1], row[2], row[3]) for row in found}
     return [rows[d.id] for d in decisions]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+_EARLIER = "LEAST(CAST(:now AS timestamptz), clock_timestamp())"
 _COLUMNS = "region, until, reason, declared_by, updated_at"
 _PUT = text(
     f"""
@@ -21,11 +22,11 @@ _PUT = text(
     RETURNING {_COLUMNS}
     """
 )
-_ONE = text(f"SELECT {_COLUMNS} FROM emergencies WHERE region = :region AND until > :now")
+_ONE = text(f"SELECT {_COLUMNS} FROM emergencies WHERE region = :region AND until > {_EARLIER}")
 _ALL = text(
-    f"SELECT {_COLUMNS} FROM emergencies WHERE until > :now AND region > :after ORDER BY region LIMIT :limit"
+    f"SELECT {_COLUMNS} FROM emergencies WHERE until > {_EARLIER} AND region > :after ORDER BY region LIMIT :limit"
 )
-_DELETE = text("DELETE FROM emergencies WHERE region = :region AND until > :now")
+_DELETE = text(f"DELETE FROM emergencies WHERE region = :region AND until > {_EARLIER}")
 
 
 async def put(

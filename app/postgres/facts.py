@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Any, overload
 
@@ -128,6 +128,8 @@ class Gathered:
     pool: PoolRow | None = None
     limits: Mapping[str, LimitRow] = field(default_factory=dict)
     attempts: RecordedAttempts | None = None
+    # Postgres's clock when it read this.
+    read_at: datetime | None = None
 
 
 def _us(column: str) -> str:
@@ -136,7 +138,13 @@ def _us(column: str) -> str:
     return f"(extract(epoch FROM nullif({column}, 'infinity')) * 1000000)::bigint"
 
 
-_GATHER = HotStatement(
+# The process may be ahead of Postgres, or behind. What forbids holds as long as either clock says so, and what allows
+# only while both do.
+_EARLIER = "LEAST(ask.at, statement_timestamp() + (ask.at - CAST(:now AS timestamptz)))"
+_LATER = "GREATEST(ask.at, statement_timestamp() + (ask.at - CAST(:now AS timestamptz)))"
+
+
+GATHER = HotStatement(
     text(
         f"""
     SELECT k.id, k.account_id, k.scopes, k.key_hash, k.expires_at, k.revoked_at,
@@ -147,17 +155,17 @@ _GATHER = HotStatement(
                              ORDER BY s.created_at)
               FROM suppressions s
              WHERE s.account_id = a.id AND s.number = ask.number
-               AND (s.expires_at IS NULL OR s.expires_at > ask.at))::text,
+               AND (s.expires_at IS NULL OR s.expires_at > {_EARLIER}))::text,
            (SELECT jsonb_agg(jsonb_build_array(c.id, c.kind, c.channels, {_us("c.given_at")}, {_us("c.expires_at")})
                              ORDER BY c.given_at)
               FROM consents c
              WHERE c.account_id = a.id AND c.number = ask.number AND c.ended_at IS NULL
-               AND c.given_at <= ask.at AND (c.expires_at IS NULL OR c.expires_at > ask.at))::text,
+               AND c.given_at <= {_EARLIER} AND (c.expires_at IS NULL OR c.expires_at > {_LATER}))::text,
            (SELECT jsonb_agg(recent.entry)
               FROM (SELECT jsonb_build_array(t.intent_id, t.type, {_us("t.at")}) AS entry
                       FROM attempts t
                      WHERE t.account_id = a.id AND t.number = ask.number AND t.type <> 'emergency'
-                       AND t.at > ask.at - interval '{ATTEMPTS_LOOK_BACK_DAYS} days'
+                       AND t.at > {_EARLIER} - interval '{ATTEMPTS_LOOK_BACK_DAYS} days'
                      ORDER BY t.at DESC LIMIT 1000) recent)::text,
            (SELECT jsonb_build_array(p.capacity, p.calls_per_second, p.burst, p.reserve)
               FROM pools p WHERE p.account_id = a.id AND p.name = ask.pool)::text,
@@ -166,9 +174,10 @@ _GATHER = HotStatement(
              WHERE l.account_id = a.id
                AND l.name IN ('account', 'campaign:' || ask.campaign, 'sender:' || ask.sender))::text,
            {registry_hits_sql("NULLIF(ask.number, '')")}::text,
-           {stale_registries_sql(":now")}::text,
+           {stale_registries_sql("GREATEST(CAST(:now AS timestamptz), statement_timestamp())")}::text,
            (SELECT jsonb_agg(jsonb_build_array(e.region, {_us("e.until")}, e.reason))
-              FROM emergencies e WHERE e.until > ask.at)::text
+              FROM emergencies e WHERE e.until > {_EARLIER})::text,
+           clock_timestamp()
       FROM unnest(CAST(:hashes AS bytea[]), CAST(:numbers AS text[]), CAST(:pools AS text[]),
                   CAST(:campaigns AS text[]), CAST(:senders AS text[]), CAST(:ats AS timestamptz[]))
            WITH ORDINALITY AS ask(key_hash, number, pool, campaign, sender, at, place)
@@ -205,7 +214,13 @@ def _key(row: Sequence[Any]) -> Key:
 
 async def gather(database: Database, asks: Sequence[Ask], now: datetime) -> list[Gathered]:
     """Answer every ask in one statement, in order. Raises PostgresUnavailable."""
-    columns = {
+    rows = await database.fetch(GATHER, asked(asks, now), may_run_twice=True)
+    return [_gathered(row, ask) for row, ask in zip(rows, asks, strict=True)]
+
+
+def asked(asks: Sequence[Ask], now: datetime) -> dict[str, Any]:
+    """The parameters of GATHER."""
+    return {
         "now": now,
         "ats": [ask.at or now for ask in asks],
         "hashes": [ask.key_hash for ask in asks],
@@ -214,8 +229,6 @@ async def gather(database: Database, asks: Sequence[Ask], now: datetime) -> list
         "campaigns": [ask.campaign for ask in asks],
         "senders": [ask.sender for ask in asks],
     }
-    rows = await database.fetch(_GATHER, columns, may_run_twice=True)
-    return [_gathered(row, ask) for row, ask in zip(rows, asks, strict=True)]
 
 
 @lru_cache(maxsize=4096)
@@ -239,7 +252,7 @@ def _list(column: str | None) -> list[Any]:
 
 def _gathered(row: Sequence[Any], ask: Ask) -> Gathered:
     if row[0] is None:
-        return Gathered(key=None)
+        return Gathered(key=None, read_at=row[19])
     key = _key((*row[:4], row[6], row[4], row[5]))
     pool = _list(row[14])
     attempts = RecordedAttempts(row[13])
@@ -276,4 +289,5 @@ def _gathered(row: Sequence[Any], ask: Ask) -> Gathered:
         pool=PoolRow(pool[0], pool[1], pool[2], pool[3] or {}) if pool else None,
         limits={name: LimitRow(*values) for name, values in orjson.loads(row[15]).items()} if row[15] else {},
         attempts=attempts,
+        read_at=row[19],
     )

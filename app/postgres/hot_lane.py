@@ -30,6 +30,7 @@ class HotStatement:
     """A statement compiled once, with the order in which the driver wants its parameters."""
 
     def __init__(self, statement: TextClause) -> None:
+        self.text = statement
         compiled = statement.compile(dialect=_DIALECT)
         self.sql = str(compiled)
         self.order: Sequence[str] = tuple(dict.fromkeys(compiled.positiontup or ()))

@@ -47,20 +47,25 @@ class Existing:
     body: bytes
 
 
+# The asking process may be ahead of Postgres: a kept answer, or a claim that somebody works on, is ended by the
+# earlier of the two clocks only.
+_EARLIER = "LEAST(CAST(:now AS timestamptz), clock_timestamp())"
 _CLAIM = text(
-    """
+    f"""
     INSERT INTO idempotency_keys AS k
            (account_id, operation, key, request_hash, resource_id, holder, claimed_at, expires_at)
-    SELECT a.account_id, :operation, :key, :request_hash, :resource_id, :holder, :now, :expires_at
+    SELECT a.account_id, :operation, :key, :request_hash, :resource_id, :holder, :now,
+           GREATEST(CAST(:expires_at AS timestamptz), clock_timestamp() + CAST(:lifetime AS interval))
       FROM api_keys a
      WHERE a.key_hash = :key_hash AND a.revoked_at IS NULL AND (a.expires_at IS NULL OR a.expires_at > :now)
        AND (:scope = ANY (a.scopes) OR 'admin' = ANY (a.scopes))
         ON CONFLICT (account_id, operation, key) DO UPDATE
        SET holder = excluded.holder, claimed_at = excluded.claimed_at, expires_at = excluded.expires_at,
            request_hash = excluded.request_hash, status = NULL, headers = NULL, body = NULL,
-           resource_id = CASE WHEN k.expires_at <= :now THEN excluded.resource_id ELSE k.resource_id END
-     WHERE k.expires_at <= :now
-        OR (k.status IS NULL AND k.claimed_at <= :dead_before AND k.request_hash = excluded.request_hash)
+           resource_id = CASE WHEN k.expires_at <= {_EARLIER} THEN excluded.resource_id ELSE k.resource_id END
+     WHERE k.expires_at <= {_EARLIER}
+        OR (k.status IS NULL AND k.claimed_at <= {_EARLIER} - CAST(:dead_after AS interval)
+            AND k.request_hash = excluded.request_hash)
     RETURNING resource_id, resource_id <> :resource_id, account_id
     """
 )
@@ -117,7 +122,8 @@ async def claim(
         "holder": holder,
         "now": now,
         "expires_at": now + LIFETIME,
-        "dead_before": now - DEAD_AFTER,
+        "lifetime": LIFETIME,
+        "dead_after": DEAD_AFTER,
     }
 
     async def work(connection: AsyncConnection) -> Claimed | Existing | None:

@@ -129,7 +129,8 @@ _RUNNING = text("SELECT id FROM jobs WHERE status = 'running' FOR UPDATE SKIP LO
 _TRY_XACT_LOCK = text("SELECT pg_try_advisory_xact_lock(:key)")
 _ABANDON = text(
     """
-    UPDATE jobs SET status = 'failed', phase = 'done', finished_at = :now,
+    UPDATE jobs SET status = 'failed', phase = 'done',
+           finished_at = GREATEST(created_at, LEAST(CAST(:now AS timestamptz), clock_timestamp())),
            error = 'the process that ran this job ended before it was done; nothing was changed'
      WHERE id = :id AND status = 'running'
     """

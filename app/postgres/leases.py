@@ -47,9 +47,10 @@ _END = text(
     """
     WITH ended AS (
         UPDATE leases
-           SET ended_at = LEAST(expires_at, :now),
-               ended_by = CASE WHEN expires_at <= :now THEN 'expired' ELSE :ended_by END
+           SET ended_at = LEAST(expires_at, :now, clock_timestamp()),
+               ended_by = CASE WHEN expires_at <= LEAST(:now, clock_timestamp()) THEN 'expired' ELSE :ended_by END
          WHERE account_id = :account AND id = ANY(:ids) AND ended_at IS NULL
+           AND (:ended_by <> 'expired' OR expires_at <= LEAST(:now, clock_timestamp()))
         RETURNING id, account_id, pool, ended_by, ended_at
     )
     INSERT INTO lease_events (account_id, pool, lease_id, event, at)
@@ -61,6 +62,29 @@ _EVENTS = text(
     SELECT sequence, lease_id, event, at FROM lease_events
      WHERE account_id = :account AND pool = :pool AND sequence < :before ORDER BY sequence DESC LIMIT :limit
     """
+)
+_OUTGROW = text(
+    """
+    UPDATE accounts SET epoch = CAST(:above AS bigint) + 1
+     WHERE id = :account AND epoch < CAST(:above AS bigint) RETURNING epoch
+    """
+)
+# What Redis holds and a ledger that came back older does not know of, or not how long. What it knows to have ended
+# stays ended.
+_PUT_BACK = """
+    INSERT INTO leases AS l (id, account_id, pool, scopes, acquired_at, expires_at, hard_end_at)
+    SELECT t.id, a.id, t.pool, string_to_array(t.scopes, E'\x1f'), t.acquired_at, t.expires_at, t.hard_end_at
+      FROM unnest(CAST(:ids AS uuid[]), CAST(:pools AS text[]), CAST(:scopes AS text[]),
+                  CAST(:acquired AS timestamptz[]), CAST(:expiries AS timestamptz[]), CAST(:hard_ends AS timestamptz[]))
+           AS t(id, pool, scopes, acquired_at, expires_at, hard_end_at)
+      JOIN {account} AS a ON true
+        ON CONFLICT (id) DO UPDATE SET expires_at = GREATEST(l.expires_at, excluded.expires_at)
+     WHERE l.ended_at IS NULL AND l.account_id = excluded.account_id
+"""
+_PUT_BACK_ALL = text(_PUT_BACK.format(account="(SELECT CAST(:account AS uuid) AS id)"))
+_PUT_BACK_ONE = text(
+    "WITH current AS MATERIALIZED (SELECT id FROM accounts WHERE id = :account AND epoch = :epoch FOR SHARE)"
+    + _PUT_BACK.format(account="current")
 )
 _OPEN_EPOCH = text("UPDATE accounts SET epoch = epoch + 1 WHERE id = :account RETURNING epoch")
 # The time is the latest that anybody has acted on, the caller or an approval, but no later than Postgres knows: a
@@ -128,6 +152,38 @@ async def open_epoch(
     epoch = (await connection.execute(_OPEN_EPOCH, {"account": account_id})).scalar_one()
     rows = await connection.execute(_LIVE, {"account": account_id, "now": now})
     return epoch, [_lease(row) for row in rows]
+
+
+async def outgrow(
+    connection: AsyncConnection, account_id: uuid.UUID, above: int, held: Sequence[Lease], now: datetime
+) -> tuple[int, list[Lease]] | None:
+    """As open_epoch, above the epoch of a Redis that is ahead of the ledger, with what Redis holds put back.
+
+    None when the ledger is not behind: somebody else has been here, or Redis is in an epoch that the ledger knows.
+    """
+    epoch = (await connection.execute(_OUTGROW, {"account": account_id, "above": above})).scalar_one_or_none()
+    if epoch is None:
+        return None
+    if held:
+        await connection.execute(_PUT_BACK_ALL, {"account": account_id, **_columns(held)})
+    rows = await connection.execute(_LIVE, {"account": account_id, "now": now})
+    return epoch, [_lease(row) for row in rows]
+
+
+async def put_back(connection: AsyncConnection, account_id: uuid.UUID, lease: Lease, epoch: int) -> None:
+    """Note again a lease that the ledger has lost and Redis holds, unless the account's epoch is another by now."""
+    await connection.execute(_PUT_BACK_ONE, {"account": account_id, "epoch": epoch, **_columns([lease])})
+
+
+def _columns(held: Sequence[Lease]) -> dict[str, list[object]]:
+    return {
+        "ids": [lease.id for lease in held],
+        "pools": [lease.pool for lease in held],
+        "scopes": ["\x1f".join(lease.scopes) for lease in held],
+        "acquired": [lease.acquired_at for lease in held],
+        "expiries": [lease.expires_at for lease in held],
+        "hard_ends": [lease.hard_end_at for lease in held],
+    }
 
 
 async def events(

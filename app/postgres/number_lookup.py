@@ -45,7 +45,8 @@ _LOOKUP = text(
                              ORDER BY s.channel) AS entries
               FROM suppressions AS s
              WHERE s.account_id = :account AND s.number = ask.number
-               AND (s.expires_at IS NULL OR s.expires_at > :now) OFFSET 0) AS own
+               AND (s.expires_at IS NULL OR s.expires_at > LEAST(CAST(:now AS timestamptz), clock_timestamp()))
+            OFFSET 0) AS own
      CROSS JOIN LATERAL (SELECT {registry_hits_sql("ask.number")} AS hits OFFSET 0) AS found
      WHERE own.entries IS NOT NULL OR found.hits <> '[]'::jsonb
      UNION ALL

@@ -40,6 +40,12 @@ def partition_name(start: datetime) -> str:
     return f"decisions_{start:%Y_%m}"
 
 
+async def server_now(connection: AsyncConnection) -> datetime:
+    """Postgres's clock, by which months are made: that of one process may be wrong."""
+    now: datetime = (await connection.execute(text("SELECT clock_timestamp()"))).scalar_one()
+    return now.astimezone(UTC)
+
+
 async def make_ahead(
     connection: AsyncConnection, now: datetime, retention_days: int | None = None
 ) -> list[str]:
@@ -70,9 +76,11 @@ async def make_ahead(
 async def drop_expired(connection: AsyncConnection, now: datetime, retention_days: int) -> list[str]:
     """Drop the partitions whose youngest decision is past its retention. Safe to repeat.
 
-    Gives up at once while somebody reads them: whoever came later would have to wait behind us.
+    By the earlier of ``now`` and Postgres's clock: what is dropped is gone, and who is ahead must not drop it. Gives
+    up at once while somebody reads them: whoever came later would have to wait behind us.
     """
     dropped = []
+    now = min(now, await server_now(connection))
     await connection.execute(text("SET LOCAL lock_timeout = '50ms'"))
     for name in sorted(await _existing(connection)):
         year, month = name.removeprefix("decisions_").split("_")

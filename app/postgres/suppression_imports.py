@@ -50,7 +50,7 @@ _EXPIRE = text(
     WITH gone AS (
         DELETE FROM suppressions AS s USING import_newest AS n
          WHERE s.account_id = :account AND s.number = n.number AND s.channel = n.channel AND s.expires_at <=
-         :now
+         LEAST(CAST(:now AS timestamptz), clock_timestamp())
         RETURNING s.account_id, s.number, s.channel, s.reason, s.source, s.expires_at
     ) INSERT INTO suppression_events (id, account_id, number, channel, action, reason, source, at, expires_at)
     SELECT gen_random_uuid(), account_id, number, channel, 'expired', reason, source, expires_at, expires_at
@@ -121,7 +121,8 @@ _END_CONSENTS = text(
 _EXPORT = text(
     """
     SELECT number, channel, reason, source, created_at, expires_at, opted_out_at FROM suppressions
-     WHERE account_id = :account AND (expires_at IS NULL OR expires_at > :now)
+     WHERE account_id = :account
+       AND (expires_at IS NULL OR expires_at > LEAST(CAST(:now AS timestamptz), clock_timestamp()))
      ORDER BY number, channel
     """
 )

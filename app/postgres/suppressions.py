@@ -31,7 +31,8 @@ class Entry:
 
 
 _COLUMNS = "id, number, channel, reason, source, created_at, updated_at, expires_at, created_by, opted_out_at"
-_IN_FORCE = "(expires_at IS NULL OR expires_at > :now)"
+# By the earlier of the asking process's clock and Postgres's: who is ahead must not end what still holds.
+_IN_FORCE = "(expires_at IS NULL OR expires_at > LEAST(CAST(:now AS timestamptz), clock_timestamp()))"
 
 # An entry that has expired but was not yet swept is as good as gone: adding again starts a new one.
 _EXPIRE = text(

@@ -13,17 +13,40 @@ from app.postgres.leases import Lease
 from app.workflows.admission import instant_of_ms
 from app.workflows.authenticate import Caller
 from app.workflows.equipment import Equipment
+from app.workflows.ledger import lease_of
 from app.workflows.outcomes import CannotDecide, Conflict, NotFound
 
 
 async def read_lease(equipment: Equipment, caller: Caller, lease_id: uuid.UUID) -> Lease:
     """The lease as the ledger knows it. Raises NotFound for an id that was never leased."""
-    lease = await equipment.database.run(
-        lambda connection: leases.fetch(connection, caller.account_id, lease_id), may_run_twice=True
-    )
+    lease = await _fetch(equipment, caller, lease_id)
+    if lease is None and await _put_back(equipment, caller, lease_id):
+        lease = await _fetch(equipment, caller, lease_id)
     if lease is None:
         raise NotFound("No such lease.")
     return lease
+
+
+async def _fetch(equipment: Equipment, caller: Caller, lease_id: uuid.UUID) -> Lease | None:
+    return await equipment.database.run(
+        lambda connection: leases.fetch(connection, caller.account_id, lease_id), may_run_twice=True
+    )
+
+
+async def _put_back(equipment: Equipment, caller: Caller, lease_id: uuid.UUID) -> bool:
+    """Whether Redis holds the lease. A ledger restored from a backup does not know it; its caller does, and may go
+    on to renew and release it.
+    """
+    account_id = str(caller.account_id)
+    held = await equipment.semaphore.lease(account_id, str(lease_id))
+    if held is None:
+        return False
+    await equipment.semaphore.outgrow(account_id, held.epoch)
+    await equipment.database.run(
+        lambda connection: leases.put_back(connection, caller.account_id, lease_of(held), held.epoch),
+        may_run_twice=True,
+    )
+    return True
 
 
 async def renew_lease(
@@ -48,7 +71,8 @@ async def renew_lease(
         # Redis first: were the ledger ahead of it, a failed renewal would keep a channel that nobody holds.
         if await _note_renewal(equipment, caller, lease_id, renewal):
             return instant_of_ms(renewal.expires_at_ms)
-        # Redis was rebuilt from the ledger in between, with the end of before.
+        # Redis was rebuilt from the ledger in between, with the end of before; or the ledger came back older.
+        await equipment.semaphore.outgrow(account_id, renewal.epoch)
     raise CannotDecide("the channel semaphore is being rebuilt")
 
 

@@ -45,6 +45,7 @@ async def decide_batch(
     With an Idempotency-Key the whole answer is kept. Each item's id follows from the batch's: a batch that died
     half-way and is sent again finds its own decisions and channels, and makes none twice.
     """
+    equipment.clocks.refuse_if_off()
     now = equipment.now()
     caller = await identify(equipment, presented.key_hash, now)
     caller.needs("intents:write")

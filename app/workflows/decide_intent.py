@@ -43,6 +43,7 @@ from app.workflows.unanswered import withdraw, withdraw_now
 
 async def decide_intent(equipment: Equipment, presented: Presented, intent: Intent, render: Render) -> Answer:
     """Approve or refuse the intent, and record it. Raises the outcomes of app.workflows.outcomes."""
+    equipment.clocks.refuse_if_off()
     now = equipment.now()
     claim = await claim_request(equipment, presented, operation=OPERATION, scope="intents:write", now=now)
     if isinstance(claim, Existing):
@@ -99,10 +100,11 @@ class _Deciding:
         self.equipment, self.presented, self.intent, self.intent_id = equipment, presented, intent, intent_id
         self.claim, self.now, self.render = claim, now, render
         self.rate: RateState | None = None
+        self.redis_epoch = 0  # the newest that Redis has answered with
 
     async def answer(self) -> Answer:
         """The answer, with the decision recorded. Raises the outcomes of app.workflows.outcomes."""
-        for _ in range(3):
+        for _ in range(4):
             answer = await self._once()
             if answer is not None:
                 return Answer(answer.status, answer.headers, answer.body, self.rate)
@@ -117,6 +119,10 @@ class _Deciding:
         need_scopes(caller, intent)
         if self.presented.idempotency_key is not None and self.claim is None:
             raise Conflict("The first request with this Idempotency-Key is still running.")
+        if gathered.epoch < self.redis_epoch:
+            # Gathered after Redis had answered, and still older: the ledger has forgotten.
+            await equipment.semaphore.outgrow(str(caller.account_id), self.redis_epoch)
+            return None
         admission.check_pool(intent, gathered)
         judgement = judge(equipment.knowledge, intent, gathered.facts, self.now)
         verdict, admitted = judgement.verdict, None
@@ -130,6 +136,7 @@ class _Deciding:
             admitted = await self._admit(caller, gathered, judgement.caps, spend)
             self.rate = admitted.rate or self.rate
             if admitted.status == "stale":
+                self.redis_epoch = admitted.epoch
                 return None
             if admitted.status == "ended":
                 raise Conflict("The channel of this intent was given back already.")

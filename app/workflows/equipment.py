@@ -7,9 +7,9 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from time import monotonic
 from typing import Literal
 
-from app import clock
 from app.channels import RateSpend, Semaphore
 from app.guardrails.content import ContentScanner
 from app.numbering import Gazetteer
@@ -21,6 +21,7 @@ from app.postgres.idempotency import Claimed
 from app.postgres.jobs import Job
 from app.rules.window_rules import WindowRules
 from app.workflows.authenticate import Caller
+from app.workflows.clocks import Clocks
 from app.workflows.places import Places
 
 
@@ -68,6 +69,7 @@ class Equipment:
     class_limits: Mapping[str, ClassLimit]
     default_capacity: int
     retention_days: int
+    clocks: Clocks = field(default_factory=Clocks)
     # Approvals that were not answered, and when (on the loop's clock, 0: not yet) each was first looked at.
     unanswered: dict[Unanswered, float] = field(default_factory=dict)
     # Lists that are being taken in, each as a job.
@@ -87,8 +89,8 @@ class Equipment:
         self.ledger = Gathering(self._record, max_flights=3, hopeless=away)
 
     def now(self) -> datetime:
-        """The clock, read once per request."""
-        return clock.utc_now()
+        """The clock, read once per request. Postgres's, where this process's is known to be wrong."""
+        return self.clocks.now()
 
     def rate(self, caller: Caller, api_class: str) -> RateSpend:
         """One request of the caller's key, to be counted."""
@@ -101,7 +103,14 @@ class Equipment:
         return await gather_keys(self.database, hashes)
 
     async def _gather(self, asks: Sequence[Ask]) -> Sequence[Gathered | Exception]:
-        return await gather(self.database, asks, self.now())
+        asked_at = monotonic()
+        found = await gather(self.database, asks, self.now())
+        told = found[0].read_at
+        if told is not None:
+            self.clocks.learn(told, asked_at, monotonic())
+        # Asked at the same time as the facts, so that nothing is judged by a clock that has been set meanwhile.
+        self.clocks.refuse_if_off()
+        return found
 
     async def _record(self, decisions: Sequence[Decision]) -> Sequence[Recorded | Exception]:
         try:

@@ -17,6 +17,7 @@ from app.postgres.database import PostgresUnavailable
 from app.postgres.facts import ATTEMPTS_LOOK_BACK_DAYS
 from app.postgres.jobs import fail_abandoned_jobs
 from app.workflows.change_leases import record_expired
+from app.workflows.clocks import ASKED_EVERY_SECONDS
 from app.workflows.equipment import Equipment
 from app.workflows.unanswered import settle_unanswered
 
@@ -64,6 +65,10 @@ _SWEEPS = (
 )
 
 
+class ClockOff(Exception):
+    """This process's clock is not Postgres's; it must not sweep."""
+
+
 async def maintain(equipment: Equipment) -> None:
     """Until cancelled: what was never answered is settled every second, and everything is tidied now and then.
 
@@ -71,13 +76,19 @@ async def maintain(equipment: Equipment) -> None:
     """
     await asyncio.gather(
         _again_and_again(lambda: _settle(equipment), 1.0, 1.0),
-        _again_and_again(lambda: tidy(equipment, equipment.now()), EVERY_SECONDS, AGAIN_SECONDS),
+        _again_and_again(lambda: tidy(equipment), EVERY_SECONDS, AGAIN_SECONDS),
+        _again_and_again(lambda: _watch_clock(equipment), ASKED_EVERY_SECONDS, 1.0),
     )
 
 
 async def _settle(equipment: Equipment) -> None:
     if equipment.unanswered:
         await settle_unanswered(equipment)
+
+
+async def _watch_clock(equipment: Equipment) -> None:
+    with contextlib.suppress(PostgresUnavailable):  # whoever needs Postgres says that it is away
+        await equipment.clocks.ask(equipment.database)
 
 
 async def _again_and_again(
@@ -87,6 +98,8 @@ async def _again_and_again(
         pause = every_seconds
         try:
             await work()
+        except ClockOff:
+            pause = after_a_fault_seconds  # it was said once, by the clocks
         except (PostgresUnavailable, RedisUnavailable) as error:
             log.warning("maintenance waits for its store: %s", error)
             pause = after_a_fault_seconds
@@ -96,12 +109,23 @@ async def _again_and_again(
         await asyncio.sleep(pause)
 
 
-async def tidy(equipment: Equipment, now: datetime) -> None:
-    """Partitions made and dropped, expired rows swept in small steps. Safe in every process at once."""
+async def tidy(equipment: Equipment, latest: datetime | None = None) -> None:
+    """Partitions made and dropped, expired rows swept in small steps. Safe in every process at once.
+
+    By the earlier of this process's clock and Postgres's (and ``latest``), and not at all while the two are too far
+    apart: what is swept here is everybody's, and comes from no backup but yesterday's.
+    """
+    await equipment.clocks.ask(equipment.database)
+    now = equipment.clocks.earlier()
+    if now is None:
+        raise ClockOff
+    now = min(now, latest or now)
     async with equipment.database.begin() as connection:
         if not await _only_one(connection):
             return
-        made = await partitions.make_ahead(connection, now, equipment.retention_days)
+        made = await partitions.make_ahead(
+            connection, await partitions.server_now(connection), equipment.retention_days
+        )
     for name in made:
         log.info("made the partition %s", name)
     async with equipment.database.begin() as connection:

@@ -89,7 +89,7 @@ def test_the_service_says_how_it_is(gate: RunningService) -> None:
     assert gate.request("GET", "/livez").json() == {"status": "ok"}
     ready = gate.request("GET", "/readyz").json()
     assert ready["status"] == "ok"
-    assert ready["checks"] == {"postgres": "ok", "redis": "ok"}
+    assert ready["checks"] == {"postgres": "ok", "redis": "ok", "clock": "ok"}
     metrics = gate.request("GET", "/metrics")
     assert metrics.headers["content-type"].startswith("text/plain")
     assert b"callgate_" in metrics.body

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -35,6 +36,14 @@ class ListLedger:
         self.epoch += 1
         live = [lease for lease in self.leases.values() if lease.expires_at_ms > now_ms()]
         return Rebuild(self.epoch, tuple(live))
+
+    async def outgrow(self, account_id: str, above: int, held: Sequence[LiveLease]) -> Rebuild | None:
+        """The epoch above, if this ledger was set back, with what it has forgotten."""
+        if self.epoch >= above:
+            return None
+        self.epoch = above
+        self.leases = {lease.id: lease for lease in held} | self.leases
+        return await self.open_epoch(account_id)
 
 
 @dataclass
@@ -106,7 +115,7 @@ async def settled(caller: Caller, within_seconds: float) -> None:
     until = time.monotonic() + within_seconds
     while True:
         try:
-            await caller.semaphore.ping()
+            await caller.semaphore.probe()
             return
         except RedisUnavailable:
             assert time.monotonic() < until, "not used again in time"

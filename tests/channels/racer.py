@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import sys
 import uuid
+from collections.abc import Sequence
 
-from app.channels import AdmitRequest, Rebuild, Scope, Semaphore
+from app.channels import AdmitRequest, LiveLease, Rebuild, Scope, Semaphore
 from tests.channels.intents import SECRET, now_ms
 
 
@@ -19,6 +20,10 @@ class NoLedger:
     async def open_epoch(self, account_id: str) -> Rebuild:
         """Never expected."""
         raise AssertionError(f"{account_id} was lost")
+
+    async def outgrow(self, account_id: str, above: int, held: Sequence[LiveLease]) -> Rebuild | None:
+        """Never expected."""
+        raise AssertionError(f"{account_id} is in epoch {above}")
 
 
 async def race(
@@ -66,7 +71,7 @@ async def main() -> None:
     """Serves until standard input ends."""
     semaphore = Semaphore(sys.argv[1], timeout_ms=5000, secret=SECRET, ledger=NoLedger())
     await semaphore.start()
-    await semaphore.ping()
+    await semaphore.probe()
     say("ready")
     while line := await asyncio.to_thread(sys.stdin.readline):
         account_id, *numbers = line.split()

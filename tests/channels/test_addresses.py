@@ -96,7 +96,7 @@ async def test_nobody_there() -> None:
     )
     await semaphore.start()
     with pytest.raises(RedisUnavailable):
-        await semaphore.ping()
+        await semaphore.probe()
     with pytest.raises(RedisUnavailable):
         await semaphore.usage("account", ["pool:default"])
     await semaphore.close()

@@ -108,7 +108,7 @@ async def test_exact_on_three_masters_without_crossslot(callers: list[Caller], c
         assert await caller.semaphore.drain_expired(caller.account_id, caller.now_ms()) == []
         state = await caller.semaphore.spend(RateSpend("key", "calls", 10_000, 60, caller.account_id))
         assert not state.exceeded
-        await caller.semaphore.ping()
+        await caller.semaphore.probe()
     assert all(server.client.dbsize() for server in cluster)
 
 

@@ -96,7 +96,7 @@ async def test_frozen_for_two_seconds(own_caller: Caller, own_server: Server) ->
 
 
 async def test_what_is_in_flight_is_bounded(own_caller: Caller, own_server: Server) -> None:
-    await own_caller.semaphore.ping()
+    await own_caller.semaphore.probe()
     own_server.freeze()
     rate = RateSpend("key", "calls", 1_000_000, 60, own_caller.account_id)
     asked = time.monotonic()
