@@ -22,6 +22,7 @@ from app.api.intent_bodies import INTENT, BatchBody, IntentBody, PreviewBody
 from app.api.paging import Cursor, Limit, page_of, read_id
 from app.api.problems import ProblemWriter, document_of
 from app.guardrails.facts import Intent
+from app.numbering import spellings
 from app.postgres import decision_records
 from app.postgres.partitions import instant_of
 from app.workflows.authenticate import Caller
@@ -155,7 +156,8 @@ async def list_intents(
     found = await decision_records.newest_first(
         equipment.database,
         caller.account_id,
-        filters={"to": to, "type": type, "verdict": verdict, "code": code, "campaign": campaign},
+        to=None if to is None else spellings(to),
+        filters={"type": type, "verdict": verdict, "code": code, "campaign": campaign},
         since=max(since, oldest) if since else oldest,
         until=until,
         before=read_id(cursor),

@@ -8,7 +8,7 @@ from app.guardrails.facts import Recipient
 from app.guardrails.places import Place, Places
 from app.numbering.gazetteer import Gazetteer
 from app.numbering.hints import HintError
-from app.numbering.lines import canonical, recorded_form, spellings
+from app.numbering.lines import asked_line, canonical, recorded_form, spellings
 from app.numbering.number import (
     Number,
     NumberError,
@@ -29,7 +29,9 @@ __all__ = [
     "Place",
     "Places",
     "UnsupportedDestinationError",
+    "asked_line",
     "canonical",
+    "list_fault",
     "load",
     "locate",
     "number_fault",
@@ -68,6 +70,14 @@ def number_fault(text: str) -> str | None:
     except NumberError as error:
         return error.reason
     return None
+
+
+def list_fault(text: str) -> str | None:
+    """Why a text is no number that a list may hold; None also for an old spelling, which nobody can dial any more."""
+    line = sender_line(text)
+    if line is not None and line != text and text in spellings(line):
+        return None
+    return number_fault(text)
 
 
 def sender_line(text: str) -> str | None:

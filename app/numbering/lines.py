@@ -92,6 +92,11 @@ def canonical(number: str) -> str:
     return spellings(number)[0]
 
 
+def asked_line(number: str) -> tuple[str, ...]:
+    """Every spelling of the line, the one that was asked for first: an answer is given under that one."""
+    return (number, *(spelling for spelling in spellings(number) if spelling != number))
+
+
 def recorded_form(sender: str, is_number: Callable[[str], bool]) -> str | None:
     """The number under which what a sender asks for is kept; None for what is no number: a short code, a name.
 

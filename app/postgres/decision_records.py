@@ -33,7 +33,7 @@ _LIST = text(
        AND id >= :floor AND id < :ceiling
        AND (CAST(:since AS timestamptz) IS NULL OR decided_at >= :since)
        AND (CAST(:until AS timestamptz) IS NULL OR decided_at < :until)
-       AND (CAST(:to AS text) IS NULL OR to_number = :to)
+       AND (CAST(:to AS text[]) IS NULL OR to_number = ANY (:to))
        AND (CAST(:type AS text) IS NULL OR type = :type)
        AND (CAST(:verdict AS text) IS NULL OR verdict = :verdict)
        AND (CAST(:code AS text) IS NULL OR :code = ANY (codes))
@@ -80,12 +80,13 @@ async def newest_first(
     account_id: uuid.UUID,
     *,
     filters: Mapping[str, str | None],
+    to: Sequence[str] | None = None,
     since: datetime | None,
     until: datetime | None,
     before: uuid.UUID | None,
     limit: int,
 ) -> list[dict[str, Any]]:
-    """Up to ``limit`` decisions older than ``before``, in [since, until)."""
+    """Up to ``limit`` decisions older than ``before``, in [since, until). ``to``: every spelling of a line."""
     floor = floor_id(since - _ID_BEFORE_DECISION) if since else uuid.UUID(int=0)
     ceilings = [bound for bound in (floor_id(until) if until else None, before) if bound is not None]
     parameters = {
@@ -95,7 +96,8 @@ async def newest_first(
         "until": until,
         "ceiling": min(ceilings, default=uuid.UUID(int=(1 << 128) - 1)),
         "limit": limit,
-        **{name: filters.get(name) for name in ("to", "type", "verdict", "code", "campaign")},
+        "to": None if to is None else list(to),
+        **{name: filters.get(name) for name in ("type", "verdict", "code", "campaign")},
     }
 
     async def work(connection: AsyncConnection) -> list[dict[str, Any]]:

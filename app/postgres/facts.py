@@ -103,13 +103,18 @@ class RecordedAttempts(Sequence[Attempt]):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a decision needs to know about: whose key, which number, pool, campaign and sender."""
+    """What a decision needs to know about: whose key, which number, pool, campaign and sender.
+
+    ``others`` and ``other_senders`` are the further spellings of the number's and of the sender's line.
+    """
 
     key_hash: bytes
     number: str
     pool: str = ""
     campaign: str = ""
     sender: str = ""
+    others: tuple[str, ...] = ()
+    other_senders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,17 +146,18 @@ _GATHER = HotStatement(
                                                {_us("s.created_at")}, {_us("s.expires_at")})
                              ORDER BY s.created_at)
               FROM suppressions s
-             WHERE s.account_id = a.id AND s.number = ask.number
+             WHERE s.account_id = a.id AND s.number = ANY (string_to_array(ask.numbers, ' '))
                AND (s.expires_at IS NULL OR s.expires_at > :at))::text,
            (SELECT jsonb_agg(jsonb_build_array(c.id, c.kind, c.channels, {_us("c.given_at")}, {_us("c.expires_at")})
                              ORDER BY c.given_at)
               FROM consents c
-             WHERE c.account_id = a.id AND c.number = ask.number AND c.ended_at IS NULL
+             WHERE c.account_id = a.id AND c.number = ANY (string_to_array(ask.numbers, ' ')) AND c.ended_at IS NULL
                AND c.given_at <= :at AND (c.expires_at IS NULL OR c.expires_at > :at))::text,
            (SELECT jsonb_agg(recent.entry)
               FROM (SELECT jsonb_build_array(t.intent_id, t.type, {_us("t.at")}) AS entry
                       FROM attempts t
-                     WHERE t.account_id = a.id AND t.number = ask.number AND t.type <> 'emergency'
+                     WHERE t.account_id = a.id AND t.number = ANY (string_to_array(ask.numbers, ' '))
+                       AND t.type <> 'emergency'
                        AND t.at > :at - interval '{ATTEMPTS_LOOK_BACK_DAYS} days'
                      ORDER BY t.at DESC LIMIT 1000) recent)::text,
            (SELECT jsonb_build_array(p.capacity, p.calls_per_second, p.burst, p.reserve)
@@ -159,14 +165,15 @@ _GATHER = HotStatement(
            (SELECT jsonb_object_agg(l.name, jsonb_build_array(l.capacity, l.messages_per_second, l.messages_per_day))
               FROM limits l
              WHERE l.account_id = a.id
-               AND l.name IN ('account', 'campaign:' || ask.campaign, 'sender:' || ask.sender))::text,
-           {registry_hits_sql("NULLIF(ask.number, '')")}::text,
+               AND l.name = ANY (ARRAY['account', 'campaign:' || ask.campaign]
+                                 || string_to_array(ask.senders, ' ')))::text,
+           {registry_hits_sql("string_to_array(ask.numbers, ' ')")}::text,
            {stale_registries_sql(":now")}::text,
            (SELECT jsonb_agg(jsonb_build_array(e.region, {_us("e.until")}, e.reason))
               FROM emergencies e WHERE e.until > :at)::text
       FROM unnest(CAST(:hashes AS bytea[]), CAST(:numbers AS text[]), CAST(:pools AS text[]),
                   CAST(:campaigns AS text[]), CAST(:senders AS text[]))
-           WITH ORDINALITY AS ask(key_hash, number, pool, campaign, sender, place)
+           WITH ORDINALITY AS ask(key_hash, numbers, pool, campaign, senders, place)
       LEFT JOIN api_keys k ON k.key_hash = ask.key_hash
       LEFT JOIN accounts a ON a.id = k.account_id
      ORDER BY ask.place
@@ -210,10 +217,11 @@ async def gather(
         "now": now,
         "at": at or now,
         "hashes": [ask.key_hash for ask in asks],
-        "numbers": [ask.number for ask in asks],
+        # Neither a number nor a sender holds a space.
+        "numbers": [" ".join((ask.number, *ask.others)) for ask in asks],
         "pools": [ask.pool for ask in asks],
         "campaigns": [ask.campaign for ask in asks],
-        "senders": [ask.sender for ask in asks],
+        "senders": [" ".join(f"sender:{each}" for each in (ask.sender, *ask.other_senders)) for ask in asks],
     }
     rows = await database.fetch(_GATHER, columns, may_run_twice=True)
     return [_gathered(row, ask) for row, ask in zip(rows, asks, strict=True)]

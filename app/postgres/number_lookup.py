@@ -39,14 +39,15 @@ class Lookup:
 _LOOKUP = text(
     f"""
     SELECT ask.place, own.entries, found.hits, NULL::jsonb AS stale
-      FROM unnest(CAST(:numbers AS text[])) WITH ORDINALITY AS ask(number, place)
+      FROM unnest(CAST(:lines AS text[])) WITH ORDINALITY AS ask(line, place)
+     CROSS JOIN LATERAL (SELECT string_to_array(ask.line, ' ') AS numbers OFFSET 0) AS spelled
      CROSS JOIN LATERAL (
             SELECT jsonb_agg(jsonb_build_array(s.channel, s.reason, s.source, s.created_at, s.expires_at)
-                             ORDER BY s.channel) AS entries
+                             ORDER BY s.channel, s.opted_out_at NULLS FIRST, s.number) AS entries
               FROM suppressions AS s
-             WHERE s.account_id = :account AND s.number = ask.number
+             WHERE s.account_id = :account AND s.number = ANY (spelled.numbers)
                AND (s.expires_at IS NULL OR s.expires_at > :now) OFFSET 0) AS own
-     CROSS JOIN LATERAL (SELECT {registry_hits_sql("ask.number")} AS hits OFFSET 0) AS found
+     CROSS JOIN LATERAL (SELECT {registry_hits_sql("spelled.numbers")} AS hits OFFSET 0) AS found
      WHERE own.entries IS NOT NULL OR found.hits <> '[]'::jsonb
      UNION ALL
     SELECT 0, NULL, NULL, {stale_registries_sql("CAST(:now AS timestamptz)")}
@@ -55,10 +56,11 @@ _LOOKUP = text(
 
 
 async def look_up(
-    connection: AsyncConnection, account_id: UUID, numbers: Sequence[str], now: datetime
+    connection: AsyncConnection, account_id: UUID, lines: Sequence[Sequence[str]], now: datetime
 ) -> Lookup:
-    """Asks for all the numbers, which must be E.164, in one statement."""
-    values = {"numbers": list(numbers), "account": account_id, "now": now}
+    """Asks for all the lines in one statement, each by its spellings in E.164, the one that was asked for first."""
+    numbers = [line[0] for line in lines]
+    values = {"lines": [" ".join(line) for line in lines], "account": account_id, "now": now}
     found = [NumberOnLists(number) for number in numbers]
     stale: tuple[StaleRegistry, ...] = ()
     for place, entries, hits, names in await connection.execute(_LOOKUP, values):

@@ -32,22 +32,22 @@ def block_has(bits_sql: str, offset_sql: str) -> str:
     )
 
 
-def registry_hits_sql(number_sql: str) -> str:
-    """A scalar subquery: jsonb array of the registries that list the number, in no order.
+def registry_hits_sql(numbers_sql: str) -> str:
+    """A scalar subquery: jsonb array of the registries that list one of the numbers, each once, in no order.
 
-    ``number_sql`` is an expression of type text that holds an E.164 number with its plus sign; other text is
-    an error of the query. Elements are what ``hits_from_json`` takes. One descent of one index, however many
-    registries there are.
+    ``numbers_sql`` is an expression of type text[] that holds the spellings of a line, in E.164 with the plus
+    sign; other text is an error of the query. Elements are what ``hits_from_json`` takes. One descent of one index
+    for each spelling, however many registries there are.
     """
-    n = f"substr({number_sql}, 2)::bigint"
+    n = "substr(spelled.number, 2)::bigint"
     return f"""(
-        SELECT coalesce(jsonb_agg(jsonb_build_object(
+        SELECT coalesce(jsonb_agg(DISTINCT jsonb_build_object(
                    'registry', r.name, 'kind', r.kind, 'region', r.region, 'version_date', r.version_date,
                    'applies_to', r.applies_to, 'purposes', r.purposes)), '[]'::jsonb)
-          FROM registry_blocks AS b
+          FROM unnest({numbers_sql}) AS spelled(number)
+          JOIN registry_blocks AS b ON b.block = {n} / 10000
           JOIN registries AS r ON r.active_version_id = b.version_id
-         WHERE b.block = {n} / 10000
-           AND {block_has("b.bits", f"({n} % 10000)::int")}
+         WHERE {block_has("b.bits", f"({n} % 10000)::int")}
     )"""
 
 
@@ -98,7 +98,7 @@ _LOOKUP_MANY = text(
     f"""
     SELECT ask.number, found.hits
       FROM unnest(CAST(:numbers AS text[])) AS ask(number)
-     CROSS JOIN LATERAL (SELECT {registry_hits_sql("ask.number")} AS hits OFFSET 0) AS found
+     CROSS JOIN LATERAL (SELECT {registry_hits_sql("ARRAY[ask.number]")} AS hits OFFSET 0) AS found
      WHERE found.hits <> '[]'::jsonb
     """
 )
@@ -108,7 +108,7 @@ _STALE = text(f"SELECT {stale_registries_sql('CAST(:now AS timestamptz)')}")
 async def lookup_many(
     connection: AsyncConnection, numbers: Sequence[str]
 ) -> dict[str, tuple[RegistryHit, ...]]:
-    """The hits of many E.164 numbers in one query; numbers that stand in no registry are left out."""
+    """The hits of many E.164 numbers as spelled, in one query; numbers that stand in no registry are left out."""
     rows = await connection.execute(_LOOKUP_MANY, {"numbers": list(numbers)})
     return {number: hits_from_json(hits) for number, hits in rows}
 

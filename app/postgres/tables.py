@@ -94,12 +94,25 @@ suppressions = Table(
     Column("updated_at", INSTANT, nullable=False),
     Column("expires_at", INSTANT),
     Column("created_by", UUID),
-    # When the person's own message made the entry, null where the account made it: START lifts these and no
-    # others, whatever the source is called.
+    # Null in this table, which holds what the account entered. See opt_outs.
     Column("opted_out_at", INSTANT),
     CheckConstraint("channel IN ('call', 'sms', 'all')", name="channel"),
     Index("ix_suppressions_account_id_id", "account_id", "id"),
     Index("ix_suppressions_expires_at", "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
+)
+
+# What people asked for themselves, and when. In Postgres it inherits from suppressions (migration 0005): whoever reads
+# `suppressions` reads these rows as well, whoever writes `ONLY suppressions` never touches one, and a trigger refuses
+# every UPDATE and DELETE that does not come from a START or an admin.
+opt_outs = Table(
+    "opt_outs",
+    metadata,
+    Column("account_id", UUID, primary_key=True),
+    Column("number", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    *(column.copy() for column in suppressions.columns if not column.primary_key),
+    CheckConstraint("opted_out_at IS NOT NULL AND expires_at IS NULL", name="is_a_wish"),
+    Index("ix_opt_outs_account_id_id", "account_id", "id"),
 )
 
 suppression_events = Table(

@@ -54,7 +54,7 @@ def test_other_numbers_have_one_spelling(number: str) -> None:
 
 DIGITS = st.text("0123456789", max_size=12)
 NUMBERS = st.builds(
-    "+{}{}".format, st.sampled_from(sorted(_PLANS) + ["1", "229", "237", "378", "970"]), DIGITS
+    "+{}{}".format, st.sampled_from([*sorted(_PLANS), "1", "229", "237", "378", "970"]), DIGITS
 )
 
 
