@@ -28,6 +28,7 @@ from app.guardrails.facts import (
 from app.guardrails.policy import read_policy
 from app.postgres.database import Database
 from app.postgres.hot_lane import HotStatement
+from app.postgres.line_sql import joined, under_every_spelling
 from app.postgres.registries import registry_hits_sql, stale_from_json, stale_registries_sql
 
 # No cap of the law or of a policy looks back further (see AccountPolicy's limits in the API).
@@ -136,29 +137,38 @@ def _us(column: str) -> str:
     return f"(extract(epoch FROM nullif({column}, 'infinity')) * 1000000)::bigint"
 
 
-_GATHER = HotStatement(
-    text(
-        f"""
+_ENTRIES = "channel, reason, source, created_at, expires_at"
+_IN_FORCE = "(expires_at IS NULL OR expires_at > :at)"
+_CONSENTS = "id, kind, channels, given_at, expires_at"
+_GIVEN = f"ended_at IS NULL AND given_at <= :at AND {_IN_FORCE}"
+_RECENT = f"type <> 'emergency' AND at > :at - interval '{ATTEMPTS_LOOK_BACK_DAYS} days'"
+
+
+def _gather_sql(others: str | None) -> str:
+    def of_line(table: str, columns: str, condition: str) -> str:
+        """The account's rows of the line that is asked about."""
+        return under_every_spelling(
+            lambda number: (
+                f"SELECT {columns} FROM {table} WHERE account_id = a.id AND number = {number} AND {condition}"
+            ),
+            "ask.number",
+            others,
+        )
+
+    return f"""
     SELECT k.id, k.account_id, k.scopes, k.key_hash, k.expires_at, k.revoked_at,
            a.is_first, a.policy::text, a.policy_version, a.epoch,
            (SELECT max(t.fence) FROM attempts t WHERE t.account_id = a.id),
            (SELECT jsonb_agg(jsonb_build_array(s.channel, s.reason, s.source,
                                                {_us("s.created_at")}, {_us("s.expires_at")})
                              ORDER BY s.created_at)
-              FROM suppressions s
-             WHERE s.account_id = a.id AND s.number = ANY (string_to_array(ask.numbers, ' '))
-               AND (s.expires_at IS NULL OR s.expires_at > :at))::text,
+              FROM {of_line("suppressions", _ENTRIES, _IN_FORCE)} s)::text,
            (SELECT jsonb_agg(jsonb_build_array(c.id, c.kind, c.channels, {_us("c.given_at")}, {_us("c.expires_at")})
                              ORDER BY c.given_at)
-              FROM consents c
-             WHERE c.account_id = a.id AND c.number = ANY (string_to_array(ask.numbers, ' ')) AND c.ended_at IS NULL
-               AND c.given_at <= :at AND (c.expires_at IS NULL OR c.expires_at > :at))::text,
+              FROM {of_line("consents", _CONSENTS, _GIVEN)} c)::text,
            (SELECT jsonb_agg(recent.entry)
               FROM (SELECT jsonb_build_array(t.intent_id, t.type, {_us("t.at")}) AS entry
-                      FROM attempts t
-                     WHERE t.account_id = a.id AND t.number = ANY (string_to_array(ask.numbers, ' '))
-                       AND t.type <> 'emergency'
-                       AND t.at > :at - interval '{ATTEMPTS_LOOK_BACK_DAYS} days'
+                      FROM {of_line("attempts", "intent_id, type, at", _RECENT)} t
                      ORDER BY t.at DESC LIMIT 1000) recent)::text,
            (SELECT jsonb_build_array(p.capacity, p.calls_per_second, p.burst, p.reserve)
               FROM pools p WHERE p.account_id = a.id AND p.name = ask.pool)::text,
@@ -167,19 +177,22 @@ _GATHER = HotStatement(
              WHERE l.account_id = a.id
                AND l.name = ANY (ARRAY['account', 'campaign:' || ask.campaign]
                                  || string_to_array(ask.senders, ' ')))::text,
-           {registry_hits_sql("string_to_array(ask.numbers, ' ')")}::text,
+           {registry_hits_sql("NULLIF(ask.number, '')", others)}::text,
            {stale_registries_sql(":now")}::text,
            (SELECT jsonb_agg(jsonb_build_array(e.region, {_us("e.until")}, e.reason))
               FROM emergencies e WHERE e.until > :at)::text
-      FROM unnest(CAST(:hashes AS bytea[]), CAST(:numbers AS text[]), CAST(:pools AS text[]),
-                  CAST(:campaigns AS text[]), CAST(:senders AS text[]))
-           WITH ORDINALITY AS ask(key_hash, numbers, pool, campaign, senders, place)
+      FROM unnest(CAST(:hashes AS bytea[]), CAST(:numbers AS text[]), CAST(:others AS text[]),
+                  CAST(:pools AS text[]), CAST(:campaigns AS text[]), CAST(:senders AS text[]))
+           WITH ORDINALITY AS ask(key_hash, number, others, pool, campaign, senders, place)
       LEFT JOIN api_keys k ON k.key_hash = ask.key_hash
       LEFT JOIN accounts a ON a.id = k.account_id
      ORDER BY ask.place
     """
-    )
-)
+
+
+# Nearly every number has one spelling. So as not to pay for a second where there is none, there are two statements.
+_GATHER = HotStatement(text(_gather_sql(None)))
+_GATHER_SPELLED = HotStatement(text(_gather_sql("ask.others")))
 
 
 _KEYS = HotStatement(
@@ -217,13 +230,14 @@ async def gather(
         "now": now,
         "at": at or now,
         "hashes": [ask.key_hash for ask in asks],
-        # Neither a number nor a sender holds a space.
-        "numbers": [" ".join((ask.number, *ask.others)) for ask in asks],
+        "numbers": [ask.number for ask in asks],
+        "others": [joined(ask.others) for ask in asks],
         "pools": [ask.pool for ask in asks],
         "campaigns": [ask.campaign for ask in asks],
         "senders": [" ".join(f"sender:{each}" for each in (ask.sender, *ask.other_senders)) for ask in asks],
     }
-    rows = await database.fetch(_GATHER, columns, may_run_twice=True)
+    statement = _GATHER_SPELLED if any(ask.others for ask in asks) else _GATHER
+    rows = await database.fetch(statement, columns, may_run_twice=True)
     return [_gathered(row, ask) for row, ask in zip(rows, asks, strict=True)]
 
 

@@ -49,11 +49,11 @@ _EXPIRE = text(
 )
 # Two that enter one line under two spellings take turns, so that the second finds the entry of the first.
 _TAKE_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended(:subject, 0))")
-_OTHER_SPELLING = text(
+_ANY_SPELLING = text(
     f"""
     SELECT {_COLUMNS}, false AS added FROM ONLY suppressions
-     WHERE account_id = :account AND number = ANY (:numbers) AND number <> :number AND channel = :channel
-     ORDER BY created_at LIMIT 1 FOR UPDATE
+     WHERE account_id = :account AND number = ANY (:numbers) AND channel = :channel
+     ORDER BY number = :number DESC, created_at LIMIT 1 FOR UPDATE
     """
 )
 # An entry that is there already is changed to itself: that locks it until the transaction ends, so that nobody
@@ -132,7 +132,7 @@ async def add(
     await connection.execute(_EXPIRE, line)
     row = None
     if len(numbers) > 1:
-        row = (await connection.execute(_OTHER_SPELLING, {**given, "numbers": list(numbers)})).first()
+        row = (await connection.execute(_ANY_SPELLING, {**given, "numbers": list(numbers)})).first()
     if row is None:
         row = (await connection.execute(_ADD, {**given, "id": entry_id})).one()
     if not row.added:

@@ -50,8 +50,8 @@ async def import_suppressions(
     The file is as ``app.lists.suppression_file`` tells, gzip or not.
     Of several lines for one number and channel the last counts; the others count as unchanged. A line with
     ``opted_out_at`` is the person's own wish, and stands beside the account's entry; no line ends or changes one.
-    Rejects make the whole import fail with nothing changed unless ``partial``. ``check_number`` says why a number cannot
-    be taken, or None. Each addition and change is an event of the number's history under ``key_id``.
+    Rejects make the whole import fail with nothing changed unless ``partial``. ``check_number`` says why a number
+    cannot be taken, or None. Each addition and change is an event of the number's history under ``key_id``.
     """
 
     async def work(job: RunningJob) -> None:

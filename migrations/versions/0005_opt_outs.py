@@ -29,12 +29,12 @@ branch_labels = None
 depends_on = None
 
 TABLE = """
-    CREATE TABLE opt_outs (
+    CREATE TABLE IF NOT EXISTS opt_outs (
         CONSTRAINT pk_opt_outs PRIMARY KEY (account_id, number, channel),
         CONSTRAINT ck_opt_outs_is_a_wish CHECK (opted_out_at IS NOT NULL AND expires_at IS NULL)
     ) INHERITS (suppressions)
 """
-INDEX = "CREATE INDEX ix_opt_outs_account_id_id ON opt_outs (account_id, id)"
+INDEX = "CREATE INDEX IF NOT EXISTS ix_opt_outs_account_id_id ON opt_outs (account_id, id)"
 
 FUNCTIONS = {
     "opt_outs_stay": """
@@ -88,13 +88,13 @@ FUNCTIONS = {
     """,
 }
 TRIGGERS = (
-    "CREATE TRIGGER opt_outs_stay BEFORE UPDATE OR DELETE ON opt_outs"
+    "CREATE OR REPLACE TRIGGER opt_outs_stay BEFORE UPDATE OR DELETE ON opt_outs"
     " FOR EACH ROW EXECUTE FUNCTION opt_outs_stay()",
-    "CREATE TRIGGER opt_outs_move AFTER INSERT ON suppressions"
+    "CREATE OR REPLACE TRIGGER opt_outs_move AFTER INSERT ON suppressions"
     " FOR EACH ROW WHEN (NEW.opted_out_at IS NOT NULL) EXECUTE FUNCTION opt_outs_move()",
-    "CREATE TRIGGER entries_stay BEFORE DELETE ON suppressions"
+    "CREATE OR REPLACE TRIGGER entries_stay BEFORE DELETE ON suppressions"
     " FOR EACH ROW WHEN (OLD.opted_out_at IS NULL) EXECUTE FUNCTION entries_stay()",
-    "CREATE TRIGGER opt_ins_lift AFTER INSERT ON inbound_messages"
+    "CREATE OR REPLACE TRIGGER opt_ins_lift AFTER INSERT ON inbound_messages"
     " FOR EACH ROW WHEN (NEW.action = 'opt_in') EXECUTE FUNCTION opt_ins_lift()",
 )
 
@@ -103,7 +103,7 @@ def upgrade() -> None:
     op.execute(TABLE)
     op.execute(INDEX)
     for name, body in FUNCTIONS.items():
-        op.execute(f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$")
+        op.execute(f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$")
     for trigger in TRIGGERS:
         op.execute(trigger)
 
