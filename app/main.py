@@ -117,7 +117,9 @@ async def equip(
         async with database.begin() as connection:
             secret = await installation_secret(connection)
     clocks = Clocks(timedelta(milliseconds=settings.clock_tolerance_ms))
-    with contextlib.suppress(PostgresUnavailable):  # it starts whether or not Postgres is there, and asks again
+    with contextlib.suppress(
+        PostgresUnavailable
+    ):  # it starts whether or not Postgres is there, and asks again
         await clocks.ask(database)
     semaphore = Semaphore(
         redis_url,

@@ -59,7 +59,8 @@ async def test_the_migrations_make_what_the_code_describes(empty_url: str) -> No
     async with engine.connect() as connection:
         assert await connection.run_sync(drift) == []
         await connection.execute(text("ALTER TABLE suppressions ADD COLUMN forgotten text"))
-        assert len(await connection.run_sync(drift)) == 1, "this look at the drift sees nothing"
+        # The wishes inherit from the list, so that they have the column as well.
+        assert len(await connection.run_sync(drift)) == 2, "this look at the drift sees nothing"
     await engine.dispose()
 
 

@@ -16,6 +16,7 @@ from app.api.caller import GuardedRoute, Requires, equipment_of
 from app.api.fields import Body, Instant, malformed, unusable
 from app.api.paging import Cursor, Limit, page_of, read_id
 from app.api.suppressions import PathNumber, entry_document
+from app.numbering import spellings
 from app.postgres import consents
 from app.postgres.consents import NewConsent
 from app.workflows.authenticate import Caller
@@ -99,7 +100,7 @@ class ConsentPage(documents.Document):
 async def get_consent(request: Request, caller: MayRead, number: PathNumber) -> Response:
     """The one that has not ended; 404 if there is none. `expires_at` may have passed."""
     async with equipment_of(request).database.begin() as connection:
-        found = await consents.current(connection, caller.account_id, number)
+        found = await consents.current(connection, caller.account_id, spellings(number))
     if found is None:
         raise NotFound(f"There is no consent on record for {number}.")
     return json_response(entry_document(found))
@@ -144,7 +145,7 @@ async def get_history(
     """Newest first, with how each ended."""
     before = read_id(cursor) or uuid.UUID(int=(1 << 128) - 1)
     async with equipment_of(request).database.begin() as connection:
-        found = await consents.history(connection, caller.account_id, number, before, limit + 1)
+        found = await consents.history(connection, caller.account_id, spellings(number), before, limit + 1)
     return json_response(
         {"number": number, **page_of(found, limit, entry_document, lambda consent: consent["id"])}
     )

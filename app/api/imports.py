@@ -29,7 +29,7 @@ from app.api.jobs import (
 from app.api.paging import Cursor, Limit, page_of, read_id
 from app.api.patience import PatientResponse, pace_of
 from app.api.suppressions import MayRead
-from app.numbering import number_fault
+from app.numbering import asked_line, list_fault
 from app.postgres.jobs import Job, JobKind, newest_jobs
 from app.postgres.number_lookup import NumberOnLists, look_up
 from app.workflows.authenticate import Caller
@@ -102,7 +102,7 @@ async def post_import(
             job_id=job_id,
             key_id=caller.key_id,
             partial=partial,
-            check_number=number_fault,
+            check_number=list_fault,
             on_progress=progress,
             clock=equipment.now,
         )
@@ -156,10 +156,13 @@ async def get_rejects(request: Request, caller: MayRead, job_id: str) -> Respons
 async def post_lookup(request: Request, caller: MayRead, body: LookupBody) -> Response:
     """Per number: valid, suppressed, by what; one query whatever their number."""
     equipment = equipment_of(request)
-    reasons = {number: number_fault(number) for number in dict.fromkeys(body.numbers)}
+    reasons = {number: list_fault(number) for number in dict.fromkeys(body.numbers)}
     asked = [number for number, reason in reasons.items() if reason is None]
     found = await equipment.database.run(
-        lambda connection: look_up(connection, caller.account_id, asked, equipment.now()), may_run_twice=True
+        lambda connection: look_up(
+            connection, caller.account_id, [asked_line(each) for each in asked], equipment.now()
+        ),
+        may_run_twice=True,
     )
     on_lists = {entry.number: entry for entry in found.numbers}
     return json_response(

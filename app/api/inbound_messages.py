@@ -18,9 +18,8 @@ from app.api import documents
 from app.api.answers import response_of
 from app.api.caller import GuardedRoute, Requires, equipment_of, presented_hash
 from app.api.carrier_signature import is_signed
-from app.api.fields import Body, Number, Words
+from app.api.fields import Body, Receiver, Sender, Words
 from app.api.idempotency import idempotency_key, request_hash
-from app.api.intent_bodies import SmsSender
 from app.api.intents import writer_of
 from app.api.problems import CARRIER_PATH, Problem, dump
 from app.api.strict_json import parse
@@ -37,16 +36,16 @@ MAX_FIELDS = 200
 class InboundBody(Body):
     """A message that somebody sent to one of the account's numbers."""
 
-    sender: Number = Field(alias="from", description="Who sent it, E.164")
-    to: SmsSender = Field(description="The account's number, E.164 or a short code")
+    sender: Sender = Field(alias="from", description="Who sent it: a plus sign and 7 to 15 digits")
+    to: Receiver = Field(description="The account's number, E.164 or a short code")
     body: Annotated[Words, Field(max_length=10_000)] = Field(description="May be empty, as a picture's is")
 
 
 class CarrierForm(InboundBody):
     """The same as a carrier posts it. What else the form holds is the carrier's business."""
 
-    sender: Number = Field(alias="From")
-    to: SmsSender = Field(alias="To")
+    sender: Sender = Field(alias="From")
+    to: Receiver = Field(alias="To")
     body: Annotated[Words, Field(max_length=10_000)] = Field(alias="Body")
     opt_out_type: str | None = Field(alias="OptOutType", default=None)
 
@@ -68,7 +67,7 @@ _REQUEST_BODY = {
                 "additionalProperties": False,
                 "required": ["from", "to", "body"],
                 "properties": {
-                    "from": {"type": "string", "description": "Who sent it, E.164"},
+                    "from": {"type": "string", "description": "Who sent it: a plus sign and 7 to 15 digits"},
                     "to": {"type": "string", "description": "The account's number, E.164 or a short code"},
                     "body": {"type": "string", "maxLength": 10_000},
                 },

@@ -13,7 +13,13 @@ from app.api.answers import json_response
 from app.api.caller import GuardedRoute, Requires, equipment_of
 from app.api.fields import Body, Words
 from app.api.paging import Cursor, Limit, next_cursor, read_cursor
-from app.numbering import NumberFormatError, NumberImpossibleError, UnsupportedDestinationError, parse_sender
+from app.numbering import (
+    NumberFormatError,
+    NumberImpossibleError,
+    UnsupportedDestinationError,
+    asked_line,
+    parse_sender,
+)
 from app.postgres import limits
 from app.postgres.limits import NamedLimit
 from app.workflows.authenticate import Caller
@@ -81,7 +87,7 @@ async def get_limit(request: Request, caller: MayRead, name: Name) -> Response:
     """The limit with its present use."""
     equipment = equipment_of(request)
     async with equipment.database.begin() as connection:
-        found = await limits.fetch(connection, caller.account_id, name)
+        found = await limits.fetch(connection, caller.account_id, _spelled(name))
     if found is None:
         raise NotFound(f"There is no limit {name}.")
     return json_response((await _documents(equipment, caller, [found]))[0])
@@ -96,8 +102,11 @@ async def put_limit(request: Request, caller: MayWrite, name: Name, body: LimitB
     """In force at once, in every process; calls in progress count under it and are never ended by it."""
     equipment = equipment_of(request)
     _check(name, body)
-    wanted = NamedLimit(name, body.capacity, body.messages_per_second, body.messages_per_day)
     async with equipment.database.begin() as connection:
+        there = await limits.fetch(connection, caller.account_id, _spelled(name))
+        wanted = NamedLimit(
+            there.name if there else name, body.capacity, body.messages_per_second, body.messages_per_day
+        )
         new = await limits.put(connection, caller.account_id, wanted, equipment.now())
     if new and wanted.capacity is not None:
         await equipment.semaphore.recount(str(caller.account_id))
@@ -113,9 +122,15 @@ async def put_limit(request: Request, caller: MayWrite, name: Name, body: LimitB
 async def delete_limit(request: Request, caller: MayWrite, name: Name) -> Response:
     """What it bounded is unbounded from the next decision on."""
     async with equipment_of(request).database.begin() as connection:
-        if not await limits.delete(connection, caller.account_id, name):
+        if not await limits.delete(connection, caller.account_id, _spelled(name)):
             raise NotFound(f"There is no limit {name}.")
     return Response(status_code=204)
+
+
+def _spelled(name: str) -> list[str]:
+    """The names that the limit may stand under: a sender's line has one limit, whichever way it is spelled."""
+    kind, _, label = name.partition(":")
+    return [f"sender:{spelling}" for spelling in asked_line(label)] if kind == "sender" else [name]
 
 
 def _check(name: str, body: LimitBody) -> None:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator
 
 from app.api.fields import E164_REASON, malformed, parse_written
 from app.api.problems import Problem
+from app.numbering import spellings
 from app.workflows.outcomes import FieldFault
 
 LONGEST_PERIOD = timedelta(days=31)
@@ -30,13 +31,13 @@ NumberFilter = Annotated[str, AfterValidator(_read)]
 
 def number_filter(
     to: str | None, since: datetime | None, until: datetime | None, now: datetime
-) -> dict[str, str | None]:
+) -> dict[str, str | tuple[str, ...] | None]:
     """The filter by its name. No index helps a part of a number: it is looked for within a period.
 
     Raises a bad-request problem when the period is missing or too long.
     """
     if to is None or "*" not in to:
-        return {"to": to}
+        return {"to": None if to is None else spellings(to)}
     if since is None or (until or now) - since > LONGEST_PERIOD:
         fault = FieldFault(
             "to", "may be a part of a number within since and until of at most 31 days", "", malformed=True

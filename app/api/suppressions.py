@@ -13,13 +13,14 @@ from starlette.responses import Response
 from app.api import documents
 from app.api.answers import json_response, response_of
 from app.api.caller import GuardedRoute, Requires, equipment_of, presented_hash
-from app.api.fields import Body, Instant, Number, Words
+from app.api.fields import Body, Instant, ListNumber, Number, Words
 from app.api.idempotency import idempotency_key, request_hash
 from app.api.intents import writer_of
 from app.api.paging import Cursor, Limit, bad_cursor, page_looked_through, read_cursor, read_id, write_cursor
 from app.api.problems import MEDIA_TYPE, dump, instance_of
 from app.instants import EARLIEST, read_instant
-from app.postgres import suppressions
+from app.numbering import spellings
+from app.postgres import suppression_history, suppressions
 from app.postgres.suppressions import Entry
 from app.workflows.authenticate import Caller
 from app.workflows.change_suppressions import Added, add_suppression, put_suppression, remove_suppression
@@ -31,7 +32,14 @@ router = APIRouter(prefix="/v1/suppressions", tags=["suppressions"], route_class
 Channel = Literal["call", "sms", "all"]
 MayRead = Annotated[Caller, Depends(Requires("suppressions:read", "suppressions"))]
 MayWrite = Annotated[Caller, Depends(Requires("suppressions:write", "suppressions"))]
+OPT_OUT_STANDS = {
+    "Opt-Out-Stands": {
+        "description": "Since when the person's own opt-out suppresses the number all the same",
+        "schema": {"type": "string", "format": "date-time"},
+    }
+}
 PathNumber = Annotated[Number, Path(description="E.164")]
+ListedNumber = Annotated[ListNumber, Path(description="E.164, in any spelling of the line")]
 
 
 class SuppressionBody(Body):
@@ -46,7 +54,7 @@ class SuppressionBody(Body):
 class NewSuppressionBody(SuppressionBody):
     """A new entry."""
 
-    number: Number
+    number: ListNumber
 
 
 class EntryDocument(documents.Document):
@@ -62,7 +70,11 @@ class EntryDocument(documents.Document):
     expires_at: str | None
     created_by: str | None
     opted_out_at: Annotated[
-        str | None, Field(description="When the person's own message made the entry; START lifts these")
+        str | None,
+        Field(
+            description="When the person asked for it by a message of their own: their START lifts it, or `admin` with"
+            " a reason, and nothing else. Null for the account's own entries"
+        ),
     ]
 
 
@@ -170,11 +182,11 @@ async def list_suppressions(
     summary="Whether a number is on the list",
     responses={200: {"model": SuppressedDocument}, **documents.problems("not-found")},
 )
-async def get_suppression(request: Request, caller: MayRead, number: PathNumber) -> Response:
+async def get_suppression(request: Request, caller: MayRead, number: ListedNumber) -> Response:
     """Every entry of the number that is in force."""
     equipment = equipment_of(request)
     async with equipment.database.begin() as connection:
-        found = await suppressions.entries(connection, caller.account_id, number, equipment.now())
+        found = await suppressions.entries(connection, caller.account_id, spellings(number), equipment.now())
     if not found:
         raise NotFound(f"The number {number} is not on the suppression list.")
     return json_response(
@@ -188,7 +200,7 @@ async def get_suppression(request: Request, caller: MayRead, number: PathNumber)
     responses={200: {"model": EntryDocument}, 201: {"model": EntryDocument}, **documents.problems(body=True)},
 )
 async def put_entry(
-    request: Request, caller: MayWrite, number: PathNumber, body: SuppressionBody
+    request: Request, caller: MayWrite, number: ListedNumber, body: SuppressionBody
 ) -> Response:
     """201 when the entry is new, 200 when one was there."""
     wanted = Entry(number, body.channel, body.reason, body.source, body.expires_at)
@@ -200,20 +212,28 @@ async def put_entry(
     "/{number}",
     status_code=204,
     summary="Take a number off the list",
-    responses={204: {"description": "Removed"}, **documents.problems("not-found")},
+    responses={
+        204: {"description": "Removed", "headers": OPT_OUT_STANDS},
+        **documents.problems("not-found", "conflict"),
+    },
 )
 async def delete_suppression(
     request: Request,
     caller: MayWrite,
-    number: PathNumber,
+    number: ListedNumber,
     channel: Annotated[
         Channel | None, Query(description="Only this channel's entry; all when absent")
     ] = None,
     reason: Annotated[Words, Query(max_length=500)] = "",
 ) -> Response:
-    """The history keeps who removed it, when and why."""
-    await remove_suppression(equipment_of(request), caller, number, channel, reason)
-    return Response(status_code=204)
+    """The history keeps who removed it, when and why.
+
+    What the person asked for by a message of their own stays, unless the key has `admin` and a `reason` is given. Where
+    it stands beside the entries that were removed, `Opt-Out-Stands` says since when; where there is nothing else, the
+    answer is 409.
+    """
+    stands = await remove_suppression(equipment_of(request), caller, number, channel, reason)
+    return Response(status_code=204, headers={"Opt-Out-Stands": rfc3339(stands)} if stands else None)
 
 
 @router.get(
@@ -222,7 +242,7 @@ async def delete_suppression(
     responses={200: {"model": EventPage}, **documents.problems()},
 )
 async def get_history(
-    request: Request, caller: MayRead, number: PathNumber, limit: Limit = 100, cursor: Cursor = None
+    request: Request, caller: MayRead, number: ListedNumber, limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
     """Oldest first; outlives the entries."""
     equipment = equipment_of(request)
@@ -232,9 +252,9 @@ async def get_history(
     except ValueError:
         raise bad_cursor() from None
     async with equipment.database.begin() as connection:
-        await suppressions.expire(connection, caller.account_id, number, equipment.now())
-        found = await suppressions.history(
-            connection, caller.account_id, number, after=after, limit=limit + 1
+        await suppressions.expire(connection, caller.account_id, spellings(number), equipment.now())
+        found = await suppression_history.history(
+            connection, caller.account_id, spellings(number), after=after, limit=limit + 1
         )
     last = found[limit - 1] if len(found) > limit else None
     return json_response(

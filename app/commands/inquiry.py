@@ -118,6 +118,7 @@ def facts_about(number: str, account: str | None) -> Facts:
     """What the stores know that bears on the number, for the account."""
 
     async def work(database: Any) -> Facts:
+        from app.numbering import asked_line
         from app.postgres import accounts
         from app.postgres.facts import Ask, gather
 
@@ -126,7 +127,9 @@ def facts_about(number: str, account: str | None) -> Facts:
             key_hash = await accounts.any_key_hash(connection, account_id)
         if key_hash is None:
             fail(f"there is no account {account_id}", USAGE)
-        (gathered,) = await gather(database, [Ask(key_hash, number)], clock.utc_now())
+        (gathered,) = await gather(
+            database, [Ask(key_hash, number, others=asked_line(number)[1:])], clock.utc_now()
+        )
         return gathered.facts
 
     return with_database(work)

@@ -68,7 +68,7 @@ def import_list(
     async def work(
         database: Any, chunks: AsyncIterator[bytes], job_id: uuid.UUID, progress: ProgressCallback
     ) -> Job:
-        from app.numbering import number_fault
+        from app.numbering import list_fault
         from app.workflows.import_suppressions import import_suppressions
 
         return await import_suppressions(
@@ -78,7 +78,7 @@ def import_list(
             chosen.value,
             job_id=job_id,
             partial=partial,
-            check_number=number_fault,
+            check_number=list_fault,
             on_progress=progress,
         )
 

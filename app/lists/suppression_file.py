@@ -2,9 +2,9 @@
 
 Columns: ``number`` (E.164 with the plus sign), and optionally ``channel`` (call, sms, all; absent or empty is
 all), ``reason``, ``source``, ``expires_at`` (RFC 3339 with an offset; absent or empty is never),
-``opted_out_at`` (when the person's own message asked for the entry; its source is ``opt_out`` then, and a START
-lifts it) and ``created_at``, which exports have and imports pass over: when an entry came onto the list is for
-the list to say.
+``opted_out_at`` (when the person's own message asked for it: a wish beside the account's entries, whose source is
+``opt_out`` and which has no end, whatever the line says; a START lifts it) and ``created_at``, which exports have and
+imports pass over: when an entry came onto the list is for the list to say.
 """
 
 from __future__ import annotations

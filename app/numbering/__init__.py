@@ -1,4 +1,4 @@
-"""Numbers and places: phonenumbers, timezonefinder and tables of our own behind four functions."""
+"""Numbers and places: phonenumbers, timezonefinder and tables of our own behind a few functions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from app.guardrails.facts import Recipient
 from app.guardrails.places import Place, Places
 from app.numbering.gazetteer import Gazetteer
 from app.numbering.hints import HintError
+from app.numbering.lines import asked_line, canonical, recorded_form, spellings
 from app.numbering.number import (
     Number,
     NumberError,
@@ -28,11 +29,16 @@ __all__ = [
     "Place",
     "Places",
     "UnsupportedDestinationError",
+    "asked_line",
+    "canonical",
+    "list_fault",
     "load",
     "locate",
     "number_fault",
     "parse_number",
     "parse_sender",
+    "sender_line",
+    "spellings",
     "versions",
 ]
 
@@ -64,6 +70,19 @@ def number_fault(text: str) -> str | None:
     except NumberError as error:
         return error.reason
     return None
+
+
+def list_fault(text: str) -> str | None:
+    """Why a text is no number that a list may hold; None also for an old spelling, which nobody can dial any more."""
+    line = sender_line(text)
+    if line is not None and line != text and text in spellings(line):
+        return None
+    return number_fault(text)
+
+
+def sender_line(text: str) -> str | None:
+    """The number under which a sender's wish is kept; None for a short code, a name, or what is no number at all."""
+    return recorded_form(text, lambda number: number_fault(number) is None)
 
 
 def parse_sender(text: str, intent_type: str) -> Number | None:

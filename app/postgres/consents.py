@@ -39,7 +39,7 @@ _LOCK_CLASS = 0x636F_6E73
 _END = text(
     """
     UPDATE consents SET ended_at = :now, ended_by = :ended_by
-     WHERE account_id = :account AND number = :number AND ended_at IS NULL
+     WHERE account_id = :account AND number = ANY (:numbers) AND ended_at IS NULL
     """
 )
 _ADD = text(
@@ -53,21 +53,24 @@ _ADD = text(
 _CURRENT = text(
     f"""
     SELECT {_COLUMNS} FROM consents
-     WHERE account_id = :account AND number = :number AND ended_at IS NULL
+     WHERE account_id = :account AND number = ANY (:numbers) AND ended_at IS NULL
      ORDER BY created_at DESC, id DESC LIMIT 1
     """
 )
 _HISTORY = text(
     f"""
     SELECT {_COLUMNS} FROM consents
-     WHERE account_id = :account AND number = :number AND id < :before ORDER BY id DESC LIMIT :limit
+     WHERE account_id = :account AND number = ANY (:numbers) AND id < :before ORDER BY id DESC LIMIT :limit
     """
 )
 
 
-async def lock(connection: AsyncConnection, account_id: uuid.UUID, number: str) -> None:
-    """Be the only one that changes the number's consents and opt-outs, until the transaction ends."""
-    await connection.execute(_LOCK, {"subject": f"consent/{account_id}/{number}"})
+async def lock(connection: AsyncConnection, account_id: uuid.UUID, line: str) -> None:
+    """Be the only one that changes the line's consents and opt-outs, until the transaction ends.
+
+    ``line`` is the canonical spelling, so that whoever comes by another one waits as well.
+    """
+    await connection.execute(_LOCK, {"subject": f"consent/{account_id}/{line}"})
 
 
 async def begin_recording(connection: AsyncConnection, account_id: uuid.UUID) -> None:
@@ -81,10 +84,10 @@ async def hold_new_consents(connection: AsyncConnection, account_id: uuid.UUID) 
 
 
 async def end(
-    connection: AsyncConnection, account_id: uuid.UUID, number: str, ended_by: str, now: datetime
+    connection: AsyncConnection, account_id: uuid.UUID, numbers: Sequence[str], ended_by: str, now: datetime
 ) -> int:
-    """End what is on record for the number, as replaced, withdrawn or opt_out; answers how many there were."""
-    given = {"account": account_id, "number": number, "ended_by": ended_by, "now": now}
+    """End what is on record for the line, as replaced, withdrawn or opt_out; answers how many there were."""
+    given = {"account": account_id, "numbers": list(numbers), "ended_by": ended_by, "now": now}
     return int((await connection.execute(_END, given)).rowcount)
 
 
@@ -116,18 +119,20 @@ async def add(
     return _as_answered(row.mappings().one())
 
 
-async def current(connection: AsyncConnection, account_id: uuid.UUID, number: str) -> dict[str, Any] | None:
+async def current(
+    connection: AsyncConnection, account_id: uuid.UUID, numbers: Sequence[str]
+) -> dict[str, Any] | None:
     """The consent that is on record and not ended, expired or not; None when there is none."""
-    rows = await connection.execute(_CURRENT, {"account": account_id, "number": number})
+    rows = await connection.execute(_CURRENT, {"account": account_id, "numbers": list(numbers)})
     row = rows.mappings().first()
     return _as_answered(row) if row else None
 
 
 async def history(
-    connection: AsyncConnection, account_id: uuid.UUID, number: str, before: uuid.UUID, limit: int
+    connection: AsyncConnection, account_id: uuid.UUID, numbers: Sequence[str], before: uuid.UUID, limit: int
 ) -> list[dict[str, Any]]:
-    """Every consent that was ever on record for the number, newest first."""
-    given = {"account": account_id, "number": number, "before": before, "limit": limit}
+    """Every consent that was ever on record for the line, newest first."""
+    given = {"account": account_id, "numbers": list(numbers), "before": before, "limit": limit}
     return [_as_answered(row) for row in (await connection.execute(_HISTORY, given)).mappings()]
 
 

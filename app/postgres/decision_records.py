@@ -77,12 +77,16 @@ async def newest_first(
 ) -> Page[dict[str, Any]]:
     """Up to ``limit`` decisions older than ``before``; fewer, when a page's time is over before they are found.
 
-    ``filters`` by name: ``to`` (a number), ``to_prefix``, ``to_ending``, ``from``, ``type``, ``verdict``, ``code``,
+    ``filters`` by name: ``to`` (every spelling of a line), ``to_prefix``, ``to_ending``, ``from``, ``type``, ``verdict``, ``code``,
     ``campaign``, ``purpose``, ``pool``, ``key_id``, and the period [``since``, ``until``); None is no filter.
     """
     given = {name: value for name, value in filters.items() if value is not None}
     since, until = given.get("since"), given.get("until")
-    indexed = ["account_id = :account", *(["to_number = :to"] if "to" in given else [])]
+    indexed = ["account_id = :account"]
+    line = given.pop("to", ())
+    if line:  # nearly every line has one spelling, and then the index gives the rows in order
+        indexed.append("to_number = :to" if len(line) == 1 else "to_number = ANY (:to)")
+        given["to"] = line[0] if len(line) == 1 else list(line)
     if since is not None:
         indexed.append("id >= :floor")
         given["floor"] = floor_id(since - _ID_BEFORE_DECISION)

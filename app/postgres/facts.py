@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from typing import Any, overload
 
@@ -28,6 +28,7 @@ from app.guardrails.facts import (
 from app.guardrails.policy import read_policy
 from app.postgres.database import Database
 from app.postgres.hot_lane import HotStatement
+from app.postgres.line_sql import joined, under_every_spelling
 from app.postgres.registries import registry_hits_sql, stale_from_json, stale_registries_sql
 
 # No cap of the law or of a policy looks back further (see AccountPolicy's limits in the API).
@@ -106,7 +107,8 @@ class Ask:
     """What a decision needs to know about: whose key, which number, pool, campaign and sender.
 
     ``at`` is the instant to judge at, when it is not now: what will have expired by then is left out. Whether a
-    registry is too old is a question of now all the same.
+    registry is too old is a question of now all the same. ``others`` and ``other_senders`` are the further spellings
+    of the number's and of the sender's line.
     """
 
     key_hash: bytes
@@ -115,6 +117,8 @@ class Ask:
     campaign: str = ""
     sender: str = ""
     at: datetime | None = None
+    others: tuple[str, ...] = ()
+    other_senders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,51 +146,63 @@ def _us(column: str) -> str:
 # only while both do.
 _EARLIER = "LEAST(ask.at, statement_timestamp() + (ask.at - CAST(:now AS timestamptz)))"
 _LATER = "GREATEST(ask.at, statement_timestamp() + (ask.at - CAST(:now AS timestamptz)))"
+_ENTRIES = "channel, reason, source, created_at, expires_at"
+_IN_FORCE = f"(expires_at IS NULL OR expires_at > {_EARLIER})"
+_CONSENTS = "id, kind, channels, given_at, expires_at"
+_GIVEN = f"ended_at IS NULL AND given_at <= {_EARLIER} AND (expires_at IS NULL OR expires_at > {_LATER})"
+_RECENT = f"type <> 'emergency' AND at > {_EARLIER} - interval '{ATTEMPTS_LOOK_BACK_DAYS} days'"
 
 
-GATHER = HotStatement(
-    text(
-        f"""
+def _gather_sql(others: str | None) -> str:
+    def of_line(table: str, columns: str, condition: str) -> str:
+        """The account's rows of the line that is asked about."""
+        return under_every_spelling(
+            lambda number: (
+                f"SELECT {columns} FROM {table} WHERE account_id = a.id AND number = {number} AND {condition}"
+            ),
+            "ask.number",
+            others,
+        )
+
+    return f"""
     SELECT k.id, k.account_id, k.scopes, k.key_hash, k.expires_at, k.revoked_at,
            a.is_first, a.policy::text, a.policy_version, a.epoch,
            (SELECT max(t.fence) FROM attempts t WHERE t.account_id = a.id),
            (SELECT jsonb_agg(jsonb_build_array(s.channel, s.reason, s.source,
                                                {_us("s.created_at")}, {_us("s.expires_at")})
                              ORDER BY s.created_at)
-              FROM suppressions s
-             WHERE s.account_id = a.id AND s.number = ask.number
-               AND (s.expires_at IS NULL OR s.expires_at > {_EARLIER}))::text,
+              FROM {of_line("suppressions", _ENTRIES, _IN_FORCE)} s)::text,
            (SELECT jsonb_agg(jsonb_build_array(c.id, c.kind, c.channels, {_us("c.given_at")}, {_us("c.expires_at")})
                              ORDER BY c.given_at)
-              FROM consents c
-             WHERE c.account_id = a.id AND c.number = ask.number AND c.ended_at IS NULL
-               AND c.given_at <= {_EARLIER} AND (c.expires_at IS NULL OR c.expires_at > {_LATER}))::text,
+              FROM {of_line("consents", _CONSENTS, _GIVEN)} c)::text,
            (SELECT jsonb_agg(recent.entry)
               FROM (SELECT jsonb_build_array(t.intent_id, t.type, {_us("t.at")}) AS entry
-                      FROM attempts t
-                     WHERE t.account_id = a.id AND t.number = ask.number AND t.type <> 'emergency'
-                       AND t.at > {_EARLIER} - interval '{ATTEMPTS_LOOK_BACK_DAYS} days'
+                      FROM {of_line("attempts", "intent_id, type, at", _RECENT)} t
                      ORDER BY t.at DESC LIMIT 1000) recent)::text,
            (SELECT jsonb_build_array(p.capacity, p.calls_per_second, p.burst, p.reserve)
               FROM pools p WHERE p.account_id = a.id AND p.name = ask.pool)::text,
            (SELECT jsonb_object_agg(l.name, jsonb_build_array(l.capacity, l.messages_per_second, l.messages_per_day))
               FROM limits l
              WHERE l.account_id = a.id
-               AND l.name IN ('account', 'campaign:' || ask.campaign, 'sender:' || ask.sender))::text,
-           {registry_hits_sql("NULLIF(ask.number, '')")}::text,
+               AND l.name = ANY (ARRAY['account', 'campaign:' || ask.campaign]
+                                 || string_to_array(ask.senders, ' ')))::text,
+           {registry_hits_sql("NULLIF(ask.number, '')", others)}::text,
            {stale_registries_sql("GREATEST(CAST(:now AS timestamptz), statement_timestamp())")}::text,
            (SELECT jsonb_agg(jsonb_build_array(e.region, {_us("e.until")}, e.reason))
               FROM emergencies e WHERE e.until > {_EARLIER})::text,
            clock_timestamp()
-      FROM unnest(CAST(:hashes AS bytea[]), CAST(:numbers AS text[]), CAST(:pools AS text[]),
-                  CAST(:campaigns AS text[]), CAST(:senders AS text[]), CAST(:ats AS timestamptz[]))
-           WITH ORDINALITY AS ask(key_hash, number, pool, campaign, sender, at, place)
+      FROM unnest(CAST(:hashes AS bytea[]), CAST(:numbers AS text[]), CAST(:others AS text[]),
+                  CAST(:pools AS text[]), CAST(:campaigns AS text[]), CAST(:senders AS text[]), CAST(:ats AS timestamptz[]))
+           WITH ORDINALITY AS ask(key_hash, number, others, pool, campaign, senders, at, place)
       LEFT JOIN api_keys k ON k.key_hash = ask.key_hash
       LEFT JOIN accounts a ON a.id = k.account_id
      ORDER BY ask.place
     """
-    )
-)
+
+
+# Nearly every number has one spelling. So as not to pay for a second where there is none, there are two statements.
+GATHER = HotStatement(text(_gather_sql(None)))
+GATHER_SPELLED = HotStatement(text(_gather_sql("ask.others")))
 
 
 _KEYS = HotStatement(
@@ -214,7 +230,8 @@ def _key(row: Sequence[Any]) -> Key:
 
 async def gather(database: Database, asks: Sequence[Ask], now: datetime) -> list[Gathered]:
     """Answer every ask in one statement, in order. Raises PostgresUnavailable."""
-    rows = await database.fetch(GATHER, asked(asks, now), may_run_twice=True)
+    statement = GATHER_SPELLED if any(ask.others for ask in asks) else GATHER
+    rows = await database.fetch(statement, asked(asks, now), may_run_twice=True)
     return [_gathered(row, ask) for row, ask in zip(rows, asks, strict=True)]
 
 
@@ -225,9 +242,10 @@ def asked(asks: Sequence[Ask], now: datetime) -> dict[str, Any]:
         "ats": [ask.at or now for ask in asks],
         "hashes": [ask.key_hash for ask in asks],
         "numbers": [ask.number for ask in asks],
+        "others": [joined(ask.others) for ask in asks],
         "pools": [ask.pool for ask in asks],
         "campaigns": [ask.campaign for ask in asks],
-        "senders": [ask.sender for ask in asks],
+        "senders": [" ".join(f"sender:{each}" for each in (ask.sender, *ask.other_senders)) for ask in asks],
     }
 
 

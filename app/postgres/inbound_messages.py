@@ -37,17 +37,12 @@ _LAST_OPT_OUT = text(
     """
     SELECT max(at) FROM (
         SELECT max(received_at) AS at FROM inbound_messages
-         WHERE account_id = :account AND from_number = :number AND action = 'opt_out'
+         WHERE account_id = :account AND from_number = ANY (:numbers) AND action = 'opt_out'
         UNION ALL
         SELECT max(at) FROM suppression_events
-         WHERE account_id = :account AND number = :number AND source = 'opt_out' AND action IN ('added', 'changed')
+         WHERE account_id = :account AND number = ANY (:numbers) AND source = 'opt_out'
+           AND action IN ('added', 'changed')
     ) AS opt_outs
-    """
-)
-_MADE = text(
-    """
-    SELECT channel FROM suppressions
-     WHERE account_id = :account AND number = :number AND opted_out_at IS NOT NULL
     """
 )
 
@@ -73,14 +68,10 @@ async def add(
     )
 
 
-async def last_opt_out(connection: AsyncConnection, account_id: uuid.UUID, number: str) -> datetime | None:
+async def last_opt_out(
+    connection: AsyncConnection, account_id: uuid.UUID, numbers: Sequence[str]
+) -> datetime | None:
     """When the person last opted out, whatever has happened since; None for never."""
-    found = await connection.execute(_LAST_OPT_OUT, {"account": account_id, "number": number})
+    found = await connection.execute(_LAST_OPT_OUT, {"account": account_id, "numbers": list(numbers)})
     at: datetime | None = found.scalar_one_or_none()
     return at
-
-
-async def channels_opted_out(connection: AsyncConnection, account_id: uuid.UUID, number: str) -> list[str]:
-    """The channels of the entries on the list that the person's own messages made."""
-    rows = await connection.execute(_MADE, {"account": account_id, "number": number})
-    return [row[0] for row in rows]

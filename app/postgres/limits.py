@@ -36,11 +36,13 @@ _PUT = text(
 # that they would. In a new epoch Redis is rebuilt from the ledger, and they count. The epoch is opened together
 # with the limit, so that no call is admitted under the one without the other.
 _RENEW_EPOCH = text("UPDATE accounts SET epoch = epoch + 1 WHERE id = :account")
-_ONE = text(f"SELECT {_COLUMNS} FROM limits WHERE account_id = :account AND name = :name")
+_ONE = text(
+    f"SELECT {_COLUMNS} FROM limits WHERE account_id = :account AND name = ANY (:names) ORDER BY name LIMIT 1"
+)
 _ALL = text(
     f"SELECT {_COLUMNS} FROM limits WHERE account_id = :account AND name > :after ORDER BY name LIMIT :limit"
 )
-_DELETE = text("DELETE FROM limits WHERE account_id = :account AND name = :name")
+_DELETE = text("DELETE FROM limits WHERE account_id = :account AND name = ANY (:names)")
 
 
 async def put(connection: AsyncConnection, account_id: uuid.UUID, limit: NamedLimit, now: datetime) -> bool:
@@ -62,9 +64,11 @@ async def put(connection: AsyncConnection, account_id: uuid.UUID, limit: NamedLi
     return new
 
 
-async def fetch(connection: AsyncConnection, account_id: uuid.UUID, name: str) -> NamedLimit | None:
-    """One limit, or None."""
-    row = (await connection.execute(_ONE, {"account": account_id, "name": name})).first()
+async def fetch(
+    connection: AsyncConnection, account_id: uuid.UUID, names: Sequence[str]
+) -> NamedLimit | None:
+    """The limit under one of these names, a sender's spellings, or None."""
+    row = (await connection.execute(_ONE, {"account": account_id, "names": list(names)})).first()
     return _limit(row) if row else None
 
 
@@ -76,10 +80,10 @@ async def page(
     return [_limit(row) for row in rows]
 
 
-async def delete(connection: AsyncConnection, account_id: uuid.UUID, name: str) -> bool:
-    """Remove the limit; answers whether it was there."""
-    result = await connection.execute(_DELETE, {"account": account_id, "name": name})
-    return result.rowcount == 1
+async def delete(connection: AsyncConnection, account_id: uuid.UUID, names: Sequence[str]) -> bool:
+    """Remove the limit under all of these names; answers whether there was one."""
+    result = await connection.execute(_DELETE, {"account": account_id, "names": list(names)})
+    return result.rowcount > 0
 
 
 def _limit(row: Sequence[object]) -> NamedLimit:

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.guardrails.facts import RegistryHit, StaleRegistry, SuppressionEntry
+from app.postgres.line_sql import joined, under_every_spelling
 from app.postgres.registries import hits_from_json, registry_hits_sql, stale_from_json, stale_registries_sql
 
 
@@ -36,18 +37,21 @@ class Lookup:
         return tuple(registry.name for registry in self.stale)
 
 
+def _entries(number: str) -> str:
+    return f"""SELECT s.channel, s.reason, s.source, s.created_at, s.expires_at, s.opted_out_at FROM suppressions AS s
+                WHERE s.account_id = :account AND s.number = {number}
+                  AND (s.expires_at IS NULL OR s.expires_at > LEAST(CAST(:now AS timestamptz), clock_timestamp()))"""
+
+
 _LOOKUP = text(
     f"""
     SELECT ask.place, own.entries, found.hits, NULL::jsonb AS stale
-      FROM unnest(CAST(:numbers AS text[])) WITH ORDINALITY AS ask(number, place)
+      FROM unnest(CAST(:numbers AS text[]), CAST(:others AS text[])) WITH ORDINALITY AS ask(number, others, place)
      CROSS JOIN LATERAL (
             SELECT jsonb_agg(jsonb_build_array(s.channel, s.reason, s.source, s.created_at, s.expires_at)
-                             ORDER BY s.channel) AS entries
-              FROM suppressions AS s
-             WHERE s.account_id = :account AND s.number = ask.number
-               AND (s.expires_at IS NULL OR s.expires_at > LEAST(CAST(:now AS timestamptz), clock_timestamp()))
-            OFFSET 0) AS own
-     CROSS JOIN LATERAL (SELECT {registry_hits_sql("ask.number")} AS hits OFFSET 0) AS found
+                             ORDER BY s.channel, s.opted_out_at NULLS FIRST) AS entries
+              FROM {under_every_spelling(_entries, "ask.number", "ask.others")} AS s OFFSET 0) AS own
+     CROSS JOIN LATERAL (SELECT {registry_hits_sql("ask.number", "ask.others")} AS hits OFFSET 0) AS found
      WHERE own.entries IS NOT NULL OR found.hits <> '[]'::jsonb
      UNION ALL
     SELECT 0, NULL, NULL, {stale_registries_sql("CAST(:now AS timestamptz)")}
@@ -56,10 +60,16 @@ _LOOKUP = text(
 
 
 async def look_up(
-    connection: AsyncConnection, account_id: UUID, numbers: Sequence[str], now: datetime
+    connection: AsyncConnection, account_id: UUID, lines: Sequence[Sequence[str]], now: datetime
 ) -> Lookup:
-    """Asks for all the numbers, which must be E.164, in one statement."""
-    values = {"numbers": list(numbers), "account": account_id, "now": now}
+    """Asks for all the lines in one statement, each by its spellings in E.164, the one that was asked for first."""
+    numbers = [line[0] for line in lines]
+    values = {
+        "numbers": numbers,
+        "others": [joined(line[1:]) for line in lines],
+        "account": account_id,
+        "now": now,
+    }
     found = [NumberOnLists(number) for number in numbers]
     stale: tuple[StaleRegistry, ...] = ()
     for place, entries, hits, names in await connection.execute(_LOOKUP, values):

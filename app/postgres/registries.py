@@ -14,6 +14,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.guardrails.facts import RegistryHit, StaleRegistry
+from app.postgres.line_sql import under_every_spelling
 from app.postgres.registry_loading import hold_registry
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -32,22 +33,25 @@ def block_has(bits_sql: str, offset_sql: str) -> str:
     )
 
 
-def registry_hits_sql(number_sql: str) -> str:
-    """A scalar subquery: jsonb array of the registries that list the number, in no order.
+def registry_hits_sql(number_sql: str, others_sql: str | None = None) -> str:
+    """A scalar subquery: jsonb array of the registries that list the line, each once, in no order.
 
-    ``number_sql`` is an expression of type text that holds an E.164 number with its plus sign; other text is
-    an error of the query. Elements are what ``hits_from_json`` takes. One descent of one index, however many
-    registries there are.
+    ``number_sql`` and ``others_sql`` are the spellings as ``under_every_spelling`` takes them, in E.164 with the plus
+    sign; other text is an error of the query. Elements are what ``hits_from_json`` takes. One descent of one index for
+    each spelling, however many registries there are.
     """
-    n = f"substr({number_sql}, 2)::bigint"
+
+    def listed(number: str) -> str:
+        n = f"substr({number}, 2)::bigint"
+        return f"""SELECT b.version_id FROM registry_blocks AS b
+                    WHERE b.block = {n} / 10000 AND {block_has("b.bits", f"({n} % 10000)::int")}"""
+
     return f"""(
         SELECT coalesce(jsonb_agg(jsonb_build_object(
                    'registry', r.name, 'kind', r.kind, 'region', r.region, 'version_date', r.version_date,
                    'applies_to', r.applies_to, 'purposes', r.purposes)), '[]'::jsonb)
-          FROM registry_blocks AS b
-          JOIN registries AS r ON r.active_version_id = b.version_id
-         WHERE b.block = {n} / 10000
-           AND {block_has("b.bits", f"({n} % 10000)::int")}
+          FROM registries AS r
+         WHERE r.active_version_id IN {under_every_spelling(listed, number_sql, others_sql)}
     )"""
 
 
@@ -108,7 +112,7 @@ _STALE = text(f"SELECT {stale_registries_sql('CAST(:now AS timestamptz)')}")
 async def lookup_many(
     connection: AsyncConnection, numbers: Sequence[str]
 ) -> dict[str, tuple[RegistryHit, ...]]:
-    """The hits of many E.164 numbers in one query; numbers that stand in no registry are left out."""
+    """The hits of many E.164 numbers as spelled, in one query; numbers that stand in no registry are left out."""
     rows = await connection.execute(_LOOKUP_MANY, {"numbers": list(numbers)})
     return {number: hits_from_json(hits) for number, hits in rows}
 

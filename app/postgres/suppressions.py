@@ -1,9 +1,13 @@
-"""The account's suppression list and its history. Every change writes its event in the same transaction."""
+"""The account's suppression list and its history. Every change writes its event in the same transaction.
+
+What reads the list reads the wishes of people with it (``opt_outs``, which inherits from the list); what changes it
+says ``ONLY``, and changes the account's own entries alone. Numbers are looked for under every spelling of their line.
+"""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,7 +31,6 @@ class Entry:
     reason: str
     source: str
     expires_at: datetime | None
-    opted_out_at: datetime | None = None  # the person's own message made it; None: the account did
 
 
 _COLUMNS = "id, number, channel, reason, source, created_at, updated_at, expires_at, created_by, opted_out_at"
@@ -38,11 +41,21 @@ _IN_FORCE = "(expires_at IS NULL OR expires_at > LEAST(CAST(:now AS timestamptz)
 _EXPIRE = text(
     f"""
     WITH gone AS (
-        DELETE FROM suppressions WHERE account_id = :account AND number = :number AND NOT {_IN_FORCE}
+        DELETE FROM ONLY suppressions
+         WHERE account_id = :account AND number = ANY (:numbers) AND NOT {_IN_FORCE}
         RETURNING account_id, number, channel, reason, source, expires_at
     )
     INSERT INTO suppression_events (id, account_id, number, channel, action, reason, source, at, expires_at)
     SELECT gen_random_uuid(), account_id, number, channel, 'expired', reason, source, expires_at, expires_at FROM gone
+    """
+)
+# Two that enter one line under two spellings take turns, so that the second finds the entry of the first.
+_TAKE_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended(:subject, 0))")
+_ANY_SPELLING = text(
+    f"""
+    SELECT {_COLUMNS}, false AS added FROM ONLY suppressions
+     WHERE account_id = :account AND number = ANY (:numbers) AND channel = :channel
+     ORDER BY number = :number DESC, created_at LIMIT 1 FOR UPDATE
     """
 )
 # An entry that is there already is changed to itself: that locks it until the transaction ends, so that nobody
@@ -50,16 +63,15 @@ _EXPIRE = text(
 _ADD = text(
     f"""
     INSERT INTO suppressions (account_id, number, channel, id, reason, source, created_at, updated_at,
-                              expires_at, created_by, opted_out_at)
-    VALUES (:account, :number, :channel, :id, :reason, :source, :now, :now, :expires_at, :key, :opted_out_at)
+                              expires_at, created_by)
+    VALUES (:account, :number, :channel, :id, :reason, :source, :now, :now, :expires_at, :key)
     ON CONFLICT (account_id, number, channel) DO UPDATE SET number = suppressions.number
     RETURNING {_COLUMNS}, xmax = 0 AS added
     """
 )
 _CHANGE = text(
     f"""
-    UPDATE suppressions SET reason = :reason, source = :source, expires_at = :expires_at, updated_at = :now,
-           opted_out_at = :opted_out_at
+    UPDATE ONLY suppressions SET reason = :reason, source = :source, expires_at = :expires_at, updated_at = :now
      WHERE account_id = :account AND number = :number AND channel = :channel
     RETURNING {_COLUMNS}
     """
@@ -73,13 +85,16 @@ _EVENT = text(
 _ENTRIES = text(
     f"""
     SELECT {_COLUMNS} FROM suppressions
-     WHERE account_id = :account AND number = :number AND {_IN_FORCE} ORDER BY channel
+     WHERE account_id = :account AND number = ANY (:numbers) AND {_IN_FORCE}
+     ORDER BY channel, opted_out_at NULLS FIRST, number
     """
 )
+# A trigger holds back the release before, whose START would remove the account's entry along with the wish.
+_REMOVING = text("SELECT set_config('callgate.removes_entries', 'yes', true)")
 _REMOVE = text(
     f"""
-    DELETE FROM suppressions
-     WHERE account_id = :account AND number = :number AND {_IN_FORCE}
+    DELETE FROM ONLY suppressions
+     WHERE account_id = :account AND number = ANY (:numbers) AND {_IN_FORCE}
        AND (CAST(:channel AS text) IS NULL OR channel = :channel)
     RETURNING {_COLUMNS}
     """
@@ -90,13 +105,6 @@ _FILTERS = {
     "prefix": "starts_with(number, CAST(:prefix AS text))",
     "created_after": "created_at > :created_after",
 }
-_HISTORY = text(
-    """
-    SELECT id, channel, action, reason, source, key_id, at, expires_at FROM suppression_events
-     WHERE account_id = :account AND number = :number AND (at, id) > (:after_at, :after)
-     ORDER BY at, id LIMIT :limit
-    """
-)
 
 
 async def add(
@@ -104,24 +112,37 @@ async def add(
     account_id: uuid.UUID,
     entry: Entry,
     *,
+    numbers: Sequence[str],
     key_id: uuid.UUID | None,
     entry_id: uuid.UUID,
     event_id: uuid.UUID,
     now: datetime,
 ) -> tuple[bool, dict[str, Any]]:
-    """Add the entry; answers whether it was added, and the entry that is on the list now."""
+    """Add the entry; answers whether it was added, and the entry that is on the list now.
+
+    ``numbers``: every spelling of the entry's line, the canonical first. An entry under another one is the entry.
+    """
     given = _given(account_id, entry, key_id, now)
-    await connection.execute(_EXPIRE, given)
-    row = (await connection.execute(_ADD, {**given, "id": entry_id})).one()
+    line = {"account": account_id, "numbers": list(numbers), "now": now}
+    if len(numbers) > 1:
+        await connection.execute(_TAKE_TURN, {"subject": f"suppression/{account_id}/{numbers[0]}"})
+    await connection.execute(_EXPIRE, line)
+    row = None
+    if len(numbers) > 1:
+        row = (await connection.execute(_ANY_SPELLING, {**given, "numbers": list(numbers)})).first()
+    if row is None:
+        row = (await connection.execute(_ADD, {**given, "id": entry_id})).one()
     if not row.added:
         return False, _as_answered(row)
     await connection.execute(_EVENT, {**given, "id": event_id, "action": "added"})
     return True, _as_answered(row)
 
 
-async def expire(connection: AsyncConnection, account_id: uuid.UUID, number: str, now: datetime) -> None:
-    """Move the number's expired entries to its history."""
-    await connection.execute(_EXPIRE, {"account": account_id, "number": number, "now": now})
+async def expire(
+    connection: AsyncConnection, account_id: uuid.UUID, numbers: Sequence[str], now: datetime
+) -> None:
+    """Move the line's expired entries to its history."""
+    await connection.execute(_EXPIRE, {"account": account_id, "numbers": list(numbers), "now": now})
 
 
 async def put(
@@ -129,6 +150,7 @@ async def put(
     account_id: uuid.UUID,
     entry: Entry,
     *,
+    numbers: Sequence[str],
     key_id: uuid.UUID | None,
     entry_id: uuid.UUID,
     event_id: uuid.UUID,
@@ -136,16 +158,22 @@ async def put(
 ) -> tuple[bool, dict[str, Any]]:
     """Add the entry or change the one that is there; answers whether it was added, and the entry.
 
-    Who changes an entry makes it theirs: what a person's message made is the account's own from then on. Putting
-    the same again changes nothing, not even that.
+    What the person asked for stands beside it, whatever becomes of it.
     """
     added, there = await add(
-        connection, account_id, entry, key_id=key_id, entry_id=entry_id, event_id=event_id, now=now
+        connection,
+        account_id,
+        entry,
+        numbers=numbers,
+        key_id=key_id,
+        entry_id=entry_id,
+        event_id=event_id,
+        now=now,
     )
     unchanged = all(there[n] == getattr(entry, n) for n in ("reason", "source", "expires_at"))
     if added or unchanged:
         return added, there
-    given = _given(account_id, entry, key_id, now)
+    given = {**_given(account_id, entry, key_id, now), "number": there["number"]}
     row = (await connection.execute(_CHANGE, given)).one()
     await connection.execute(_EVENT, {**given, "id": event_id, "action": "changed"})
     return False, _as_answered(row)
@@ -154,24 +182,25 @@ async def put(
 async def remove(
     connection: AsyncConnection,
     account_id: uuid.UUID,
-    number: str,
+    numbers: Sequence[str],
     channel: str | None,
     *,
     reason: str,
     key_id: uuid.UUID | None,
-    event_ids: Sequence[uuid.UUID],
+    new_event_id: Callable[[], uuid.UUID],
     now: datetime,
 ) -> int:
-    """Remove the number's entries, of one channel or all (at most three); answers how many there were."""
-    given = {"account": account_id, "number": number, "channel": channel, "now": now}
+    """Remove the account's own entries of a line, of one channel or all; answers how many there were."""
+    given = {"account": account_id, "numbers": list(numbers), "channel": channel, "now": now}
+    await connection.execute(_REMOVING)
     rows = (await connection.execute(_REMOVE, given)).all()
-    for event_id, row in zip(event_ids, rows, strict=False):
+    for row in rows:
         await connection.execute(
             _EVENT,
             {
-                "id": event_id,
+                "id": new_event_id(),
                 "account": account_id,
-                "number": number,
+                "number": row.number,
                 "channel": row.channel,
                 "action": "removed",
                 "reason": reason,
@@ -185,10 +214,11 @@ async def remove(
 
 
 async def entries(
-    connection: AsyncConnection, account_id: uuid.UUID, number: str, now: datetime
+    connection: AsyncConnection, account_id: uuid.UUID, numbers: Sequence[str], now: datetime
 ) -> list[dict[str, Any]]:
-    """The entries of a number that are in force."""
-    rows = await connection.execute(_ENTRIES, {"account": account_id, "number": number, "now": now})
+    """What is in force for a line: the account's entries, and what the person asked for."""
+    given = {"account": account_id, "numbers": list(numbers), "now": now}
+    rows = await connection.execute(_ENTRIES, given)
     return [_as_answered(row) for row in rows]
 
 
@@ -228,34 +258,6 @@ async def page(
     return Page([_as_answered(row) for row in found.rows], found.next_id)
 
 
-async def history(
-    connection: AsyncConnection,
-    account_id: uuid.UUID,
-    number: str,
-    *,
-    after: tuple[datetime, uuid.UUID],
-    limit: int,
-) -> list[dict[str, Any]]:
-    """Up to ``limit`` events of the number, oldest first, after the given one."""
-    rows = await connection.execute(
-        _HISTORY,
-        {"account": account_id, "number": number, "after_at": after[0], "after": after[1], "limit": limit},
-    )
-    return [
-        {
-            "id": str(row.id),
-            "channel": row.channel,
-            "action": row.action,
-            "reason": row.reason,
-            "source": row.source,
-            "key_id": str(row.key_id) if row.key_id else None,
-            "at": row.at,
-            "expires_at": row.expires_at,
-        }
-        for row in rows
-    ]
-
-
 def _given(account_id: uuid.UUID, entry: Entry, key_id: uuid.UUID | None, now: datetime) -> dict[str, Any]:
     return {
         "account": account_id,
@@ -264,7 +266,6 @@ def _given(account_id: uuid.UUID, entry: Entry, key_id: uuid.UUID | None, now: d
         "reason": entry.reason,
         "source": entry.source,
         "expires_at": entry.expires_at,
-        "opted_out_at": entry.opted_out_at,
         "key": key_id,
         "now": now,
     }

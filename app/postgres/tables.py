@@ -7,6 +7,8 @@ and a look-up by id touches one partition.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -80,26 +82,40 @@ api_keys = Table(
     Index("ix_api_keys_account_id", "account_id"),
 )
 
+
+def _entries() -> tuple[Column[Any], ...]:
+    return (
+        # No foreign key: asked for each row, it was a third of an import's time. Accounts are never deleted.
+        Column("account_id", UUID, primary_key=True),
+        Column("number", Text, primary_key=True),
+        Column("channel", Text, primary_key=True),
+        Column("id", UUID, nullable=False),
+        Column("reason", Text, nullable=False, server_default=text("''")),
+        Column("source", Text, nullable=False, server_default=text("'manual'")),
+        Column("created_at", INSTANT, nullable=False),
+        Column("updated_at", INSTANT, nullable=False),
+        Column("expires_at", INSTANT),
+        Column("created_by", UUID),
+        Column("opted_out_at", INSTANT),  # null for what the account entered itself
+    )
+
+
 suppressions = Table(
     "suppressions",
     metadata,
-    # No foreign key: asked for each row, it was a third of an import's time. Accounts are never deleted.
-    Column("account_id", UUID, primary_key=True),
-    Column("number", Text, primary_key=True),
-    Column("channel", Text, primary_key=True),
-    Column("id", UUID, nullable=False),
-    Column("reason", Text, nullable=False, server_default=text("''")),
-    Column("source", Text, nullable=False, server_default=text("'manual'")),
-    Column("created_at", INSTANT, nullable=False),
-    Column("updated_at", INSTANT, nullable=False),
-    Column("expires_at", INSTANT),
-    Column("created_by", UUID),
-    # When the person's own message made the entry, null where the account made it: START lifts these and no
-    # others, whatever the source is called.
-    Column("opted_out_at", INSTANT),
+    *_entries(),
     CheckConstraint("channel IN ('call', 'sms', 'all')", name="channel"),
     Index("ix_suppressions_account_id_id", "account_id", "id"),
     Index("ix_suppressions_expires_at", "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
+)
+
+# What people asked for themselves, which who reads suppressions reads with it: see app.postgres.opt_outs.
+opt_outs = Table(
+    "opt_outs",
+    metadata,
+    *_entries(),
+    CheckConstraint("opted_out_at IS NOT NULL AND expires_at IS NULL", name="is_a_wish"),
+    Index("ix_opt_outs_account_id_id", "account_id", "id"),
 )
 
 suppression_events = Table(

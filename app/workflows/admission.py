@@ -30,7 +30,8 @@ from app.guardrails.verdicts import (
     Json,
     Violation,
 )
-from app.postgres.facts import Gathered
+from app.numbering import canonical, spellings
+from app.postgres.facts import Gathered, LimitRow
 from app.postgres.pools import DEFAULT
 from app.workflows.authenticate import Caller
 from app.workflows.describe import rfc3339
@@ -70,7 +71,7 @@ async def admit(
             hard_end_ms=now_ms + HARD_END_MS,
             paces=paces(intent, gathered),
             quotas=quotas(intent, gathered),
-            destination=intent.to,
+            destination=canonical(intent.to),
             attempt_type=intent.type,
             caps=tuple(
                 CapCount(
@@ -131,18 +132,40 @@ def paces(intent: Intent, gathered: Gathered) -> tuple[Pace, ...]:
         return (
             Pace(f"pool:{intent.pool}", float(pool.calls_per_second), pool.burst or pool.calls_per_second),
         )
-    sender = gathered.limits.get(f"sender:{intent.sender}")
+    sender = sender_limit(intent, gathered)
     if sender is None or sender.messages_per_second is None:
         return ()
-    return (Pace(f"sender:{intent.sender}", float(sender.messages_per_second), sender.messages_per_second),)
+    return (
+        Pace(
+            f"sender:{canonical(intent.sender)}",
+            float(sender.messages_per_second),
+            sender.messages_per_second,
+        ),
+    )
+
+
+def sender_limit(intent: Intent, gathered: Gathered) -> LimitRow | None:
+    """The limit of the sender's line, whichever spelling it was set under; of several the strictest of each."""
+    found = [
+        gathered.limits[name]
+        for name in (f"sender:{spelling}" for spelling in spellings(intent.sender))
+        if name in gathered.limits
+    ]
+    if len(found) < 2:
+        return found[0] if found else None
+
+    def strictest(name: str) -> int | None:
+        return min((n for n in (getattr(row, name) for row in found) if n is not None), default=None)
+
+    return LimitRow(strictest("capacity"), strictest("messages_per_second"), strictest("messages_per_day"))
 
 
 def quotas(intent: Intent, gathered: Gathered) -> tuple[Quota, ...]:
     """How many messages the sender may send a day, as its carrier counts them."""
-    sender = gathered.limits.get(f"sender:{intent.sender}") if intent.type == "sms" else None
+    sender = sender_limit(intent, gathered) if intent.type == "sms" else None
     if sender is None or sender.messages_per_day is None:
         return ()
-    return (Quota(f"sender:{intent.sender}:day", sender.messages_per_day, 86_400),)
+    return (Quota(f"sender:{canonical(intent.sender)}:day", sender.messages_per_day, 86_400),)
 
 
 def spread(intent: Intent, gathered: Gathered) -> Spread | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.numbering import spellings
 from app.postgres import consents, inbound_messages
 from app.postgres.consents import NewConsent
 from app.workflows.authenticate import Caller
@@ -21,7 +22,7 @@ async def record_consent(
     Putting the same again changes nothing. A consent that was given before the person's last opt-out was ended
     by it, so it cannot come back: that raises Conflict.
     """
-    now = equipment.now()
+    now, line = equipment.now(), spellings(consent.number)
     faults = []
     if consent.given_at > now:
         faults.append(FieldFault("given_at", "must not be in the future", "/given_at"))
@@ -31,17 +32,17 @@ async def record_consent(
         raise Unusable(faults)
     async with equipment.database.begin() as connection:
         await consents.begin_recording(connection, caller.account_id)
-        await consents.lock(connection, caller.account_id, consent.number)
-        opted_out = await inbound_messages.last_opt_out(connection, caller.account_id, consent.number)
+        await consents.lock(connection, caller.account_id, line[0])
+        opted_out = await inbound_messages.last_opt_out(connection, caller.account_id, line)
         if opted_out is not None and opted_out >= consent.given_at:
             raise Conflict(
                 f"The person opted out at {rfc3339(opted_out)}, which ended every consent given until then.",
                 {"opted_out_at": rfc3339(opted_out)},
             )
-        before = await consents.current(connection, caller.account_id, consent.number)
+        before = await consents.current(connection, caller.account_id, line)
         if before is not None and _same(before, consent):
             return False, before
-        await consents.end(connection, caller.account_id, consent.number, "replaced", now)
+        await consents.end(connection, caller.account_id, line, "replaced", now)
         stored = await consents.add(
             connection,
             caller.account_id,
@@ -55,9 +56,10 @@ async def record_consent(
 
 async def withdraw_consent(equipment: Equipment, caller: Caller, number: str) -> None:
     """End the consent on record. Raises NotFound when there is none."""
+    line = spellings(number)
     async with equipment.database.begin() as connection:
-        await consents.lock(connection, caller.account_id, number)
-        if not await consents.end(connection, caller.account_id, number, "withdrawn", equipment.now()):
+        await consents.lock(connection, caller.account_id, line[0])
+        if not await consents.end(connection, caller.account_id, line, "withdrawn", equipment.now()):
             raise NotFound(f"There is no consent on record for {number}.")
 
 

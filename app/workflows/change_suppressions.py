@@ -10,14 +10,16 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.postgres import consents, suppressions
+from app.numbering import spellings
+from app.postgres import consents, opt_outs, suppressions
 from app.postgres.suppressions import Entry
 from app.workflows.authenticate import Caller
 from app.workflows.change_once import change_once
 from app.workflows.decision import Answer, Presented
+from app.workflows.describe import rfc3339
 from app.workflows.equipment import Equipment
 from app.workflows.identity import new_id
-from app.workflows.outcomes import FieldFault, NotFound, Unusable
+from app.workflows.outcomes import Conflict, FieldFault, NotFound, Unusable
 
 OPERATION = "suppressions"
 OPT_OUT = "opt_out"  # the source of what the person asked for
@@ -49,6 +51,7 @@ async def add_suppression(
             connection,
             caller.account_id,
             entry,
+            numbers=spellings(entry.number),
             key_id=caller.key_id,
             entry_id=entry_id,
             event_id=new_id(now),
@@ -71,6 +74,7 @@ async def put_suppression(equipment: Equipment, caller: Caller, entry: Entry) ->
             connection,
             caller.account_id,
             entry,
+            numbers=spellings(entry.number),
             key_id=caller.key_id,
             entry_id=new_id(now),
             event_id=new_id(now),
@@ -81,29 +85,42 @@ async def put_suppression(equipment: Equipment, caller: Caller, entry: Entry) ->
 
 async def remove_suppression(
     equipment: Equipment, caller: Caller, number: str, channel: str | None, reason: str
-) -> None:
-    """Remove the number's entry of a channel, or all its entries. Raises NotFound when there is none."""
-    now = equipment.now()
+) -> datetime | None:
+    """Remove the account's entry of a channel, or all its entries; answers since when the person's own opt-out
+    stands all the same, if one does.
+
+    A key with `admin` that gives a reason removes the opt-out as well. Raises NotFound when there is neither, and
+    Conflict when there is nothing to remove but an opt-out that this request may not touch.
+    """
+    now, line = equipment.now(), spellings(number)
+    may_lift = caller.may("admin") and bool(reason.strip())
+    who_and_why: Any = {
+        "reason": reason, "key_id": caller.key_id, "new_event_id": lambda: new_id(now), "now": now
+    }  # fmt: skip
     async with equipment.database.begin() as connection:
-        removed = await suppressions.remove(
-            connection,
-            caller.account_id,
-            number,
-            channel,
-            reason=reason,
-            key_id=caller.key_id,
-            event_ids=[new_id(now) for _ in range(3)],
-            now=now,
-        )
-    if not removed:
+        await consents.lock(connection, caller.account_id, line[0])
+        removed = await suppressions.remove(connection, caller.account_id, line, channel, **who_and_why)
+        if may_lift:
+            removed += await opt_outs.lift(connection, caller.account_id, line, channel, **who_and_why)
+        stands = await opt_outs.standing_since(connection, caller.account_id, line)
+    since = min(stands.values(), default=None)
+    if removed:
+        return since
+    if since is None or (channel is not None and channel not in stands):
         raise NotFound(f"The number {number} is not on the suppression list.")
+    raise Conflict(
+        f"The person at {number} opted out at {rfc3339(since)}. Only their own opt-in ends that, or a key with admin"
+        " that gives a reason.",
+        {"opted_out_at": rfc3339(since)},
+    )
 
 
 async def _end_consents(connection: AsyncConnection, caller: Caller, entry: Entry, now: datetime) -> None:
     """A person's opt-out ends their consent, whichever way it reached us."""
     if entry.source == OPT_OUT:
-        await consents.lock(connection, caller.account_id, entry.number)
-        await consents.end(connection, caller.account_id, entry.number, "opt_out", now)
+        line = spellings(entry.number)
+        await consents.lock(connection, caller.account_id, line[0])
+        await consents.end(connection, caller.account_id, line, "opt_out", now)
 
 
 def check_expiry(entry: Entry, equipment: Equipment) -> None:

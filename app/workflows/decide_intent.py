@@ -15,6 +15,7 @@ from datetime import datetime
 from app.channels import ANY_TRY, Admission, RateSpend, RateState, RedisUnavailable
 from app.guardrails.facts import Intent
 from app.guardrails.frequency import CapInForce
+from app.numbering import asked_line, canonical
 from app.postgres import decision_records
 from app.postgres.database import PostgresUnavailable
 from app.postgres.facts import Ask, Gathered
@@ -61,7 +62,7 @@ async def decide_intent(equipment: Equipment, presented: Presented, intent: Inte
         # What is not kept must not stay claimed: 429 and 503 may be tried again under the same key.
         if not recorded and await let_go(equipment, claim) and claim is not None and claim.taken_over:
             # Nobody can come back under this id now; what its dead holder may have taken goes back.
-            dead = Unanswered("withdraw", claim.account_id, intent_id, intent.to, ANY_TRY)
+            dead = Unanswered("withdraw", claim.account_id, intent_id, canonical(intent.to), ANY_TRY)
             await withdraw_now(equipment, dead)
 
 
@@ -113,7 +114,7 @@ class _Deciding:
     async def _once(self) -> Answer | None:
         """None when Redis lost its memory, or was rebuilt, between two looks: look again at both stores."""
         intent, equipment = self.intent, self.equipment
-        ask = Ask(self.presented.key_hash, intent.to, intent.pool, intent.campaign or "", intent.sender)
+        ask = ask_about(self.presented.key_hash, intent)
         gathered = await gather_facts(equipment, ask)
         caller = authenticate(gathered.key, self.presented.key_hash, self.now)
         need_scopes(caller, intent)
@@ -238,8 +239,28 @@ class _Deciding:
     def _left(self, undo: Undo, caller: Caller) -> Unanswered:
         claim = self.claim if undo == "look" else None
         return Unanswered(
-            undo, caller.account_id, self.intent_id, self.intent.to, self.presented.try_id, claim
+            undo,
+            caller.account_id,
+            self.intent_id,
+            canonical(self.intent.to),
+            self.presented.try_id,
+            claim,
         )
+
+
+def ask_about(key_hash: bytes, intent: Intent) -> Ask:
+    """What has to be known to decide the intent: of its number and its sender under every spelling."""
+    _, *others = asked_line(intent.to)
+    _, *other_senders = asked_line(intent.sender)
+    return Ask(
+        key_hash,
+        intent.to,
+        intent.pool,
+        intent.campaign or "",
+        intent.sender,
+        tuple(others),
+        tuple(other_senders),
+    )
 
 
 async def gather_facts(equipment: Equipment, ask: Ask) -> Gathered:

@@ -15,6 +15,7 @@ from app.lists.byte_stream import CountedBytes, UnusableList, unpacked
 from app.lists.records import Format, Record, RecordReader
 from app.lists.rejects import Reject, nothing_changed
 from app.lists.suppression_file import COLUMNS, NumberCheck, SuppressionRow, e164_form, suppression_row
+from app.numbering import asked_line
 from app.postgres.jobs import Job
 from app.postgres.suppression_imports import (
     begin_staging,
@@ -47,9 +48,10 @@ async def import_suppressions(
     """Adds the entries in ``chunks`` to the list, or changes those that are there.
 
     The file is as ``app.lists.suppression_file`` tells, gzip or not.
-    Of several lines for one number and channel the last counts; the others count as unchanged. Rejects make
-    the whole import fail with nothing changed unless ``partial``. ``check_number`` says why a number cannot
-    be taken, or None. Each addition and change is an event of the number's history under ``key_id``.
+    Of several lines for one number and channel the last counts; the others count as unchanged. A line with
+    ``opted_out_at`` is the person's own wish, and stands beside the account's entry; no line ends or changes one.
+    Rejects make the whole import fail with nothing changed unless ``partial``. ``check_number`` says why a number
+    cannot be taken, or None. Each addition and change is an event of the number's history under ``key_id``.
     """
 
     async def work(job: RunningJob) -> None:
@@ -80,6 +82,10 @@ async def import_suppressions(
     )
 
 
+def _other_spellings(number: str) -> list[str] | None:
+    return list(asked_line(number)[1:]) or None
+
+
 async def _read(
     job: RunningJob, chunks: AsyncIterator[bytes], format: Format, check_number: NumberCheck, now: datetime
 ) -> None:
@@ -100,7 +106,7 @@ async def _read(
         job.counts.bytes_read = counted.bytes_read
         job.reject(rejects)
         if len(staged) >= _ROWS_AT_ONCE:
-            await stage_rows(job.connection, staged)
+            await stage_rows(job.connection, staged, _other_spellings)
             staged.clear()
         await job.report()
 
@@ -110,5 +116,5 @@ async def _read(
             await asyncio.sleep(0)
     await take(reader.end())
     if staged:
-        await stage_rows(job.connection, staged)
+        await stage_rows(job.connection, staged, _other_spellings)
     job.counts.bytes_read = counted.bytes_read

@@ -10,7 +10,7 @@ from typing import TypeVar
 from app.guardrails.calling_window import Outlook, open_intervals
 from app.guardrails.facts import Facts, Intent
 from app.guardrails.places import Places
-from app.numbering import HintError
+from app.numbering import HintError, asked_line
 from app.postgres.facts import Ask
 from app.workflows.decide_intent import gather_facts
 from app.workflows.equipment import Equipment, Knowledge
@@ -32,7 +32,7 @@ async def look_ahead(
     A number that may be anywhere has fifty clocks, and takes a tenth of a second: that is done in a thread, so that
     no decision waits for it.
     """
-    gathered = await gather_facts(equipment, Ask(key_hash, intent.to))
+    gathered = await gather_facts(equipment, Ask(key_hash, intent.to, others=asked_line(intent.to)[1:]))
     knowledge, facts = equipment.knowledge, gathered.facts
     places = _places(knowledge, intent, facts)
     return await asyncio.to_thread(

@@ -34,8 +34,8 @@ _STEP = 1000
 _SWEEPS = (
     f"""
     WITH gone AS (
-        DELETE FROM suppressions WHERE ctid = ANY (ARRAY(
-            SELECT ctid FROM suppressions WHERE expires_at <= :now LIMIT {_STEP} FOR UPDATE SKIP LOCKED))
+        DELETE FROM ONLY suppressions WHERE ctid = ANY (ARRAY(
+            SELECT ctid FROM ONLY suppressions WHERE expires_at <= :now LIMIT {_STEP} FOR UPDATE SKIP LOCKED))
         RETURNING account_id, number, channel, reason, source, expires_at
     )
     INSERT INTO suppression_events (id, account_id, number, channel, action, reason, source, at, expires_at)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from app.channels import RateState
 from app.guardrails.evaluate import Verdict
 from app.guardrails.facts import Intent
-from app.postgres.facts import Ask
 from app.workflows.admission import check_pool
 from app.workflows.authenticate import authenticate
-from app.workflows.decide_intent import gather_facts, need_scopes
+from app.workflows.decide_intent import ask_about, gather_facts, need_scopes
 from app.workflows.decision import Presented, rate_class
 from app.workflows.equipment import Equipment
 from app.workflows.judge import judge
@@ -22,7 +22,7 @@ async def preview_intent(
 ) -> tuple[Verdict, datetime, RateState]:
     """The verdict of every guardrail but the channel, for ``at`` or for now."""
     now = equipment.now()
-    ask = Ask(presented.key_hash, intent.to, intent.pool, intent.campaign or "", intent.sender, at)
+    ask = replace(ask_about(presented.key_hash, intent), at=at)
     gathered = await gather_facts(equipment, ask)
     caller = authenticate(gathered.key, presented.key_hash, now)
     need_scopes(caller, intent)

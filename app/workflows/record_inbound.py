@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.guardrails.content import mask
 from app.guardrails.opt_out import InboundMeaning, classify_inbound
 from app.guardrails.policy import read_policy
-from app.postgres import consents, inbound_messages, policies, suppressions
+from app.numbering import spellings
+from app.postgres import consents, inbound_messages, opt_outs, policies
 from app.postgres.inbound_messages import InboundMessage
-from app.postgres.suppressions import Entry
 from app.workflows.authenticate import Caller
 from app.workflows.change_once import change_once
 from app.workflows.change_policy import SECRET
@@ -42,7 +42,7 @@ _REPLIES = {
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An inbound message. ``sender`` is E.164; ``carrier_action`` what the carrier says it was, if it does."""
+    """An inbound message. ``sender`` is a plus sign and digits; ``carrier_action`` what the carrier says it was."""
 
     sender: str
     to: str
@@ -118,62 +118,43 @@ def reply_to(meaning: InboundMeaning, configured: Mapping[str, Any], names: tupl
 async def _opt_out(
     connection: AsyncConnection, caller: Caller, received: Received, meaning: InboundMeaning, now: datetime
 ) -> None:
-    """Suppress the sender on every channel.
-
-    Where the account has put the number on the list for all channels itself, the entry is theirs and may end with
-    their reasons, so the person's own wish gets entries of its own, for calls and for texts. If even those are
-    taken, an end that was set for them is taken away.
-    """
-    account, number = caller.account_id, received.sender
-    await consents.lock(connection, account, number)
-    await consents.end(connection, account, number, OPT_OUT, now)
+    """Suppress the sender on every channel, beside whatever the account has on its own list."""
+    account, line = caller.account_id, spellings(received.sender)
+    await consents.lock(connection, account, line[0])
+    await consents.end(connection, account, line, OPT_OUT, now)
     made: list[uuid.UUID] = []
-
-    async def suppress(channel: str) -> dict[str, Any]:
-        entry = Entry(number, channel, meaning.words, OPT_OUT, None, opted_out_at=now)
-        ids = {"entry_id": new_id(now), "event_id": new_id(now)}
-        added, there = await suppressions.add(
-            connection, account, entry, key_id=caller.key_id, now=now, **ids
+    if "all" not in await opt_outs.standing_since(connection, account, line):
+        wish_id = new_id(now)
+        await opt_outs.record(
+            connection,
+            account,
+            received.sender,
+            meaning.words,
+            key_id=caller.key_id,
+            wish_id=wish_id,
+            event_id=new_id(now),
+            now=now,
         )
-        if added:
-            made.append(ids["entry_id"])
-        return there
-
-    async def outlast(there: dict[str, Any]) -> None:
-        if there["expires_at"] is None:
-            return
-        lasting = Entry(
-            number, there["channel"], there["reason"], there["source"], None, there["opted_out_at"]
-        )
-        ids = {"entry_id": new_id(now), "event_id": new_id(now)}
-        await suppressions.put(connection, account, lasting, key_id=caller.key_id, now=now, **ids)
-
-    for_all = await suppress("all")
-    if for_all["opted_out_at"] is not None:
-        await outlast(for_all)
-    else:
-        for channel in ("call", "sms"):
-            await outlast(await suppress(channel))
+        made.append(wish_id)
     await _keep(connection, caller, received, meaning, made, now)
 
 
 async def _opt_in(
     connection: AsyncConnection, caller: Caller, received: Received, meaning: InboundMeaning, now: datetime
 ) -> None:
-    """Lift the entries that the person's own messages made. What anybody else put on the list stays."""
-    account, number = caller.account_id, received.sender
-    await consents.lock(connection, account, number)
-    for channel in await inbound_messages.channels_opted_out(connection, account, number):
-        await suppressions.remove(
-            connection,
-            account,
-            number,
-            channel,
-            reason=meaning.words,
-            key_id=caller.key_id,
-            event_ids=[new_id(now)],
-            now=now,
-        )
+    """Lift what the person asked for themselves. What anybody else put on the list stays."""
+    account, line = caller.account_id, spellings(received.sender)
+    await consents.lock(connection, account, line[0])
+    await opt_outs.lift(
+        connection,
+        account,
+        line,
+        None,
+        reason=meaning.words,
+        key_id=caller.key_id,
+        new_event_id=lambda: new_id(now),
+        now=now,
+    )
     await _keep(connection, caller, received, meaning, [], now)
 
 

@@ -15,6 +15,7 @@ from app.lists.records import Format, Record, RecordReader
 from app.lists.rejects import Reject, readable
 from app.lists.spreadsheet import restored
 from app.lists.suppression_file import NumberCheck, e164_form
+from app.numbering import asked_line
 from app.postgres.number_lookup import Lookup, look_up
 
 Assessment = TypeVar("Assessment")
@@ -65,7 +66,7 @@ async def scrub_numbers(
         assessments: Sequence[Assessment] = ()
         if valid:
             async with engine.connect() as connection:
-                lookup = await look_up(connection, account_id, valid, now)
+                lookup = await look_up(connection, account_id, [asked_line(each) for each in valid], now)
             assessments = await assess(lookup)
         answers = iter(assessments)
         return [

@@ -117,19 +117,25 @@ async def test_an_opt_out_s_mark_is_carried_and_never_given_to_the_account_s_own
         b"number,reason,opted_out_at\n"
         b"+14155550001,Stop,2026-11-01T08:30:00Z\n"
         b"+14155550002,called so,2026-11-01T08:30:00Z\n"
-        b"+14155550003,Stop,\n"  # nothing new, so it stays the person's
-        b"+14155550004,on our own list,\n"  # the account's from now on
+        b"+14155550003,Stop,\n"  # the account's own, beside the person's
+        b"+14155550004,on our own list,\n"
         b"+14155550005,Stop,2026-11-02T08:30:00Z\n"
         b"+14155550006,Stop,2026-11-01T09:30:00+01:00\n"
     )
     job = await import_suppressions(engine, account.id, chunks_of(sent), "csv", clock=clock)
-    assert (job.status, job.added, job.changed, job.unchanged) == ("succeeded", 1, 3, 2), job.error
-    rows = await account.rows("SELECT * FROM suppressions WHERE account_id = :account ORDER BY number")
+    assert (job.status, job.added, job.changed, job.unchanged) == ("succeeded", 5, 1, 0), job.error
+    rows = await account.rows(
+        "SELECT * FROM suppressions WHERE account_id = :account ORDER BY number, opted_out_at NULLS FIRST"
+    )
     assert [(row.number[-1], row.source, row.opted_out_at) for row in rows] == [
-        ("1", "opt_out", None),
+        ("1", "manual", None),
+        ("1", "opt_out", OPTED),
         ("2", "opt_out", None),
+        ("2", "opt_out", OPTED),
+        ("3", "import", None),
         ("3", "opt_out", OPTED),
-        ("4", "opt_out", None),
+        ("4", "import", None),
+        ("4", "opt_out", OPTED),
         ("5", "opt_out", OPTED + timedelta(days=1)),
         ("6", "opt_out", OPTED),
     ]
@@ -297,9 +303,12 @@ async def test_no_file_sets_an_end_to_what_a_person_asked_for(engine: AsyncEngin
     await account.add("+14155550002", "all", "ours")
     sent = b"number,expires_at\n+14155550001,2027-01-01T00:00:00Z\n+14155550002,2027-01-01T00:00:00Z\n"
     job = await import_suppressions(engine, account.id, chunks_of(sent), "csv", clock=clock)
-    assert (job.status, job.changed, job.unchanged) == ("succeeded", 1, 1), job.error
-    rows = await account.rows("SELECT * FROM suppressions WHERE account_id = :account ORDER BY number")
+    assert (job.status, job.added, job.changed) == ("succeeded", 1, 1), job.error
+    rows = await account.rows(
+        "SELECT * FROM suppressions WHERE account_id = :account ORDER BY number, opted_out_at NULLS FIRST"
+    )
     assert [(row.opted_out_at, row.expires_at) for row in rows] == [
+        (None, datetime(2027, 1, 1, tzinfo=UTC)),
         (OPTED, None),
         (None, datetime(2027, 1, 1, tzinfo=UTC)),
     ]

@@ -100,7 +100,7 @@ async def test_ten_thousand_numbers_are_looked_up_at_once(engine: AsyncEngine) -
     await account.add("+14150000004", "call", "expired", expires_at=NOW)
     numbers = [f"+1415{n:07}" for n in range(9_999)] + ["+442071234567"]
     async with engine.connect() as connection:
-        lookup = await look_up(connection, account.id, numbers, NOW)
+        lookup = await look_up(connection, account.id, [(each,) for each in numbers], NOW)
     assert [found.number for found in lookup.numbers] == numbers
     assert lookup.stale_registries == ("old",)
     assert [bool(found.registry_hits) for found in lookup.numbers[:-1]] == [n % 2 == 0 for n in range(9_999)]

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from app.postgres import decisions, facts
+from app.postgres import decisions, facts, number_lookup
 from app.postgres.database import Database
 from app.postgres.decisions import Claim, Decision, LeaseRecord
 from app.postgres.facts import Ask
@@ -77,6 +77,38 @@ async def test_the_facts_and_the_keys_are_found_by_index(database: Database) -> 
     await facts.gather_keys(explaining, [b"hash"])
     assert "api_keys" in explaining.plan
     assert read_whole(explaining.plan) == set()
+
+
+@pytest.mark.parametrize("others", [(), ("+541123456789",)])
+async def test_a_number_is_found_by_its_whole_key_while_the_account_s_list_is_believed_to_be_short(
+    database: Database, others: tuple[str, ...]
+) -> None:
+    """An account's entries read one by one are right, and slow on the day after a large import."""
+    explaining = _Explaining(database)
+    ask = Ask(b"hash", "+5491123456789", others=others, other_senders=others)
+    with pytest.raises(ValueError, match="zip"):
+        await facts.gather(explaining, [ask], NOW)
+    for key in (
+        "pk_suppressions",
+        "pk_opt_outs",
+        "ix_consents_account_id_number",
+        "ix_attempts_account_id_number_at",
+    ):
+        assert key in explaining.plan
+    for whole in ("ix_suppressions_account_id_id", "ix_opt_outs_account_id_id", "pk_consents", "pk_attempts"):
+        assert whole not in explaining.plan
+    assert read_whole(explaining.plan) == set()
+    async with database.begin() as connection:
+        lookup = text("EXPLAIN " + str(number_lookup._LOOKUP))
+        given = {
+            "numbers": [ask.number],
+            "others": [" ".join(others) or None],
+            "account": uuid4(),
+            "now": NOW,
+        }
+        plan = "\n".join(row[0] for row in await connection.execute(lookup, given))
+    assert "pk_suppressions" in plan
+    assert "account_id_id" not in plan
 
 
 async def test_a_decision_is_recorded_by_index(database: Database) -> None:

@@ -1,7 +1,8 @@
-"""A number's life on the list against a plain model, over HTTP on real stores.
+"""A number's life on the list against a plain model, over HTTP on real stores, by two processes in turns.
 
-Steps are drawn at random: entries added, put, removed, let expire and imported, people who write STOP and START, and
-look-ups between. After every step the list is what the model says, and at the end so is the history, step by step.
+Steps are drawn at random: entries added, put, removed, let expire and imported, people who write STOP and START, an
+admin who removes a wish, under every spelling of a line, and look-ups between. After every step the list is what the
+model says, and at the end so is the history, step by step. What a STOP asked for only a START or the admin ends.
 """
 
 from __future__ import annotations
@@ -9,19 +10,25 @@ from __future__ import annotations
 import csv
 import io
 import json
+import random
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.clock import utc_now
-from tests.api.dialler import call, instant, new_account, rfc3339, sms
+from app.numbering import canonical
+from tests.api.dialler import Dialler, call, instant, new_account, rfc3339, sms
 from tests.api.streams import imported
-from tests.service import RunningService
+from tests.servers import Servers
+from tests.service import PATIENT, RunningService
 
-NUMBERS = ("+14155550401", "+14155550402")
+PLAIN, LINE, OTHER = "+14155550401", "+5491155550402", "+541155550402"
+NUMBERS = (PLAIN, LINE)
 CHANNELS = ("call", "sms", "all")
 LONG = datetime.fromisoformat("2199-01-01T00:00:00+00:00")
 SOON = timedelta(seconds=0.7)
@@ -29,12 +36,11 @@ SOON = timedelta(seconds=0.7)
 
 @dataclass(frozen=True)
 class Held:
-    """An entry of the model. ``theirs``: the person's own message made it."""
+    """An entry of the model."""
 
     reason: str
     source: str
     expires_at: datetime | None
-    theirs: bool = False
 
 
 @dataclass
@@ -42,6 +48,7 @@ class Model:
     """What the list must be, and what must have happened."""
 
     entries: dict[tuple[str, str], Held] = field(default_factory=dict)
+    wishes: dict[str, str] = field(default_factory=dict)  # number to the words
     history: list[tuple[str, str, str, str, str]] = field(default_factory=list)
 
     def _note(self, number: str, channel: str, action: str, reason: str, source: str) -> None:
@@ -69,7 +76,7 @@ class Model:
         return True
 
     def put(self, number: str, channel: str, held: Held) -> bool:
-        """True when it is new. Who changes an entry makes it theirs."""
+        """True when it is new."""
         if self.add(number, channel, held):
             return True
         there = self.entries[number, channel]
@@ -87,24 +94,17 @@ class Model:
         return bool(found)
 
     def stop(self, number: str, words: str) -> None:
-        """The person's wish stands by itself, and has no end."""
-        wish = Held(words, "opt_out", None, theirs=True)
-        channels = ["all"]
-        self.add(number, "all", wish)
-        if not self.entries[number, "all"].theirs:
-            channels = ["call", "sms"]
-        for channel in channels:
-            self.add(number, channel, wish)
-            there = self.entries[number, channel]
-            if there.expires_at is not None:
-                self.put(number, channel, replace(there, expires_at=None))
+        """The person's wish stands by itself."""
+        if number not in self.wishes:
+            self.wishes[number] = words
+            self._note(number, "all", "added", words, "opt_out")
 
-    def start(self, number: str, words: str) -> None:
-        """Only what a STOP made goes."""
-        theirs = tuple(
-            c for c in sorted(CHANNELS) if (number, c) in self.entries and self.entries[number, c].theirs
-        )
-        self.remove(number, theirs, words)
+    def lift(self, number: str, reason: str) -> bool:
+        """False when there was no wish."""
+        if self.wishes.pop(number, None) is None:
+            return False
+        self._note(number, "all", "removed", reason, "opt_out")
+        return True
 
 
 number = st.sampled_from(NUMBERS)
@@ -118,6 +118,7 @@ STEPS = st.lists(
         st.tuples(st.just("add"), number, channel, entry),
         st.tuples(st.just("put"), number, channel, entry),
         st.tuples(st.just("remove"), number, st.sampled_from([None, *CHANNELS]), reason),
+        st.tuples(st.just("admin"), number, st.sampled_from(["", "paper"])),
         st.tuples(st.just("import"), st.lists(st.tuples(number, channel, st.none() | reason), max_size=4)),
         st.tuples(st.just("stop"), number, st.sampled_from(["STOP", "please stop texting me"])),
         st.tuples(st.just("start"), number),
@@ -126,13 +127,27 @@ STEPS = st.lists(
     min_size=1,
     max_size=12,
 )
+SPELLED = st.randoms(use_true_random=False)
 
 
 class Life:
-    """A new account's list, beside its model."""
+    """A new account's list, beside its model. Every request goes to one of the services, in one of the spellings."""
 
-    def __init__(self, gate: RunningService) -> None:
-        self.account, self.model = new_account(gate), Model()
+    def __init__(self, services: Sequence[RunningService], dice: random.Random) -> None:
+        admin = new_account(services[0])
+        clerk = admin.with_key("suppressions:read", "suppressions:write", "intents:write")
+        self.admins = [admin.on(service) for service in services]
+        self.clerks = [clerk.on(service) for service in services]
+        self.model, self.dice = Model(), dice
+
+    @property
+    def account(self) -> Dialler:
+        """A key that may change the list and is no admin, on either service."""
+        return self.dice.choice(self.clerks)
+
+    def spelled(self, number: str) -> str:
+        """The number in one of its spellings."""
+        return self.dice.choice([number, OTHER]) if number == LINE else number
 
     def body(self, fields: dict[str, object]) -> tuple[dict[str, object], Held]:
         """The fields of a request, and the entry that they mean."""
@@ -151,13 +166,15 @@ class Life:
     def add(self, number: str, channel: str, fields: dict[str, object]) -> None:
         """POST."""
         sent, held = self.body(fields)
-        answer = self.account.post("/v1/suppressions", {"number": number, "channel": channel, **sent})
+        answer = self.account.post(
+            "/v1/suppressions", {"number": self.spelled(number), "channel": channel, **sent}
+        )
         assert answer.status == (201 if self.model.add(number, channel, held) else 409), answer.body
 
     def put(self, number: str, channel: str, fields: dict[str, object]) -> None:
         """PUT."""
         sent, held = self.body(fields)
-        answer = self.account.put(f"/v1/suppressions/{number}", {"channel": channel, **sent})
+        answer = self.account.put(f"/v1/suppressions/{self.spelled(number)}", {"channel": channel, **sent})
         assert answer.status == (201 if self.model.put(number, channel, held) else 200), answer.body
 
     def remove(self, number: str, channel: str | None, reason: str) -> None:
@@ -167,13 +184,32 @@ class Life:
             query += f"&reason={reason}"
         else:
             reason = ""
-        answer = self.account.delete(f"/v1/suppressions/{number}{query}")
+        answer = self.account.delete(f"/v1/suppressions/{self.spelled(number)}{query}")
         channels = (channel,) if channel else tuple(sorted(CHANNELS))
-        assert answer.status == (204 if self.model.remove(number, channels, reason) else 404), answer.body
+        stands = number in self.model.wishes
+        if self.model.remove(number, channels, reason):
+            assert answer.status == 204, answer.body
+            assert ("opt-out-stands" in answer.headers) == stands
+        else:
+            assert answer.status == (409 if stands and "all" in channels else 404), answer.body
+
+    def admin(self, number: str, reason: str) -> None:
+        """DELETE by an admin, who has to say why before a wish goes."""
+        admin = self.dice.choice(self.admins)
+        answer = admin.delete(f"/v1/suppressions/{self.spelled(number)}?reason={reason}")
+        removed = self.model.remove(number, tuple(sorted(CHANNELS)), reason)
+        stands = number in self.model.wishes
+        lifted = bool(reason) and self.model.lift(number, reason)
+        wanted = 204 if removed or lifted else 409 if stands else 404
+        assert answer.status == wanted, answer.body
 
     def import_(self, lines: list[tuple[str, str, str | None]]) -> None:
         """A file whose lines say a reason, or leave it as it is; NDJSON can tell the two apart."""
-        sent = [{"number": n, "channel": c} | ({"reason": r} if r is not None else {}) for n, c, r in lines]
+        spelled = {key: self.as_listed(*key) for key in dict.fromkeys((n, c) for n, c, _ in lines)}
+        sent = [
+            {"number": spelled[n, c], "channel": c} | ({"reason": r} if r is not None else {})
+            for n, c, r in lines
+        ]
         job = imported(
             self.account, "\n".join(json.dumps(line) for line in sent).encode(), kind="application/x-ndjson"
         )
@@ -184,19 +220,29 @@ class Life:
             held = there.get(key, Held("", "import", None))
             self.model.put(
                 *key,
-                replace(held, reason=held.reason if told is None else told, expires_at=None, theirs=False),
+                replace(held, reason=held.reason if told is None else told, expires_at=None),
             )
         assert job["added"] == len(new)
         assert job["changed"] == sum(self.model.entries[k] != there[k] for k in newest if k in there)
         assert job["added"] + job["changed"] + job["unchanged"] == len(lines)
 
+    def as_listed(self, number: str, channel: str) -> str:
+        """The spelling that the list has, since an import keeps its file's; another would be a second entry."""
+        listed = self.account.get("/v1/suppressions").json()["items"]
+        for entry in listed:
+            if (canonical(entry["number"]), entry["channel"]) == (number, channel) and not entry[
+                "opted_out_at"
+            ]:
+                return str(entry["number"])
+        return self.spelled(number)
+
     def inbound(self, number: str, words: str) -> None:
         """What the person writes."""
-        message = {"from": number, "to": "+12125550100", "body": words}
+        message = {"from": self.spelled(number), "to": "+12125550100", "body": words}
         answer = self.account.post("/v1/inbound-messages", message).json()
         if words == "START":
             assert answer["action"] == "opt_in"
-            self.model.start(number, words)
+            self.model.lift(number, words)
         else:
             assert answer["action"] == "opt_out"
             self.model.stop(number, words)
@@ -209,30 +255,37 @@ class Life:
             return  # about to expire: what is asked now could be answered either way
         listed = self.account.get("/v1/suppressions").json()["items"]
         assert {
-            (e["number"], e["channel"]): Held(
-                e["reason"],
-                e["source"],
-                instant(e["expires_at"]) if e["expires_at"] else None,
-                e["opted_out_at"] is not None,
+            (canonical(e["number"]), e["channel"]): Held(
+                e["reason"], e["source"], instant(e["expires_at"]) if e["expires_at"] else None
             )
             for e in listed
+            if e["opted_out_at"] is None
         } == self.model.entries
-        items = self.account.post("/v1/suppressions/lookup", {"numbers": list(NUMBERS)}).json()["items"]
+        assert {
+            canonical(e["number"]): e["reason"] for e in listed if e["opted_out_at"] is not None
+        } == self.model.wishes
+        assert len(listed) == len(self.model.entries) + len(self.model.wishes)
+        asked = [self.spelled(n) for n in NUMBERS]
+        items = self.account.post("/v1/suppressions/lookup", {"numbers": asked}).json()["items"]
         for n, item in zip(NUMBERS, items, strict=True):
             channels = {c for m, c in self.model.entries if m == n}
+            if n in self.model.wishes:
+                channels.add("all")
             assert {found["channel"] for found in item["entries"]} == channels
             for make, kind in ((call, "call"), (sms, "sms")):
-                preview = self.account.post("/v1/intents/preview", make(n)).json()
+                preview = self.account.post("/v1/intents/preview", make(self.spelled(n))).json()
                 blocked = any(v["code"] == "DNC_BLOCKED" for v in preview["violations"])
                 assert blocked == bool(channels & {kind, "all"}), (n, kind, channels)
         exported = self.account.get("/v1/suppressions/export").body.decode()
         rows = list(csv.DictReader(io.StringIO(exported, newline="")))
-        assert [(row["number"], row["channel"]) for row in rows] == sorted(self.model.entries)
+        wishes = [(number, "all") for number in self.model.wishes]
+        told = sorted((canonical(row["number"]), row["channel"]) for row in rows)
+        assert told == sorted([*self.model.entries, *wishes])
 
     def check_history(self) -> None:
         """Every step of each number, in order, and nothing else."""
         for n in NUMBERS:
-            events = self.account.get(f"/v1/suppressions/{n}/history?limit=500").json()["items"]
+            events = self.account.get(f"/v1/suppressions/{self.spelled(n)}/history?limit=500").json()["items"]
             moments = [instant(event["at"]) for event in events]
             assert moments == sorted(moments)
             for c in CHANNELS:  # steps of one moment have no order among channels
@@ -240,12 +293,23 @@ class Life:
                 assert told == [(a, r, s) for m, d, a, r, s in self.model.history if (m, d) == (n, c)], (n, c)
 
 
+@pytest.fixture
+def replicas(
+    gate: RunningService, gate_database: str, servers: Servers
+) -> Iterator[Sequence[RunningService]]:
+    """The shared service and a second one on the same stores."""
+    url = servers.database_url(gate_database)
+    second = {"database_url": url, "redis_url": servers.redis_url, "bootstrap_key": gate.key, **PATIENT}
+    with RunningService(second) as running:
+        yield (gate, running)
+
+
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
-@given(steps=STEPS)
+@given(steps=STEPS, dice=SPELLED)
 def test_the_list_and_its_history_agree_with_a_model(
-    gate: RunningService, steps: list[tuple[object, ...]]
+    replicas: Sequence[RunningService], steps: list[tuple[object, ...]], dice: random.Random
 ) -> None:
-    life = Life(gate)
+    life = Life(replicas, dice)
     for name, *given_ in steps:
         life.model.expire(utc_now())
         soonest = min((h.expires_at for h in life.model.entries.values() if h.expires_at), default=LONG)
@@ -261,6 +325,8 @@ def test_the_list_and_its_history_agree_with_a_model(
                 life.put(*given_)  # type: ignore[arg-type]
             case "remove":
                 life.remove(*given_)  # type: ignore[arg-type]
+            case "admin":
+                life.admin(*given_)  # type: ignore[arg-type]
             case "import":
                 life.import_(*given_)  # type: ignore[arg-type]
             case "stop":
