@@ -37,14 +37,15 @@ from app.api.edge import Edge
 from app.api.openapi import describe
 from app.api.problems import ProblemWriter
 from app.channels import Semaphore
+from app.guardrails import opt_out
 from app.guardrails.content import ContentScanner
 from app.guardrails.content.links import registrable_domain
 from app.guardrails.content.policy import folded_phrase
 from app.numbering import load as load_gazetteer
+from app.numbering import versions as place_versions
 from app.postgres.database import Database
 from app.postgres.migrate import newest_revision
 from app.rules import calling_windows as window_rules
-from app.rules import zones
 from app.settings import Settings
 from app.workflows.equipment import ClassLimit, Equipment, Knowledge
 from app.workflows.ledger import PostgresLedger
@@ -90,8 +91,8 @@ def load_knowledge() -> Knowledge:
         versions={
             "callgate": VERSION,
             "content": scanner.version,
-            **zones.versions(),
-            "calling_windows": rules.version,
+            **place_versions(rules),
+            "opt_outs": opt_out.VERSION,
         },
     )
 

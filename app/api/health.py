@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any, Literal
+from typing import Literal
 
 from fastapi import APIRouter, Request
 from sqlalchemy import text
@@ -18,8 +18,8 @@ from app.api.caller import equipment_of
 from app.api.problems import ProblemWriter, instance_of, respond
 from app.channels import RedisUnavailable
 from app.postgres.database import PostgresUnavailable
-from app.postgres.registries import list_registries
 from app.workflows.equipment import Equipment
+from app.workflows.watch_registries import Standing, watch_registries
 
 router = APIRouter(tags=["operation"])
 _REVISION = text("SELECT version_num FROM alembic_version")
@@ -34,8 +34,8 @@ class LiveDocument(documents.Document):
 class ReadyDocument(documents.Document):
     """It can decide, and this is what it decides by."""
 
-    status: str
-    checks: dict[str, Any]
+    status: Literal["ok", "degraded"]
+    checks: dict[str, str]
     versions: dict[str, str]
     warnings: list[str]
 
@@ -52,19 +52,27 @@ async def livez() -> Response:
     responses={200: {"model": ReadyDocument}, **documents.problems("service-unavailable", keyed=False)},
 )
 async def readyz(request: Request) -> Response:
-    """Names what it cannot reach; 503 then, so that a load balancer sends intents elsewhere."""
+    """Names what it cannot reach; 503 then, so that a load balancer sends intents elsewhere.
+
+    `degraded`, with 200: a registry is too old, so that whom it binds is refused with 503, here as everywhere.
+    """
     equipment = equipment_of(request)
     postgres, redis = await asyncio.gather(
         _outcome(_postgres(equipment, request.app.state.revision)), _outcome(equipment.semaphore.ping())
     )
-    warnings, stale = await _registries(equipment) if postgres == "ok" else ([], [])
-    checks = {"postgres": postgres, "redis": redis, **{f"registry {name}": "too old" for name in stale}}
+    standing = await _standing(equipment) if postgres == "ok" else None
+    checks, warnings = {"postgres": postgres, "redis": redis}, []
+    if standing is not None:
+        checks |= {f"registry {name}": found for name, found in standing.checks.items()}
+        warnings = list(standing.warnings)
     ready = postgres == "ok" and redis == "ok"
     found = {"checks": checks, "versions": dict(equipment.knowledge.versions), "warnings": warnings}
     if ready:
-        return json_response({"status": "ok", **found}, headers={"Cache-Control": "no-store"})
+        status = "degraded" if standing is not None and standing.degraded else "ok"
+        return json_response({"status": status, **found}, headers={"Cache-Control": "no-store"})
     writer: ProblemWriter = request.app.state.writer
-    away = " and ".join(f"{name} {outcome}" for name, outcome in checks.items() if outcome != "ok")
+    stores = (("postgres", postgres), ("redis", redis))
+    away = " and ".join(f"{name} {outcome}" for name, outcome in stores if outcome != "ok")
     return respond(
         writer.document(
             "service-unavailable",
@@ -84,7 +92,7 @@ async def readyz(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """Of all worker processes together."""
     # So that the age of a registry is seen by whoever collects only this.
-    await _registries(request.app.state.equipment)
+    await _standing(request.app.state.equipment)
     body = await asyncio.to_thread(telemetry.exposition, request.app.state.metrics_dir)
     return Response(body, media_type="text/plain; version=0.0.4; charset=utf-8")
 
@@ -114,24 +122,8 @@ async def _postgres(equipment: Equipment, wanted: str | None) -> None:
         raise _Behind(f"the schema is at revision {found}, this release needs {wanted}: run callgate migrate")
 
 
-async def _registries(equipment: Equipment) -> tuple[list[str], list[str]]:
+async def _standing(equipment: Equipment) -> Standing | None:
     try:
-        found = await equipment.database.run(
-            lambda connection: list_registries(connection, equipment.now()), may_run_twice=True
-        )
+        return await watch_registries(equipment)
     except PostgresUnavailable:
-        return [], []
-    warnings, stale = [], []
-    telemetry.note_registries(
-        {each.name: each.age_days for each in found if each.age_days is not None},
-        {each.name: each.days_left for each in found if each.days_left is not None},
-    )
-    for registry in found:
-        if registry.stale:
-            stale.append(registry.name)
-            warnings.append(f"the registry {registry.name} is too old: what it binds is refused with 503")
-        elif registry.days_left is not None and registry.days_left <= max(
-            1, (registry.max_age_days or 0) // 4
-        ):
-            warnings.append(f"the registry {registry.name} will be too old in {registry.days_left} days")
-    return warnings, stale
+        return None

@@ -10,8 +10,13 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.guardrails.facts import RegistryHit, StaleRegistry, SuppressionEntry
-from app.postgres.registries import hits_from_json, registry_hits_sql, stale_from_json, stale_registries_sql
+from app.guardrails.facts import RegistryHit, RegistryInForce, SuppressionEntry
+from app.postgres.registries import (
+    hits_from_json,
+    registries_in_force,
+    registries_in_force_sql,
+    registry_hits_sql,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +30,20 @@ class NumberOnLists:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """The numbers in the order in which they were asked, and the registries too old to be relied on."""
+    """The numbers in the order in which they were asked, and the registries in which they were looked up."""
 
     numbers: tuple[NumberOnLists, ...]
-    stale: tuple[StaleRegistry, ...]
+    registries: tuple[RegistryInForce, ...]
 
     @property
     def stale_registries(self) -> tuple[str, ...]:
         """The names of those that are too old."""
-        return tuple(registry.name for registry in self.stale)
+        return tuple(registry.name for registry in self.registries if registry.too_old)
 
 
 _LOOKUP = text(
     f"""
-    SELECT ask.place, own.entries, found.hits, NULL::jsonb AS stale
+    SELECT ask.place, own.entries, found.hits, NULL AS registries
       FROM unnest(CAST(:numbers AS text[])) WITH ORDINALITY AS ask(number, place)
      CROSS JOIN LATERAL (
             SELECT jsonb_agg(jsonb_build_array(s.channel, s.reason, s.source, s.created_at, s.expires_at)
@@ -49,7 +54,7 @@ _LOOKUP = text(
      CROSS JOIN LATERAL (SELECT {registry_hits_sql("ask.number")} AS hits OFFSET 0) AS found
      WHERE own.entries IS NOT NULL OR found.hits <> '[]'::jsonb
      UNION ALL
-    SELECT 0, NULL, NULL, {stale_registries_sql("CAST(:now AS timestamptz)")}
+    SELECT 0, NULL, NULL, {registries_in_force_sql("CAST(:now AS timestamptz)")}::text
     """
 )
 
@@ -60,10 +65,10 @@ async def look_up(
     """Asks for all the numbers, which must be E.164, in one statement."""
     values = {"numbers": list(numbers), "account": account_id, "now": now}
     found = [NumberOnLists(number) for number in numbers]
-    stale: tuple[StaleRegistry, ...] = ()
-    for place, entries, hits, names in await connection.execute(_LOOKUP, values):
+    registries: tuple[RegistryInForce, ...] = ()
+    for place, entries, hits, in_force in await connection.execute(_LOOKUP, values):
         if place == 0:
-            stale = stale_from_json(names)
+            registries = registries_in_force(in_force)
             continue
         number = numbers[place - 1]
         found[place - 1] = NumberOnLists(
@@ -71,7 +76,7 @@ async def look_up(
             tuple(_entry(number, *entry) for entry in entries or ()),
             hits_from_json(hits),
         )
-    return Lookup(tuple(found), stale)
+    return Lookup(tuple(found), registries)
 
 
 def _entry(

@@ -71,6 +71,8 @@ class Equipment:
     unanswered: dict[Unanswered, float] = field(default_factory=dict)
     # Lists that are being taken in, each as a job.
     jobs: set[asyncio.Task[Job]] = field(default_factory=set)
+    # What the log said of the registries last, see app.workflows.watch_registries.
+    registry_warnings: frozenset[str] = frozenset()
     keys: Gathering[bytes, Key | None] = field(init=False)
     facts: Gathering[Ask, Gathered] = field(init=False)
     ledger: Gathering[Decision, Recorded] = field(init=False)

@@ -19,6 +19,7 @@ from app.postgres.jobs import fail_abandoned_jobs
 from app.workflows.change_leases import record_expired
 from app.workflows.equipment import Equipment
 from app.workflows.unanswered import settle_unanswered
+from app.workflows.watch_registries import watch_registries
 
 log = logging.getLogger("callgate.maintenance")
 EVERY_SECONDS = 600
@@ -113,6 +114,7 @@ async def tidy(equipment: Equipment, now: datetime) -> None:
     for account_id in accounts:
         with contextlib.suppress(RedisUnavailable):
             await record_expired(equipment, account_id)
+    await watch_registries(equipment)
     kept_since = now - timedelta(days=LEASES_KEPT_DAYS)
     given = {
         "now": now,
