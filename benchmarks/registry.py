@@ -235,6 +235,7 @@ async def load_rows(
         await copying
         if tuned:
             await connection.execute(text(f"ALTER TABLE {table} ADD PRIMARY KEY (number)"))
+            await connection.commit()
     return time.perf_counter() - started
 
 
