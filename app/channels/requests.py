@@ -192,18 +192,6 @@ class Renewal:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldLease:
-    """A lease that is held now."""
-
-    id: str
-    scopes: tuple[str, ...]
-    acquired_at_ms: int
-    expires_at_ms: int
-    hard_end_ms: int
-    fence: int
-
-
-@dataclass(frozen=True, slots=True)
 class Reconciliation:
     """``released``: leases the switch does not carry. ``unknown``: ids it carries that hold no channel."""
 

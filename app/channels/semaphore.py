@@ -19,7 +19,6 @@ from app.channels.requests import (
     ANY_TRY,
     Admission,
     AdmitRequest,
-    HeldLease,
     Ledger,
     RateSpend,
     RateState,
@@ -32,7 +31,6 @@ from app.channels.restore import restore
 from app.channels.scripts import (
     ADMIT,
     EXPIRED,
-    LEASE,
     MEMBERS,
     RELEASE,
     RENEW,
@@ -138,14 +136,6 @@ class Semaphore:
         Raises RedisUnavailable, and what the ledger raises.
         """
         await self._restore(account_id, None)
-
-    async def lease(self, account_id: str, lease_id: str) -> HeldLease | None:
-        """The lease, or None when it is not held now."""
-        answer = await self._held(LEASE, account_id, lease_id, [], [])
-        if answer[0] == "none":
-            return None
-        ends_ms, acquired_ms, hard_end_ms, fence = map(int, answer[:4])
-        return HeldLease(lease_id, tuple(map(unquote, answer[4:])), acquired_ms, ends_ms, hard_end_ms, fence)
 
     async def reconcile(
         self, account_id: str, pool: str, active: Sequence[str], listed_at_ms: int, now_ms: int

@@ -8,11 +8,11 @@ that exemption.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 from app.guardrails.facts import Consent, Facts, Intent, RegistryHit, RegistryInForce, SuppressionEntry
 from app.guardrails.places import Places
 from app.guardrails.verdicts import DNC_BLOCKED, Check, Finding, Json, Violation
+from app.instants import rfc3339
 
 # Which consents lift a hit in a registry of which kind.
 # national_dnc: prior express invitation or permission in a signed writing, or an established business relationship
@@ -99,8 +99,8 @@ def _of_entry(intent: Intent, entry: SuppressionEntry) -> Violation:
             "channel": entry.channel,
             "source": entry.source,
             "reason": entry.reason,
-            "created_at": _text(entry.created_at),
-            "expires_at": _text(entry.expires_at) if entry.expires_at else None,
+            "created_at": rfc3339(entry.created_at),
+            "expires_at": rfc3339(entry.expires_at) if entry.expires_at else None,
         },
     )
 
@@ -117,8 +117,3 @@ def _of_hit(intent: Intent, hit: RegistryHit) -> Violation:
             "version_date": hit.version_date,
         },
     )
-
-
-def _text(instant: datetime) -> str:
-    precision = "milliseconds" if instant.microsecond >= 1000 else "seconds"
-    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=precision) + "Z"
