@@ -6,12 +6,13 @@ See docs/channels.md for the guarantees, their limits and the proofs.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from time import monotonic
 from typing import cast
 from urllib.parse import unquote
 
-from app.channels.admission import SEND_BY_AT, admission, admit_command, rate_state
+from app.channels.admission import SEND_BY_AT, SILENT_AT, admission, admit_command, rate_state
 from app.channels.gather import Gather
 from app.channels.keys import Keys, plain
 from app.channels.memory import AccountMemory, Memory
@@ -31,6 +32,7 @@ from app.channels.restore import restore
 from app.channels.scripts import (
     ADMIT,
     EXPIRED,
+    FORGET,
     MEMBERS,
     RELEASE,
     RENEW,
@@ -58,6 +60,7 @@ class Semaphore:
         self._ledger = ledger
         self._memory = Memory()
         self._restoring: dict[str, asyncio.Task[None]] = {}
+        self._forgetting: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Begins to connect. Does not wait for Redis, and does not fail when it is away."""
@@ -65,9 +68,10 @@ class Semaphore:
 
     async def close(self) -> None:
         """Closes the connections."""
-        for task in self._restoring.values():
+        under_way = [*self._restoring.values(), *self._forgetting]
+        for task in under_way:
             task.cancel()
-        await asyncio.gather(*self._restoring.values(), return_exceptions=True)
+        await asyncio.gather(*under_way, return_exceptions=True)
         await self._gather.close()
 
     async def ping(self) -> None:
@@ -98,6 +102,10 @@ class Semaphore:
             # Redis's clock has moved since it was learnt; nothing was written, and this caller still waits.
         else:
             raise RedisUnavailable("Redis's clock does not stand still")
+        if len(answer) > SILENT_AT:
+            task = asyncio.create_task(self._forget(request.account_id, answer[SILENT_AT:]))
+            self._forgetting.add(task)
+            task.add_done_callback(self._forgetting.discard)
         if answer[0] == "lost":
             await self._restore(request.account_id, request.now_ms)
             answer[0] = "stale"
@@ -180,6 +188,12 @@ class Semaphore:
         if ended:
             await self.expired(account_id, now_ms, [lease_id for lease_id, _ in ended])
         return ended
+
+    async def _forget(self, account_id: str, digests: Sequence[str]) -> None:
+        """Has the senders of texts forgotten that fell silent; nobody waits for it, and they end by themselves."""
+        names = [self._keys.texts(account_id), *(self._keys.senders(account_id, each) for each in digests)]
+        with contextlib.suppress(RedisUnavailable):
+            await self._gather.call(FORGET, names, list(digests), self._gather.deadline())
 
     async def _release(self, account_id: str, lease_id: str, only_before_ms: int) -> bool:
         held, *scopes = await self._held(RELEASE, account_id, lease_id, [], [str(only_before_ms)])
