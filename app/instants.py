@@ -17,6 +17,12 @@ class OutOfReach(ValueError):
     """An instant before 1900 or at the very end of time."""
 
 
+def rfc3339(instant: datetime) -> str:
+    """The instant in UTC with Z; fractions only where there are any, to the millisecond."""
+    text = instant.astimezone(UTC).replace(tzinfo=None)
+    return text.isoformat(timespec="milliseconds" if text.microsecond >= 1000 else "seconds") + "Z"
+
+
 def read_instant(text: str) -> datetime:
     """The aware UTC datetime of an RFC 3339 text. Raises ValueError with the reason, OutOfReach among them."""
     try:

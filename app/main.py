@@ -38,15 +38,16 @@ from app.api.openapi import describe
 from app.api.patience import Pace
 from app.api.problems import ProblemWriter
 from app.channels import Semaphore
+from app.guardrails import opt_out
 from app.guardrails.content import ContentScanner
 from app.guardrails.content.links import registrable_domain
 from app.guardrails.content.policy import folded_phrase
 from app.numbering import load as load_gazetteer
+from app.numbering import versions as place_versions
 from app.postgres.accounts import installation_secret
-from app.postgres.database import Database
+from app.postgres.database import Database, PostgresUnavailable
 from app.postgres.migrate import newest_revision
 from app.rules import calling_windows as window_rules
-from app.rules import zones
 from app.settings import Settings
 from app.workflows.clocks import Clocks
 from app.workflows.equipment import ClassLimit, Equipment, Knowledge
@@ -94,8 +95,8 @@ def load_knowledge() -> Knowledge:
         versions={
             "callgate": VERSION,
             "content": scanner.version,
-            **zones.versions(),
-            "calling_windows": rules.version,
+            **place_versions(rules),
+            "opt_outs": opt_out.VERSION,
         },
     )
 

@@ -8,7 +8,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -25,7 +25,22 @@ SECONDS = Histogram(
     ["method", "route"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
 )
-DECISIONS = Counter("callgate_decisions_total", "Decisions recorded.", ["type", "verdict", "code"])
+DECISIONS = Counter(
+    "callgate_decisions_total",
+    "Decisions recorded. code: the one that the answer carries, empty for an approval.",
+    ["type", "verdict", "code"],
+)
+REFUSALS = Counter(
+    "callgate_refusals_total",
+    "Decisions recorded that were refused for this reason, among others.",
+    ["type", "code"],
+)
+REGISTRY_IN_FORCE = Gauge(
+    "callgate_registry_in_force",
+    "1 once a list was loaded into the registry; 0 before, when it binds nobody.",
+    ["registry"],
+    multiprocess_mode="mostrecent",
+)
 REGISTRY_AGE = Gauge(
     "callgate_registry_age_days",
     "Age of a registry's version in days.",
@@ -40,9 +55,12 @@ REGISTRY_DAYS_LEFT = Gauge(
 )
 
 
-def note_registries(age_days: Mapping[str, int], days_left: Mapping[str, int]) -> None:
+def note_registries(
+    *, in_force: Mapping[str, int], age_days: Mapping[str, int], days_left: Mapping[str, int]
+) -> None:
     """The registries as they stand, by name; one that is gone, or has no age any more, is told no longer."""
-    for gauge, values in ((REGISTRY_AGE, age_days), (REGISTRY_DAYS_LEFT, days_left)):
+    told = ((REGISTRY_IN_FORCE, in_force), (REGISTRY_AGE, age_days), (REGISTRY_DAYS_LEFT, days_left))
+    for gauge, values in told:
         for name in _TOLD[gauge] - values.keys():
             if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
                 gauge.labels(name).set(math.nan)  # what several processes share cannot be taken back
@@ -53,7 +71,7 @@ def note_registries(age_days: Mapping[str, int], days_left: Mapping[str, int]) -
         _TOLD[gauge] = set(values)
 
 
-_TOLD: dict[Gauge, set[str]] = {REGISTRY_AGE: set(), REGISTRY_DAYS_LEFT: set()}
+_TOLD: dict[Gauge, set[str]] = {REGISTRY_IN_FORCE: set(), REGISTRY_AGE: set(), REGISTRY_DAYS_LEFT: set()}
 
 
 def observe_request(method: str, route: str, status: int, seconds: float) -> None:
@@ -63,6 +81,18 @@ def observe_request(method: str, route: str, status: int, seconds: float) -> Non
     counter, histogram = _of_route(method, route, status)
     counter.inc()
     histogram.observe(seconds)
+
+
+def count_decision(type: str, verdict: str, codes: Sequence[str]) -> None:
+    """Count one decision that was recorded, with its refusal codes in order of precedence."""
+    for counter in _of_decision(type, verdict, tuple(codes)):
+        counter.inc()
+
+
+@lru_cache(maxsize=256)
+def _of_decision(type: str, verdict: str, codes: tuple[str, ...]) -> tuple[Counter, ...]:
+    decisions = DECISIONS.labels(type, verdict, codes[0] if codes else "")
+    return decisions, *(REFUSALS.labels(type, code) for code in codes)
 
 
 @lru_cache(maxsize=4096)

@@ -158,7 +158,7 @@ def say(line: str = "") -> None:
     sys.stdout.flush()
 
 
-async def throughput(server: Server, seconds: float) -> None:
+async def throughput(server: Server, seconds: float, rounds: int) -> None:
     """The table of contenders; the ratio is of operations a second to the counter's."""
     url = f"redis://127.0.0.1:{server.port}"
     say("| contender | at a time | op/s | to the counter | p99 ms | client µs an op |")
@@ -176,7 +176,7 @@ async def throughput(server: Server, seconds: float) -> None:
         contenders["Callgate, one scope"] = ours(semaphore, everything=False)
         contenders["Callgate, everything"] = ours(semaphore, everything=True)
         figures: dict[str, Figures] = {}
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             # One after the other and again: on a machine with other work the best round is the fairest.
             for name, contender in contenders.items():
                 figure = await measured(contender, concurrency, seconds / ROUNDS)
@@ -225,14 +225,14 @@ async def script_times(server: Server, url: str, size: int, calls: int) -> dict[
     return times
 
 
-async def server_time(server: Server, largest: int, calls: int) -> None:
+async def server_time(server: Server, largest: int, calls: int, rounds: int) -> None:
     """The server's time of each script in a pool of so many leases, and its ratio to that at 100."""
     url = f"redis://127.0.0.1:{server.port}"
     sizes = [size for size in (100, 1000, 10_000, 100_000) if size <= largest]
     say("| script | " + " | ".join(f"{size:,} leases" for size in sizes) + " | last to first |")
     say("|---|" + "--:|" * (len(sizes) + 1))
     best: dict[str, dict[int, float]] = {}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         # All sizes and again, the best of each: a neighbour on the machine is not the size of the pool.
         for size in sizes:
             for name, microseconds in (await script_times(server, url, size, calls)).items():
@@ -244,14 +244,14 @@ async def server_time(server: Server, largest: int, calls: int) -> None:
         say(f"| {name} | {cells} | {times[-1] / times[0]:.2f} |")
 
 
-async def main(seconds: float, largest: int, calls: int) -> None:
+async def main(seconds: float, largest: int, calls: int, rounds: int) -> None:
     """Both tables."""
     server = Server(port=free_port())
     server.start()
     try:
-        await throughput(server, seconds)
+        await throughput(server, seconds, rounds)
         say()
-        await server_time(server, largest, calls)
+        await server_time(server, largest, calls, rounds)
     finally:
         server.remove()
 
@@ -261,5 +261,9 @@ if __name__ == "__main__":
     arguments.add_argument("--seconds", type=float, default=2.0, help="of each contender at each concurrency")
     arguments.add_argument("--largest", type=int, default=100_000, help="leases in the largest pool")
     arguments.add_argument("--calls", type=int, default=3000, help="of each script in each pool")
+    arguments.add_argument("--small", action="store_true", help="a glance at each: that it runs at all")
     chosen = arguments.parse_args()
-    uvloop.run(main(chosen.seconds, chosen.largest, chosen.calls))
+    if chosen.small:
+        uvloop.run(main(0.02, 100, 100, 1))
+    else:
+        uvloop.run(main(chosen.seconds, chosen.largest, chosen.calls, ROUNDS))

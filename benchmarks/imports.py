@@ -1,6 +1,6 @@
 """How fast a suppression list is imported, beside one plain COPY of the same rows, measured in the same run.
 
-    python -m benchmarks.imports [--rows 300_000] [--url URL]
+    python -m benchmarks.imports [--rows 300_000] [--small] [--url URL]
 
 The list is CSV with a reason on every line, in no order, all of it new; then the same list again, of which
 nothing is. Without a URL a Postgres is started for the run. Figures are ratios; nothing here is a test.
@@ -100,16 +100,18 @@ def main() -> None:
     """Read the arguments and measure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rows", type=int, default=300_000)
+    parser.add_argument("--small", action="store_true", help="a thousand rows: that it runs at all")
     parser.add_argument("--url")
     chosen = parser.parse_args()
+    rows = 1000 if chosen.small else chosen.rows
     if chosen.url:
-        asyncio.run(measure(chosen.url, chosen.rows))
+        asyncio.run(measure(chosen.url, rows))
         return
     with tempfile.TemporaryDirectory(prefix="cg-bench-") as directory:
         Path(directory).chmod(0o755)
         servers = Embedded.start(Path(directory) / "data", redis=False)
         try:
-            asyncio.run(measure(servers.database_url, chosen.rows))
+            asyncio.run(measure(servers.database_url, rows))
         finally:
             servers.stop()
 

@@ -1,6 +1,6 @@
 """Blocks beside one row per number: time to load, disk, lookups, the loader's memory.
 
-    python -m benchmarks.registry [--numbers 50_000_000] [--unsorted] [--skip-rows] [--url URL]
+    python -m benchmarks.registry [--numbers 50_000_000] [--unsorted] [--skip-rows] [--small] [--url URL]
 
 Numbers are spread at random over 172,000 blocks of the United States, as the national registry's are. Three
 ways read the same file of ``NPA,NXXXXXX`` lines, parsed by the same parser:
@@ -80,19 +80,19 @@ class Figures:
         return statistics.median(self.many)
 
 
-def write_list(path: Path, count: int, *, shuffled: bool) -> Numbers:
+def write_list(path: Path, count: int, block_count: int, *, shuffled: bool) -> Numbers:
     """Writes ``count`` distinct numbers as an FTC flat file; returns a sample of them.
 
     Shuffled means that neighbouring lines are far apart: each stretch of the file takes numbers from every
     block.
     """
     random = np.random.default_rng(7)
-    chosen = np.sort(random.choice(800 * 800, BLOCKS, replace=False))
+    chosen = np.sort(random.choice(800 * 800, block_count, replace=False))
     blocks = 1_000_000 + (200 + chosen // 800) * 1_000 + 200 + chosen % 800
-    per_block = random.multinomial(count, np.full(BLOCKS, 1 / BLOCKS))
+    per_block = random.multinomial(count, np.full(block_count, 1 / block_count))
     # A walk by a step without common factor with 10,000 gives distinct offsets in an order that looks random.
-    steps = random.choice([s for s in range(1, 10_000) if s % 2 and s % 5], BLOCKS)
-    starts = random.integers(0, 10_000, BLOCKS)
+    steps = random.choice([s for s in range(1, 10_000) if s % 2 and s % 5], block_count)
+    starts = random.integers(0, 10_000, block_count)
     sample: list[Numbers] = []
     with path.open("wb") as file:
         if shuffled:
@@ -103,7 +103,7 @@ def write_list(path: Path, count: int, *, shuffled: bool) -> Numbers:
                 file.write(_lines(numbers))
                 sample.append(numbers[:500])
         else:
-            for group in np.array_split(np.arange(BLOCKS), 430):
+            for group in np.array_split(np.arange(block_count), max(1, block_count // 400)):
                 counts = per_block[group]
                 places = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
                 offsets = (
@@ -235,12 +235,13 @@ async def load_rows(
         await copying
         if tuned:
             await connection.execute(text(f"ALTER TABLE {table} ADD PRIMARY KEY (number)"))
+            await connection.commit()
     return time.perf_counter() - started
 
 
-async def _single(engine: AsyncEngine, question: str, numbers: list[str]) -> float:
+async def _single(engine: AsyncEngine, question: str, numbers: list[str], seconds: float) -> float:
     """Lookups a second, one number to a prepared statement, from a few connections at once."""
-    end = time.perf_counter() + TURN_SECONDS
+    end = time.perf_counter() + seconds
 
     async def ask(share: list[str]) -> int:
         async with engine.connect() as connection:
@@ -254,10 +255,10 @@ async def _single(engine: AsyncEngine, question: str, numbers: list[str]) -> flo
             return done
 
     shares = [numbers[i::CONNECTIONS] for i in range(CONNECTIONS)]
-    return sum(await asyncio.gather(*(ask(share) for share in shares))) / TURN_SECONDS
+    return sum(await asyncio.gather(*(ask(share) for share in shares))) / seconds
 
 
-async def _many(engine: AsyncEngine, question: str, numbers: list[str]) -> float:
+async def _many(engine: AsyncEngine, question: str, numbers: list[str], seconds: float) -> float:
     """Lookups a second, ten thousand numbers to a statement, from one connection."""
     async with engine.connect() as connection:
         driver: Any = (await connection.get_raw_connection()).driver_connection
@@ -267,28 +268,31 @@ async def _many(engine: AsyncEngine, question: str, numbers: list[str]) -> float
             + f" CROSS JOIN LATERAL ({found}) AS answer"
         )
         started, done = time.perf_counter(), 0
-        while time.perf_counter() < started + TURN_SECONDS:
+        while time.perf_counter() < started + seconds:
             await statement.fetchval(numbers[done % len(numbers) :][:10_000])
             done += 10_000
         return done / (time.perf_counter() - started)
 
 
 async def _size(engine: AsyncEngine, table: str) -> int:
-    async with engine.connect() as connection:
-        await connection.execute(text(f"VACUUM ANALYZE {table}"))
+    async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        await connection.execute(text(f"VACUUM ANALYZE {table}"))  # no transaction may hold it
         size = text("SELECT pg_total_relation_size(CAST(:name AS regclass))")
         return int((await connection.execute(size, {"name": table})).scalar_one())
 
 
-async def run(url: str, directory: Path, count: int, *, shuffled: bool, skip_rows: bool) -> None:
+async def run(
+    url: str, directory: Path, count: int, *, shuffled: bool, skip_rows: bool, turns: int, seconds: float
+) -> None:
     """The whole comparison, printed as a table."""
     await migrate(url)
     database = Database(url)
     engine = database.bulk
     path = directory / "national.txt"
-    sample = write_list(path, count, shuffled=shuffled)
+    block_count = min(BLOCKS, count // 20)
+    sample = write_list(path, count, block_count, shuffled=shuffled)
     order = "in no order" if shuffled else "sorted"
-    say(f"{count:,} numbers in {BLOCKS:,} blocks, {order}, {path.stat().st_size:,} bytes")
+    say(f"{count:,} numbers in {block_count:,} blocks, {order}, {path.stat().st_size:,} bytes")
     blocks = Figures(_IN_BLOCKS)
     ways = {"blocks": blocks}
     blocks.seconds, peak = await load_blocks(url, engine, path, count)
@@ -311,10 +315,10 @@ async def run(url: str, directory: Path, count: int, *, shuffled: bool, skip_row
     numbers = [f"+{number}" for number in asked.tolist()]
     async with engine.connect() as connection:
         await connection.execute(text("CHECKPOINT"))
-    for _ in range(TURNS):
+    for _ in range(turns):
         for way in ways.values():
-            way.single.append(await _single(engine, way.question, numbers))
-            way.many.append(await _many(engine, way.question, numbers))
+            way.single.append(await _single(engine, way.question, numbers, seconds))
+            way.many.append(await _many(engine, way.question, numbers, seconds))
     _print(ways, peak, count)
     await database.close()
 
@@ -362,6 +366,9 @@ def main() -> None:
     parser.add_argument("--numbers", type=int, default=50_000_000)
     parser.add_argument("--unsorted", action="store_true", help="lines in no order")
     parser.add_argument("--skip-rows", action="store_true", help="only the blocks")
+    parser.add_argument(
+        "--small", action="store_true", help="few numbers and short turns: that it runs at all"
+    )
     parser.add_argument("--url", help="an empty database to use")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cg-bench-") as name:
@@ -369,7 +376,15 @@ def main() -> None:
 
         def compare(url: str) -> None:
             asyncio.run(
-                run(url, directory, given.numbers, shuffled=given.unsorted, skip_rows=given.skip_rows)
+                run(
+                    url,
+                    directory,
+                    20_000 if given.small else given.numbers,
+                    shuffled=given.unsorted,
+                    skip_rows=given.skip_rows,
+                    turns=1 if given.small else TURNS,
+                    seconds=0.1 if given.small else TURN_SECONDS,
+                )
             )
 
         if given.url:

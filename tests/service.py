@@ -19,6 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tests.described import check_described
+
 CHECKOUT = Path(__file__).resolve().parents[1]
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
@@ -151,11 +153,13 @@ class RunningService:
         try:
             connection.request(method, path, data, sent)
             response = connection.getresponse()
-            return Answer(response.status, headers_of(response), response.read())
+            answer = Answer(response.status, headers_of(response), response.read())
         except http.client.HTTPException as error:
             raise ConnectionError(repr(error)) from error
         finally:
             connection.close()
+        check_described(method, path, answer.status, answer.headers.get("content-type", ""), answer.body)
+        return answer
 
     def post(self, path: str, body: object, **options: Any) -> Answer:
         """POST with the bootstrap key."""

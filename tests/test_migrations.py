@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -20,6 +21,7 @@ import app.postgres.registry_tables
 import app.postgres.tables  # noqa: F401
 from app.clock import utc_now
 from app.postgres import partitions
+from app.postgres.accounts import insert_key
 from app.postgres.metadata import metadata
 from app.postgres.migrate import configuration, migrate, newest_revision
 from tests.servers import Servers
@@ -64,10 +66,10 @@ async def test_the_migrations_make_what_the_code_describes(empty_url: str) -> No
     await engine.dispose()
 
 
-def _down_to_0003(connection: Connection) -> None:
+def _down_to(connection: Connection, revision: str) -> None:
     config = configuration()
     config.attributes["connection"] = connection
-    command.downgrade(config, "0003")
+    command.downgrade(config, revision)
     connection.commit()
 
 
@@ -79,9 +81,10 @@ async def test_policies_put_before_their_versions_were_kept_are_taken_in(
     engine = create_async_engine(empty_url)
     async with engine.connect() as connection:
         if began_with_the_table:
+            await connection.run_sync(_down_to, "0004")
             await connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
         else:
-            await connection.run_sync(_down_to_0003)
+            await connection.run_sync(_down_to, "0003")
         await connection.execute(
             text(
                 "INSERT INTO accounts (id, name, policy, policy_version, created_at)"
@@ -102,6 +105,62 @@ async def test_policies_put_before_their_versions_were_kept_are_taken_in(
         kept = await connection.execute(text("SELECT version, policy FROM policy_versions ORDER BY version"))
         of_the_second = "its day" if began_with_the_table else 2
         assert [tuple(row) for row in kept] == [(1, {"of": 1}), (2, {"of": of_the_second})]
+    await engine.dispose()
+
+
+_KEY_OF_THE_RELEASE_BEFORE = text(
+    "INSERT INTO api_keys (id, account_id, name, key_hash, scopes, is_bootstrap, created_at)"
+    " VALUES (gen_random_uuid(), :account, :name, :hash, :scopes, false, now())"
+)
+
+
+async def test_old_keys_keep_what_they_could_do_and_so_do_those_made_while_their_release_runs(
+    empty_url: str,
+) -> None:
+    await migrate(empty_url)
+    engine = create_async_engine(empty_url)
+    account = uuid.uuid4()
+    async with engine.connect() as connection:
+        await connection.run_sync(_down_to, "0003")
+
+    async def key(connection: AsyncConnection, name: str, *scopes: str) -> None:
+        given = {"account": account, "name": name, "hash": name.encode(), "scopes": list(scopes)}
+        await connection.execute(_KEY_OF_THE_RELEASE_BEFORE, given)
+
+    async with engine.begin() as connection:
+        await connection.execute(
+            text("INSERT INTO accounts (id, name, created_at) VALUES (:id, 'old', now())"), {"id": account}
+        )
+        await key(connection, "both", "intents:write", "suppressions:read", "suppressions:write")
+        await key(connection, "reads", "suppressions:read")
+        await key(connection, "neither", "admin", "pools:read")
+    await migrate(empty_url)
+    async with engine.begin() as connection:
+        await key(connection, "late", "suppressions:write")
+        await insert_key(
+            connection,
+            key_id=uuid.uuid4(),
+            account_id=account,
+            name="new",
+            key_hash=b"new",
+            scopes=["suppressions:read", "suppressions:write"],
+            now=utc_now(),
+        )
+        found = await connection.execute(text("SELECT name, scopes FROM api_keys"))
+        assert {name: sorted(scopes) for name, scopes in found} == {
+            "both": [
+                "consents:read",
+                "consents:write",
+                "inbound:write",
+                "intents:write",
+                "suppressions:read",
+                "suppressions:write",
+            ],
+            "reads": ["consents:read", "suppressions:read"],
+            "neither": ["admin", "pools:read"],
+            "late": ["consents:write", "inbound:write", "suppressions:write"],
+            "new": ["suppressions:read", "suppressions:write"],
+        }
     await engine.dispose()
 
 

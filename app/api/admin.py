@@ -18,7 +18,7 @@ from app.api.paging import Cursor, Limit, page_of, read_id
 from app.api.problems import Problem
 from app.api.suppressions import entry_document
 from app.postgres import accounts
-from app.workflows.authenticate import Caller, Scope
+from app.workflows.authenticate import SCOPES, Caller, Scope
 from app.workflows.manage_keys import create_account, create_key, revoke_key
 from app.workflows.outcomes import FieldFault, NotFound
 
@@ -31,7 +31,7 @@ class KeyBody(Body):
     """A key to make."""
 
     name: Annotated[Words, Field(min_length=1, max_length=100)]
-    scopes: Annotated[list[Scope], Field(min_length=1, max_length=9)]
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(SCOPES))]
     expires_at: Instant | None = None
 
 

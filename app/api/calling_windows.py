@@ -49,25 +49,79 @@ class WindowQuery(RecipientBody):
         ).hints()
 
 
-class SpanDocument(documents.Document):
+class LocalSpan(documents.Document):
+    """A stretch of time on one clock."""
+
+    timezone: str
+    opens_at: str
+    closes_at: str
+
+
+class OpenSpan(documents.Document):
     """A stretch of time, half open."""
 
     opens_at: str
     closes_at: str
-    local: list[dict[str, str]]
+    local: list[LocalSpan]
+
+
+class Stretch(documents.Document):
+    """A stretch of time, half open."""
+
+    since: str = Field(alias="from")
+    until: str
+
+
+class OutlookZone(documents.Document):
+    """A clock where the person may be, and when it is open there."""
+
+    timezone: str
+    regions: list[str]
+    because: list[str]
+    utc_offset_seconds: int
+    open: list[Stretch]
+
+
+class RuleHoliday(documents.Document):
+    """A holiday in the period."""
+
+    date: str
+    name: str
+
+
+class OutlookRule(documents.Document):
+    """A rule, and what it closes."""
+
+    id: str
+    name: str
+    citation: str
+    source: list[str]
+    confidence: str
+    note: str
+    clocks: list[str]
+    removed: list[Stretch]
+    removed_alone_seconds: int
+    holidays: list[RuleHoliday]
+    lifted_by_consent: str | None = Field(description="The id of the consent that lifts it at the beginning")
 
 
 class OutlookDocument(documents.Document):
-    """When the number may be reached. More members: see the fields' names."""
+    """When the number may be reached."""
 
     number: str
     type: Literal["call", "sms"]
     purpose: str
+    since: str = Field(alias="from")
+    until: str
     open_now: bool
     next_opens_at: str | None
-    open: list[SpanDocument]
-    timezones: list[dict[str, Any]]
-    rules: list[dict[str, Any]]
+    open: list[OpenSpan]
+    timezones: list[OutlookZone]
+    rules: list[OutlookRule]
+    unresolved: str | None
+    hint: str | None
+    trusted_recipient: bool
+    versions: dict[str, str]
 
 
 @router.get(

@@ -24,8 +24,8 @@ from app.workflows.change_consents import record_consent, withdraw_consent
 from app.workflows.outcomes import NotFound
 
 router = APIRouter(prefix="/v1/consents", tags=["consents"], route_class=GuardedRoute)
-MayRead = Annotated[Caller, Depends(Requires("suppressions:read", "suppressions"))]
-MayWrite = Annotated[Caller, Depends(Requires("suppressions:write", "suppressions"))]
+MayRead = Annotated[Caller, Depends(Requires("consents:read", "suppressions"))]
+MayWrite = Annotated[Caller, Depends(Requires("consents:write", "suppressions"))]
 Kind = Literal["express", "express_written", "existing_business"]
 MAX_EVIDENCE_BYTES = 8192
 

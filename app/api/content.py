@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import Field
@@ -28,24 +28,19 @@ class ScanBody(Body):
     first_contact: bool = False
 
 
-class FindingDocument(documents.Document):
-    """One finding. `start` and `end` count code points of the body, half open; `excerpt` is masked."""
+class ScannedSegments(documents.SegmentsDocument):
+    """How the text is billed, and what makes it dear."""
 
-    rule: str
-    severity: Literal["block", "warn"]
-    start: int
-    end: int
-    excerpt: str
-    why: str
-    remedy: str
+    forced_by: list[str] = Field(description="The characters that forced UCS-2")
+    suggestion: str | None = Field(description="The text in GSM-7, where its characters have an equivalent")
 
 
 class ScannedDocument(documents.Document):
     """Everything that was found, and how the text is billed."""
 
     blocked: bool
-    findings: list[FindingDocument]
-    segments: documents.SegmentsDocument
+    findings: list[documents.FindingDocument]
+    segments: ScannedSegments
     version: str
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from app.api.problem_types import TYPES
+from app.api.verdict_documents import (
+    CheckDocument,
+    Document,
+    FindingDocument,
+    SegmentsDocument,
+    ViolationDocument,
+)
 
-
-class Document(BaseModel):
-    """The base of all documents."""
-
-    model_config = ConfigDict(extra="allow")
+__all__ = ["CheckDocument", "Document", "FindingDocument", "SegmentsDocument", "ViolationDocument"]
 
 
 class FieldErrorDocument(Document):
@@ -23,13 +26,21 @@ class FieldErrorDocument(Document):
     pointer: str
 
 
-class ViolationDocument(Document):
-    """One guardrail that refused; more members by type."""
+class EntryDocument(Document):
+    """One entry of the list."""
 
-    type: str
-    code: str
-    guardrail: str
-    detail: str
+    id: str
+    number: str
+    channel: Literal["call", "sms", "all"]
+    reason: str
+    source: str
+    created_at: str
+    updated_at: str
+    expires_at: str | None
+    created_by: str | None
+    opted_out_at: Annotated[
+        str | None, Field(description="When the person's own message made it; a START lifts these")
+    ]
 
 
 class ProblemDocument(Document):
@@ -46,14 +57,17 @@ class ProblemDocument(Document):
     intent_id: str | None = None
     violations: list[ViolationDocument] = Field(default_factory=list)
     next_allowed_at: str | None = None
+    cap: str | None = None
+    scope: str | None = Field(default=None, description="What is full, or the scope that the key lacks")
+    limit: int | None = None
+    registry: str | None = None
     retry_after: int | None = None
-
-
-class CheckDocument(Document):
-    """What one guardrail found."""
-
-    guardrail: Literal["suppression", "calling_window", "frequency", "content", "channel"]
-    outcome: Literal["pass", "block", "skip"]
+    existing: EntryDocument | None = None
+    opted_out_at: str | None = None
+    version: int | None = Field(default=None, description="The policy's version by now")
+    checks: dict[str, str] = Field(default_factory=dict, description="Of /readyz")
+    versions: dict[str, str] = Field(default_factory=dict, description="Of /readyz")
+    warnings: list[str] = Field(default_factory=list, description="Of /readyz")
 
 
 class LeaseDocument(Document):
@@ -66,12 +80,14 @@ class LeaseDocument(Document):
     capacity: int
 
 
-class SegmentsDocument(Document):
-    """How a text is billed."""
+class RecipientDocument(Document):
+    """What the caller knew of where the person is."""
 
-    encoding: Literal["GSM-7", "UCS-2"]
-    units: int
-    count: int
+    postal_code: str | None = None
+    region: str | None = None
+    timezone: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
 
 
 class ApprovalDocument(Document):
@@ -89,7 +105,7 @@ class ApprovalDocument(Document):
 
 
 class DecisionDocument(Document):
-    """A decision as recorded."""
+    """A decision as recorded. A call has a pool, a text has a body."""
 
     id: str
     type: Literal["call", "sms"]
@@ -100,9 +116,17 @@ class DecisionDocument(Document):
     campaign: str | None
     decided_at: str
     code: str | None
+    key_id: str
     checks: list[CheckDocument]
     violations: list[ViolationDocument]
     versions: dict[str, str]
+    recipient: RecipientDocument | None = None
+    pool: str | None = None
+    max_duration: int | None = None
+    voice_type: str | None = None
+    lease: LeaseDocument | None = None
+    body: str | None = Field(default=None, description="With cards and social security numbers masked")
+    first_contact: bool | None = None
 
 
 class PreviewDocument(Document):
@@ -118,7 +142,7 @@ class BatchResultDocument(Document):
     """One result of a batch: the approval, or the problem."""
 
     status: int
-    body: dict[str, Any]
+    body: ApprovalDocument | ProblemDocument
 
 
 class BatchDocument(Document):

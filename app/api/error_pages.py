@@ -34,6 +34,12 @@ class TypeDocument(documents.Document):
     retry: str
 
 
+class TypeWithExample(TypeDocument):
+    """What a problem type means, with a short example."""
+
+    example: documents.ProblemDocument
+
+
 class TypeList(documents.Document):
     """Every problem type."""
 
@@ -73,7 +79,7 @@ async def list_types(request: Request) -> Response:
     summary="One problem type",
     response_model=None,
     responses={
-        200: {**_RESPONSES[200], "model": TypeDocument},
+        200: {**_RESPONSES[200], "model": TypeWithExample},
         **documents.problems("not-found", keyed=False),
     },
 )

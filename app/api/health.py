@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse, Response
@@ -14,8 +13,9 @@ from app.api import documents
 from app.api.answers import json_response
 from app.api.caller import equipment_of
 from app.api.problems import ProblemWriter, instance_of, respond
-from app.postgres.registries import Registry
-from app.workflows.readiness import Readiness
+from app.workflows.equipment import Equipment
+from app.workflows.readiness import Found, Readiness
+from app.workflows.watch_registries import Standing, watch_registries
 
 router = APIRouter(tags=["operation"])
 
@@ -29,8 +29,8 @@ class LiveDocument(documents.Document):
 class ReadyDocument(documents.Document):
     """It can decide, and this is what it decides by."""
 
-    status: str
-    checks: dict[str, Any]
+    status: Literal["ok", "degraded"]
+    checks: dict[str, str]
     versions: dict[str, str]
     warnings: list[str]
 
@@ -49,18 +49,24 @@ async def livez() -> Response:
 async def readyz(request: Request) -> Response:
     """Names what cannot be done; 503 then, so that a load balancer sends intents elsewhere.
 
-    It tries what a decision does, in both stores, at most once a second however often it is asked.
+    It tries what a decision does, in both stores, at most once a second however often it is asked. `degraded`, with
+    200: a registry is too old, so that whom it binds is refused with 503, here as everywhere.
     """
     equipment = equipment_of(request)
     readiness: Readiness = request.app.state.readiness
     outcome = await readiness.look()
-    warnings, stale = _registries(outcome.registries)
-    checks = {**outcome.checks, **{f"registry {name}": "too old" for name in stale}}
-    found = {"checks": checks, "versions": dict(equipment.knowledge.versions), "warnings": warnings}
+    standing = _standing(equipment, outcome)
+    checks = {**outcome.checks, **{f"registry {name}": found for name, found in standing.checks.items()}}
+    found = {
+        "checks": checks,
+        "versions": dict(equipment.knowledge.versions),
+        "warnings": list(standing.warnings),
+    }
     if outcome.ready:
-        return json_response({"status": "ok", **found}, headers={"Cache-Control": "no-store"})
+        status = "degraded" if standing.degraded else "ok"
+        return json_response({"status": status, **found}, headers={"Cache-Control": "no-store"})
     writer: ProblemWriter = request.app.state.writer
-    away = " and ".join(f"{name} {outcome}" for name, outcome in checks.items() if outcome != "ok")
+    away = " and ".join(f"{name} {said}" for name, said in outcome.checks.items() if said != "ok")
     return respond(
         writer.document(
             "service-unavailable",
@@ -81,23 +87,10 @@ async def metrics(request: Request) -> Response:
     """Of all worker processes together."""
     # So that the age of a registry is seen by whoever collects only this.
     readiness: Readiness = request.app.state.readiness
-    _registries((await readiness.look()).registries)
+    _standing(equipment_of(request), await readiness.look())
     body = await asyncio.to_thread(telemetry.exposition, request.app.state.metrics_dir)
     return Response(body, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _registries(found: Sequence[Registry]) -> tuple[list[str], list[str]]:
-    warnings, stale = [], []
-    telemetry.note_registries(
-        {each.name: each.age_days for each in found if each.age_days is not None},
-        {each.name: each.days_left for each in found if each.days_left is not None},
-    )
-    for registry in found:
-        if registry.stale:
-            stale.append(registry.name)
-            warnings.append(f"the registry {registry.name} is too old: what it binds is refused with 503")
-        elif registry.days_left is not None and registry.days_left <= max(
-            1, (registry.max_age_days or 0) // 4
-        ):
-            warnings.append(f"the registry {registry.name} will be too old in {registry.days_left} days")
-    return warnings, stale
+def _standing(equipment: Equipment, outcome: Found) -> Standing:
+    return watch_registries(equipment, outcome.registries)

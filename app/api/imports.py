@@ -57,12 +57,36 @@ class LookupBody(Body):
     numbers: Annotated[list[Words], Field(min_length=1, max_length=10_000)]
 
 
+class ListedEntry(documents.Document):
+    """An entry of the account's own list."""
+
+    channel: Literal["call", "sms", "all"]
+    reason: str
+    source: str
+    created_at: str
+    expires_at: str | None
+
+
+class ListedInRegistry(documents.Document):
+    """A registry that lists the number, and whom it binds."""
+
+    registry: str
+    kind: str
+    region: str | None
+    version_date: str
+    applies_to: list[Literal["call", "sms"]]
+    purposes: list[str]
+
+
 class LookupEntry(documents.Document):
     """One number: whether it is one, whether it is suppressed, by what."""
 
     number: str
     valid: bool
     suppressed: bool
+    reason: str | None = Field(default=None, description="Why it is no number")
+    entries: list[ListedEntry] = Field(default_factory=list)
+    registries: list[ListedInRegistry] = Field(default_factory=list)
 
 
 class LookupDocument(documents.Document):

@@ -28,7 +28,7 @@ from app.workflows.decision import Answer, Presented
 from app.workflows.record_inbound import Received, Taken, record_inbound
 
 router = APIRouter(prefix=CARRIER_PATH, tags=["opt-outs"], route_class=GuardedRoute)
-MayWrite = Annotated[Caller, Depends(Requires("suppressions:write", "suppressions"))]
+MayWrite = Annotated[Caller, Depends(Requires("inbound:write", "suppressions"))]
 FORM = "application/x-www-form-urlencoded"
 MAX_FIELDS = 200
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from fastapi import Request
+from pydantic import Field
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
@@ -59,12 +60,22 @@ class JobDocument(documents.Document):
     """A job and how far it is."""
 
     id: str
+    kind: Literal["suppression_import", "registry_load", "registry_changes"]
+    subject: str = Field(description="The registry's name; empty for the account's own list")
     status: Literal["running", "succeeded", "failed"]
+    phase: str
+    partial: bool
     rows_read: int
     added: int
+    changed: int
+    removed: int
     unchanged: int
     rejected: int
     bytes_read: int
+    rows_per_second: float | None
+    started_at: str | None
+    finished_at: str | None
+    error: str | None
 
 
 class JobPage(documents.Document):

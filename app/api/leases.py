@@ -38,7 +38,8 @@ class LeaseStateDocument(documents.Document):
     pool: str
     acquired_at: str
     expires_at: str
-    state: str
+    ended_at: str | None
+    state: str = Field(description="held, or how it ended")
 
 
 @router.get(

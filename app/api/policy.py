@@ -171,6 +171,15 @@ class PolicyBody(Body):
     )
 
 
+class RepliesDocument(documents.Document):
+    """What inbound messages are answered with; null where the built-in wording stands. The secret is never answered."""
+
+    opt_out_reply: str | None
+    opt_in_reply: str | None
+    help_reply: str | None
+    has_webhook_secret: bool
+
+
 class PolicyDocument(documents.Document):
     """The policy in force."""
 
@@ -183,19 +192,43 @@ class PolicyDocument(documents.Document):
     trust_recipient: bool
     names: list[str]
     domains: list[str]
-    inbound: dict[str, Any]
+    inbound: RepliesDocument
+
+
+class StoredPolicy(documents.Document):
+    """A policy as it was put, its defaults included. What a later release added is absent from an earlier one."""
+
+    house_window: HouseWindowBody | None = None
+    caps: list[CapBody] = Field(default_factory=list)
+    content: ContentBody | None = None
+    unknown_location: Literal["block", "strictest"] | None = None
+    informational_windows: Literal["all", "law"] | None = None
+    trust_recipient: bool | None = None
+    names: list[str] = Field(default_factory=list)
+    domains: list[str] = Field(default_factory=list)
+    inbound: RepliesDocument | None = Field(
+        default=None, description="Absent from versions that an earlier release put"
+    )
+
+
+class PolicyVersionDocument(documents.Document):
+    """A policy that was put, by whom and when."""
+
+    version: int
+    changed_at: str
+    changed_by: str | None
+    policy: StoredPolicy
 
 
 class PolicyVersionPage(documents.Document):
     """One page of policies, newest first."""
 
-    items: list[dict[str, Any]]
+    items: list[PolicyVersionDocument]
     next_cursor: str | None
 
 
 def _document(found: PolicyInForce) -> dict[str, Any]:
-    inbound = {**found.replies, "has_webhook_secret": found.has_webhook_secret}
-    return {"version": found.policy.version, **write_policy(found.policy), "inbound": inbound}
+    return {"version": found.policy.version, **write_policy(found.policy), "inbound": found.inbound()}
 
 
 @router.get(

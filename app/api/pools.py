@@ -50,6 +50,8 @@ class PoolDocument(documents.Document):
     name: str
     capacity: int
     calls_per_second: int | None
+    burst: int | None
+    reserve: dict[Purpose, int]
     in_use: int
     available: int
 

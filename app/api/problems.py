@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -238,11 +237,6 @@ def allowed_methods(scope: Scope) -> list[str]:
         if any(route.matches(asked)[0] is Match.FULL for route in scope["app"].routes):
             found.append(method)
     return found
-
-
-def wait_text(seconds: float) -> int:
-    """Whole seconds to wait, never earlier than the exact instant."""
-    return max(1, math.ceil(seconds))
 
 
 def install(app: FastAPI, writer: ProblemWriter) -> None:

@@ -37,7 +37,8 @@ class RegistryDocument(documents.Document):
     version_date: str | None
     age_days: int | None
     days_left: int | None
-    stale: bool
+    in_force: bool = Field(description="False until a list was loaded: it binds nobody then")
+    stale: bool = Field(description="Past max_age_days: what it binds is refused with 503")
     numbers: int
     source: str
     loaded_at: str | None

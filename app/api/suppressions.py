@@ -57,31 +57,10 @@ class NewSuppressionBody(SuppressionBody):
     number: ListNumber
 
 
-class EntryDocument(documents.Document):
-    """One entry of the list."""
-
-    id: str
-    number: str
-    channel: Channel
-    reason: str
-    source: str
-    created_at: str
-    updated_at: str
-    expires_at: str | None
-    created_by: str | None
-    opted_out_at: Annotated[
-        str | None,
-        Field(
-            description="When the person asked for it by a message of their own: their START lifts it, or `admin` with"
-            " a reason, and nothing else. Null for the account's own entries"
-        ),
-    ]
-
-
 class EntryPage(documents.Document):
     """One page of entries."""
 
-    items: list[EntryDocument]
+    items: list[documents.EntryDocument]
     next_cursor: str | None
 
 
@@ -90,7 +69,7 @@ class SuppressedDocument(documents.Document):
 
     number: str
     suppressed: Literal[True]
-    entries: list[EntryDocument]
+    entries: list[documents.EntryDocument]
 
 
 class EventDocument(documents.Document):
@@ -125,7 +104,7 @@ def entry_document(entry: dict[str, Any] | Any) -> dict[str, Any]:
     "",
     status_code=201,
     summary="Put a number on the list",
-    responses={201: {"model": EntryDocument}, **documents.problems("conflict", body=True)},
+    responses={201: {"model": documents.EntryDocument}, **documents.problems("conflict", body=True)},
 )
 async def post_suppression(request: Request, caller: MayWrite, body: NewSuppressionBody) -> Response:
     """409 with the existing entry if that number and channel are on the list already."""
@@ -197,7 +176,11 @@ async def get_suppression(request: Request, caller: MayRead, number: ListedNumbe
 @router.put(
     "/{number}",
     summary="Put a number on the list, or change its entry",
-    responses={200: {"model": EntryDocument}, 201: {"model": EntryDocument}, **documents.problems(body=True)},
+    responses={
+        200: {"model": documents.EntryDocument},
+        201: {"model": documents.EntryDocument},
+        **documents.problems(body=True),
+    },
 )
 async def put_entry(
     request: Request, caller: MayWrite, number: ListedNumber, body: SuppressionBody

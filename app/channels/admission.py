@@ -19,6 +19,8 @@ from app.channels.waiting import LONGEST_SECONDS
 
 DEFAULT_HARD_END_MS = (4 * 3600 + 60) * 1000  # the longest max_duration and a minute
 SEND_BY_AT = 4  # the argument that says until when Redis may still carry the command out
+# Where the digests of texts begin that are to be forgotten, of the script's words.
+SILENT_AT = 14
 
 
 def admit_command(

@@ -15,7 +15,8 @@
 --       caps, then of each: max, since_ms, period_ms, counts call (0|1), counts sms (0|1)
 --       known attempts, then of each: id, type, at_ms
 -- Answers: status, then numbers, whole but for free_at_ms and redis_ms: replayed expires_at_ms fence epoch in_use
---       index used free_at_ms redis_ms rate_remaining rate_reset_ms senders numbers. `index` is the refusing scope, pace, quota or cap, from 0;
+--       index used free_at_ms redis_ms rate_remaining rate_reset_ms senders numbers,
+--       then the digests of texts that are to be forgotten. `index` is the refusing scope, pace, quota or cap, from 0;
 --       of a text 0 for its senders, 1 for its numbers.
 local key_at, argument_at = 0, 0
 local function next_key() key_at = key_at + 1; return KEYS[key_at] end
@@ -37,7 +38,7 @@ local spread
 local function answer(status, replayed, expires_at_ms, fence, in_use, index, used, free_at_ms)
   return string.format('%s %d %.0f %s %.0f %d %d %d %.3f %.3f %.0f %.0f %d %d', status, replayed, expires_at_ms, fence,
     current_epoch, in_use, index, used, free_at_ms, redis_ms, rate_remaining, rate_reset_ms,
-    spread and spread.senders or 0, spread and spread.numbers or 0)
+    spread and spread.senders or 0, spread and spread.numbers or 0) .. (spread and spread.silent or '')
 end
 local function refuse(status, index, used, free_at_ms)
   return answer(status, 0, 0, '0', 0, index, used, free_at_ms)

@@ -1,5 +1,5 @@
 --@include clocks.lua
--- What release, withdraw, renew and lease have in common: is Redis's memory whole, and which keys does the
+-- What release, withdraw and renew have in common: is Redis's memory whole, and which keys does the
 -- lease stand in? Scope keys must be declared, and their names are only known from the record; a caller who
 -- declared too few is told the right ones ('keys') and asks again.
 -- KEYS  1 account, 2 lease record, 3 leases of the epoch, 4.. one ZSET per declared scope

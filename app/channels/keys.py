@@ -74,4 +74,8 @@ class Keys:
         """ZSET of a text's senders, and the HyperLogLogs of its numbers of this quarter and the next four."""
         base = self.of_account(account_id)
         numbers = [f"{base}numbers:{digest}:{quarter + ahead}" for ahead in range(5)]
-        return [f"{base}senders:{digest}", *numbers]
+        return [self.senders(account_id, digest), *numbers]
+
+    def senders(self, account_id: str, digest: str) -> str:
+        """ZSET: the senders of a text by when each last said it."""
+        return f"{self.of_account(account_id)}senders:{digest}"

@@ -51,8 +51,23 @@ RENEW = Script("renew.lua")
 LEASE = Script("lease.lua")
 USAGE = Script("usage.lua")
 MEMBERS = Script("members.lua")
+FORGET = Script("forget.lua")
 EXPIRED = Script("expired.lua")
 REBUILD = Script("rebuild.lua")
 HOLDINGS = Script("holdings.lua")
 PROBE = Script("probe.lua")
-ALL = (ADMIT, SPEND, RELEASE, WITHDRAW, RENEW, LEASE, USAGE, MEMBERS, EXPIRED, REBUILD, HOLDINGS, PROBE)
+ALL = (
+    ADMIT,
+    SPEND,
+    RELEASE,
+    WITHDRAW,
+    RENEW,
+    LEASE,
+    USAGE,
+    MEMBERS,
+    FORGET,
+    EXPIRED,
+    REBUILD,
+    HOLDINGS,
+    PROBE,
+)

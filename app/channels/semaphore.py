@@ -12,7 +12,7 @@ from time import monotonic
 from typing import cast
 from urllib.parse import unquote
 
-from app.channels.admission import SEND_BY_AT, admission, admit_command, rate_state
+from app.channels.admission import SEND_BY_AT, SILENT_AT, admission, admit_command, rate_state
 from app.channels.gather import Gather
 from app.channels.keys import Keys, plain
 from app.channels.memory import AccountMemory, Memory
@@ -33,6 +33,7 @@ from app.channels.restore import outgrow, restore
 from app.channels.scripts import (
     ADMIT,
     EXPIRED,
+    FORGET,
     LEASE,
     MEMBERS,
     RELEASE,
@@ -62,6 +63,7 @@ class Semaphore:
         self._memory = Memory()
         self._restoring: dict[str, asyncio.Task[None]] = {}
         self._ledger_behind: dict[str, int] = {}  # accounts, and the epoch of Redis
+        self._forgetting: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Begins to connect. Does not wait for Redis, and does not fail when it is away."""
@@ -69,9 +71,10 @@ class Semaphore:
 
     async def close(self) -> None:
         """Closes the connections."""
-        for task in self._restoring.values():
+        under_way = [*self._restoring.values(), *self._forgetting]
+        for task in under_way:
             task.cancel()
-        await asyncio.gather(*self._restoring.values(), return_exceptions=True)
+        await asyncio.gather(*under_way, return_exceptions=True)
         await self._gather.close()
 
     async def probe(self) -> None:
@@ -102,6 +105,10 @@ class Semaphore:
             # Redis's clock has moved since it was learnt; nothing was written, and this caller still waits.
         else:
             raise RedisUnavailable("Redis's clock does not stand still")
+        if len(answer) > SILENT_AT:
+            task = asyncio.create_task(self._forget(request.account_id, answer[SILENT_AT:]))
+            self._forgetting.add(task)
+            task.add_done_callback(self._forgetting.discard)
         if answer[0] == "lost":
             await self._restore(request.account_id, request.now_ms)
             answer[0] = "stale"
@@ -209,6 +216,12 @@ class Semaphore:
         if ended:
             await self.expired(account_id, now_ms, [lease_id for lease_id, _ in ended])
         return ended
+
+    async def _forget(self, account_id: str, digests: Sequence[str]) -> None:
+        """Has the senders of texts forgotten that fell silent; nobody waits for it, and they end by themselves."""
+        names = [self._keys.texts(account_id), *(self._keys.senders(account_id, each) for each in digests)]
+        with contextlib.suppress(RedisUnavailable):
+            await self._gather.call(FORGET, names, list(digests), self._gather.deadline())
 
     async def _release(self, account_id: str, lease_id: str, only_before_ms: int) -> bool:
         held, *scopes = await self._held(RELEASE, account_id, lease_id, [], [str(only_before_ms)])

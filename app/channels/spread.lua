@@ -6,8 +6,9 @@
 -- quarters, and counting reads one key. A text that is said for the first time writes none of them: most texts are
 -- never said again, and the one number that this leaves out is far below the error.
 --
--- `texts` is a ZSET of the account's texts by when they were last said. The longest silent ones leave it, and
--- their senders with them, so an account's texts that are said once take a bounded place.
+-- `texts` is a ZSET of the account's texts by when they were last said. The longest silent ones leave it, so an
+-- account's texts that are said once take a bounded place. Which they are only the ZSET knows, and a key that was not
+-- declared is not touched: the answer names them, and the caller has their senders forgotten (forget.lua).
 local KEPT_TEXTS = 20000
 local KEPT_SENDERS = 1000
 
@@ -22,6 +23,7 @@ local function spread_read(spread, now_ms)
 end
 
 local function spread_write(spread, now_ms)
+  spread.silent = ''
   if spread.counted > 0 then
     for _, key in ipairs(spread.numbers_keys) do
       redis.call('PFADD', key, spread.number)
@@ -40,9 +42,7 @@ local function spread_write(spread, now_ms)
     redis.call('PEXPIRE', spread.texts_key, whole(spread.window_ms))
   end
   if redis.call('ZCARD', spread.texts_key) > KEPT_TEXTS then
-    -- Every key of an account lies in one slot, so a key that the caller could not name is still at hand.
-    local stem = string.sub(spread.senders_key, 1, -#spread.digest - 1)
     local silent = redis.call('ZPOPMIN', spread.texts_key, 2)
-    for at = 1, #silent, 2 do redis.call('UNLINK', stem .. silent[at]) end
+    for at = 1, #silent, 2 do spread.silent = spread.silent .. ' ' .. silent[at] end
   end
 end

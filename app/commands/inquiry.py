@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -14,6 +14,7 @@ from rich.console import Console
 from app import clock
 from app.commands.environment import UNAVAILABLE, USAGE, fail
 from app.commands.keys import account_of, with_database
+from app.instants import read_instant
 
 if TYPE_CHECKING:
     from app.guardrails.facts import Facts, Recipient
@@ -69,18 +70,18 @@ def refuse_hint(unusable: Unusable) -> NoReturn:
     fail(told, USAGE)
 
 
+def _whole(written: re.Match[str]) -> str:
+    return f"{written[1]}T{written[2]}" + ("" if written[3] else ":00")
+
+
 def instant_of(text: str | None) -> datetime:
     """The instant of an RFC 3339 text, or now; anything else ends the command."""
     if text is None:
         return clock.utc_now()
     try:
-        if not re.match(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", text):
-            raise ValueError
-        found = datetime.fromisoformat(text.upper().replace("Z", "+00:00"))
-        if found.tzinfo is None:
-            raise ValueError
-        return found.astimezone(UTC)
-    except (ValueError, OverflowError):
+        # Seconds may be left out, and a blank stand for the T: it is typed by hand.
+        return read_instant(re.sub(r"^(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(?=[Zz+-]|(:))", _whole, text))
+    except ValueError:
         fail("--at must be an RFC 3339 instant with its offset (e.g. 2026-11-21T18:00:00Z)", USAGE)
 
 

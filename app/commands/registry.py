@@ -246,8 +246,8 @@ def _date(text: str | None) -> date:
 
 def _age(registry: Registry) -> str:
     if registry.stale:
-        return "too old" if registry.age_days is not None else "too old: never loaded"
+        return "too old"
     if registry.age_days is None:
-        return ""
+        return "never loaded: not in force"
     limit = f" of {registry.max_age_days}" if registry.max_age_days is not None else ""
     return f"{registry.age_days}{limit} days"

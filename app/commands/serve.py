@@ -129,7 +129,8 @@ def _greet(settings: Settings, url: str, key: str | None) -> None:
     else:
         lines += [
             "",
-            "The first key was shown at the first start. Another one: callgate keys create NAME --scope admin",
+            "The first key was shown at the first start. Another one: callgate keys create NAME"
+            " --scope admin --scope operator",
         ]
     lines += [
         "",

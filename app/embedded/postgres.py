@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 from app.embedded.binaries import Account, EmbeddedError, PostgresPrograms
@@ -125,12 +123,8 @@ class EmbeddedPostgres(EmbeddedServer):
             file = self.directory / name
             with contextlib.suppress(OSError, ValueError, IndexError):
                 pid = int(file.read_text().splitlines()[0])
-                if sys.platform == "linux":
-                    if not _is_live_postgres(pid):
-                        file.unlink()
-                elif _is_live_postgres(pid):
-                    # No parent-death signal there: an owner that was killed leaves its server running.
-                    os.kill(pid, signal.SIGINT)
+                if not _is_live_postgres(pid):
+                    file.unlink()
 
     def may_try_again(self, last_words: bytes) -> bool:
         """A killed predecessor may take some seconds to be gone."""
@@ -138,10 +132,6 @@ class EmbeddedPostgres(EmbeddedServer):
 
 
 def _is_live_postgres(pid: int) -> bool:
-    if sys.platform != "linux":
-        asked = ["ps", "-o", "comm=", "-p", str(pid)]
-        shown = subprocess.run(asked, capture_output=True, text=True, check=False)
-        return shown.stdout.strip().endswith("postgres")
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:

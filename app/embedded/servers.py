@@ -107,7 +107,7 @@ class EmbeddedServer(ABC):
 
     @property
     def _descriptor(self) -> int:
-        return _DATA_DESCRIPTOR if self.account is not None and sys.platform == "linux" else -1
+        return _DATA_DESCRIPTOR if self.account is not None else -1
 
     @property
     def own_path(self) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import socket
-import sys
 from pathlib import Path
 
 from app.embedded.binaries import Account, RedisProgram
@@ -41,9 +40,7 @@ class EmbeddedValkey(EmbeddedServer):
         return [str(self.program.file), *settings]
 
     def clear_the_way(self) -> None:
-        """Removes a predecessor's socket; where no kernel told the predecessor to end, tells it so."""
-        if sys.platform != "linux":
-            self._ask(b"SHUTDOWN\r\n")
+        """Removes a predecessor's socket; the kernel told the predecessor to end."""
         self.socket_file.unlink(missing_ok=True)
 
     def answers(self) -> bool:

@@ -125,13 +125,16 @@ class RegistryHit:
 
 
 @dataclass(frozen=True, slots=True)
-class StaleRegistry:
-    """A registry whose newest version is older than it may be."""
+class RegistryInForce:
+    """A registry that is loaded, so that every number is looked up in it."""
 
     name: str
-    version_date: str | None
+    kind: str
+    region: str | None
+    version_date: str  # RFC 3339 date
     applies_to: frozenset[IntentType]
     purposes: frozenset[str]
+    too_old: bool = False  # past its max_age_days: what it would say now is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +172,7 @@ class Facts:
     policy: AccountPolicy = AccountPolicy()
     suppressions: tuple[SuppressionEntry, ...] = ()
     registry_hits: tuple[RegistryHit, ...] = ()
-    stale_registries: tuple[StaleRegistry, ...] = ()
+    registries: tuple[RegistryInForce, ...] = ()
     consents: tuple[Consent, ...] = ()
     emergencies: tuple[Emergency, ...] = ()
     attempts: Sequence[Attempt] = ()

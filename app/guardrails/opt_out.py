@@ -17,11 +17,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from app.guardrails.content.fold import packaged_fold
+from app.rules.digest import digest_of
 
 Action = Literal["opt_out", "opt_in", "help", "none"]
+# Who was suppressed by a message follows from what is written in this file.
+VERSION = digest_of(Path(__file__))
 
 OPT_OUT_KEYWORDS = frozenset(
     {

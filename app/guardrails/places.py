@@ -37,3 +37,16 @@ class Places:
     help: str | None = None
     relied_on_recipient: bool = False
     anywhere: tuple[Place, ...] = ()
+
+    def may_be_in(self, region: str) -> bool:
+        """Whether the person may be in the region (US-TX) or the country (US).
+
+        Where only the country is known it may be any region of it, and where nothing is known it may be anywhere.
+        """
+        if not self.places:
+            return self.country is None or region.partition("-")[0] == self.country
+        return any(
+            region in (place.region, place.country)
+            or (place.region is None and region.partition("-")[0] == place.country)
+            for place in self.places
+        )

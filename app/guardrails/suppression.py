@@ -7,10 +7,12 @@ that exemption.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Iterable
 
-from app.guardrails.facts import Consent, Facts, Intent, RegistryHit, SuppressionEntry
+from app.guardrails.facts import Consent, Facts, Intent, RegistryHit, RegistryInForce, SuppressionEntry
+from app.guardrails.places import Places
 from app.guardrails.verdicts import DNC_BLOCKED, Check, Finding, Json, Violation
+from app.instants import rfc3339
 
 # Which consents lift a hit in a registry of which kind.
 # national_dnc: prior express invitation or permission in a signed writing, or an established business relationship
@@ -39,19 +41,44 @@ def evaluate(intent: Intent, facts: Facts) -> Finding:
             violations.append(_of_hit(intent, hit))
         else:
             relied_on.append({"registry": hit.registry, "consent": consent.id, "kind": consent.kind})
-    members: dict[str, Json] = {"consents": relied_on} if relied_on else {}
+    members: dict[str, Json] = {"registries": [_as_asked(each) for each in asked(intent, facts.registries)]}
+    if relied_on:
+        members["consents"] = relied_on
     return Finding(Check("suppression", "block" if violations else "pass", members), tuple(violations))
 
 
-def stale(intent: Intent, facts: Facts) -> tuple[str, ...]:
-    """The registries that bind this intent and are too old to rely on: the guardrail cannot be evaluated."""
+def asked(intent: Intent, registries: Iterable[RegistryInForce]) -> tuple[RegistryInForce, ...]:
+    """The registries in which the number was looked up for this type and purpose, whatever region they are of:
+    a person who moved keeps the number, and stands in the list of the state that is home now."""
     if intent.purpose == "emergency":
         return ()
     return tuple(
-        registry.name
-        for registry in facts.stale_registries
+        registry
+        for registry in registries
         if intent.type in registry.applies_to and intent.purpose in registry.purposes
     )
+
+
+def too_old(intent: Intent, places: Places, registries: Iterable[RegistryInForce]) -> tuple[str, ...]:
+    """The registries that bind this intent and are too old to rely on: the guardrail cannot be evaluated.
+
+    One of Texas binds whoever may be in Texas and nobody else.
+    """
+    return tuple(
+        registry.name
+        for registry in asked(intent, registries)
+        if registry.too_old and (registry.region is None or places.may_be_in(registry.region))
+    )
+
+
+def _as_asked(registry: RegistryInForce) -> Json:
+    """What a safe harbour has to show: which list, and of what day."""
+    return {
+        "registry": registry.name,
+        "kind": registry.kind,
+        "region": registry.region,
+        "version_date": registry.version_date,
+    }
 
 
 def lifting_consent(hit: RegistryHit, intent: Intent, consents: tuple[Consent, ...]) -> Consent | None:
@@ -72,8 +99,8 @@ def _of_entry(intent: Intent, entry: SuppressionEntry) -> Violation:
             "channel": entry.channel,
             "source": entry.source,
             "reason": entry.reason,
-            "created_at": _text(entry.created_at),
-            "expires_at": _text(entry.expires_at) if entry.expires_at else None,
+            "created_at": rfc3339(entry.created_at),
+            "expires_at": rfc3339(entry.expires_at) if entry.expires_at else None,
         },
     )
 
@@ -90,8 +117,3 @@ def _of_hit(intent: Intent, hit: RegistryHit) -> Violation:
             "version_date": hit.version_date,
         },
     )
-
-
-def _text(instant: datetime) -> str:
-    precision = "milliseconds" if instant.microsecond >= 1000 else "seconds"
-    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=precision) + "Z"

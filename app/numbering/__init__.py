@@ -55,6 +55,8 @@ def versions(rules: WindowRules) -> dict[str, str]:
         **zones.versions(),
         "calling_windows": rules.version,
         "area_codes": load().area_codes.version,
+        "regions": load().regions.version,
+        "zip_codes": load().hints.zip_codes.version,
     }
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.rules.broken_file import BrokenRuleFile
+from app.rules.digest import short_digest
 
 PATH = Path(__file__).with_name("zip_codes.csv")
 MILITARY = frozenset({"AA", "AE", "AP"})
@@ -36,8 +37,9 @@ class ZipCode:
 
 @dataclass(frozen=True, slots=True)
 class ZipCodes:
-    """All of them, in columns sorted by code."""
+    """All of them, in columns sorted by code. ``version`` changes with every byte of the file."""
 
+    version: str
     codes: NDArray[np.int32]
     states: tuple[str, ...]
     state_of: NDArray[np.uint8]  # index into states
@@ -89,7 +91,8 @@ def load(path: Path = PATH) -> ZipCodes:
     areas: list[bool] = []
     number = 0
     try:
-        for line in path.read_text(encoding="ascii").splitlines():
+        content = path.read_bytes()
+        for line in content.decode("ascii").splitlines():
             number += 1
             code, state, latitude, longitude, kind = line.split(",")
             if codes and int(code) <= codes[-1]:
@@ -104,6 +107,7 @@ def load(path: Path = PATH) -> ZipCodes:
             path, number or None, f"is not code,state,latitude,longitude,kind: {error}"
         ) from error
     return ZipCodes(
+        short_digest(content),
         np.array(codes, np.int32),
         tuple(states),
         np.array(state_of, np.uint8),

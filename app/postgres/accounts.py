@@ -24,8 +24,8 @@ _ACCOUNTS = text(
 _FIRST = text("SELECT id FROM accounts WHERE is_first")
 _INSERT_KEY = text(
     f"""
-    INSERT INTO api_keys (id, account_id, name, key_hash, scopes, is_bootstrap, created_at, expires_at)
-    VALUES (:id, :account, :name, :hash, :scopes, :is_bootstrap, :now, :expires_at)
+    INSERT INTO api_keys (id, account_id, name, key_hash, scopes, scope_edition, is_bootstrap, created_at, expires_at)
+    VALUES (:id, :account, :name, :hash, :scopes, 2, :is_bootstrap, :now, :expires_at)
     RETURNING {_KEY_COLUMNS}
     """
 )

@@ -22,14 +22,18 @@ from app.guardrails.facts import (
     Consent,
     Emergency,
     Facts,
-    RegistryHit,
     SuppressionEntry,
 )
 from app.guardrails.policy import read_policy
 from app.postgres.database import Database
 from app.postgres.hot_lane import HotStatement
 from app.postgres.line_sql import joined, under_every_spelling
-from app.postgres.registries import registry_hits_sql, stale_from_json, stale_registries_sql
+from app.postgres.registries import (
+    hits_from_json,
+    registries_in_force,
+    registries_in_force_sql,
+    registry_hits_sql,
+)
 
 # No cap of the law or of a policy looks back further (see AccountPolicy's limits in the API).
 ATTEMPTS_LOOK_BACK_DAYS = 31
@@ -187,12 +191,13 @@ def _gather_sql(others: str | None) -> str:
                AND l.name = ANY (ARRAY['account', 'campaign:' || ask.campaign]
                                  || string_to_array(ask.senders, ' ')))::text,
            {registry_hits_sql("NULLIF(ask.number, '')", others)}::text,
-           {stale_registries_sql("GREATEST(CAST(:now AS timestamptz), statement_timestamp())")}::text,
+           {registries_in_force_sql("GREATEST(CAST(:now AS timestamptz), statement_timestamp())")}::text,
            (SELECT jsonb_agg(jsonb_build_array(e.region, {_us("e.until")}, e.reason))
               FROM emergencies e WHERE e.until > {_EARLIER})::text,
            clock_timestamp()
       FROM unnest(CAST(:hashes AS bytea[]), CAST(:numbers AS text[]), CAST(:others AS text[]),
-                  CAST(:pools AS text[]), CAST(:campaigns AS text[]), CAST(:senders AS text[]), CAST(:ats AS timestamptz[]))
+                  CAST(:pools AS text[]), CAST(:campaigns AS text[]), CAST(:senders AS text[]),
+                  CAST(:ats AS timestamptz[]))
            WITH ORDINALITY AS ask(key_hash, number, others, pool, campaign, senders, at, place)
       LEFT JOIN api_keys k ON k.key_hash = ask.key_hash
       LEFT JOIN accounts a ON a.id = k.account_id
@@ -280,18 +285,8 @@ def _gathered(row: Sequence[Any], ask: Ask) -> Gathered:
             SuppressionEntry(ask.number, channel, reason, source, _at(created), instant(expires))
             for channel, reason, source, created, expires in _list(row[11])
         ),
-        registry_hits=tuple(
-            RegistryHit(
-                registry=hit["registry"],
-                kind=hit["kind"],
-                region=hit["region"],
-                version_date=hit["version_date"],
-                applies_to=frozenset(hit["applies_to"]),
-                purposes=frozenset(hit["purposes"]),
-            )
-            for hit in _list(row[16])
-        ),
-        stale_registries=stale_from_json(_list(row[17])),
+        registry_hits=hits_from_json(_list(row[16])),
+        registries=registries_in_force(row[17]),
         consents=tuple(
             Consent(i, kind, frozenset(channels), _at(given), instant(expires))
             for i, kind, channels, given, expires in _list(row[12])

@@ -10,9 +10,14 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.guardrails.facts import RegistryHit, StaleRegistry, SuppressionEntry
+from app.guardrails.facts import RegistryHit, RegistryInForce, SuppressionEntry
 from app.postgres.line_sql import joined, under_every_spelling
-from app.postgres.registries import hits_from_json, registry_hits_sql, stale_from_json, stale_registries_sql
+from app.postgres.registries import (
+    hits_from_json,
+    registries_in_force,
+    registries_in_force_sql,
+    registry_hits_sql,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +31,15 @@ class NumberOnLists:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """The numbers in the order in which they were asked, and the registries too old to be relied on."""
+    """The numbers in the order in which they were asked, and the registries in which they were looked up."""
 
     numbers: tuple[NumberOnLists, ...]
-    stale: tuple[StaleRegistry, ...]
+    registries: tuple[RegistryInForce, ...]
 
     @property
     def stale_registries(self) -> tuple[str, ...]:
         """The names of those that are too old."""
-        return tuple(registry.name for registry in self.stale)
+        return tuple(registry.name for registry in self.registries if registry.too_old)
 
 
 def _entries(number: str) -> str:
@@ -45,7 +50,7 @@ def _entries(number: str) -> str:
 
 _LOOKUP = text(
     f"""
-    SELECT ask.place, own.entries, found.hits, NULL::jsonb AS stale
+    SELECT ask.place, own.entries, found.hits, NULL AS registries
       FROM unnest(CAST(:numbers AS text[]), CAST(:others AS text[])) WITH ORDINALITY AS ask(number, others, place)
      CROSS JOIN LATERAL (
             SELECT jsonb_agg(jsonb_build_array(s.channel, s.reason, s.source, s.created_at, s.expires_at)
@@ -54,7 +59,7 @@ _LOOKUP = text(
      CROSS JOIN LATERAL (SELECT {registry_hits_sql("ask.number", "ask.others")} AS hits OFFSET 0) AS found
      WHERE own.entries IS NOT NULL OR found.hits <> '[]'::jsonb
      UNION ALL
-    SELECT 0, NULL, NULL, {stale_registries_sql("CAST(:now AS timestamptz)")}
+    SELECT 0, NULL, NULL, {registries_in_force_sql("CAST(:now AS timestamptz)")}::text
     """
 )
 
@@ -71,10 +76,10 @@ async def look_up(
         "now": now,
     }
     found = [NumberOnLists(number) for number in numbers]
-    stale: tuple[StaleRegistry, ...] = ()
-    for place, entries, hits, names in await connection.execute(_LOOKUP, values):
+    registries: tuple[RegistryInForce, ...] = ()
+    for place, entries, hits, in_force in await connection.execute(_LOOKUP, values):
         if place == 0:
-            stale = stale_from_json(names)
+            registries = registries_in_force(in_force)
             continue
         number = numbers[place - 1]
         found[place - 1] = NumberOnLists(
@@ -82,7 +87,7 @@ async def look_up(
             tuple(_entry(number, *entry) for entry in entries or ()),
             hits_from_json(hits),
         )
-    return Lookup(tuple(found), stale)
+    return Lookup(tuple(found), registries)
 
 
 def _entry(

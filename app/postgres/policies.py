@@ -45,7 +45,8 @@ _STORE = text(
          WHERE id = :account RETURNING id, policy_version, policy
     )
     INSERT INTO policy_versions (account_id, version, policy, changed_at, changed_by)
-    SELECT id, policy_version, policy, :now, :key FROM changed RETURNING version
+    SELECT id, policy_version, policy || jsonb_build_object('inbound', CAST(:replies AS jsonb)), :now, :key
+      FROM changed RETURNING version
     """
 )
 _VERSIONS = text(
@@ -67,14 +68,19 @@ async def store(
     account_id: uuid.UUID,
     policy: Mapping[str, Any],
     inbound: Mapping[str, Any],
+    replies: Mapping[str, Any],
     key_id: uuid.UUID,
     now: datetime,
 ) -> int:
-    """Replace the policy and keep it among its versions; answers the new version."""
+    """Replace the policy and keep it among its versions; answers the new version.
+
+    ``replies`` is what its version shows of ``inbound``: everything but the secret.
+    """
     given = {
         "account": account_id,
         "policy": orjson.dumps(policy).decode(),
         "inbound": orjson.dumps(inbound).decode(),
+        "replies": orjson.dumps(replies).decode(),
         "key": key_id,
         "now": now,
     }

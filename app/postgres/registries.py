@@ -1,4 +1,4 @@
-"""Which registries list a number, which of them are too old to be relied on, and their settings.
+"""Which registries list a number, which are in force and which of those too old to rely on, and their settings.
 
 The questions are SQL fragments, so that the one query that gathers the facts of an intent can ask them too.
 """
@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
+import orjson
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.guardrails.facts import RegistryHit, StaleRegistry
+from app.guardrails.facts import RegistryHit, RegistryInForce
 from app.postgres.line_sql import under_every_spelling
 from app.postgres.registry_loading import hold_registry
 
@@ -55,21 +57,20 @@ def registry_hits_sql(number_sql: str, others_sql: str | None = None) -> str:
     )"""
 
 
-def stale_registries_sql(now_sql: str) -> str:
-    """A scalar subquery: jsonb array of the registries past their ``max_age_days``, with what they bind.
+def registries_in_force_sql(now_sql: str) -> str:
+    """A scalar subquery: jsonb array of the registries that are loaded, by name, with what they bind.
 
-    ``now_sql`` is an expression of type timestamptz. The age is counted in whole days of UTC from the date of
-    the list. A registry that has a ``max_age_days`` but was never loaded is stale too: what it would say is
-    unknown.
+    ``now_sql`` is an expression of type timestamptz. ``too_old``: past ``max_age_days``, counted in whole days of UTC
+    from the date of the list. A registry that was never loaded is not in force and not among them. They are few, and
+    depend on no number: one statement reads them once, however many numbers it asks for.
     """
     return f"""(
-        SELECT coalesce(jsonb_agg(jsonb_build_object(
-                   'registry', r.name, 'version_date', r.version_date,
-                   'applies_to', r.applies_to, 'purposes', r.purposes) ORDER BY r.name), '[]'::jsonb)
+        SELECT coalesce(jsonb_agg(jsonb_build_array(
+                   r.name, r.kind, r.region, r.version_date, r.applies_to, r.purposes,
+                   coalesce(({now_sql} AT TIME ZONE 'UTC')::date - r.version_date > r.max_age_days, false))
+                   ORDER BY r.name), '[]'::jsonb)
           FROM registries AS r
-         WHERE r.max_age_days IS NOT NULL
-           AND (r.version_date IS NULL
-                OR ({now_sql} AT TIME ZONE 'UTC')::date - r.version_date > r.max_age_days)
+         WHERE r.active_version_id IS NOT NULL
     )"""
 
 
@@ -88,39 +89,13 @@ def hits_from_json(rows: Sequence[Mapping[str, object]]) -> tuple[RegistryHit, .
     )
 
 
-def stale_from_json(rows: Sequence[Mapping[str, Any]]) -> tuple[StaleRegistry, ...]:
-    """What ``stale_registries_sql`` found, decoded from JSON already, as facts."""
+@lru_cache(maxsize=64)
+def registries_in_force(found: str) -> tuple[RegistryInForce, ...]:
+    """What ``registries_in_force_sql`` found, as text of JSON. Decision after decision finds the same."""
     return tuple(
-        StaleRegistry(
-            row["registry"], row["version_date"], frozenset(row["applies_to"]), frozenset(row["purposes"])
-        )
-        for row in rows
+        RegistryInForce(name, kind, region, dated, frozenset(applies_to), frozenset(purposes), too_old)
+        for name, kind, region, dated, applies_to, purposes, too_old in orjson.loads(found)
     )
-
-
-_LOOKUP_MANY = text(
-    f"""
-    SELECT ask.number, found.hits
-      FROM unnest(CAST(:numbers AS text[])) AS ask(number)
-     CROSS JOIN LATERAL (SELECT {registry_hits_sql("ask.number")} AS hits OFFSET 0) AS found
-     WHERE found.hits <> '[]'::jsonb
-    """
-)
-_STALE = text(f"SELECT {stale_registries_sql('CAST(:now AS timestamptz)')}")
-
-
-async def lookup_many(
-    connection: AsyncConnection, numbers: Sequence[str]
-) -> dict[str, tuple[RegistryHit, ...]]:
-    """The hits of many E.164 numbers as spelled, in one query; numbers that stand in no registry are left out."""
-    rows = await connection.execute(_LOOKUP_MANY, {"numbers": list(numbers)})
-    return {number: hits_from_json(hits) for number, hits in rows}
-
-
-async def stale_registries(connection: AsyncConnection, now: datetime) -> list[str]:
-    """The names of the registries that are too old to be relied on at ``now``."""
-    found = (await connection.execute(_STALE, {"now": now})).scalar_one()
-    return [registry["registry"] for registry in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +118,14 @@ class Registry:
     updated_at: datetime
 
     @property
+    def in_force(self) -> bool:
+        """Whether a list was ever loaded. One that was not says nothing of anybody, and binds nobody."""
+        return self.version_date is not None
+
+    @property
     def stale(self) -> bool:
-        """Too old to be relied on; the same rule as ``stale_registries_sql``."""
-        return self.max_age_days is not None and (self.age_days is None or self.age_days > self.max_age_days)
+        """Too old to be relied on; the same rule as ``registries_in_force_sql``."""
+        return self.days_left is not None and self.days_left < 0
 
     @property
     def days_left(self) -> int | None:

@@ -75,6 +75,8 @@ api_keys = Table(
     Column("name", Text, nullable=False),
     Column("key_hash", LargeBinary, nullable=False, unique=True),  # SHA-256 of the whole key
     Column("scopes", ARRAY(Text), nullable=False),
+    # 2: every scope is named. What an earlier release writes arrives as 1, and a trigger adds what was split off.
+    Column("scope_edition", SmallInteger, nullable=False, server_default=text("1")),
     Column("is_bootstrap", Boolean, nullable=False, server_default=text("false")),
     Column("created_at", INSTANT, nullable=False),
     Column("expires_at", INSTANT),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.rules.broken_file import BrokenRuleFile
+from app.rules.digest import digest_of
 from app.rules.holiday_calendars import all_subdivisions
 from app.rules.positions import read_toml
 from app.rules.zones import is_zone, zones_of_countries
@@ -30,8 +31,9 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Regions:
-    """The regions of the file, and what can be said of the rest."""
+    """The regions of the file, and what can be said of the rest. ``version`` changes with every byte of the file."""
 
+    version: str
     by_code: Mapping[str, Region]
     by_zone: Mapping[str, tuple[Region, ...]]  # every listed region in which a zone is kept
 
@@ -71,4 +73,4 @@ def load(path: Path = PATH) -> Regions:
         by_code[code] = region
         for name in region.zones:
             by_zone[name] = (*by_zone.get(name, ()), region)
-    return Regions(by_code, by_zone)
+    return Regions(digest_of(path), by_code, by_zone)

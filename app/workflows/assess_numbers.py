@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.guardrails import calling_window, suppression
-from app.guardrails.facts import AccountPolicy, Facts, Intent
+from app.guardrails.facts import AccountPolicy, Facts, Intent, RegistryInForce
 from app.guardrails.verdicts import Json
 from app.postgres.number_lookup import Lookup, NumberOnLists
 from app.workflows.equipment import Knowledge
@@ -32,18 +32,23 @@ def assess_numbers(
 ) -> Sequence[Assessment]:
     """One assessment for each number of the look-up. ``asked`` gives the type and the purpose; its number is not
     used. Consents are not looked at: a scrub says what holds without them. Raises CannotDecide when a registry that
-    binds what is asked is too old."""
-    stale = suppression.stale(asked, Facts(stale_registries=lookup.stale))
-    if stale:
-        raise CannotDecide(f"the registry {stale[0]} is older than it may be", retry_after_seconds=60)
-    return [_assess(knowledge, entry, asked, policy, now) for entry in lookup.numbers]
+    binds one of the numbers is too old."""
+    return [_assess(knowledge, entry, asked, policy, lookup.registries, now) for entry in lookup.numbers]
 
 
 def _assess(
-    knowledge: Knowledge, entry: NumberOnLists, asked: Intent, policy: AccountPolicy, now: datetime
+    knowledge: Knowledge,
+    entry: NumberOnLists,
+    asked: Intent,
+    policy: AccountPolicy,
+    registries: tuple[RegistryInForce, ...],
+    now: datetime,
 ) -> Assessment:
     number = knowledge.gazetteer.numbers.parse(entry.number)
     places = knowledge.gazetteer.locate(number, None, policy.trust_recipient)
+    too_old = suppression.too_old(asked, places, registries)
+    if too_old:
+        raise CannotDecide(f"the registry {too_old[0]} is older than it may be", retry_after_seconds=60)
     intent = Intent(asked.type, entry.number, asked.sender, asked.purpose)
     found = calling_window.evaluate(intent, places, Facts(policy=policy), knowledge.window_rules, now)
     refusal = found.violations[0].members if found.violations else {}

@@ -29,6 +29,10 @@ class PolicyInForce:
     replies: Mapping[str, str | None]
     has_webhook_secret: bool
 
+    def inbound(self) -> dict[str, Any]:
+        """What is said of inbound messages: the replies, and of the secret only whether there is one."""
+        return {**self.replies, "has_webhook_secret": self.has_webhook_secret}
+
 
 async def current_policy(equipment: Equipment, caller: Caller) -> PolicyInForce:
     """The policy of the caller's account."""
@@ -65,7 +69,13 @@ async def change_policy(
         secret = inbound[SECRET] if SECRET in inbound else before.inbound.get(SECRET)
         kept = {**replies, SECRET: secret} if secret is not None else replies
         version = await policies.store(
-            connection, caller.account_id, write_policy(wanted), kept, caller.key_id, equipment.now()
+            connection,
+            caller.account_id,
+            write_policy(wanted),
+            kept,
+            _in_force(wanted, kept).inbound(),
+            caller.key_id,
+            equipment.now(),
         )
     return _in_force(read_policy(document, version), kept)
 

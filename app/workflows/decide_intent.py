@@ -21,6 +21,7 @@ from app.postgres.database import PostgresUnavailable
 from app.postgres.facts import Ask, Gathered
 from app.postgres.gathering import Overloaded
 from app.postgres.idempotency import Claimed, Existing
+from app.telemetry import count_decision
 from app.workflows import admission
 from app.workflows.authenticate import Caller, authenticate
 from app.workflows.decision import (
@@ -196,6 +197,7 @@ class _Deciding:
                 raise CannotDecide("too many decisions are waiting") from None
             raise
         if recorded.appended:
+            count_decision(row.type, row.verdict, row.codes)
             if not approved and self.presented.taken_over:
                 # The try that died had been approved by its guardrails, and may have taken a channel.
                 await withdraw_now(self.equipment, replace(taken, try_id=ANY_TRY))
@@ -258,8 +260,8 @@ def ask_about(key_hash: bytes, intent: Intent) -> Ask:
         intent.pool,
         intent.campaign or "",
         intent.sender,
-        tuple(others),
-        tuple(other_senders),
+        others=tuple(others),
+        other_senders=tuple(other_senders),
     )
 
 

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from app.guardrails.content import mask
 from app.guardrails.evaluate import Verdict
 from app.guardrails.facts import Intent
 from app.guardrails.verdicts import BY_SLUG, Check, Violation
-
-
-def rfc3339(instant: datetime) -> str:
-    """The instant in UTC with Z; fractions only where there are any, to the millisecond."""
-    text = instant.astimezone(UTC).replace(tzinfo=None)
-    return text.isoformat(timespec="milliseconds" if text.microsecond >= 1000 else "seconds") + "Z"
+from app.instants import rfc3339 as rfc3339
 
 
 def describe_check(check: Check) -> dict[str, Any]:

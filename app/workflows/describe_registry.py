@@ -20,6 +20,7 @@ def describe_registry(registry: Registry) -> dict[str, Any]:
         "version_date": registry.version_date.isoformat() if registry.version_date else None,
         "age_days": registry.age_days,
         "days_left": registry.days_left,
+        "in_force": registry.in_force,
         "stale": registry.stale,
         "numbers": registry.numbers,
         "source": registry.source,

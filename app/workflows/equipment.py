@@ -78,6 +78,8 @@ class Equipment:
     lists: Places = field(default_factory=lambda: Places("lists to take in", LISTS_AT_ONCE, 2))
     exports: Places = field(default_factory=lambda: Places("exports", EXPORTS_AT_ONCE, 2))
     scrubs: Places = field(default_factory=lambda: Places("scrubs", 16, 4))
+    # What the log said of the registries last, see app.workflows.watch_registries.
+    registry_warnings: frozenset[str] = frozenset()
     keys: Gathering[bytes, Key | None] = field(init=False)
     facts: Gathering[Ask, Gathered] = field(init=False)
     ledger: Gathering[Decision, Recorded] = field(init=False)

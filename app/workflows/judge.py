@@ -27,12 +27,13 @@ class Judgement:
 def judge(knowledge: Knowledge, intent: Intent, facts: Facts, now: datetime) -> Judgement:
     """Every guardrail but the channel, which is sought only when all of these pass.
 
-    Raises Unusable for a hint of a place that does not exist, CannotDecide when a registry is too old to rely on.
+    Raises Unusable for a hint of a place that does not exist, CannotDecide when a registry that binds the
+    intent is too old to rely on.
     """
-    stale = suppression.stale(intent, facts)
-    if stale:
-        raise CannotDecide(f"the registry {stale[0]} is older than it may be", retry_after_seconds=60)
     places = locate(knowledge, intent, facts)
+    too_old = suppression.too_old(intent, places, facts.registries)
+    if too_old:
+        raise CannotDecide(f"the registry {too_old[0]} is older than it may be", retry_after_seconds=60)
     rules = knowledge.window_rules
     caps = frequency.caps_in_force(intent, places, facts, rules, now)
     verdict = combine(

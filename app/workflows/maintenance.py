@@ -20,6 +20,7 @@ from app.workflows.change_leases import record_expired
 from app.workflows.clocks import ASKED_EVERY_SECONDS
 from app.workflows.equipment import Equipment
 from app.workflows.unanswered import settle_unanswered
+from app.workflows.watch_registries import read_registries
 
 log = logging.getLogger("callgate.maintenance")
 EVERY_SECONDS = 600
@@ -137,6 +138,7 @@ async def tidy(equipment: Equipment, latest: datetime | None = None) -> None:
     for account_id in accounts:
         with contextlib.suppress(RedisUnavailable):
             await record_expired(equipment, account_id)
+    await read_registries(equipment)
     kept_since = now - timedelta(days=LEASES_KEPT_DAYS)
     given = {
         "now": now,

@@ -25,10 +25,10 @@ OK = "ok"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found, by what was looked at: "ok", or what is wrong. ``registries`` is empty while unknown."""
+    """What was found, by what was looked at: "ok", or what is wrong. ``registries`` is None while unknown."""
 
     checks: dict[str, str] = field(default_factory=dict)
-    registries: tuple[Registry, ...] = ()
+    registries: tuple[Registry, ...] | None = None
 
     @property
     def ready(self) -> bool:
@@ -61,7 +61,7 @@ class Readiness:
         off = self._equipment.clocks.off_by()
         clock = OK if off is None else described(off).removeprefix("clock ")
         checks = {"postgres": postgres, "redis": redis, "clock": clock}
-        return Found(checks, await self._registries() if postgres == OK else ())
+        return Found(checks, await self._registries() if postgres == OK else None)
 
     async def _postgres(self) -> str:
         equipment, wanted = self._equipment, self._revision
@@ -88,7 +88,7 @@ class Readiness:
             return why_redis_cannot(str(error))
         return f"is in a later epoch than the ledger for {behind} accounts" if behind else OK
 
-    async def _registries(self) -> tuple[Registry, ...]:
+    async def _registries(self) -> tuple[Registry, ...] | None:
         equipment = self._equipment
         try:
             return tuple(
@@ -97,4 +97,4 @@ class Readiness:
                 )
             )
         except PostgresUnavailable:
-            return ()
+            return None

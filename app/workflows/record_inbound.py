@@ -92,7 +92,7 @@ async def record_inbound(
         return answer
 
     return await change_once(
-        equipment, presented, operation=OPERATION, scope="suppressions:write", now=now, change=change
+        equipment, presented, operation=OPERATION, scope="inbound:write", now=now, change=change
     )
 
 

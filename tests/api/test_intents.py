@@ -143,7 +143,8 @@ def test_a_refused_intent_holds_no_channel_and_is_recorded(dialler: Dialler) -> 
     assert (decision["to"], decision["from"]) == (number, CALLER_ID)
     assert (decision["purpose"], decision["campaign"]) == ("informational", "autumn")
     assert decision["violations"] == problem["violations"]
-    for name in ("callgate", "content", "calling_windows", "tzdata"):
+    places = ("calling_windows", "area_codes", "regions", "zip_codes", "tzdata", "phonenumbers", "holidays")
+    for name in ("callgate", "content", "opt_outs", "policy", *places):
         assert decision["versions"][name], decision["versions"]
 
 

@@ -43,8 +43,8 @@ async def fill(account: Account, count: int) -> None:
         )
 
 
-async def registry(engine: AsyncEngine, name: str, listed: bytes) -> None:
-    """A registry with a list."""
+async def registry(engine: AsyncEngine, name: str, listed: bytes, dated: date = DAY) -> None:
+    """A registry with a list of that day."""
     async with engine.begin() as connection:
         await put_registry(
             connection,
@@ -56,8 +56,7 @@ async def registry(engine: AsyncEngine, name: str, listed: bytes) -> None:
             max_age_days=31,
             now=NOW,
         )
-    if listed:
-        await load_registry(engine, name, chunks_of(listed), version_date=DAY)
+    await load_registry(engine, name, chunks_of(listed), version_date=dated)
 
 
 async def test_an_export_is_one_snapshot_in_constant_memory(engine: AsyncEngine) -> None:
@@ -93,7 +92,7 @@ async def test_exported_cells_do_nothing_in_a_spreadsheet(engine: AsyncEngine) -
 async def test_ten_thousand_numbers_are_looked_up_at_once(engine: AsyncEngine) -> None:
     account, other = await Account.new(engine), await Account.new(engine)
     await registry(engine, "national", b"".join(b"415,%07d\n" % n for n in range(0, 10_000, 2)))
-    await registry(engine, "old", b"")
+    await registry(engine, "old", b"212,5550000\n", DAY - timedelta(days=32))
     await fill(account, 3)
     await other.add("+14150000005", reason="another account's")
     await account.add("+14150000000", "call", "twice", expires_at=NOW + timedelta(days=1))

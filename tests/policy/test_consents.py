@@ -99,10 +99,10 @@ def test_a_consent_needs_its_evidence_its_kind_and_its_date(account: Account) ->
 
 
 def test_scopes(account: Account) -> None:
-    reader = account.with_scopes("suppressions:read")
-    assert reader.put(f"/v1/consents/{FRANCISCO}", consent()).json()["scope"] == "suppressions:write"
-    dialler = account.with_scopes("intents:write")
-    assert dialler.get(f"/v1/consents/{FRANCISCO}").json()["scope"] == "suppressions:read"
+    reader = account.with_scopes("consents:read", "suppressions:write", "inbound:write")
+    assert reader.put(f"/v1/consents/{FRANCISCO}", consent()).json()["scope"] == "consents:write"
+    dialler = account.with_scopes("intents:write", "suppressions:read", "consents:write")
+    assert dialler.get(f"/v1/consents/{FRANCISCO}").json()["scope"] == "consents:read"
 
 
 SUNDAY = "2028-02-06T18:00:00Z"  # 11:00 in Salt Lake City

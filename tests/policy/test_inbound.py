@@ -222,10 +222,30 @@ def test_a_form_that_lacks_a_field_or_is_none_is_refused(account: Account) -> No
     assert set(reasons(form(account, ""), 422)) == {"From", "To", "Body"}
     assert form(account, "From=%FF&To=x&Body=y").status == 400
     assert account.send("POST", PATH, b"<x/>", headers={"Content-Type": "text/xml"}).status == 415
-    assert (
-        account.with_scopes("suppressions:read").send("POST", PATH, {}).json()["scope"]
-        == "suppressions:write"
-    )
+
+
+def test_a_carrier_s_key_hands_in_messages_and_can_do_nothing_else(account: Account) -> None:
+    keeper = account.with_scopes("suppressions:read", "suppressions:write", "consents:write")
+    assert keeper.send("POST", PATH, {}).json()["scope"] == "inbound:write"
+    carrier = account.with_scopes("inbound:write")
+    assert form(carrier, MESSAGE).json()["action"] == "opt_out"
+    number = f"/v1/suppressions/{FRANCISCO}"
+    given = {"kind": "express", "channels": ["sms"], "given_at": "2026-01-01", "evidence": "a form"}
+    for method, path, body in (
+        ("DELETE", number, None),
+        ("PUT", number, {"expires_at": "2199-01-01T00:00:00Z"}),
+        ("GET", number, None),
+        ("PUT", f"/v1/consents/{FRANCISCO}", given),
+        ("DELETE", f"/v1/consents/{FRANCISCO}", None),
+        ("GET", f"/v1/consents/{FRANCISCO}", None),
+        ("POST", "/v1/suppressions", {"number": FRANCISCO}),
+        ("POST", "/v1/suppressions/lookup", {"numbers": [FRANCISCO]}),
+        ("GET", "/v1/intents", None),
+        ("GET", "/v1/api-keys", None),
+        ("GET", "/v1/pools", None),
+    ):
+        assert carrier.send(method, path, body).status == 403, (method, path)
+    assert account.entries()
 
 
 def test_the_carrier_s_own_reading_counts_where_ours_sees_nothing(account: Account) -> None:

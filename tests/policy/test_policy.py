@@ -213,7 +213,12 @@ def test_every_version_can_be_looked_up_and_a_decision_names_its_own(account: Ac
     ]
     assert oldest["next_cursor"] is None
     assert newest["items"][0]["changed_by"]
-    assert "0123456789abcdef" not in str(account.get("/v1/policy/versions").json())
+    replies = {"opt_out_reply": None, "opt_in_reply": None, "help_reply": "Call us"}
+    account.policy(inbound={"help_reply": "Call us", "webhook_secret": None})
+    versions = account.get("/v1/policy/versions").json()["items"]
+    assert versions[0]["policy"]["inbound"] == {**replies, "has_webhook_secret": False}
+    assert versions[1]["policy"]["inbound"]["has_webhook_secret"] is True
+    assert "0123456789abcdef" not in str(versions)
     assert account.get("/v1/policy/versions?cursor=eA").status == 400
 
 

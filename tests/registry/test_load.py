@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,11 +12,12 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.postgres.registries import lookup_many, stale_registries
+from app.postgres.number_lookup import Lookup, look_up
 from app.workflows.change_registry import ChangesOutOfOrder, change_registry
 from app.workflows.load_registry import load_registry
 from tests.registry.lists import DAY, NOW, chunks_of, held, line_of, list_of, make_registry
 
+NOBODY = UUID(int=0)  # an account without entries
 # Few blocks and few offsets, so that numbers meet; other countries and the longest numbers among them.
 BLOCKS = [1415555, 1415556, 1212999, 44207123, 4930, 99999999999, 68340]
 NUMBERS = st.builds(
@@ -88,7 +90,7 @@ async def test_loads_changes_and_lookups_agree_with_a_set(
         assert await held(engine, name) == model[name]
         asked = set(data.draw(st.lists(NUMBERS, max_size=30))) | set(sorted(model[name])[:50])
         async with engine.connect() as connection:
-            found = await lookup_many(connection, [f"+{number}" for number in asked])
+            found = await look_up(connection, NOBODY, [f"+{number}" for number in asked], NOW)
             count = await connection.execute(
                 text(
                     "SELECT numbers, blocks FROM registry_versions v"
@@ -96,7 +98,11 @@ async def test_loads_changes_and_lookups_agree_with_a_set(
                 ),
                 {"name": name},
             )
-        assert {number: {hit.registry for hit in hits} for number, hits in found.items()} == {
+        assert {
+            entry.number: {hit.registry for hit in entry.registry_hits}
+            for entry in found.numbers
+            if entry.registry_hits
+        } == {
             f"+{number}": names
             for number in asked
             if (names := {name for name in model if number in model[name]})
@@ -157,5 +163,13 @@ async def test_a_registry_goes_stale_the_day_after_its_last(engine: AsyncEngine)
         await load_registry(engine, name, chunks_of(b"415,5551234\n"), version_date=DAY)
     last = NOW.replace(hour=23) + timedelta(days=30)  # DAY is the day before NOW
     async with engine.connect() as connection:
-        assert await stale_registries(connection, last) == ["never"]
-        assert await stale_registries(connection, last + timedelta(hours=1)) == ["aged", "never"]
+        before = await look_up(connection, NOBODY, [], last)
+        after = await look_up(connection, NOBODY, [], last + timedelta(hours=1))
+    assert too_old(before) == {"aged": False, "ageless": False}, "one that was never loaded is not in force"
+    assert too_old(after) == {"aged": True, "ageless": False}
+    assert (before.stale_registries, after.stale_registries) == ((), ("aged",))
+
+
+def too_old(lookup: Lookup) -> dict[str, bool]:
+    """Of the registries in force, which may not be relied on."""
+    return {registry.name: registry.too_old for registry in lookup.registries}

@@ -67,5 +67,6 @@ def test_versions_name_what_a_decision_rests_on() -> None:
     assert told["tzdata"] == zones.TZDATA_VERSION
     assert set(told) == {
         "tzdata", "phonenumbers", "timezonefinder_data", "holidays", "calling_windows", "area_codes",
+        "regions", "zip_codes",
     }  # fmt: skip
     assert all(told.values())

@@ -1,0 +1,222 @@
+"""What guardrails find, as it is answered: checks and violations with every member they can have."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Outcome = Literal["pass", "block", "skip"]
+
+
+class Document(BaseModel):
+    """The base of all documents. What is sent and not described is a fault of ours, which the tests look for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class FindingLimits(Document):
+    """How far a text may be spread."""
+
+    senders: int
+    numbers: int
+    window: str
+
+
+class FindingDocument(Document):
+    """One finding. `start` and `end` count code points of the body, half open; `excerpt` is masked."""
+
+    rule: str
+    severity: Literal["block", "warn"]
+    start: int
+    end: int
+    excerpt: str
+    why: str
+    remedy: str
+    senders: int | None = Field(default=None, description="volume.snowshoe: from how many senders")
+    numbers: int | None = Field(default=None, description="volume.snowshoe: to how many numbers")
+    limits: FindingLimits | None = None
+
+
+class SegmentsDocument(Document):
+    """How a text is billed."""
+
+    encoding: Literal["GSM-7", "UCS-2"]
+    units: int
+    count: int
+
+
+class AskedRegistry(Document):
+    """A registry in which the number was looked up, with the date of its list."""
+
+    registry: str
+    kind: str
+    region: str | None
+    version_date: str
+
+
+class LiftedRegistry(Document):
+    """A registry that lists the number, and the consent on record that lifts it."""
+
+    registry: str
+    consent: str
+    kind: str
+
+
+class SuppressionCheck(Document):
+    """The account's list and the registries."""
+
+    guardrail: Literal["suppression"]
+    outcome: Outcome
+    reason: Literal["emergency"] | None = None
+    registries: list[AskedRegistry] = Field(
+        default_factory=list, description="Those that were asked; absent from decisions of earlier releases"
+    )
+    consents: list[LiftedRegistry] = Field(default_factory=list)
+
+
+class LiftingConsent(Document):
+    """A consent on record, and the rules that it lifts."""
+
+    id: str
+    kind: str
+    lifts: list[str]
+
+
+class WindowCheck(Document):
+    """The calling windows on every clock where the person may be."""
+
+    guardrail: Literal["calling_window"]
+    outcome: Outcome
+    timezones: list[str] = Field(default_factory=list)
+    regions: list[str] = Field(default_factory=list)
+    local_times: list[str] = Field(default_factory=list)
+    rules: list[str] = Field(default_factory=list, description="Ids of the rules in force")
+    closes_at: str | None = None
+    next_allowed_at: str | None = None
+    consent: list[LiftingConsent] = Field(default_factory=list)
+    reason: str | None = Field(default=None, description="Why no place is known")
+    unknown_location: Literal["block", "strictest"] | None = None
+    trusted_recipient: bool | None = None
+
+
+class CountedCap(Document):
+    """A cap in force, and how many attempts count under it."""
+
+    id: str
+    max: int
+    period: str
+    used: int
+
+
+class FrequencyCheck(Document):
+    """The caps on attempts to the number."""
+
+    guardrail: Literal["frequency"]
+    outcome: Outcome
+    caps: list[CountedCap] = Field(default_factory=list)
+
+
+class ContentCheck(Document):
+    """The scan of a text."""
+
+    guardrail: Literal["content"]
+    outcome: Outcome
+    warnings: list[FindingDocument] = Field(default_factory=list)
+    segments: SegmentsDocument | None = None
+
+
+class ChannelCheck(Document):
+    """The channel, the paces and the quotas."""
+
+    guardrail: Literal["channel"]
+    outcome: Outcome
+    scope: str | None = None
+    limit: int | None = None
+    used: int | None = None
+
+
+CheckDocument = Annotated[
+    SuppressionCheck | WindowCheck | FrequencyCheck | ContentCheck | ChannelCheck,
+    Field(discriminator="guardrail"),
+]
+
+
+class _Violation(Document):
+    type: str
+    code: str
+    detail: str
+
+
+class SuppressionViolation(_Violation):
+    """On the account's list, or in a registry."""
+
+    guardrail: Literal["suppression"]
+    list: Literal["account", "registry"]
+    channel: Literal["call", "sms", "all"] | None = None
+    source: str | None = None
+    reason: str | None = None
+    created_at: str | None = None
+    expires_at: str | None = None
+    registry: str | None = None
+    kind: str | None = None
+    region: str | None = None
+    version_date: str | None = None
+
+
+class ClosedRule(Document):
+    """A rule that is closed on one clock, and why."""
+
+    id: str
+    citation: str
+    timezone: str | None
+    local_time: str | None
+    reason: str
+
+
+class WindowViolation(_Violation):
+    """Outside a window, or no window can be shown to be open."""
+
+    guardrail: Literal["calling_window"]
+    next_allowed_at: str | None
+    rules: list[ClosedRule]
+    timezones: list[str]
+    regions: list[str]
+    local_times: list[str] = Field(default_factory=list)
+    reason: str | None = None
+    hint: str | None = None
+
+
+class FrequencyViolation(_Violation):
+    """A cap that is reached."""
+
+    guardrail: Literal["frequency"]
+    cap: str
+    max: int
+    period: str
+    counts: list[Literal["call", "sms"]]
+    citation: str
+    next_allowed_at: str | None
+
+
+class ContentViolation(_Violation):
+    """A text that was flagged."""
+
+    guardrail: Literal["content"]
+    findings: list[FindingDocument]
+
+
+class ChannelViolation(_Violation):
+    """No free channel, or too fast."""
+
+    guardrail: Literal["channel"]
+    scope: str
+    limit: int
+    used: int
+    retry_after: int
+
+
+ViolationDocument = Annotated[
+    SuppressionViolation | WindowViolation | FrequencyViolation | ContentViolation | ChannelViolation,
+    Field(discriminator="guardrail"),
+]

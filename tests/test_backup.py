@@ -1,0 +1,61 @@
+"""The commands of docs/operations.md bring a dumped database back, and each of them ends with status 0."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+from tests.api.dialler import Dialler, new_account
+from tests.servers import Servers
+from tests.service import CHECKOUT, RunningService
+
+DOCUMENT = CHECKOUT / "docs" / "operations.md"
+FIRST = "pg_dump"
+
+
+def documented() -> list[list[str]]:
+    """The commands between the dump of the old database and the last word of its restoration."""
+    section = DOCUMENT.read_text().split("## Upgrading")[1].split("\n## ")[0]
+    blocks = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    return [shlex.split(line) for block in blocks for line in block.splitlines() if line]
+
+
+def test_a_dump_is_restored_by_the_documented_commands(
+    servers: Servers, redis_url: str, tmp_path: Path
+) -> None:
+    old, new = servers.fresh_database(), servers.fresh_database()
+
+    def run(command: list[str], database: str) -> None:
+        words = [str(servers.postgres.programs.directory / command[0]), *command[1:]]
+        words[words.index("data/postgres")] = str(servers.postgres.directory)
+        words = [
+            database if word == "callgate" and words[at - 1] != "-U" else word
+            for at, word in enumerate(words)
+        ]
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+
+    commands = documented()
+    assert [command[0] for command in commands] == [FIRST, "dropdb", "createdb", "pg_restore"]
+    settings = {"redis_url": redis_url, "redis_timeout_ms": 1500}
+    with RunningService({**settings, "database_url": servers.database_url(old)}) as service:
+        account = new_account(service)
+        approval = account.approved()
+        assert account.post("/v1/suppressions", {"number": "+14155550100"}).status == 201
+        run(commands[0], old)
+    fresh = RunningService({**settings, "database_url": servers.database_url(new)})
+    with fresh:
+        assert fresh.request("GET", "/v1/pools", key=account.key).status == 401
+        for command in commands[1:]:
+            run(command, new)
+        fresh.terminate()
+        fresh.start()
+        restored = Dialler(fresh, account.key)
+        assert restored.get(f"/v1/intents/{approval['id']}").json()["lease"] == approval["lease"]
+        assert restored.get("/v1/suppressions/+14155550100").status == 200
+        restored.approved()
+    for name in (old, new):
+        servers.drop_database(name)

@@ -1,0 +1,38 @@
+"""Every benchmark that a document or the Makefile names runs to its end, at a small size."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.service import CHECKOUT
+
+BENCHMARKS = ("intents", "window", "content", "channels", "registry", "imports")
+
+
+def test_every_documented_benchmark_is_among_those_that_are_run() -> None:
+    texts = [
+        CHECKOUT / "Makefile",
+        CHECKOUT / "README.md",
+        *(CHECKOUT / "docs").rglob("*.md"),
+        *(CHECKOUT / "benchmarks").glob("*.py"),
+    ]
+    named: set[str] = set()
+    for text in texts:
+        named |= set(re.findall(r"(?:python -m benchmarks\.|\bbench-)([a-z]+)", text.read_text()))
+    assert named == set(BENCHMARKS)
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_it_runs_to_its_end(name: str) -> None:
+    command = [sys.executable, "-m", f"benchmarks.{name}", "--small"]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=100)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "not 201" not in done.stdout
+    assert done.stdout.count("|") + done.stdout.count("│") > 5 or "rows" in done.stdout, (
+        "it printed its figures"
+    )
