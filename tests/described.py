@@ -20,7 +20,7 @@ _ANYWHERE = frozenset({"400", "404", "405", "413"})
 @cache
 def description() -> dict[str, Any]:
     """The description, of an application that is connected to nothing."""
-    edge: Any = build(Settings(), None, "", "")  # type: ignore[arg-type]
+    edge: Any = build(Settings(), None, "", "", secret=b"")  # type: ignore[arg-type]
     found: dict[str, Any] = edge.app.openapi()
     return found
 

@@ -78,7 +78,8 @@ async def newest_first(
     """Up to ``limit`` decisions older than ``before``; fewer, when a page's time is over before they are found.
 
     ``filters`` by name: ``to`` (every spelling of a line), ``to_prefix``, ``to_ending``, ``from``, ``type``,
-    ``verdict``, ``code``, ``campaign``, ``purpose``, ``pool``, ``key_id``, and the period [``since``, ``until``); None is no filter.
+    ``verdict``, ``code``, ``campaign``, ``purpose``, ``pool``, ``key_id``, and the period
+    [``since``, ``until``); None is no filter.
     """
     given = {name: value for name, value in filters.items() if value is not None}
     since, until = given.get("since"), given.get("until")
