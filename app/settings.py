@@ -66,7 +66,7 @@ class Settings(BaseModel):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     workers: int = Field(default=1, ge=1, le=256)
-    worker_silent_seconds: float = Field(default=10.0, ge=2, le=3600)
+    worker_silent_seconds: int = Field(default=10, ge=2, le=3600)
     reuse_port: bool = False
     database_url: Annotated[str, _url("postgresql", "postgres", "postgresql+asyncpg")] | None = None
     redis_url: (

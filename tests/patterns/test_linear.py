@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -34,7 +35,7 @@ def test_no_pattern_backtracks_more_than_linearly(name: str) -> None:
         for end in ENDS:
             why = grows_faster(
                 lambda text: _read(pattern, text, from_the_start=anchored),
-                lambda length, prefix=prefix, pump=pump, end=end: pumped(prefix, pump, end, length),
+                partial(pumped, prefix, pump, end),
                 LONGEST,
             )
             if why is not None:
@@ -72,7 +73,7 @@ def _faults(
         for end in ends:
             why = grows_faster(
                 read,
-                lambda length, prefix=prefix, pump=pump, end=end: pumped(prefix, pump, end, length),
+                partial(pumped, prefix, pump, end),
                 LONGEST,
             )
             if why is not None:
