@@ -35,6 +35,11 @@ class AccountMemory:
         self.epoch = max(self.epoch, epoch)
         self.fence = max(self.fence, fence)
 
+    def begin_anew(self, epoch: int, fence: int) -> None:
+        """Redis was rebuilt in that epoch. What was seen of later ones is of a life that both stores have forgotten:
+        Redis was emptied and the ledger restored from a backup."""
+        self.epoch, self.fence = epoch, fence
+
 
 class Memory:
     """Bounded: an account that is forgotten is merely learnt again."""

@@ -62,7 +62,8 @@ class Semaphore:
         self._ledger = ledger
         self._memory = Memory()
         self._restoring: dict[str, asyncio.Task[None]] = {}
-        self._ledger_behind: dict[str, int] = {}  # accounts, and the epoch of Redis
+        # Accounts whose ledger came back older and has not been brought forward yet, and the epoch of Redis.
+        self.ledger_behind: dict[str, int] = {}
         self._forgetting: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -148,12 +149,11 @@ class Semaphore:
         """
         await self._restore(account_id, None)
 
-    async def outgrow_again(self) -> int:
-        """Try once more where the ledger could not be brought forward; how many accounts still wait for it."""
-        for account_id, epoch in list(self._ledger_behind.items()):
+    async def outgrow_again(self) -> None:
+        """Try once more where the ledger could not be brought forward. Raises what the ledger raises."""
+        for account_id, epoch in list(self.ledger_behind.items()):
             with contextlib.suppress(RedisUnavailable):
                 await self.outgrow(account_id, epoch)
-        return len(self._ledger_behind)
 
     async def outgrow(self, account_id: str, epoch: int) -> None:
         """Bring a ledger forward that came back older than Redis, which is in ``epoch``; if it is not, nothing.
@@ -297,14 +297,15 @@ class Semaphore:
     async def _restore_once(self, account_id: str, now_ms: int | None) -> None:
         rebuild = await self._ledger.open_epoch(account_id)
         rebuilt = await restore(self._gather, self._keys, account_id, rebuild, now_ms)
-        self._memory.of(account_id).saw(rebuilt.epoch, rebuilt.fence)
+        if rebuilt.epoch:
+            self._memory.of(account_id).begin_anew(rebuilt.epoch, rebuilt.fence)
         if rebuilt.overtaken_by > rebuild.epoch:
             # By another process, or Redis has been here before and the ledger has forgotten.
             await self._outgrow_once(account_id, rebuilt.overtaken_by)
 
     async def _outgrow_once(self, account_id: str, epoch: int) -> None:
-        self._ledger_behind[account_id] = epoch
+        self.ledger_behind[account_id] = epoch
         rebuilt = await outgrow(self._gather, self._keys, self._ledger, account_id, epoch)
         if rebuilt is not None:
             self._memory.of(account_id).saw(rebuilt.epoch, rebuilt.fence)
-        self._ledger_behind.pop(account_id, None)
+        self.ledger_behind.pop(account_id, None)

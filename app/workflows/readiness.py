@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from dataclasses import dataclass, field
 from time import monotonic
@@ -82,11 +83,13 @@ class Readiness:
         try:
             async with asyncio.timeout(_LONGEST_SECONDS):
                 await self._equipment.semaphore.probe()
-                behind = await self._equipment.semaphore.outgrow_again()
-        except (PostgresUnavailable, RedisUnavailable, TimeoutError) as error:
+                with contextlib.suppress(PostgresUnavailable):
+                    await self._equipment.semaphore.outgrow_again()
+        except (RedisUnavailable, TimeoutError) as error:
             log.debug("redis cannot decide: %s", error)
             return why_redis_cannot(str(error))
-        return f"is in a later epoch than the ledger for {behind} accounts" if behind else OK
+        behind = len(self._equipment.semaphore.ledger_behind)
+        return f"is in a later epoch than the ledger, accounts: {behind}" if behind else OK
 
     async def _registries(self) -> tuple[Registry, ...] | None:
         equipment = self._equipment

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 import pytest
@@ -14,6 +15,7 @@ from app.embedded.postgres import USER
 from app.postgres import partitions
 from tests.api.dialler import Dialler, call, sms
 from tests.api.problem import check_problem
+from tests.api.test_races import ledger
 from tests.channels.server import Server, free_port
 from tests.servers import Servers, run_apart
 from tests.service import RunningService
@@ -54,6 +56,10 @@ class Gate:
                 await connection.close()
 
         run_apart(work())
+
+    def value(self, query: str) -> Any:
+        """The one value that a query answers."""
+        return ledger(self.servers, self.servers.database_url(self.database), query)[0].popitem()[1]
 
 
 @pytest.fixture(scope="module")
@@ -121,17 +127,8 @@ def this_month(order: str) -> Callable[[Gate], None]:
 
 
 def _server_now(gate: Gate) -> datetime:
-    async def work() -> datetime:
-        connection = await asyncpg.connect(
-            host=str(gate.servers.postgres.directory), user=USER, database=gate.database
-        )
-        try:
-            now: datetime = await connection.fetchval("SELECT clock_timestamp()")
-            return now
-        finally:
-            await connection.close()
-
-    return run_apart(work())
+    now: datetime = gate.value("SELECT clock_timestamp()")
+    return now
 
 
 RELOAD = "SELECT pg_reload_conf()"
@@ -223,29 +220,36 @@ def in_use(gate: Gate) -> int:
 
 def test_asking_often_asks_the_stores_once_a_second(gate: Gate) -> None:
     gate.service.wait_for("/readyz", seconds=10)
-    written = gate.redis.client.info("commandstats").get("cmdstat_evalsha", {}).get("calls", 0)
+    written = gate.redis.client.info("commandstats").get("cmdstat_set", {}).get("calls", 0)
     began = time.monotonic()
     for _ in range(200):
         assert gate.service.request("GET", "/readyz").status == 200
     took = time.monotonic() - began
-    now = gate.redis.client.info("commandstats")["cmdstat_evalsha"]["calls"]
+    now = gate.redis.client.info("commandstats")["cmdstat_set"]["calls"]
     assert now - written <= took + 2
 
 
 def test_a_look_at_readiness_leaves_nothing_behind(gate: Gate) -> None:
     gate.service.wait_for("/readyz", seconds=10)
     probe = "00000000-0000-0000-0000-000000000000"
-
-    async def left() -> int:
-        connection = await asyncpg.connect(
-            host=str(gate.servers.postgres.directory), user=USER, database=gate.database
-        )
-        try:
-            return int(
-                await connection.fetchval("SELECT count(*) FROM decisions WHERE account_id = $1", probe)
-            )
-        finally:
-            await connection.close()
-
-    assert run_apart(left()) == 0
+    assert gate.value(f"SELECT count(*) FROM decisions WHERE account_id = '{probe}'") == 0
     assert gate.redis.keys_without_ttl() == []
+
+
+def test_an_epoch_that_does_not_fit_is_named_and_heals_without_another_intent(gate: Gate) -> None:
+    """Redis is ahead of the ledger, which cannot be brought forward while it refuses."""
+    gate.service.wait_for("/readyz", seconds=10)
+    account = gate.value("SELECT id FROM accounts WHERE is_first")
+    gate.redis.command("HSET", f"cg:{{{account}}}:account", "epoch", "1000")
+    gate.sql(f"REVOKE UPDATE ON accounts FROM {ROLE}")
+    try:
+        refused = gate.dialler.post("/v1/intents", call(gate.number))
+        check_problem(refused, "service-unavailable", gate.service.base_url)
+        gate.service.wait_for("/readyz", status=503, seconds=5)
+        checks = gate.service.request("GET", "/readyz").json()["checks"]
+        assert checks["redis"] == "is in a later epoch than the ledger, accounts: 1"
+    finally:
+        gate.sql(f"GRANT UPDATE ON accounts TO {ROLE}")
+    gate.service.wait_for("/readyz", seconds=10)
+    assert gate.value("SELECT epoch FROM accounts WHERE is_first") == 1001
+    assert gate.dialler.post("/v1/intents", call(gate.number)).status == 201

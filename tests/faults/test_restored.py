@@ -52,7 +52,7 @@ def epochs(servers: Servers, database_url: str, dialler: Dialler) -> tuple[int, 
     (row,) = ledger(servers, database_url, f"SELECT epoch FROM accounts WHERE id = '{dialler.account_id}'")
     with servers.redis_client() as client:
         told = client.hget(f"cg:{{{dialler.account_id}}}:account", "epoch")
-    return int(row["epoch"]), int(told or 0)  # type: ignore[arg-type]
+    return int(row["epoch"]), int(told or 0)
 
 
 def trunk(service: RunningService, capacity: int) -> tuple[Dialler, str]:
@@ -167,3 +167,22 @@ def test_a_ledger_behind_a_rebuild_that_never_ended_is_brought_forward(
         client.hset(f"cg:{{{dialler.account_id}}}:account", "ready", "0")
     answers = [dialler.call(to=number, pool="trunk").status for _ in range(2)]
     assert answers == [201, 429]
+
+
+def test_a_backup_restored_while_redis_is_emptied_leaves_no_process_behind(
+    start_service: Start, servers: Servers, database_url: str
+) -> None:
+    """A process that remembers later epochs than both stores do goes on with theirs, whatever it is asked first."""
+    service = start_service(**PATIENT)
+    dialler, number = trunk(service, 2)
+    lease = dialler.approved(to=number, pool="trunk")["lease"]["id"]
+    backup = Backup(servers, database_url)
+    for _ in range(12):
+        servers.flush_redis()
+        assert dialler.get("/v1/pools/trunk").json()["in_use"] == 1
+    backup.restore()
+    servers.flush_redis()
+    assert dialler.post(f"/v1/leases/{lease}/renew", {"extend_by": 60}).status == 200
+    assert [dialler.call(to=number, pool="trunk").status for _ in range(2)] == [201, 429]
+    assert dialler.delete(f"/v1/leases/{lease}").status == 204
+    assert dialler.call(to=number, pool="trunk").status == 201
