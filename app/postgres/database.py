@@ -94,18 +94,19 @@ def sqlstate(error: BaseException) -> str | None:
 
 def is_deadlock(error: BaseException) -> bool:
     """Whether the server ended the transaction because two waited for each other: nothing of it was done."""
+    return _code_of(error) in ("40001", "40P01")
+
+
+def _code_of(error: BaseException) -> str | None:
+    """The SQLSTATE that stands behind a PostgresUnavailable."""
     cause = error.__cause__
     original = getattr(cause, "orig", None) or cause
-    code = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
-    return code in ("40001", "40P01")
+    return getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
 
 
 def is_held_up(error: BaseException) -> bool:
-    """Whether it waited in vain for what somebody else is doing, rather than for the server."""
-    cause = getattr(error, "__cause__", None)
-    original = getattr(cause, "orig", None) or cause
-    code = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
-    return code in ("55P03", "57014") or isinstance(cause, TimeoutError)
+    """Whether it waited in vain for what somebody else is doing (lock_timeout), rather than for the server."""
+    return _code_of(error) == "55P03"
 
 
 def why_away(error: BaseException) -> str:

@@ -205,6 +205,8 @@ _VOID = (
         "UPDATE leases SET ended_at = :now, ended_by = 'withdrawn' WHERE id = ANY(:ids) AND ended_at IS NULL"
     ),
 )
+# Well before any other deadline, so that it is known which it was: somebody in the way, or a server that is away.
+_WAIT_A_LITTLE = text("SET LOCAL lock_timeout = '300ms'")
 _WHICH_ARE_FREE = text(f"{_TAKE_PLACES} DO NOTHING RETURNING id")
 
 # Who took an id and for which account.
@@ -219,6 +221,7 @@ async def void(database: Database, places: Sequence[Place], now: datetime) -> No
     """
     given = _given(places, now)
     async with database.begin() as connection:
+        await connection.execute(_WAIT_A_LITTLE)
         for statement in _VOID:
             await connection.execute(statement, given)
 
@@ -229,6 +232,7 @@ async def which_came(database: Database, places: Sequence[Place], now: datetime)
     Raises PostgresUnavailable while one has not.
     """
     async with database.begin() as connection:
+        await connection.execute(_WAIT_A_LITTLE)
         free = {row[0] for row in await connection.execute(_WHICH_ARE_FREE, _given(places, now))}
         await connection.rollback()
     return {intent_id for intent_id, _ in places} - free

@@ -8,11 +8,13 @@ prepared without a name and anew, and the settings are said again at the beginni
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 import asyncpg
 from asyncpg.transaction import Transaction
+
+T = TypeVar("T")
 
 
 class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
@@ -42,32 +44,55 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no ty
         return _Told(self, isolation, readonly, deferrable)
 
     async def fetch(self, query: str, *args: Any, **options: Any) -> list[Any]:
-        if not self.shared or self.is_in_transaction():
-            rows: list[Any] = await super().fetch(query, *args, **options)
+        if not self.shared:
+            plain: list[Any] = await super().fetch(query, *args, **options)
+            return plain
+
+        async def work() -> list[Any]:
+            rows: list[Any] = await super(Connection, self).fetch(query, *args, **options)
             return rows
-        async with self.transaction():
-            return await self.fetch(query, *args, **options)
+
+        return await self.whole(work)
 
     async def fetchrow(self, query: str, *args: Any, **options: Any) -> Any:
-        if not self.shared or self.is_in_transaction():
-            return await super().fetchrow(query, *args, **options)
-        async with self.transaction():
-            return await self.fetchrow(query, *args, **options)
+        async def work() -> Any:
+            return await super(Connection, self).fetchrow(query, *args, **options)
+
+        return await self.whole(work)
 
     async def set_type_codec(self, *args: Any, **options: Any) -> None:
-        if not self.shared or self.is_in_transaction():
-            await super().set_type_codec(*args, **options)
-        else:
-            async with self.transaction():
-                await self.set_type_codec(*args, **options)
+        async def work() -> None:
+            await super(Connection, self).set_type_codec(*args, **options)
+
+        await self.whole(work)
 
     async def prepare(self, query: str, *, name: str | None = None, **options: Any) -> Any:
         if not self.shared:
             return await super().prepare(query, name=name, **options)
-        if self.is_in_transaction():
+
+        async def work() -> PreparedAnew:
             return PreparedAnew(self, query, await self.prepared(query))
-        async with self.transaction():
-            return PreparedAnew(self, query, await self.prepared(query))
+
+        return await self.whole(work)
+
+    async def whole(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do the work, which may be several messages, in one session: in a transaction, if none is open."""
+        if not self.shared or self.is_in_transaction():
+            return await work()
+        transaction = self.transaction()
+        await transaction.start()
+        try:
+            done = await work()
+        except (asyncpg.PostgresError, asyncpg.InterfaceError):
+            if not self.is_closed():
+                await transaction.rollback()
+            raise
+        except BaseException:
+            # Cut off by a deadline: a server that is frozen would not answer the end of it either.
+            self.terminate()
+            raise
+        await transaction.commit()
+        return done
 
     async def prepared(self, query: str) -> Any:
         """The driver's own prepared statement, without a name: the next one on this connection takes its place."""
@@ -122,13 +147,14 @@ class PreparedAnew:
 
     async def fetch(self, *args: Any) -> list[Any]:
         """The rows; in a transaction of its own unless one is open."""
-        if not self._connection.is_in_transaction():
-            async with self._connection.transaction():
-                return await self.fetch(*args)
-        statement = await self._connection.prepared(self._query)
-        rows: list[Any] = await statement.fetch(*args)
-        self._status = statement.get_statusmsg()
-        return rows
+
+        async def work() -> list[Any]:
+            statement = await self._connection.prepared(self._query)
+            rows: list[Any] = await statement.fetch(*args)
+            self._status = statement.get_statusmsg()
+            return rows
+
+        return await self._connection.whole(work)
 
     async def cursor(self, *args: Any) -> Any:
         """A cursor; only within a transaction, as of any statement."""

@@ -14,7 +14,8 @@ from tests.postgres.standby import Pair, pair_of
 from tests.servers import Servers
 from tests.service import PATIENT, RunningService
 
-pytestmark = pytest.mark.alone
+# Two servers and a service are made anew for each.
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(300)]
 
 Start = Callable[..., RunningService]
 
@@ -39,7 +40,7 @@ def agree(pair: Pair, server: EmbeddedPostgres, load: Load, seconds: float = 20)
 
 
 def test_a_suppression_that_was_answered_is_in_force_although_the_standby_lags(
-    start_service: Start, pair: Pair
+    pair: Pair, start_service: Start
 ) -> None:
     """The standby stands first in the URL and replays nothing."""
     service = start_service(database_url=pair.url(pair.standby, pair.primary), workers=2, **PATIENT)
@@ -53,7 +54,7 @@ def test_a_suppression_that_was_answered_is_in_force_although_the_standby_lags(
 
 
 def test_a_primary_that_restarts_under_load_is_written_to_again_at_once(
-    start_service: Start, pair: Pair
+    pair: Pair, start_service: Start
 ) -> None:
     service = start_service(database_url=pair.url(pair.primary, pair.standby), **PATIENT)
     dialler, number = trunk(service, 100_000)
@@ -71,7 +72,7 @@ def test_a_primary_that_restarts_under_load_is_written_to_again_at_once(
     agree(pair, pair.primary, load)
 
 
-def test_a_standby_that_is_promoted_under_load_takes_over(start_service: Start, pair: Pair) -> None:
+def test_a_standby_that_is_promoted_under_load_takes_over(pair: Pair, start_service: Start) -> None:
     """Commits wait for it, so nothing that was told is lost with the old primary."""
     service = start_service(database_url=pair.url(pair.primary, pair.standby), **PATIENT)
     dialler, number = trunk(service, 100_000)

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,16 +67,13 @@ def pooled(
     config = directory / "pgbouncer.ini"
     config.write_text("\n".join(lines) + "\n")
     account = servers.postgres.account
+    as_whom: dict[str, Any] = {}  # it refuses to run as root
     if account is not None:
         for path in (directory, users, config):
             os.chown(path, account.uid, account.gid)
+        as_whom = {"user": account.uid, "group": account.gid, "extra_groups": []}
     with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [program, str(config)],
-            stdout=log,
-            stderr=log,
-            **({} if account is None else {"user": account.uid, "group": account.gid, "extra_groups": []}),
-        )
+        process = subprocess.Popen([program, str(config)], stdout=log, stderr=log, **as_whom)
     try:
         until = time.monotonic() + 20
         while True:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from sqlalchemy import text
@@ -87,6 +88,12 @@ async def test_limits_that_a_pooler_drops_are_set_again_in_each_transaction(
         await database.close()
 
 
+async def product(given: int, number: int, connection: AsyncConnection) -> int:
+    """A statement of its own for each number."""
+    statement = text(f"SELECT CAST(:x AS int) * {number}")
+    return int((await connection.execute(statement, {"x": given})).scalar_one())
+
+
 async def test_workers_that_share_sessions_never_run_each_others_statements(
     servers: Servers, database_url: str
 ) -> None:
@@ -98,9 +105,7 @@ async def test_workers_that_share_sessions_never_run_each_others_statements(
             statement = HotStatement(text(f"SELECT CAST(:x AS int) + {number}"))
             for given in range(5):
                 assert (await database.fetch(statement, {"x": given}))[0][0] == given + number
-                plain = text(f"SELECT CAST(:x AS int) * {number}")
-                found = await database.run(lambda c, p=plain, g=given: c.execute(p, {"x": g}))
-                assert found.scalar_one() == given * number
+                assert await database.run(partial(product, given, number)) == given * number
 
         await asyncio.gather(*(ask(both[n % 2], n) for n in range(12)))
         for database in both:

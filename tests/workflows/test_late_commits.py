@@ -154,6 +154,35 @@ async def test_what_is_under_way_under_an_id_is_waited_for_before_anything_is_sa
     assert await decider.in_use() == before
 
 
+async def test_one_that_nobody_can_say_anything_of_keeps_no_other_waiting(
+    decider: Decider, standby: Standby
+) -> None:
+    """Its client died and its commit waits; the standby of the others is back, in a session of another level."""
+    account = decider.caller.account_id
+    held = Unanswered("void", account, approval(decider, epoch=0).id, CALL.to, "a try")
+    others = [Unanswered("void", account, approval(decider, epoch=0).id, CALL.to, "a try") for _ in range(5)]
+    await standby.goes()
+    await stuck_commit(decider, standby, held)
+    places = [(each.intent_id, account) for each in (held, *others)]
+    # Ours do not wait for it here: only what is held up is to be seen.
+    name = await standby.connection.fetchval("SELECT current_user")
+    await standby.connection.execute(f"ALTER ROLE {name} SET synchronous_commit = local")
+    try:
+        await decider.equipment.database.engine.dispose()
+        with pytest.raises(PostgresUnavailable):
+            await decisions.void(decider.equipment.database, places, utc_now())
+        for each in (held, *others):
+            decider.equipment.unanswered[each] = 0.0
+        await rounds(decider, 6)
+        assert list(decider.equipment.unanswered) == [held]
+    finally:
+        await standby.connection.execute(f"ALTER ROLE {name} RESET synchronous_commit")
+    await standby.comes_back()
+    await rounds(decider, 5)
+    assert decider.equipment.unanswered == {}
+    assert await rows(decider, LIVE) == []
+
+
 async def test_a_row_that_comes_after_it_was_undone_is_not_appended(decider: Decider) -> None:
     """The statement was still on its way: it finds its place taken, and so does whoever asks for the decision."""
     epoch = (await rows(decider, "SELECT epoch FROM accounts"))[0]["epoch"]
