@@ -18,7 +18,7 @@ from tests.chaos.faults import FAULTS, Planned, left_out, schedule
 from tests.chaos.findings import Findings
 from tests.chaos.reckoning import reckon
 from tests.chaos.report import report
-from tests.chaos.world import World
+from tests.chaos.world import NothingHelps, World
 
 
 def say(line: str) -> None:
@@ -31,7 +31,9 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, help="of the schedule and of every draw; a new one unless given")
-    parser.add_argument("--minutes", type=float, default=3.0, help="of load and faults, without start and reckoning")
+    parser.add_argument(
+        "--minutes", type=float, default=3.0, help="of load and faults, without start and reckoning"
+    )
     parser.add_argument("--faults", default="", help="only these, by comma; all unless given")
     parser.add_argument("--clients", type=int, default=8, help="threads of the load")
     parser.add_argument("--logs", type=Path, help="where the replicas' logs go after a violation")
@@ -56,30 +58,29 @@ def main(given: Sequence[str] | None = None) -> int:
     findings = Findings(say)
     findings.log(f"seed {seed}, {chosen.minutes:g} minutes, {chosen.clients} clients")
     world = World.build(findings)
-    out: dict[str, str] = {}
-    crashes: list[str] = []
+    load = Load(world, seed, chosen.clients)
+    out = left_out(world)
     try:
-        out = left_out(world)
-        names = [name for name in names if name not in out]
-        load = Load(world, seed, chosen.clients)
-        load.start()
         try:
-            _break_things(world, load, seed, names, time.monotonic() + chosen.minutes * 60)
+            until = time.monotonic() + chosen.minutes * 60
+            load.start()
+            _break_things(world, load, seed, [name for name in names if name not in out], until)
         finally:
             findings.enter("the end")
             load.stop()
-        crashes = load.crashes
         world.heal("the end")
         reckon(world, load)
+    except NothingHelps as why:
+        findings.log(f"nothing helps, so the run ends here: {why}")
+    finally:
         if findings.found:
             _keep_logs(world, chosen.logs)
-    finally:
         world.close()
     for line in report(findings, seed, out):
         say(line)
-    for crash in crashes:
+    for crash in load.crashes:
         say(f"a client of the harness failed:\n{crash}")
-    return 2 if crashes else 1 if findings.found else 0
+    return 2 if load.crashes else 1 if findings.found else 0
 
 
 def _break_things(world: World, load: Load, seed: int, names: list[str], until: float) -> None:
@@ -96,6 +97,18 @@ def _one(world: World, planned: Planned, seed: int) -> None:
     findings, rng = world.findings, planned.rng(seed)
     findings.faults[planned.title] += 1
     findings.enter(planned.title)
+    try:
+        _break(world, planned, rng)
+    except AssertionError as error:  # a replica that does not start
+        findings.violation("did not heal", str(error)[:400])
+        world.stores.mend()
+    began = time.monotonic()
+    world.heal(planned.title)
+    findings.log(f"     over, and all decided after {time.monotonic() - began:.1f} s")
+
+
+def _break(world: World, planned: Planned, rng: random.Random) -> None:
+    findings = world.findings
     with ExitStack() as broken:
         told = broken.enter_context(FAULTS[planned.name](world, rng))
         findings.log(f"{planned.place:4} {planned.name}: {told}, for {planned.hold:.1f} s")
@@ -104,9 +117,6 @@ def _one(world: World, planned: Planned, seed: int) -> None:
             told = broken.enter_context(FAULTS[planned.on_top](world, rng))
             findings.log(f"     on top {planned.on_top}: {told}")
         time.sleep(planned.hold)
-    began = time.monotonic()
-    world.heal(planned.title)
-    findings.log(f"     over, and all decided after {time.monotonic() - began:.1f} s")
 
 
 def _keep_logs(world: World, directory: Path | None) -> None:

@@ -47,7 +47,8 @@ class Documented:
             fault = problem_fault(answer)
             if fault:
                 self._findings.violation(
-                    "not a problem document", f"{method} {path} {answer.status}: {fault}: {answer.body[:300]!r}"
+                    "not a problem document",
+                    f"{method} {path} {answer.status}: {fault}: {answer.body[:300]!r}",
                 )
 
     def check_item(self, status: int, body: Any) -> None:

@@ -44,12 +44,21 @@ class Asked:
 class Caller:
     """Sends, counts, and judges what decisions are answered."""
 
-    def __init__(self, world: World, rng: random.Random, recent: deque[str], calls: deque[tuple[float, str]]) -> None:
+    def __init__(
+        self, world: World, rng: random.Random, recent: deque[str], calls: deque[tuple[float, str]]
+    ) -> None:
         self.world, self.rng = world, rng
         self.recent, self.calls = recent, calls
 
     def send(
-        self, operation: str, method: str, path: str, body: object = None, *, key: str = "", headers: Any = None
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        key: str = "",
+        headers: Any = None,
     ) -> Asked:
         """One request to one of the replicas; the answer is checked against what is documented."""
         world, findings = self.world, self.world.findings
@@ -61,7 +70,9 @@ class Caller:
             done = time.time()
             findings.answered(operation, "silence")
             if sent > world.disturbed_until:
-                findings.violation("unexplained silence", f"{method} {path}: {error!r} after {done - sent:.1f} s")
+                findings.violation(
+                    "unexplained silence", f"{method} {path}: {error!r} after {done - sent:.1f} s"
+                )
             return Asked(sent, done, None)
         findings.answered(operation, str(answer.status))
         world.documented.check(method, path, answer)

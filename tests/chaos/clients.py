@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from tests.api.dialler import CALLER_ID, instant, rfc3339
 from tests.chaos.caller import Asked, Caller
+from tests.chaos.decisions import Held
 from tests.chaos.lists import CHANNELS, WISH, Change
 from tests.chaos.world import World
 
@@ -91,10 +92,15 @@ class Client(Caller):
             lease.ends.append((asked.sent, asked.done, instant(asked.json()["expires_at"]).timestamp()))
         elif asked.status == 404:
             self.missing(f"the lease {lease.id}", lease.perhaps_lost, asked)
-        elif asked.status == 409 and lease.until() > asked.done and lease.since < asked.sent:
-            if not self.world.unsure(asked.sent, asked.done):
-                said = asked.json()["detail"]
-                self.world.findings.violation("lease lost", f"{lease.id} should be held, but: {said}")
+        elif asked.status == 409 and self.surely_held(lease, asked):
+            said = asked.json()["detail"]
+            self.world.findings.violation("lease lost", f"{lease.id} should be held, but: {said}")
+
+    def surely_held(self, lease: Held, asked: Asked) -> bool:
+        """Whether it was held all the time that the request took."""
+        if self.world.unsure(asked.sent, asked.done):
+            return False
+        return lease.since < asked.sent and asked.done < lease.until()
 
     def look(self) -> None:
         """A decision that was answered is on record, as it was."""
@@ -107,7 +113,9 @@ class Client(Caller):
         elif asked.status == 200 and asked.json()["verdict"] != decided.verdict:
             found = asked.json()["verdict"]
             if not decided.perhaps_lost:
-                self.world.findings.violation("lost record", f"{decided.id} was {decided.verdict}, and is {found}")
+                self.world.findings.violation(
+                    "lost record", f"{decided.id} was {decided.verdict}, and is {found}"
+                )
 
     # Lists
 
@@ -151,7 +159,9 @@ class Client(Caller):
         body = {"number": number, "channel": channel, "expires_at": _text(until), "reason": "asked"}
         asked = self.send("list POST", "POST", "/v1/suppressions", body, key=self.world.list_key)
         if asked.status == 201:
-            self.note(number, channel, asked, suppresses=True, taken=True, until=until, what=f"POST {channel}")
+            self.note(
+                number, channel, asked, suppresses=True, taken=True, until=until, what=f"POST {channel}"
+            )
 
     def put(self) -> None:
         """PUT: as it is put, so it is."""
@@ -181,7 +191,9 @@ class Client(Caller):
 
     def import_once(self, numbers: list[str], channel: str, until: float | None) -> None:
         """All of the file or nothing of it."""
-        head, end = ("number,channel", "") if until is None else ("number,channel,expires_at", f",{_text(until)}")
+        head, end = (
+            ("number,channel", "") if until is None else ("number,channel,expires_at", f",{_text(until)}")
+        )
         file = "\n".join([head, *(f"{number},{channel}{end}" for number in numbers)]).encode()
         path = "/v1/suppressions/imports"
         asked = self.send("import", "POST", path, file, key=self.world.list_key, headers=CSV)
@@ -223,7 +235,9 @@ class Load:
         self.crashes: list[str] = []
         self._stop = threading.Event()
         self.clients = [Client(world, seed, place, self.recent, self.calls) for place in range(clients)]
-        self._threads = [threading.Thread(target=self._run, args=(client,), daemon=True) for client in self.clients]
+        self._threads = [
+            threading.Thread(target=self._run, args=(client,), daemon=True) for client in self.clients
+        ]
 
     def _run(self, client: Client) -> None:
         while not self._stop.is_set():

@@ -57,7 +57,9 @@ class Decisions:
 
     decided: dict[str, Decided] = field(default_factory=dict)
     held: dict[str, Held] = field(default_factory=dict)
-    keys: dict[str, tuple[str, float]] = field(default_factory=dict)  # Idempotency-Key → id, when it was answered
+    keys: dict[str, tuple[str, float]] = field(
+        default_factory=dict
+    )  # Idempotency-Key → id, when it was answered
     losses: list[Loss] = field(default_factory=list)
     _swept: dict[str, float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -124,7 +126,9 @@ class Decisions:
                         most, most_at = count, at
                 self._swept[pool] = now
                 if most > capacity:
-                    found.append(f"{most} channels of {pool}'s {capacity} held at once, {now - most_at:.1f} s ago")
+                    found.append(
+                        f"{most} channels of {pool}'s {capacity} held at once, {now - most_at:.1f} s ago"
+                    )
         return found
 
     def forget_ended(self, before: float) -> None:
@@ -137,4 +141,8 @@ class Decisions:
         """Channels that have not been given back, and have not ended."""
         now = time.time()
         with self._lock:
-            return [each for each in self.held.values() if not each.released and max(e for *_, e in each.ends) > now]
+            return [
+                each
+                for each in self.held.values()
+                if not each.released and max(e for *_, e in each.ends) > now
+            ]

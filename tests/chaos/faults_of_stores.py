@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tests.chaos.stores import FIRST_HOST
 from tests.chaos.world import World
 
 
@@ -56,7 +57,7 @@ def freeze_redis(world: World, rng: random.Random) -> Iterator[str]:
 def freeze_standby(world: World, rng: random.Random) -> Iterator[str]:
     """The standby falls silent while every connection has to be made anew: where it is the first host, in its face."""
     del rng
-    first = world.stores.standby.directory.name == "postgres"
+    first = world.stores.standby.directory.name == FIRST_HOST
     world.stores.halt(world.stores.standby, True)
     try:
         world.stores.drop_connections()

@@ -53,7 +53,9 @@ class Places:
     def surely_closed(self, number: str, since: float, until: float) -> bool:
         """Whether the number may not be called or texted from the one moment to the other."""
         for place in self.places:
-            if len(number) == len(place.pattern.format(0)) and number.startswith(place.pattern.partition("{")[0]):
+            if len(number) == len(place.pattern.format(0)) and number.startswith(
+                place.pattern.partition("{")[0]
+            ):
                 return place.surely_closed(since, until)
         return number.startswith(NEVER.partition("{")[0])
 

@@ -54,13 +54,17 @@ def _channels(world: World, ended: float) -> None:
     for name, count in held_now.items():
         long = int(rows[name]["long"]) if name in rows else 0
         if count > long:
-            findings.violation("leaked channel", f"{count} of {name} in use, {long} of them by leases that last on")
+            findings.violation(
+                "leaked channel", f"{count} of {name} in use, {long} of them by leases that last on"
+            )
         elif count:
             findings.note("leases of a replica whose clock was ahead, which last on", count)
         answer = dialler.post(f"/v1/pools/{name}/reconcile", {"active": []})
         after = in_use()[name]
         if answer.status != 200 or after:
-            findings.violation("leaked channel", f"after a reconciliation ({answer.status}) {after} of {name} in use")
+            findings.violation(
+                "leaked channel", f"after a reconciliation ({answer.status}) {after} of {name} in use"
+            )
 
 
 def _records(world: World) -> None:
@@ -75,7 +79,9 @@ def _records(world: World) -> None:
     for intent_id in ids:
         verdict = found.get(intent_id)
         if verdict != decided[intent_id].verdict:
-            findings.violation("lost record", f"{intent_id} was {decided[intent_id].verdict}, and is {verdict}")
+            findings.violation(
+                "lost record", f"{intent_id} was {decided[intent_id].verdict}, and is {verdict}"
+            )
     dialler = world.replicas[-1].dialler(world.key)
     for intent_id in random.Random(len(ids)).sample(ids, k=min(LOOKED_UP, len(ids))):
         answer = dialler.get(f"/v1/intents/{intent_id}")
@@ -102,5 +108,7 @@ def _suppressions(world: World) -> None:
             if why is not None:
                 surely += 1
                 if not channels & {kind, "all"}:
-                    world.findings.violation("lost suppression", f"{number} for {kind}: {why}; it has {channels}")
+                    world.findings.violation(
+                        "lost suppression", f"{number} for {kind}: {why}; it has {channels}"
+                    )
     world.findings.log(f"suppressions: {surely} of {2 * len(numbers)} must be in force")

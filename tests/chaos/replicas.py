@@ -29,7 +29,9 @@ class Replica:
         self.ahead = 0
         self.move_clock(0)
         keyed = {} if bootstrap_key is None else {"bootstrap_key": bootstrap_key}
-        unlimited = {f"rate_limit_{each}": "60000/second" for each in ("calls", "sms", "suppressions", "other")}
+        unlimited = {
+            f"rate_limit_{each}": "60000/second" for each in ("calls", "sms", "suppressions", "other")
+        }
         self.service = RunningService(
             {
                 "database_url": stores.database_url(url_parameters),

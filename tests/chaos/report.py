@@ -16,7 +16,7 @@ def report(findings: Findings, seed: int, left_out: dict[str, str]) -> Iterator[
         yield f"  left out: {name}, since {why}"
     yield from _answers(findings)
     yield ""
-    yield "fault                                        times   answers 201/2xx/4xx/503/silence       until all decide (s)"
+    yield f"  {'fault':42} {'times':>6}   {'answers 201/2xx/4xx/503/silence':38} seconds until all decide"
     for fault, times in sorted(findings.faults.items()):
         healed = findings.healed.get(fault, [])
         longest = f"{max(healed):5.1f} at most" if healed else "-"

@@ -23,6 +23,7 @@ from tests.servers import Servers, _family, _lives, _signal_family, run_apart
 
 # By how much the time of the last commit that a standby has may be off: it is taken just before its place in the log.
 COMMIT_EDGE_SECONDS = 0.1
+FIRST_HOST, SECOND_HOST = "postgres", "second"
 
 
 class Node(EmbeddedPostgres):
@@ -85,7 +86,7 @@ class Stores:
         self.primary = Node(first.directory, first.account, first.programs)
         first.stop()
         self.primary.start()
-        self.standby = Node(data / "second", first.account, first.programs)
+        self.standby = Node(data / SECOND_HOST, first.account, first.programs)
         # Servers stops what it owns; that is the two of us from here on.
         self.servers.postgres = self.primary
         self.servers._embedded.owned[0] = self.primary
@@ -93,7 +94,11 @@ class Stores:
         self._copy = Node(data / "copy", first.account, first.programs)
         self._copied: tuple[float, float] | None = None
         self._redis_copy = data / "redis-copy"
-        self.follow()
+        self.no_standby = ""
+        if (first.programs.directory / "pg_basebackup").is_file():
+            self.follow()
+        else:
+            self.no_standby = "pg_basebackup is not beside the server's programs (apt-get install postgresql)"
 
     def close(self) -> None:
         """Ends all servers and removes their data."""
@@ -101,7 +106,7 @@ class Stores:
 
     def database_url(self, parameters: str = "") -> str:
         """Both hosts in the order in which they began, whoever is the primary now."""
-        hosts = f"{self.servers.directory}/data/postgres,{self.servers.directory}/data/second"
+        hosts = ",".join(str(self.servers.directory / "data" / name) for name in (FIRST_HOST, SECOND_HOST))
         return f"postgresql+asyncpg://{USER}@/{self.database}?host={hosts}{parameters}"
 
     def follow(self) -> None:
@@ -114,7 +119,9 @@ class Stores:
     def _base_backup(self, node: Node, *options: str) -> None:
         program = str(node.programs.directory / "pg_basebackup")
         source = ("-h", str(self.primary.directory), "-U", USER)
-        node._run([program, "-D", node.own_path, *source, "-X", "stream", "-c", "fast", "--no-sync", *options])
+        node._run(
+            [program, "-D", node.own_path, *source, "-X", "stream", "-c", "fast", "--no-sync", "--no-manifest", *options]
+        )
         # The socket is beside the data, and so is its lock file, which names the primary.
         (node.directory / f"{node.socket_name}.lock").unlink(missing_ok=True)
 
@@ -200,7 +207,7 @@ class Stores:
         """What Valkey has on its disk at this moment."""
         shutil.rmtree(self._redis_copy, ignore_errors=True)
         with self.servers.redis_client() as client, contextlib.suppress(Exception):
-            client.execute_command("WAITAOF", 1, 0, 2000)  # type: ignore[no-untyped-call]
+            client.execute_command("WAITAOF", 1, 0, 2000)
         source = self.servers.valkey.directory / "appendonlydir"
         subprocess.run(["cp", "-a", source, self._redis_copy], check=True)
 
@@ -234,11 +241,3 @@ class Stores:
         if self.servers.valkey.running():
             self.servers.thaw_redis()
         self.servers.start_redis()
-
-
-def standby_program_missing(stores: Stores) -> str | None:
-    """Why copies and a standby cannot be made here, or None."""
-    program = stores.servers.postgres.programs.directory / "pg_basebackup"
-    return None if program.is_file() else f"{program.name} is not beside the server's programs"
-
-
