@@ -75,7 +75,7 @@ def freeze_parent(world: World, rng: random.Random) -> Iterator[str]:
 def clock_step(world: World, rng: random.Random) -> Iterator[str]:
     """The clock of one replica steps and later steps back; some begin anew in between, since a start tidies."""
     replica = rng.choice(world.replicas)
-    seconds, anew = rng.choice(CLOCK_STEPS), rng.random() < 0.5
+    seconds, anew = rng.choice(CLOCK_STEPS), rng.random() < 0.7
     replica.move_clock(seconds)
     try:
         if anew:

@@ -118,10 +118,8 @@ class Stores:
 
     def _base_backup(self, node: Node, *options: str) -> None:
         program = str(node.programs.directory / "pg_basebackup")
-        source = ("-h", str(self.primary.directory), "-U", USER)
-        node._run(
-            [program, "-D", node.own_path, *source, "-X", "stream", "-c", "fast", "--no-sync", "--no-manifest", *options]
-        )
+        source = ("-h", str(self.primary.directory), "-U", USER, "-X", "stream", "-c", "fast")
+        node._run([program, "-D", node.own_path, *source, "--no-sync", "--no-manifest", *options])
         # The socket is beside the data, and so is its lock file, which names the primary.
         (node.directory / f"{node.socket_name}.lock").unlink(missing_ok=True)
 

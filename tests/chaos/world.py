@@ -163,12 +163,11 @@ class World:
         raise NothingHelps(f"{replica.name}: {last}")
 
     def _help(self, replica: Replica) -> dict[str, Callable[[], object]]:
-        helps: dict[str, Callable[[], object]] = {
-            f"{replica.name} is started anew": replica.restart,
-            "Redis is emptied": self.stores.servers.flush_redis,
-        }
+        helps: dict[str, Callable[[], object]] = {}
         if self.stores.primary.directory.name != FIRST_HOST:
             helps["the URL's first host is made the primary"] = self._first_host_first
+        helps[f"{replica.name} is started anew"] = replica.restart
+        helps["Redis is emptied"] = self.stores.servers.flush_redis
         return helps
 
     def _first_host_first(self) -> None:
