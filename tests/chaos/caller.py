@@ -187,7 +187,9 @@ class Caller:
         if world.unsure(asked.sent, asked.done):
             return
         if (why := world.lists.surely_suppressed(number, kind, asked.sent, asked.done)) is not None:
-            world.findings.violation("wrong approval: suppressed", f"{what}, {kind} to {number}: {why}")
+            story = world.lists.story(number, asked.done)
+            example = f"{what}, {kind} to {number}: {why}; the number's changes: {story}"
+            world.findings.violation("wrong approval: suppressed", example)
         if world.places.surely_closed(number, asked.sent, asked.done):
             world.findings.violation("wrong approval: window", f"{what}, {kind} to {number}")
         if body.get("body") == GAMBLING:

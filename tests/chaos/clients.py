@@ -178,7 +178,7 @@ class Client(Caller):
         path = f"/v1/suppressions/{number}{query}"
         asked = self.send("list DELETE", "DELETE", path, key=self.world.list_key)
         for slot in CHANNELS if channel is None else (channel,):
-            self.note(number, slot, asked, suppresses=False, taken=asked.status == 204, what="DELETE")
+            self.note(number, slot, asked, suppresses=False, taken=asked.status == 204, what=f"DELETE {slot}")
 
     def import_list(self) -> None:
         """A file of several numbers, all with one end or none; often the same file twice, with a STOP in between."""

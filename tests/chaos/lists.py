@@ -20,6 +20,7 @@ CHANNELS = ("call", "sms", "all")
 UNKNOWN_SECONDS = 45.0
 # By how much an end may be passed before its entry counts as ended: the answer tells whole milliseconds.
 EDGE_SECONDS = 1.0
+STORY = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,11 @@ class Change:
     answered: bool
     until: float | None = None
     what: str = ""
+
+    def told(self, now: float) -> str:
+        """For people: what it was, and how long ago."""
+        ends = "" if self.until is None else f" until {self.until - now:+.1f} s"
+        return f"{self.what}{ends} {now - self.sent:.1f} s ago" + ("" if self.answered else " (not answered)")
 
     def lifts_by(self, moment: float) -> bool:
         """Whether after this change the slot may be empty at the moment."""
@@ -76,6 +82,12 @@ class Lists:
                     if not any(_may_undo(other, change, done) for other in changes):
                         return f"{change.what or slot} answered {sent - change.done:.2f} s before"
         return None
+
+    def story(self, number: str, now: float) -> str:
+        """The last changes of the number, oldest first, with how long ago each was sent and how it was answered."""
+        with self._lock:
+            found = [c for (n, _), changes in self._slots.items() if n == number for c in changes]
+        return ", ".join(change.told(now) for change in sorted(found, key=lambda c: c.sent)[-STORY:])
 
     def numbers(self) -> list[str]:
         """All that were ever changed."""

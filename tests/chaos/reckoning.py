@@ -108,7 +108,9 @@ def _suppressions(world: World) -> None:
             if why is not None:
                 surely += 1
                 if not channels & {kind, "all"}:
-                    world.findings.violation(
-                        "lost suppression", f"{number} for {kind}: {why}; it has {channels}"
+                    story = world.lists.story(number, sent)
+                    example = (
+                        f"{number} for {kind}: {why}; it has {channels or 'nothing'}; its changes: {story}"
                     )
+                    world.findings.violation("lost suppression", example)
     world.findings.log(f"suppressions: {surely} of {2 * len(numbers)} must be in force")
