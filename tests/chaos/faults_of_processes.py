@@ -32,10 +32,10 @@ def kill_worker(world: World, rng: random.Random) -> Iterator[str]:
 def kill_parent(world: World, rng: random.Random) -> Iterator[str]:
     """SIGKILL to a parent; whoever looks after it starts it again."""
     replica = rng.choice(world.replicas)
-    world.disturb(5)
-    replica.kill()
-    yield replica.name
-    replica.start()
+    with world.disturbing():
+        replica.kill()
+        yield replica.name
+        replica.start()
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def freeze_worker(world: World, rng: random.Random) -> Iterator[str]:
         yield "nobody, since none runs"
         return
     pid = rng.choice(workers)
-    world.disturb(5)
+    world.disturb()
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGSTOP)
     try:
@@ -63,7 +63,6 @@ def freeze_parent(world: World, rng: random.Random) -> Iterator[str]:
     """SIGSTOP to a parent: its workers go on, and none is replaced meanwhile."""
     replica = rng.choice(world.replicas)
     pid = replica.parent
-    world.disturb(5)
     os.kill(pid, signal.SIGSTOP)
     try:
         yield replica.name
@@ -79,10 +78,9 @@ def clock_step(world: World, rng: random.Random) -> Iterator[str]:
     replica.move_clock(seconds)
     try:
         if anew:
-            world.disturb(5)
             # One whose clock is off may say that it is not ready.
             replica.service.wait_until_ready = False
-            replica.restart()
+            world.restart(replica)
         yield f"{replica.name} by {seconds:+d} s" + (" with a restart" if anew else "")
     finally:
         replica.service.wait_until_ready = True

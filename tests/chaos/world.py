@@ -39,7 +39,8 @@ class World:
     replicas: list[Replica]
     lists: Lists = field(default_factory=Lists)
     decisions: Decisions = field(default_factory=Decisions)
-    disturbed_until: float = 0.0
+    _disturbed_until: float = 0.0
+    _disturbing: int = 0
     _losing: list[list[float]] = field(default_factory=list)
     key: str = ""
     list_key: str = ""
@@ -79,16 +80,32 @@ class World:
         """The account on one of the replicas."""
         return rng.choice(self.replicas).dialler(self.key)
 
-    def disturb(self, seconds: float = 0.0) -> None:
-        """Somebody may remain without an answer from now on, until a while after the seconds have passed."""
-        self.disturbed_until = max(self.disturbed_until, time.time() + seconds + SILENCE_SECONDS)
+    def disturb(self) -> None:
+        """Somebody may remain without an answer from a moment ago until a while from now."""
+        self._disturbed_until = max(self._disturbed_until, time.time() + SILENCE_SECONDS)
+
+    @contextlib.contextmanager
+    def disturbing(self) -> Iterator[None]:
+        """Somebody may remain without an answer as long as this takes, and a while longer."""
+        self._disturbing += 1
+        try:
+            yield
+        finally:
+            self.disturb()
+            self._disturbing -= 1
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether silence is excused."""
+        return self._disturbing > 0 or time.time() < self._disturbed_until
 
     @contextlib.contextmanager
     def losing(self) -> Iterator[None]:
         """What is asked and answered in here may meet Postgres before it lost its memory, or after."""
         span = [time.time(), float("inf")]
         self._losing.append(span)
-        yield
+        with self.disturbing():
+            yield
         span[1] = time.time()
 
     def unsure(self, sent: float, done: float) -> bool:
@@ -128,8 +145,12 @@ class World:
             if not replica.running() and replica.service.process is not None:
                 status = replica.service.process.returncode
                 self.findings.violation("ended by itself", f"{replica.name} with {status}")
-                self.disturb(10)
-                replica.restart()
+                self.restart(replica)
+
+    def restart(self, replica: Replica) -> None:
+        """An orderly end of a replica, and a new start."""
+        with self.disturbing():
+            replica.restart()
 
     def heal(self, fault: str) -> None:
         """Waits until every replica decides again; helps, and says so, when one does not by itself."""
@@ -154,7 +175,6 @@ class World:
                 )
         # So that the next fault finds something to break. None of this is what anybody should have to do.
         for what, help_ in self._help(replica).items():
-            self.disturb(40)
             self.findings.log(f"helped: {what}")
             help_()
             last = self._decides(replica, 12)
@@ -166,7 +186,7 @@ class World:
         helps: dict[str, Callable[[], object]] = {}
         if self.stores.primary.directory.name != FIRST_HOST:
             helps["the URL's first host is made the primary"] = self._first_host_first
-        helps[f"{replica.name} is started anew"] = replica.restart
+        helps[f"{replica.name} is started anew"] = lambda: self.restart(replica)
         helps["Redis is emptied"] = self.stores.servers.flush_redis
         return helps
 
