@@ -8,7 +8,7 @@ export PYTHON
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow test-sip lint types contracts format check bench lock docker clean run-environment dev-environment
+.PHONY: help run test test-slow test-sip chaos lint types contracts format check bench lock docker clean run-environment dev-environment
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,12 @@ test-slow: dev-environment ## the races a hundred times over
 test-sip: dev-environment ## real calls through examples/kamailio; installs Debian's kamailio and sipp
 	@.ci/sip
 	$(PY) -m pytest -m sip $(PYTEST_ARGS)
+
+MINUTES ?= 4
+SEED ?=
+CHAOS_ARGS ?=
+chaos: dev-environment ## kills, freezes, flushes, restores, clock steps and failovers under load (MINUTES=60, SEED=7, CHAOS_ARGS="--faults kill_worker,…")
+	$(PY) -m tests.chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(CHAOS_ARGS)
 
 lint: dev-environment ## ruff: rules and layout
 	$(PY) -m ruff check .

@@ -1,0 +1,174 @@
+"""The records that chaos is judged by: they find what is wrong, and blame nobody for what a restore took away."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+
+import pytest
+
+from tests.chaos.__main__ import main
+from tests.chaos.answers import problem_fault
+from tests.chaos.decisions import Decided, Decisions, Held
+from tests.chaos.faults import FAULTS, schedule
+from tests.chaos.lists import WISH, Change, Lists, Loss
+from tests.service import Answer
+
+N = "+14155556000"
+
+
+def lists(*changes: tuple[str, Change]) -> Lists:
+    """A record with these changes of one number."""
+    made = Lists()
+    for slot, change in changes:
+        made.note(N, slot, change)
+    return made
+
+
+def stop(sent: float = 10, done: float = 11, *, answered: bool = True) -> tuple[str, Change]:
+    """A person's STOP."""
+    return WISH, Change(sent, done, True, answered, None, "STOP")
+
+
+def start(sent: float, done: float, *, answered: bool = True) -> tuple[str, Change]:
+    """A person's START."""
+    return WISH, Change(sent, done, False, answered, None, "START")
+
+
+def put(sent: float, done: float, until: float | None = None, slot: str = "all") -> tuple[str, Change]:
+    """An entry of the account's."""
+    return slot, Change(sent, done, True, True, until, "PUT")
+
+
+def removed(sent: float, done: float, *, answered: bool = True, slot: str = "all") -> tuple[str, Change]:
+    """The account's entry is removed."""
+    return slot, Change(sent, done, False, answered)
+
+
+@pytest.mark.parametrize(
+    ("changes", "suppressed"),
+    [
+        ([], False),
+        ([stop()], True),
+        ([stop(done=19.5, sent=18)], True),
+        ([stop(done=21, sent=18)], False),  # answered after the intent was sent
+        ([stop(answered=False)], False),  # nobody knows whether it was taken
+        ([stop(), start(12, 13)], False),
+        ([start(5, 6), stop()], True),
+        ([stop(), start(10.5, 12)], False),  # at the same time: nobody knows which came last
+        ([stop(), start(25, 26)], False),  # while the intent was on its way
+        ([stop(), start(12, 13, answered=False)], False),
+        ([stop(), removed(12, 13)], True),  # the account does not lift the person's wish
+        ([stop(), put(12, 13, until=15)], True),  # nor does it set an end to it
+        ([put(10, 11), start(12, 13)], True),  # and the person does not lift the account's entry
+        ([put(10, 11, until=15)], False),
+        ([put(10, 11, until=60)], True),
+        ([put(10, 11), put(12, 13, until=15)], False),
+        ([put(10, 11, until=15), put(12, 13)], True),
+        ([put(10, 11), removed(12, 13, slot="sms")], True),
+        ([put(10, 11, slot="sms")], False),
+        ([put(10, 11, slot="call")], True),
+    ],
+)
+def test_a_call_is_wrong_exactly_when_an_answered_suppression_surely_stands(
+    changes: list[tuple[str, Change]], suppressed: bool
+) -> None:
+    assert (lists(*changes).surely_suppressed(N, "call", 20, 30) is not None) == suppressed
+
+
+@pytest.mark.parametrize(
+    ("changes", "suppressed"),
+    [
+        ([stop(1, 2)], True),  # before the copy
+        ([stop(7, 8)], False),  # after the copy: forgotten, and nobody is to blame
+        ([stop(4, 6)], False),  # while it was made
+        ([stop(1, 2), start(7, 8)], True),  # the START is forgotten, so the STOP stands again
+        ([stop(1, 2), start(4, 6)], False),
+        ([stop(1, 2), start(9.5, 10.5)], False),  # under way when it was restored
+    ],
+)
+def test_a_restore_takes_exactly_what_came_after_its_copy(
+    changes: list[tuple[str, Change]], suppressed: bool
+) -> None:
+    record = lists(*changes)
+    record.lose(Loss(at=10, kept_until=4.5, lost_from=5.5))
+    assert (record.surely_suppressed(N, "call", 20, 21) is not None) == suppressed
+
+
+def held(name: str, since: float, until: float, **fields: float) -> Held:
+    """A channel of the pool."""
+    lease = Held(name, "trunk", since, [(since - 1, since, until)], since - 1)
+    for field, value in fields.items():
+        setattr(lease, field, value)
+    return lease
+
+
+@pytest.mark.parametrize(
+    ("third", "over"),
+    [
+        (held("c", 5, 30), True),
+        (held("c", 12, 30), False),  # a has begun to be released by then
+        (held("c", 5, 30, gone_at=5.0), False),  # a restore forgot it as soon as it was there
+    ],
+)
+def test_more_channels_than_there_are_is_found_and_a_released_one_counts_no_more(
+    third: Held, over: bool
+) -> None:
+    record = Decisions()
+    for lease in (held("a", 1, 30, release_sent=10), held("b", 2, 30), third):
+        record.hold(lease)
+    assert bool(record.over_capacity({"trunk": 2}, 40)) == over
+    assert record.over_capacity({"trunk": 2}, 41) == []  # said once
+
+
+def test_a_restore_excuses_only_decisions_that_it_can_have_forgotten() -> None:
+    record = Decisions()
+    for name, answered in (("kept", 4.0), ("lost", 7.0)):
+        record.decide(Decided(name, "approved", N, answered - 1, answered))
+        record.same_key(f"key of {name}", name, answered)
+        record.hold(held(name, answered, 40))
+    assert record.lose(Loss(at=10, kept_until=4.5, lost_from=5.5)) == (1, 1)
+    assert {name: each.perhaps_lost for name, each in record.decided.items()} == {"kept": False, "lost": True}
+    assert {name: lease.until() > 10 for name, lease in record.held.items()} == {"kept": True, "lost": False}
+    assert record.same_key("key of kept", "another", 12) == "kept"
+    assert record.same_key("key of lost", "another", 12) is None
+
+
+def test_another_verdict_under_the_same_id_is_found() -> None:
+    record = Decisions()
+    assert record.decide(Decided("a", "blocked", N, 1, 2)) is None
+    assert record.decide(Decided("a", "approved", N, 1, 3)) is not None
+
+
+def test_an_error_that_is_no_whole_problem_document_is_found() -> None:
+    whole = dict.fromkeys(("type", "title", "detail", "code", "instance", "docs"), "x")
+    headers = {"content-type": "application/problem+json", "retry-after": "2"}
+
+    def fault(document: object, **changed: str) -> str | None:
+        return problem_fault(Answer(503, headers | changed, json.dumps(document).encode()))
+
+    assert fault({**whole, "status": 503, "retry_after": 2}) is None
+    assert fault({**whole, "status": 503}) is not None
+    assert fault({**whole, "status": 500, "retry_after": 2}) is not None
+    assert fault({"status": 503, "retry_after": 2}) is not None
+    assert (
+        fault({**whole, "status": 503, "retry_after": 2}, **{"content-type": "application/json"}) is not None
+    )
+
+
+def test_a_schedule_follows_from_its_seed_and_leaves_no_fault_out() -> None:
+    names = list(FAULTS)
+    first = list(islice(schedule(7, names), 3 * len(names)))
+    assert first == list(islice(schedule(7, names), 3 * len(names)))
+    assert first != list(islice(schedule(8, names), 3 * len(names)))
+    for start_ in range(0, len(first), len(names)):
+        assert {planned.name for planned in first[start_ : start_ + len(names)]} == set(names)
+    assert first[3].rng(7).random() == first[3].rng(7).random()
+
+
+def test_the_faults_are_listed_and_an_unknown_one_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--list"]) == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in FAULTS)
+    with pytest.raises(SystemExit):
+        main(["--faults", "earthquake"])
