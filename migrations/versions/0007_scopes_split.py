@@ -9,16 +9,16 @@ first edition, and the trigger gives them the same. This release writes the seco
 
 A column with a constant default is not written to the rows, and keys are few: the table is held for milliseconds.
 
-Revision ID: 0010
-Revises: 0004
+Revision ID: 0007
+Revises: 0006
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0010"
-down_revision = "0004"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
