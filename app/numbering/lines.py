@@ -74,14 +74,18 @@ _PLANS: Final[dict[str, tuple[_Plan, ...]]] = {
 }
 
 
-@lru_cache(maxsize=16_384)
 def spellings(number: str) -> tuple[str, ...]:
     """Every spelling of the line that the number reaches, the canonical one first, at most three of them.
 
     For nearly every number, and for whatever is no E.164 number, that is the number itself.
     """
-    for plan, made in _PLANS.get(number[1:3], ()):
-        found = plan.fullmatch(number, 1) if number.startswith("+") else None
+    return _of_plan(number) if number[1:3] in _PLANS and number[0] == "+" else (number,)
+
+
+@lru_cache(maxsize=1024)
+def _of_plan(number: str) -> tuple[str, ...]:
+    for plan, made in _PLANS[number[1:3]]:
+        found = plan.fullmatch(number, 1)
         if found is not None:
             return tuple("+" + spelling.format(*found.groups()) for spelling in made)
     return (number,)

@@ -20,7 +20,7 @@ def under_every_spelling(select: Callable[[str], str], number_sql: str, others_s
         {select(number_sql)}
         UNION ALL
         SELECT found.* FROM unnest(string_to_array({others_sql}, ' ')) AS spelled(number)
-         CROSS JOIN LATERAL ({select("spelled.number")} OFFSET 0) AS found
+         CROSS JOIN LATERAL (SELECT * FROM ({select("spelled.number")}) AS one OFFSET 0) AS found
          WHERE {others_sql} IS NOT NULL
     )"""
 

@@ -87,7 +87,6 @@ api_keys = Table(
 
 def _entries() -> tuple[Column[Any], ...]:
     return (
-        # No foreign key: asked for each row, it was a third of an import's time. Accounts are never deleted.
         Column("account_id", UUID, primary_key=True),
         Column("number", Text, primary_key=True),
         Column("channel", Text, primary_key=True),

@@ -97,7 +97,7 @@ def test_imports_changes_and_stops_at_once_lose_no_stop(
     both = (account, account.on(second))
     clerks = [account.with_key("suppressions:write", "intents:write").on(each.service) for each in both]
     numbers = [f"+1415555{n:04}" for n in range(300, 340)]
-    end = utc_now() + timedelta(seconds=14)
+    end = utc_now() + timedelta(seconds=25)
     dice = random.Random(5)
 
     def work(number: str) -> list[int]:
@@ -130,7 +130,7 @@ def test_imports_changes_and_stops_at_once_lose_no_stop(
 
     with ThreadPoolExecutor(6) as pool:
         statuses = {status for each in pool.map(work, numbers) for status in each}
-    assert statuses <= {200, 201, 202, 204, 404, 409, 503}
+    assert statuses <= {200, 201, 202, 204, 404, 409, 422, 503}  # 422: a busy machine was past the end
     while utc_now() <= end + timedelta(milliseconds=100):
         time.sleep(0.1)
     for each in both:
