@@ -60,6 +60,7 @@ class Standby:
 async def standby(servers: Servers) -> AsyncIterator[Standby]:
     """Of the test's own Postgres; it is back at the end whatever happened."""
     connection = await asyncpg.connect(host=str(servers.postgres.directory), user=USER, database="postgres")
+    await connection.execute("SET synchronous_commit = local")  # this one waits for nobody
     made = Standby(connection)
     try:
         yield made
