@@ -236,6 +236,7 @@ class Opening:
             wanted["synchronous_commit"] = "on"
         if level == "off":
             hosts.say_once("synchronous_commit is off for this role or database; Callgate's own commits wait")
+        last = ["COMMIT"]
         if shared:
             opened.share(wanted)
             hosts.say_once(
@@ -246,9 +247,9 @@ class Opening:
             lost = sorted(name for name in found if found[name] != wanted[name])
             if lost:
                 hosts.say_once("Postgres did not take the settings %s with the connection", ", ".join(lost))
-            for name in (*lost, *(["synchronous_commit"] if "synchronous_commit" in wanted else [])):
-                await opened.execute(f"SET {name} = '{wanted[name]}'")
-        await opened.execute("COMMIT")
+            lost += ["synchronous_commit"] if "synchronous_commit" in wanted else []
+            last = [f"SET {name} = '{wanted[name]}'" for name in lost] + last
+        await opened.execute("; ".join(last))
         return True
 
 
