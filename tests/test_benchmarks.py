@@ -10,6 +10,7 @@ import pytest
 
 from tests.service import CHECKOUT
 
+pytestmark = pytest.mark.alone  # stores under full load answer too late for what they measure
 BENCHMARKS = ("intents", "window", "content", "channels", "registry", "imports")
 
 
