@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app.workflows.decide_batch import AT_ONCE
 from tests.service import CHECKOUT
 
 PAGES = [CHECKOUT / "docs/tour.md", *sorted((CHECKOUT / "docs/decisions").glob("*.md"))]
@@ -42,3 +43,16 @@ def test_the_tour_leads_somewhere() -> None:
     codes = quoted(PAGES[0])
     assert sum(bool(_FILE.fullmatch(code)) for code in codes) > 20
     assert sum("_" in code for code in codes) > 20
+
+
+def test_the_figures_of_the_tour_are_those_of_the_code() -> None:
+    assert f"for each item, {AT_ONCE} at a time" in PAGES[0].read_text()
+
+
+def test_confidence_means_the_same_wherever_it_is_told() -> None:
+    """In the README, on the page of the law, and at the head of the rules themselves."""
+    rules = (CHECKOUT / "app" / "rules" / "calling_windows.toml").read_text()
+    for text in ((CHECKOUT / "README.md").read_text(), (CHECKOUT / "docs" / "law.md").read_text(), rules):
+        told = " ".join(re.sub("[*#]", "", text).split())
+        assert "two independent sources" in told
+        assert "one secondary source" in told

@@ -162,6 +162,7 @@ def test_the_bootstrap_key_is_generated_printed_once_and_replaced_by_a_configure
     first.terminate()
     again = start_service(bootstrap_key=None)
     assert "cg_" not in again.log
+    assert "keys create NAME --scope admin --scope operator" in again.log, "one that can run the installation"
     assert again.request("GET", "/v1/pools", key=key).status == 200
     again.terminate()
     chosen = "cg_chosen-by-the-operator-000000"
