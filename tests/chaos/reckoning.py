@@ -9,7 +9,7 @@ from tests.chaos.clients import Load
 from tests.chaos.world import LEASE_SECONDS, PROBES, TRUNK, World
 
 RENEWED_SECONDS = 20.0  # what renewals may have added to a lease that nobody gave back
-LOOKED_UP = 300
+LOOKED_UP = 150
 NUMBERS_LOOKED_UP = 5000
 LIVE = """
     SELECT pool, count(*) AS live, count(*) FILTER (WHERE expires_at > now() + interval '2 minutes') AS long
