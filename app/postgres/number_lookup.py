@@ -47,7 +47,8 @@ def _entries(number: str) -> str:
     # know nothing yet is not read whole for each number.
     return f"""(SELECT s.channel, s.reason, s.source, s.created_at, s.expires_at, s.opted_out_at FROM suppressions AS s
                  WHERE s.account_id = :account AND s.number = {number}
-                   AND (s.expires_at IS NULL OR s.expires_at > LEAST(CAST(:now AS timestamptz), clock_timestamp())) ORDER BY s.channel OFFSET 0)"""
+                   AND (s.expires_at IS NULL OR s.expires_at > LEAST(CAST(:now AS timestamptz), clock_timestamp()))
+                 ORDER BY s.channel OFFSET 0)"""
 
 
 _LOOKUP = text(
