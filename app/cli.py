@@ -6,7 +6,15 @@ import gc
 
 import typer
 
-from app.commands import accounts, check, keys, lists, migrate, registry, scan, serve, windows
+from app import migrate_command as migrate
+from app import serve
+from app.accounts import accounts_command as accounts
+from app.accounts import cli as keys
+from app.content import cli as scan
+from app.intents.check import cli as check
+from app.intents.windows import cli as windows
+from app.suppression import cli as lists
+from app.suppression.registries import cli as registry
 
 app = typer.Typer(
     name="callgate",

@@ -12,49 +12,45 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from app import clock
-from app.api import (
-    admin,
-    calling_windows,
-    consents,
-    content,
-    docs_page,
-    emergencies,
-    error_pages,
-    health,
-    imports,
-    inbound_messages,
-    intents,
-    leases,
-    limits,
-    policy,
-    pools,
-    problems,
-    registries,
-    scrub,
-    suppressions,
-)
-from app.api.edge import Edge
-from app.api.openapi import describe
-from app.api.patience import Pace
-from app.api.problems import ProblemWriter
-from app.channels import Semaphore
-from app.guardrails import opt_out
-from app.guardrails.content import ContentScanner
-from app.guardrails.content.links import registrable_domain
-from app.guardrails.content.policy import folded_phrase
+from app.accounts import http as admin
+from app.accounts.store import installation_secret
+from app.calling_window import http as emergencies
+from app.capacity.leases import http as leases
+from app.capacity.leases.ledger import PostgresLedger
+from app.capacity.limits import http as limits
+from app.capacity.pools import http as pools
+from app.capacity.semaphore import Semaphore
+from app.consents import http as consents
+from app.content import ContentScanner
+from app.content import http as content
+from app.content.account_phrases import folded_phrase
+from app.content.signs.links import registrable_domain
+from app.health import http as health
+from app.health.readiness import Readiness
+from app.intents import http as intents
+from app.intents.scrub import http as scrub
+from app.intents.services import ClassLimit, Equipment, Knowledge
+from app.intents.upkeep.compensation import settle_what_can_be
+from app.intents.upkeep.maintain import maintain
+from app.intents.windows import http as calling_windows
+from app.law import window_loader as window_rules
 from app.numbering import load as load_gazetteer
 from app.numbering import versions as place_versions
-from app.postgres.accounts import installation_secret
-from app.postgres.database import Database, PostgresUnavailable
-from app.postgres.migrate import newest_revision
-from app.rules import calling_windows as window_rules
+from app.platform.clocks import Clocks
+from app.platform.http import docs_page, error_pages, problems
+from app.platform.http.openapi import describe
+from app.platform.http.problems import ProblemWriter
+from app.platform.http.request_middleware import Edge
+from app.platform.http.stream_timeouts import Pace
+from app.platform.postgres.database import Database, PostgresUnavailable
+from app.platform.postgres.migrate import newest_revision
+from app.policy import http as policy
+from app.replies import classify as opt_out
+from app.replies import http as inbound_messages
 from app.settings import Settings
-from app.workflows.clocks import Clocks
-from app.workflows.equipment import ClassLimit, Equipment, Knowledge
-from app.workflows.ledger import PostgresLedger
-from app.workflows.maintenance import maintain
-from app.workflows.readiness import Readiness
-from app.workflows.unanswered import settle_what_can_be
+from app.suppression import http as suppressions
+from app.suppression.lists import http as imports
+from app.suppression.registries import http as registries
 
 VERSION = "0.1.0"
 ROUTES = (

@@ -7,9 +7,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from app import prefork
-from app.api.intent_bodies import CallBody
-from app.listener import listen
+from app.intents.bodies import CallBody
+from app.platform.server import prefork
+from app.platform.server.listener import listen
 
 app = FastAPI()
 

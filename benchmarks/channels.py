@@ -23,9 +23,18 @@ from limits.aio.storage import RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from redis.asyncio.lock import Lock
 
-from app.channels import AdmitRequest, CapCount, LiveLease, Pace, RateSpend, Rebuild, Scope, Semaphore
-from app.channels.requests import LONGEST_LEASE_MS
-from tests.channels.server import Server, free_port
+from app.capacity.semaphore import (
+    AdmitRequest,
+    CapCount,
+    LiveLease,
+    Pace,
+    RateSpend,
+    Rebuild,
+    Scope,
+    Semaphore,
+)
+from app.capacity.semaphore.requests import LONGEST_LEASE_MS
+from tests.capacity.server import Server, free_port
 
 ACCOUNT = "01990000-0000-7000-8000-000000000001"
 HOUR_MS = 3600 * 1000

@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 from better_profanity import profanity
 
-from app.guardrails.content import ContentScanner
-from app.guardrails.facts import AccountPolicy
+from app.content import ContentScanner
+from app.guardrail.facts import AccountPolicy
 from tests.content.mangling import TRANSFORMATIONS
 from tests.content.texts import MUST_BLOCK, MUST_PASS
 

@@ -21,10 +21,10 @@ from typing import Any
 from sqlalchemy import text
 
 from app.clock import utc_now
-from app.embedded import Embedded
-from app.postgres.database import Database
-from app.postgres.migrate import migrate
-from app.workflows.import_suppressions import import_suppressions
+from app.platform.embedded import Embedded
+from app.platform.postgres.database import Database
+from app.platform.postgres.migrate import migrate
+from app.suppression.lists.import_list import import_suppressions
 
 CHUNK_BYTES = 256 * 1024
 

@@ -25,12 +25,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.clock import utc_now
-from app.postgres import decision_records, suppressions
-from app.postgres.database import Database
-from app.postgres.jobs import JobKind, newest_jobs
-from app.postgres.migrate import migrate
-from app.postgres.partitions import floor_id, month_start, partition_name
-from app.postgres.stretches import Page
+from app.intents.records import store as decision_records
+from app.intents.records.partitions import floor_id, month_start, partition_name
+from app.platform.jobs.store import JobKind, newest_jobs
+from app.platform.postgres.bounded_pages import Page
+from app.platform.postgres.database import Database
+from app.platform.postgres.migrate import migrate
+from app.suppression import store as suppressions
 
 MONTHS = 12
 MOST_MILLISECONDS = 200.0

@@ -37,12 +37,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.clock import utc_now
-from app.lists.bitmaps import Numbers
-from app.lists.registry_file import RegistryParser, WholeLines
-from app.postgres.database import Database
-from app.postgres.migrate import migrate
-from app.postgres.registries import block_has, put_registry
-from app.workflows.load_registry import load_registry
+from app.platform.postgres.database import Database
+from app.platform.postgres.migrate import migrate
+from app.suppression.registries.bitmaps import Numbers
+from app.suppression.registries.load_version import load_registry
+from app.suppression.registries.registry_file import RegistryParser, WholeLines
+from app.suppression.registries.store import block_has, put_registry
 
 BLOCKS = 172_000
 READ_BYTES = 1 << 20

@@ -19,14 +19,14 @@ from functools import partial
 from rich.console import Console
 from rich.table import Table
 
-from app.guardrails.calling_window import evaluate, open_intervals
-from app.guardrails.calling_window.situation import situation
-from app.guardrails.facts import Facts, Intent
-from app.guardrails.frequency import caps_in_force
+from app.calling_window import evaluate, open_intervals
+from app.frequency.verdict import caps_in_force
+from app.guardrail.facts import Facts, Intent
+from app.law import window_loader as calling_windows
+from app.law.applicable import situation
+from app.law.window_rules import WindowRules
 from app.numbering import load, locate, parse_number
-from app.rules import calling_windows
-from app.rules.window_rules import WindowRules
-from app.rules.zones import zone
+from app.numbering.zones import zone
 
 OPEN, SHUT = datetime(2026, 12, 1, 18, tzinfo=UTC), datetime(2026, 12, 2, 6, tzinfo=UTC)
 NUMBERS = (
@@ -40,7 +40,7 @@ _START = """
 import resource, time
 began = time.process_time()
 from app.numbering import load
-from app.rules import calling_windows
+from app.law import window_loader as calling_windows
 imported = time.process_time()
 load()
 calling_windows.load().prepare((2026, 2027))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Connection
 
-from app.postgres import registry_tables, tables
-from app.postgres.metadata import metadata
+from migrations import registry_tables, tables
+from migrations.metadata import metadata
 
 assert tables.decisions.metadata is registry_tables.jobs.metadata is metadata  # importing them fills it
 

@@ -9,9 +9,9 @@ from contextlib import ExitStack
 
 import pytest
 
+from app.intents.services import Knowledge
 from app.main import load_knowledge
-from app.workflows.equipment import Knowledge
-from tests.api.dialler import Dialler, new_account
+from tests.contract.dialler import Dialler, new_account
 from tests.servers import Servers
 from tests.service import PATIENT, RunningService
 

@@ -26,12 +26,12 @@ import redis
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.clock import utc_now
-from app.embedded import Embedded
-from app.embedded.postgres import USER, EmbeddedPostgres
-from app.embedded.servers import EmbeddedServer
-from app.embedded.valkey import EmbeddedValkey
-from app.postgres.migrate import migrate
-from app.postgres.partitions import make_ahead
+from app.intents.records.partitions import make_ahead
+from app.platform.embedded import Embedded
+from app.platform.embedded.postgres import USER, EmbeddedPostgres
+from app.platform.embedded.servers import EmbeddedServer
+from app.platform.embedded.valkey import EmbeddedValkey
+from app.platform.postgres.migrate import migrate
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
-from tests.api.dialler import Dialler, new_account
+from tests.contract.dialler import Dialler, new_account
 from tests.servers import Servers
 from tests.service import CHECKOUT, RunningService
 

@@ -8,13 +8,13 @@ import sys
 import time
 from pathlib import Path
 
-from app.metrics_files import PREFIX, metrics_directory, sweep_dead
+from app.platform.server.metrics_files import PREFIX, metrics_directory, sweep_dead
 from tests.service import CHECKOUT
 
 _HOLDER = """
 import os, sys, time
 from pathlib import Path
-from app.metrics_files import metrics_directory
+from app.platform.server.metrics_files import metrics_directory
 with metrics_directory(Path(sys.argv[1])) as made:
     worker = os.fork()
     if worker == 0:

@@ -17,13 +17,13 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-import app.postgres.registry_tables
-import app.postgres.tables  # noqa: F401
+import migrations.registry_tables
+import migrations.tables  # noqa: F401
+from app.accounts.store import insert_key
 from app.clock import utc_now
-from app.postgres import partitions
-from app.postgres.accounts import insert_key
-from app.postgres.metadata import metadata
-from app.postgres.migrate import configuration, migrate, newest_revision
+from app.intents.records import partitions
+from app.platform.postgres.migrate import configuration, migrate, newest_revision
+from migrations.metadata import metadata
 from tests.servers import Servers
 from tests.service import CHECKOUT
 

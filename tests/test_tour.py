@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.workflows.decide_batch import AT_ONCE
+from app.intents.batch import AT_ONCE
 from tests.service import CHECKOUT
 
 PAGES = [CHECKOUT / "docs/tour.md", *sorted((CHECKOUT / "docs/decisions").glob("*.md"))]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from app.guardrails.facts import Recipient
-from app.guardrails.places import Place, Places
-from app.numbering.gazetteer import Gazetteer
+from app.guardrail.facts import Recipient
+from app.guardrail.places import Place, Places
+from app.law.window_rules import WindowRules
+from app.numbering import zones
 from app.numbering.hints import HintError
 from app.numbering.lines import asked_line, canonical, recorded_form, spellings
 from app.numbering.number import (
@@ -16,8 +17,7 @@ from app.numbering.number import (
     NumberImpossibleError,
     UnsupportedDestinationError,
 )
-from app.rules import zones
-from app.rules.window_rules import WindowRules
+from app.numbering.number_locator import Gazetteer
 
 __all__ = [
     "Gazetteer",

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from timezonefinder import TimezoneFinder
 
-from app.guardrails.facts import Recipient
-from app.guardrails.places import Place
+from app.guardrail.facts import Recipient
+from app.guardrail.places import Place
+from app.numbering.regions import Region, Regions
 from app.numbering.zip_codes import ASSOCIATED, MILITARY, ZipCodes
-from app.rules.regions import Region, Regions
-from app.rules.zones import canonical_zone, country_of_zone, is_zone, same_clock, zones_of_countries
+from app.numbering.zones import canonical_zone, country_of_zone, is_zone, same_clock, zones_of_countries
 
 _ZIP = re.compile(r"([0-9]{5})(?:-[0-9]{4})?", re.ASCII)  # of ZIP+4 the place is that of the five
 

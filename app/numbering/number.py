@@ -9,7 +9,7 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import PhoneNumberType, ValidationResult
 
-from app.rules.area_codes import AreaCodes
+from app.numbering.area_codes import AreaCodes
 
 E164_REASON = "must be E.164 format (e.g. +14155551234)"
 SENDER_REASON = "must be E.164 format (e.g. +14155551234) or a short code of 3 to 8 digits"

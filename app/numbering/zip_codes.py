@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.rules.broken_file import BrokenRuleFile
-from app.rules.digest import short_digest
+from app.platform.files.broken_file import BrokenRuleFile
+from app.platform.files.digest import short_digest
 
 PATH = Path(__file__).with_name("zip_codes.csv")
 MILITARY = frozenset({"AA", "AE", "AP"})

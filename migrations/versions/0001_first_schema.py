@@ -12,7 +12,7 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-# Written out rather than taken from app.postgres.tables: a migration says what it did on its day, whatever the
+# Written out rather than taken from migrations.tables: a migration says what it did on its day, whatever the
 # tables look like later.
 SCHEMA = """
 CREATE TABLE accounts (

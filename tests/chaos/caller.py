@@ -8,9 +8,9 @@ import uuid
 from collections import deque
 from typing import Any
 
-from tests.api.dialler import call, instant, sms
 from tests.chaos.decisions import Decided, Held
 from tests.chaos.world import LEASE_SECONDS, TRUNK, World
+from tests.contract.dialler import call, instant, sms
 from tests.service import Answer
 
 TIMEOUT_SECONDS = 15.0

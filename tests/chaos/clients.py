@@ -11,11 +11,11 @@ from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from tests.api.dialler import CALLER_ID, instant, rfc3339
 from tests.chaos.caller import Asked, Caller
 from tests.chaos.decisions import Held
 from tests.chaos.lists import CHANNELS, WISH, Change
 from tests.chaos.world import World
+from tests.contract.dialler import CALLER_ID, instant, rfc3339
 
 JOB_SECONDS = 20.0
 CSV = {"Content-Type": "text/csv"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from app.clock import utc_now
-from tests.api.dialler import OPEN_SOMEWHERE, Dialler, instant, rfc3339
+from tests.contract.dialler import OPEN_SOMEWHERE, Dialler, instant, rfc3339
 
 # Law of these caps no attempts. Some of them are open and some are closed at every hour.
 PATTERNS = (*OPEN_SOMEWHERE, "+6421555{:04d}", "+8190125{:04d}5", "+4420794{:04d}5", "+9198100{:04d}0")

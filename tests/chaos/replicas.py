@@ -8,10 +8,10 @@ import signal
 import time
 from pathlib import Path
 
-from tests.api.dialler import Dialler
-from tests.api.streams import _descendants
-from tests.channels.server import faketime_library
+from tests.capacity.server import faketime_library
 from tests.chaos.stores import Stores
+from tests.contract.dialler import Dialler
+from tests.contract.streams import _descendants
 from tests.servers import _lives
 from tests.service import PATIENT, RunningService
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import asyncpg
 
-from app.embedded.postgres import USER, EmbeddedPostgres
-from app.embedded.servers import EmbeddedServer
+from app.platform.embedded.postgres import USER, EmbeddedPostgres
+from app.platform.embedded.servers import EmbeddedServer
 from tests.chaos.lists import Loss
 from tests.servers import Servers, _family, _lives, _signal_family, run_apart
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from tests.api.dialler import Dialler, call, new_account
 from tests.chaos.answers import Documented
 from tests.chaos.decisions import Decisions
 from tests.chaos.findings import Findings
@@ -16,6 +15,7 @@ from tests.chaos.lists import Change, Lists, Loss
 from tests.chaos.places import Places
 from tests.chaos.replicas import Replica
 from tests.chaos.stores import FIRST_HOST, Stores
+from tests.contract.dialler import Dialler, call, new_account
 
 TRUNK, TRUNK_CAPACITY = "trunk", 8
 PROBES, PROBES_CAPACITY = "probes", 100_000

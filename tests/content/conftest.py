@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.guardrails.content import ContentScanner
+from app.content import ContentScanner
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,8 @@ import random
 import sys
 from collections.abc import Callable
 
-from app.guardrails.content import ContentScanner
-from app.guardrails.facts import AccountPolicy
+from app.content import ContentScanner
+from app.guardrail.facts import AccountPolicy
 from tests.content.texts import MUST_BLOCK
 
 HOMOGLYPHS = str.maketrans("aceiopsxyABCEHIKMOPTXjhdlgwn", "асеіорѕхуАВСЕНІКМОРТХјһԁӏɡԝո")

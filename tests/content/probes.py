@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import sys
 
-from app.guardrails.content import ContentScanner
-from app.guardrails.facts import AccountPolicy
-from app.guardrails.opt_out import classify_inbound
+from app.content import ContentScanner
+from app.guardrail.facts import AccountPolicy
+from app.replies.classify import classify_inbound
 from tests.content.texts import read
 
 Texts = list[tuple[str, str]]

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.guardrails.content.covers import lies_in, touches, widest
+from app.content.reading.covers import lies_in, touches, widest
 
 spans = st.tuples(st.integers(0, 30), st.integers(1, 12)).map(lambda each: (each[0], each[0] + each[1]))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.guardrails.content import ContentScanner
-from app.guardrails.facts import AccountPolicy
+from app.content import ContentScanner
+from app.guardrail.facts import AccountPolicy
 
 
 @pytest.mark.parametrize(

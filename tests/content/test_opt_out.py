@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.guardrails.opt_out import classify_inbound
+from app.replies.classify import classify_inbound
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from app.guardrails.content import ContentScanner
-from app.rules.broken_file import BrokenRuleFile
-from app.rules.content_packs import expand, load_content_packs
+from app.content import ContentScanner
+from app.content.packs.pack_loader import expand, load_content_packs
+from app.platform.files.broken_file import BrokenRuleFile
 
 HEAD = 'pack = "p"\nversion = "2026.11.1"\nsource = "a source"\n'
 RULE = '[[rules]]\nid = "x.y"\nseverity = "block"\nwhy = "w"\nremedy = "r"\n'

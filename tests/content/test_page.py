@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.rules.content_packs import load_content_packs
-from app.rules.content_table import markdown_table, with_table
+from app.content.packs.pack_loader import load_content_packs
+from app.content.packs.packs_page import markdown_table, with_table
 
 PAGE = Path(__file__).parents[2] / "docs" / "content.md"
 
@@ -13,5 +13,5 @@ PAGE = Path(__file__).parents[2] / "docs" / "content.md"
 def test_the_rules_table_is_in_step() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert page == with_table(page, markdown_table(load_content_packs())), (
-        "run: python -m app.rules.content_table docs/content.md"
+        "run: python -m app.content.packs.packs_page docs/content.md"
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from app.guardrails.content import ContentScanner, evaluate, folded_hash, mask, render
-from app.guardrails.facts import AccountPolicy, ContentPolicy, Intent
-from app.guardrails.verdicts import CONTENT_BLOCKED
+from app.content import ContentScanner, evaluate, folded_hash, mask, render
+from app.guardrail.facts import AccountPolicy, ContentPolicy, Intent
+from app.guardrail.refusals import CONTENT_BLOCKED
 
 
 def rules(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.guardrails.content import ContentScanner
-from app.guardrails.facts import AccountPolicy, ContentPolicy
+from app.content import ContentScanner
+from app.guardrail.facts import AccountPolicy, ContentPolicy
 from tests.content.probes import blocked, blocking, misread, missed
 from tests.content.texts import read
 

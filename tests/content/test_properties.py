@@ -7,10 +7,10 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.guardrails.content import ContentScanner, count_segments, folded_hash, mask, render
-from app.guardrails.content.sensitive import find_sensitive
-from app.guardrails.facts import AccountPolicy, ContentPolicy
-from app.guardrails.opt_out import classify_inbound
+from app.content import ContentScanner, count_segments, folded_hash, mask, render
+from app.content.signs.sensitive import find_sensitive
+from app.guardrail.facts import AccountPolicy, ContentPolicy
+from app.replies.classify import classify_inbound
 from tests.content.mangling import TRANSFORMATIONS
 from tests.content.texts import MUST_BLOCK
 

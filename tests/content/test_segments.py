@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.guardrails.content import count_segments
+from app.content import count_segments
 
 GSM_TABLE = (
     "@£$¥èéùìòÇ\nØø\rÅå" "Δ_ΦΓΛΩΠΨΣΘΞÆæßÉ" " !\"#¤%&'()*+,-./" "0123456789:;<=>?"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.guardrails.content.sensitive import find_sensitive, mask
+from app.content.signs.sensitive import find_sensitive, mask
 
 # 4111 1111 1111 1111 is the networks' own test number; 123-45-6789 was never issued.
 BETWEEN = (" ", "-", ".", " - ", "  ", "/", "_", ", ", "\n", "\r\n", "\t", "\u00a0", " \u2013 ", "|", "")

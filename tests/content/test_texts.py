@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.guardrails.content import ContentScanner
-from app.guardrails.facts import AccountPolicy
+from app.content import ContentScanner
+from app.guardrail.facts import AccountPolicy
 from tests.content.mangling import BARS, measure, table
 from tests.content.texts import MUST_BLOCK, MUST_PASS
 

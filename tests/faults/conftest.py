@@ -1,5 +1,5 @@
 """The clusters that the semaphore's own tests start, for the whole service."""
 
-from tests.channels.test_cluster import cluster, watched
+from tests.capacity.test_cluster import cluster, watched
 
 __all__ = ["cluster", "watched"]

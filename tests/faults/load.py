@@ -8,8 +8,8 @@ import time
 from collections import Counter
 from types import TracebackType
 
-from tests.api.dialler import Dialler, call
-from tests.api.test_races import ledger
+from tests.contract.dialler import Dialler, call
+from tests.contract.test_races import ledger
 from tests.servers import Servers
 from tests.service import Answer, RunningService
 

@@ -15,9 +15,9 @@ import pytest
 
 from app import clock
 from app.clock import utc_now
-from tests.api.dialler import Dialler, call, instant
-from tests.api.test_races import ledger
-from tests.channels.server import faketime_library
+from tests.capacity.server import faketime_library
+from tests.contract.dialler import Dialler, call, instant
+from tests.contract.test_races import ledger
 from tests.servers import Servers
 from tests.service import CHECKOUT, PATIENT, RunningService
 

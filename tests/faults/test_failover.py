@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from app.embedded.postgres import EmbeddedPostgres
-from tests.api.dialler import call
+from app.platform.embedded.postgres import EmbeddedPostgres
+from tests.contract.dialler import call
 from tests.faults.load import Load, trunk
-from tests.postgres.standby import Pair, pair_of
+from tests.platform.postgres.standby import Pair, pair_of
 from tests.servers import Servers
 from tests.service import PATIENT, RunningService
 

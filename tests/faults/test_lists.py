@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.api.dialler import Dialler
+from tests.contract.dialler import Dialler
 from tests.servers import Servers
 from tests.service import PATIENT, RunningService
 

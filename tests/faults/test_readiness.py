@@ -11,12 +11,12 @@ from typing import Any
 import asyncpg
 import pytest
 
-from app.embedded.postgres import USER
-from app.postgres import partitions
-from tests.api.dialler import Dialler, call, sms
-from tests.api.problem import check_problem
-from tests.api.test_races import ledger
-from tests.channels.server import Server, free_port
+from app.intents.records import partitions
+from app.platform.embedded.postgres import USER
+from tests.capacity.server import Server, free_port
+from tests.contract.dialler import Dialler, call, sms
+from tests.contract.problem import check_problem
+from tests.contract.test_races import ledger
 from tests.servers import Servers, run_apart
 from tests.service import RunningService
 

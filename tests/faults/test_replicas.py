@@ -13,8 +13,8 @@ from email.utils import parsedate_to_datetime
 import pytest
 from redis.crc import key_slot
 
-from tests.api.dialler import Dialler, call, new_account
-from tests.channels.server import Server, faketime_library
+from tests.capacity.server import Server, faketime_library
+from tests.contract.dialler import Dialler, call, new_account
 from tests.faults.load import Load, agreed, trunk
 from tests.servers import Servers
 from tests.service import PATIENT, RunningService

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.api.dialler import Dialler, call, new_account
-from tests.api.test_races import ledger
+from tests.contract.dialler import Dialler, call, new_account
+from tests.contract.test_races import ledger
 from tests.servers import Servers
 from tests.service import PATIENT, RunningService
 

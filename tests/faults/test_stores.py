@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.dialler import call
-from tests.api.problem import check_problem
+from tests.contract.dialler import call
+from tests.contract.problem import check_problem
 from tests.faults.load import Load, agreed, trunk
 from tests.servers import Servers
 from tests.service import PATIENT, RunningService

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.dialler import Dialler, call
+from tests.contract.dialler import Dialler, call
 from tests.faults.load import trunk
 from tests.servers import Servers
 from tests.service import PATIENT, RunningService

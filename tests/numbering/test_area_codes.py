@@ -12,7 +12,7 @@ from phonenumbers import geocoder
 from phonenumbers import timezone as number_zones
 
 from app.numbering import load, locate, parse_number
-from app.rules.zones import zone
+from app.numbering.zones import zone
 
 DIFFERENCES = tomllib.loads(
     Path(__file__).with_name("area_code_differences.toml").read_text(encoding="utf-8")

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from app.guardrails.facts import Recipient
-from app.guardrails.places import Places
+from app.guardrail.facts import Recipient
+from app.guardrail.places import Places
 from app.numbering import HintError, locate, parse_number
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from app.numbering import zip_codes
 from app.numbering.zip_wheel import table_of_wheel
-from app.rules.broken_file import BrokenRuleFile
+from app.platform.files.broken_file import BrokenRuleFile
 
 
 def test_the_table_is_the_wheels() -> None:

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from app.cli import app
-from app.workflows.equipment import Knowledge
+from app.intents.services import Knowledge
 from tests.policy.account import FRANCISCO, MORNING, TUESDAY, UTAH, Account
 from tests.service import CHECKOUT, RunningService
 

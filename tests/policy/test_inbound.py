@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from app.api.carrier_signature import is_signed, signature
+from app.replies.carriers.twilio import is_signed, signature
 from tests.policy.account import CALLER_ID, FRANCISCO, MORNING, ORLEANS, Account, reasons
 from tests.service import Answer, RunningService
 

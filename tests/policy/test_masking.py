@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import app
-from tests.api.dialler import Dialler, sms
+from tests.contract.dialler import Dialler, sms
 from tests.policy.account import FRANCISCO, Account
 from tests.servers import Servers, run_apart
 from tests.service import RunningService

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.api.dialler import Dialler, sms
+from tests.contract.dialler import Dialler, sms
 from tests.policy.account import FRANCISCO, MORNING, TUESDAY, Account, reasons
 from tests.service import RunningService
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.dialler import Dialler, sms
+from tests.contract.dialler import Dialler, sms
 from tests.policy.account import Account, reasons
 from tests.service import RunningService
 

@@ -1,0 +1,245 @@
+"""From the Authorization header to a caller: the key, its scopes, its rate limit."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+from fastapi import Request
+from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, TypeAdapter
+from starlette.exceptions import HTTPException as StarletteHTTPException  # noqa: TID251
+from starlette.responses import Response
+from starlette.types import Message
+
+from app.accounts.authenticate import EVERY_KEY, Caller, hash_of
+from app.capacity.semaphore import RateState
+from app.intents.decide import identify as lookup
+from app.intents.services import Equipment
+from app.platform.http.fields import MOST_FAULTS
+from app.platform.http.problems import CARRIER_PATH, Problem, rate_headers
+from app.platform.http.strict_json import StrictRequest
+from app.platform.outcomes import FieldFault, Outcome, RateExceeded, Unauthorized
+
+Handler = Callable[[Request], Awaitable[Response]]
+# How long the rest of a body may be on its way before its key is looked at.
+PROMPT_SECONDS = 0.05
+# Routes that read their body as a stream and bound what they keep themselves; they look at the key first.
+STREAMS = re.compile(r"/v1/(suppressions/imports|scrub|registries/[^/]+/(versions|changes))/?")
+_BEARER = re.compile(r"(?i:bearer) +(cg_[A-Za-z0-9_-]{1,250}) *")
+_KEY = re.compile(r"cg_[A-Za-z0-9_-]{1,250}")
+
+
+def equipment_of(request: Request) -> Equipment:
+    """The process's equipment."""
+    return cast(Equipment, request.app.state.equipment)
+
+
+def presented_hash(request: Request) -> bytes:
+    """The hash of the key that the request carries. Raises Unauthorized when there is none."""
+    given = request.headers.getlist("authorization")
+    if not given:
+        raise Unauthorized("No API key was provided.")
+    if len(given) > 1:
+        # A proxy might look at the one and we at the other.
+        raise Unauthorized("The Authorization header must be given once.")
+    header = given[0]
+    match = _BEARER.fullmatch(header)
+    if match is None and request.url.path == CARRIER_PATH:
+        match = _KEY.fullmatch(_basic_password(header))
+        if match is None:
+            raise Unauthorized(
+                "The Authorization header must be: Bearer cg_…, or Basic with the key as password."
+            )
+        return hash_of(match[0])
+    if match is None:
+        raise Unauthorized("The Authorization header must hold a bearer key, as in Bearer cg_abc123.")
+    return hash_of(match[1])
+
+
+def _basic_password(header: str) -> str:
+    """The password of RFC 7617; empty when the header is nothing of the kind."""
+    scheme, _, credentials = header.partition(" ")
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return base64.b64decode(credentials.strip(), validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
+
+
+def note_rate(request: Request, api_class: str, state: RateState) -> None:
+    """Remember what the response's RateLimit fields will say."""
+    request.state.rate_headers = rate_headers(api_class, state)
+
+
+async def identify(request: Request) -> Caller:
+    """The caller, from Postgres, at every request: a revoked key is revoked at once, in every process."""
+    key_hash = presented_hash(request)
+    equipment = equipment_of(request)
+    return await lookup(equipment, key_hash, equipment.now())
+
+
+@dataclass(frozen=True, slots=True)
+class Requires:
+    """A dependency that answers the caller, if the key has the scope and has not used up its rate."""
+
+    scope: str = EVERY_KEY
+    api_class: str = "other"
+
+    async def __call__(self, request: Request) -> Caller:
+        caller = await identify(request)
+        equipment = equipment_of(request)
+        state = await equipment.semaphore.spend(equipment.rate(caller, self.api_class))
+        if state.exceeded:
+            raise RateExceeded(state, self.api_class)
+        note_rate(request, self.api_class, state)
+        caller.needs(self.scope)
+        return caller
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def reads(body: TypeAdapter[Any]) -> Callable[[F], F]:
+    """Marks an endpoint that takes the request and its body and nothing else, and is asked often.
+
+    Its body is read at once. Only when something is wrong with it is the framework asked, which takes as long again
+    as the endpoint itself, and words the complaint as everywhere.
+    """
+
+    def mark(endpoint: F) -> F:
+        endpoint.__dict__["reads"] = body
+        return endpoint
+
+    return mark
+
+
+class GuardedRoute(APIRoute):
+    """A route under /v1: who may not come in learns that first, before what is wrong with the body."""
+
+    def get_route_handler(self) -> Any:
+        """The handler, with the media type and the key looked at before any complaint about the body."""
+        handle = self._reading(super().get_route_handler())
+        streams = STREAMS.fullmatch(self.path) is not None
+        reads_json = self.body_field is not None
+        known = None if self.path.startswith(CARRIER_PATH) else _query_names(self.dependant)
+
+        async def guarded(given: Request) -> Response:
+            request = StrictRequest(given.scope, given.receive)
+            try:
+                presented_hash(request)  # who shows no key is not waited for
+                if not streams:
+                    request = await _begun(request)
+                _refuse_nul(request)
+                if known is not None and request.scope["query_string"]:
+                    _refuse_unknown(request, known)
+                if reads_json and not _is_json(request):
+                    raise Problem("unsupported-media-type")
+                return await handle(request)
+            except (RequestValidationError, StarletteHTTPException, Problem) as complaint:
+                try:
+                    await identify(request)
+                except Outcome as outcome:
+                    raise outcome from complaint
+                raise
+
+        return guarded
+
+    def _reading(self, complain: Handler) -> Handler:
+        body: TypeAdapter[Any] | None = getattr(self.endpoint, "reads", None)
+        if body is None:
+            return complain
+        endpoint = self.endpoint
+
+        async def handle(request: Request) -> Response:
+            try:
+                given = body.validate_python(await request.json())
+            except ValueError:
+                return await complain(request)
+            answer: Response = await endpoint(request, given)
+            return answer
+
+        return handle
+
+
+async def _begun(request: StrictRequest) -> StrictRequest:
+    """The request with the beginning of its body. What is on its way after that is waited for only for a good key.
+
+    Most bodies come in one piece with their heads, or right behind. Their key is looked at together with what they
+    ask, which saves a question to the database.
+    """
+    headers = request.headers
+    if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
+        return request
+    first: list[Message] = []
+    if headers.get("expect", "").lower() != "100-continue":
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PROMPT_SECONDS):
+                first.append(await request.receive())
+    if not first or first[0].get("more_body"):
+        await identify(request)
+
+    async def received() -> Message:
+        return first.pop() if first else await request.receive()
+
+    return StrictRequest(request.scope, received)
+
+
+def _refuse_nul(request: Request) -> None:
+    """No text of ours holds a NUL, and Postgres would choke on one: nothing has such a name."""
+    if "\x00" in request.scope["path"]:
+        fault = FieldFault("path", "must not contain a NUL character", "", malformed=True)
+        raise Problem("bad-request", "No path may contain a NUL character.", faults=[fault])
+    if b"%00" in request.scope["query_string"]:
+        named = [name for name, value in request.query_params.multi_items() if "\x00" in name + value]
+        faults = [FieldFault(name, "must not contain a NUL character", "", malformed=True) for name in named]
+        raise Problem("bad-request", "No query parameter may contain a NUL character.", faults=faults)
+
+
+def _query_names(dependant: Dependant) -> frozenset[str] | None:
+    """The query parameters of a route; None where it takes them as one model, which knows its own."""
+    names: set[str] = set()
+    for parameter in dependant.query_params:
+        kind = parameter.field_info.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return None
+        names.add(parameter.alias)
+    for part in dependant.dependencies:
+        more = _query_names(part)
+        if more is None:
+            return None
+        names |= more
+    return frozenset(names)
+
+
+def _refuse_unknown(request: Request, known: frozenset[str]) -> None:
+    """A misspelt filter would let everything through, and of two values only one would count."""
+    given = [name for name, _ in request.query_params.multi_items()]
+    faults = [
+        FieldFault(
+            name, "unknown parameter" if name not in known else "must be given once", "", malformed=True
+        )
+        for name in dict.fromkeys(given)
+        if name not in known or given.count(name) > 1
+    ]
+    if faults:
+        raise Problem("bad-request", faults=faults[:MOST_FAULTS])
+
+
+def _is_json(request: Request) -> bool:
+    given = request.headers.get("content-type")
+    if given is None:
+        # No body at all is a missing field, not a wrong media type.
+        return (
+            request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers
+        )
+    kind = given.partition(";")[0].strip().lower()
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))

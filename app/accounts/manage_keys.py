@@ -1,0 +1,127 @@
+"""Accounts, keys and the bootstrap key."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.accounts import store as accounts
+from app.accounts.authenticate import SCOPES, Caller, hash_of
+from app.ids import new_id
+from app.platform.outcomes import FieldFault, MissingScope, NotAllowed, NotFound, Unusable
+from app.platform.postgres.database import Database
+
+
+def new_key() -> str:
+    """A key of 256 random bits."""
+    return "cg_" + secrets.token_urlsafe(32)
+
+
+async def create_key(
+    database: Database,
+    caller: Caller,
+    *,
+    name: str,
+    scopes: Sequence[str],
+    expires_at: datetime | None,
+    now: datetime,
+) -> dict[str, Any]:
+    """A new key of the caller's account, with the key itself, this once.
+
+    Raises MissingScope for a scope that the caller does not have, NotAllowed for `operator` outside the first
+    account.
+    """
+    if expires_at is not None and expires_at <= now:
+        raise Unusable([FieldFault("expires_at", "must be in the future", "/expires_at")])
+    for scope in scopes:
+        if scope == "operator" and not caller.is_first_account:
+            raise NotAllowed("Only keys of the first account can carry the scope operator.")
+        if not caller.may(scope):
+            raise MissingScope(scope)
+    key = new_key()
+    async with database.begin() as connection:
+        stored = await accounts.insert_key(
+            connection,
+            key_id=new_id(now),
+            account_id=caller.account_id,
+            name=name,
+            key_hash=hash_of(key),
+            scopes=sorted(set(scopes)),
+            expires_at=expires_at,
+            now=now,
+        )
+    return {**stored, "key": key}
+
+
+async def revoke_key(database: Database, caller: Caller, key_id: uuid.UUID, now: datetime) -> None:
+    """Revoke a key of the caller's account, in every process by the time this returns."""
+    async with database.begin() as connection:
+        if not await accounts.revoke(connection, caller.account_id, key_id, now):
+            raise NotFound("No such key.")
+
+
+async def create_account(database: Database, name: str, now: datetime) -> dict[str, Any]:
+    """A new account with its first key, which has `admin`."""
+    account_id, key = new_id(now), new_key()
+    async with database.begin() as connection:
+        await accounts.insert_account(connection, account_id, name, now)
+        await accounts.insert_key(
+            connection,
+            key_id=new_id(now),
+            account_id=account_id,
+            name="first key",
+            key_hash=hash_of(key),
+            scopes=["admin"],
+            now=now,
+        )
+    return {"id": str(account_id), "name": name, "key": key, "created_at": now}
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrapped:
+    """What the start found or made. ``key`` is set only when it was generated just now."""
+
+    account_id: uuid.UUID
+    key: str | None
+    notes: tuple[str, ...] = ()
+
+
+async def ensure_bootstrap_key(database: Database, configured: str | None, now: datetime) -> Bootstrapped:
+    """Make the first account and its bootstrap key if they are not there; safe to repeat, and to race.
+
+    A configured key replaces the bootstrap key before it. One that was revoked stays revoked: a restart must not
+    bring back what somebody took away.
+    """
+    notes: list[str] = []
+    async with database.begin() as connection:
+        await accounts.lock_first_account(connection)
+        account_id = await accounts.first_account(connection)
+        fresh = account_id is None
+        if account_id is None:
+            account_id = new_id(now)
+            await accounts.insert_account(connection, account_id, "first", now, is_first=True)
+        if not fresh and configured is None:
+            return Bootstrapped(account_id, None)
+        key = configured or new_key()
+        there = await accounts.key_by_hash(connection, hash_of(key))
+        if there is not None and there["revoked_at"] is not None:
+            notes.append("the configured bootstrap key has been revoked and stays so; configure another")
+        if there is None:
+            await accounts.insert_key(
+                connection,
+                key_id=new_id(now),
+                account_id=account_id,
+                name="bootstrap",
+                key_hash=hash_of(key),
+                scopes=SCOPES,
+                is_bootstrap=True,
+                now=now,
+            )
+            replaced = await accounts.revoke_other_bootstrap_keys(connection, hash_of(key), now)
+            if replaced:
+                notes.append(f"the configured bootstrap key replaced {replaced} older one(s)")
+    return Bootstrapped(account_id, None if configured else key, tuple(notes))

@@ -1,0 +1,130 @@
+"""Declared emergencies: while one lasts, solicitation in its region is banned."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Request
+from pydantic import Field
+from starlette.responses import Response
+
+from app.accounts.authenticate import Caller
+from app.accounts.caller import GuardedRoute, Requires, equipment_of
+from app.calling_window import store as emergencies
+from app.intents.services import Equipment
+from app.platform.http import response_schemas as documents
+from app.platform.http.fields import Body, Instant, Words
+from app.platform.http.paging import Cursor, Limit, page_of, read_cursor
+from app.platform.http.responses import json_response
+from app.platform.outcomes import FieldFault, NotFound, Unusable
+from app.suppression.http import entry_document
+
+router = APIRouter(prefix="/v1/emergencies", tags=["emergencies"], route_class=GuardedRoute)
+EveryKey = Annotated[Caller, Depends(Requires())]
+Operator = Annotated[Caller, Depends(Requires("operator"))]
+RegionCode = Annotated[Words, Path(max_length=16, description="ISO 3166-2, as US-LA")]
+# Beyond this nobody means it, and calendars end.
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+class EmergencyBody(Body):
+    """A declared emergency."""
+
+    until: Instant
+    reason: Annotated[Words, Field(max_length=500)] = ""
+
+
+class EmergencyDocument(documents.Document):
+    """An emergency in force."""
+
+    region: str
+    until: str
+    reason: str
+    declared_by: str | None
+    updated_at: str
+
+
+class EmergencyPage(documents.Document):
+    """One page of emergencies in force."""
+
+    items: list[EmergencyDocument]
+    next_cursor: str | None
+
+
+def _known(equipment: Equipment, region: str) -> str:
+    """The region, if the rules know it: an emergency in a region that no number can lie in would protect nobody."""
+    if equipment.knowledge.gazetteer.regions.find(region) is None:
+        reason = "must be a region of ISO 3166-2 that is known here, as US-LA"
+        raise Unusable([FieldFault("region", reason, "")])
+    return region
+
+
+@router.get(
+    "",
+    summary="List the emergencies in force",
+    responses={200: {"model": EmergencyPage}, **documents.problems()},
+)
+async def list_emergencies(
+    request: Request, caller: EveryKey, limit: Limit = 100, cursor: Cursor = None
+) -> Response:
+    """In the order of their regions. Every key may read them."""
+    equipment = equipment_of(request)
+    after = (read_cursor(cursor, 1) or [""])[0]
+    async with equipment.database.begin() as connection:
+        found = await emergencies.page(connection, after, limit + 1, equipment.now())
+    return json_response(page_of(found, limit, entry_document, lambda emergency: emergency["region"]))
+
+
+@router.get(
+    "/{region}",
+    summary="A region's emergency",
+    responses={200: {"model": EmergencyDocument}, **documents.problems("not-found")},
+)
+async def get_emergency(request: Request, caller: EveryKey, region: RegionCode) -> Response:
+    """404 when none is in force."""
+    equipment = equipment_of(request)
+    async with equipment.database.begin() as connection:
+        found = await emergencies.fetch(connection, region, equipment.now())
+    if found is None:
+        raise NotFound(f"No emergency is declared in {region}.")
+    return json_response(entry_document(found))
+
+
+@router.put(
+    "/{region}",
+    summary="Declare an emergency, or change it",
+    responses={
+        200: {"model": EmergencyDocument},
+        201: {"model": EmergencyDocument},
+        **documents.problems(body=True),
+    },
+)
+async def put_emergency(
+    request: Request, caller: Operator, region: RegionCode, body: EmergencyBody
+) -> Response:
+    """Bans solicitation in the region for every account until the instant, from the next decision on."""
+    equipment = equipment_of(request)
+    now = equipment.now()
+    _known(equipment, region)
+    if not now < body.until < LATEST:
+        raise Unusable([FieldFault("until", "must be in the future, and before the year 2200", "/until")])
+    async with equipment.database.begin() as connection:
+        before = await emergencies.fetch(connection, region, now)
+        stored = await emergencies.put(connection, region, body.until, body.reason, caller.key_id, now)
+    return json_response(entry_document(stored), 200 if before else 201)
+
+
+@router.delete(
+    "/{region}",
+    status_code=204,
+    summary="End an emergency",
+    responses={204: {"description": "Ended"}, **documents.problems("not-found")},
+)
+async def delete_emergency(request: Request, caller: Operator, region: RegionCode) -> Response:
+    """From the next decision on."""
+    equipment = equipment_of(request)
+    async with equipment.database.begin() as connection:
+        if not await emergencies.delete(connection, region, equipment.now()):
+            raise NotFound(f"No emergency is declared in {region}.")
+    return Response(status_code=204)

@@ -1,0 +1,45 @@
+"""Channels, rate limits and caps: everything that Redis decides. Knows nothing of HTTP and Postgres."""
+
+from app.capacity.semaphore.channel_semaphore import Semaphore
+from app.capacity.semaphore.requests import (
+    ANY_TRY,
+    Admission,
+    AdmitRequest,
+    CapCount,
+    HeldLease,
+    KnownAttempt,
+    Ledger,
+    LiveLease,
+    Pace,
+    Quota,
+    RateSpend,
+    RateState,
+    Rebuild,
+    Reconciliation,
+    RedisUnavailable,
+    Renewal,
+    Scope,
+    Spread,
+)
+
+__all__ = [
+    "ANY_TRY",
+    "Admission",
+    "AdmitRequest",
+    "CapCount",
+    "HeldLease",
+    "KnownAttempt",
+    "Ledger",
+    "LiveLease",
+    "Pace",
+    "Quota",
+    "RateSpend",
+    "RateState",
+    "Rebuild",
+    "Reconciliation",
+    "RedisUnavailable",
+    "Renewal",
+    "Scope",
+    "Semaphore",
+    "Spread",
+]

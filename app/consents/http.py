@@ -1,0 +1,151 @@
+"""Consents: what a person agreed to, with its evidence."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated, Any, Literal
+
+import orjson
+from fastapi import APIRouter, Depends, Request
+from pydantic import AfterValidator, BeforeValidator, Field
+from starlette.responses import Response
+
+from app.accounts.authenticate import Caller
+from app.accounts.caller import GuardedRoute, Requires, equipment_of
+from app.consents import store as consents
+from app.consents.change_consents import record_consent, withdraw_consent
+from app.consents.store import NewConsent
+from app.numbering import spellings
+from app.platform.http import response_schemas as documents
+from app.platform.http.fields import Body, Instant, malformed, unusable
+from app.platform.http.paging import Cursor, Limit, page_of, read_id
+from app.platform.http.responses import json_response
+from app.platform.outcomes import NotFound
+from app.suppression.http import PathNumber, entry_document
+
+router = APIRouter(prefix="/v1/consents", tags=["consents"], route_class=GuardedRoute)
+MayRead = Annotated[Caller, Depends(Requires("consents:read", "suppressions"))]
+MayWrite = Annotated[Caller, Depends(Requires("consents:write", "suppressions"))]
+Kind = Literal["express", "express_written", "existing_business"]
+MAX_EVIDENCE_BYTES = 8192
+
+
+def _evidence(given: object) -> object:
+    if not isinstance(given, dict | str):
+        raise malformed("must be a JSON object or a text")
+    if not given:
+        raise unusable("must say what proves the consent")
+    try:
+        written = orjson.dumps(given)
+    except orjson.JSONEncodeError:
+        raise unusable("must be JSON of Unicode text, and of whole numbers within 64 bits") from None
+    if len(written) > MAX_EVIDENCE_BYTES:
+        raise unusable(f"must be at most {MAX_EVIDENCE_BYTES} bytes of JSON")
+    if b"\\u0000" in written:
+        raise unusable("must not contain a NUL character")
+    return given
+
+
+def _each_once(channels: list[str]) -> list[str]:
+    if len(set(channels)) != len(channels):
+        raise unusable("must name each channel once")
+    return channels
+
+
+class ConsentBody(Body):
+    """A consent to put on record."""
+
+    kind: Kind
+    channels: Annotated[
+        list[Literal["call", "sms"]], Field(min_length=1, max_length=2), AfterValidator(_each_once)
+    ]
+    given_at: Instant
+    expires_at: Instant | None = None
+    evidence: Annotated[
+        dict[str, Any] | str,
+        BeforeValidator(_evidence),
+        Field(description="What proves it: a JSON object or a text, up to 8 KiB"),
+    ]
+
+
+class ConsentDocument(documents.Document):
+    """A consent on record."""
+
+    id: str
+    number: str
+    kind: Kind
+    channels: list[Literal["call", "sms"]]
+    given_at: str
+    expires_at: str | None
+    evidence: dict[str, Any] | str
+    created_at: str
+    created_by: str | None
+    ended_at: str | None
+    ended_by: Literal["replaced", "withdrawn", "opt_out"] | None
+
+
+class ConsentPage(documents.Document):
+    """One page of a number's consents, newest first, ended ones included."""
+
+    number: str
+    items: list[ConsentDocument]
+    next_cursor: str | None
+
+
+@router.get(
+    "/{number}",
+    summary="The consent on record for a number",
+    responses={200: {"model": ConsentDocument}, **documents.problems("not-found")},
+)
+async def get_consent(request: Request, caller: MayRead, number: PathNumber) -> Response:
+    """The one that has not ended; 404 if there is none. `expires_at` may have passed."""
+    async with equipment_of(request).database.begin() as connection:
+        found = await consents.current(connection, caller.account_id, spellings(number))
+    if found is None:
+        raise NotFound(f"There is no consent on record for {number}.")
+    return json_response(entry_document(found))
+
+
+@router.put(
+    "/{number}",
+    summary="Put a consent on record",
+    responses={
+        200: {"model": ConsentDocument},
+        201: {"model": ConsentDocument},
+        **documents.problems("conflict", body=True),
+    },
+)
+async def put_consent(request: Request, caller: MayWrite, number: PathNumber, body: ConsentBody) -> Response:
+    """Takes the place of the one before, which stays in the history. 409 if the person opted out later."""
+    wanted = NewConsent(number, body.kind, body.channels, body.given_at, body.expires_at, body.evidence)
+    first, stored = await record_consent(equipment_of(request), caller, wanted)
+    return json_response(entry_document(stored), 201 if first else 200)
+
+
+@router.delete(
+    "/{number}",
+    status_code=204,
+    summary="End the consent on record",
+    responses={204: {"description": "Ended"}, **documents.problems("not-found")},
+)
+async def delete_consent(request: Request, caller: MayWrite, number: PathNumber) -> Response:
+    """As withdrawn, from now on; the history keeps it."""
+    await withdraw_consent(equipment_of(request), caller, number)
+    return Response(status_code=204)
+
+
+@router.get(
+    "/{number}/history",
+    summary="Every consent that was ever on record for a number",
+    responses={200: {"model": ConsentPage}, **documents.problems()},
+)
+async def get_history(
+    request: Request, caller: MayRead, number: PathNumber, limit: Limit = 100, cursor: Cursor = None
+) -> Response:
+    """Newest first, with how each ended."""
+    before = read_id(cursor) or uuid.UUID(int=(1 << 128) - 1)
+    async with equipment_of(request).database.begin() as connection:
+        found = await consents.history(connection, caller.account_id, spellings(number), before, limit + 1)
+    return json_response(
+        {"number": number, **page_of(found, limit, entry_document, lambda consent: consent["id"])}
+    )

@@ -1,0 +1,24 @@
+"""The content guardrail: what a carrier would filter, found before it costs."""
+
+from app.content.findings import ContentFinding, ScanResult, Segments
+from app.content.reading.fold import folded_hash
+from app.content.rendering import render
+from app.content.scanner import ContentScanner
+from app.content.segments import count_segments
+from app.content.signs.sensitive import mask
+from app.content.verdict import evaluate
+from app.content.volume import judge_spread, spread_digest
+
+__all__ = [
+    "ContentFinding",
+    "ContentScanner",
+    "ScanResult",
+    "Segments",
+    "count_segments",
+    "evaluate",
+    "folded_hash",
+    "judge_spread",
+    "mask",
+    "render",
+    "spread_digest",
+]

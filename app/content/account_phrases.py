@@ -1,0 +1,97 @@
+"""The account's own content policy, compiled once for each value of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from ahocorasick_rs import AhoCorasick
+
+from app.content.packs.pack_loader import ContentRule, Severity
+from app.content.reading.covers import widest
+from app.content.reading.fold import packaged_fold
+from app.content.reading.matching import blank_punctuation
+from app.guardrail.facts import AccountPolicy
+
+COMPILED_POLICIES = 256  # kept; an account's phrases are compiled again when they fall out
+
+_Key = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledPolicy:
+    """Phrases, names and domains of one policy, folded and ready to match."""
+
+    blocked: AhoCorasick | None
+    allowed: AhoCorasick | None
+    names: tuple[str, ...]
+    domains: tuple[str, ...]
+
+
+def compiled(policy: AccountPolicy) -> CompiledPolicy:
+    """The policy's phrases, from a small cache that is keyed by their value, so it can never be stale."""
+    content = policy.content
+    return _compiled((content.block_phrases, content.allow_phrases, policy.names, policy.domains))
+
+
+@lru_cache(maxsize=COMPILED_POLICIES)
+def _compiled(key: _Key) -> CompiledPolicy:
+    block_phrases, allow_phrases, names, domains = key
+    return CompiledPolicy(
+        blocked=_automaton(block_phrases),
+        allowed=_automaton(allow_phrases),
+        names=tuple(folded for folded in map(folded_phrase, names) if folded),
+        domains=tuple(domain for domain in map(_bare_domain, domains) if domain),
+    )
+
+
+def severity_of(
+    rule: ContentRule,
+    found: Severity,
+    allow: frozenset[str],
+    severities: Mapping[str, Literal["block", "warn", "off"]],
+) -> Severity | None:
+    """What a finding weighs under the policy; None where the account has switched it off.
+
+    An unconditional rule keeps its weight whatever the policy says, but can be made heavier, as any can.
+    """
+    wanted = severities.get(rule.id)
+    if wanted == "block":
+        return "block"
+    if rule.unconditional:
+        return found
+    if rule.allowable and rule.id in allow:
+        found = "warn"
+    if wanted == "off":
+        return None
+    return "warn" if wanted == "warn" else found
+
+
+def phrase_spans(automaton: AhoCorasick | None, view: str) -> list[tuple[int, int]]:
+    """Where the account's own phrases stand, at word borders; those that lie in no longer one, in order."""
+    if automaton is None:
+        return []
+    return widest(
+        (start, end)
+        for _, start, end in automaton.find_matches_as_indexes(view, overlapping=True)
+        if not (view[start - 1 : start].isalnum() and view[start].isalnum())
+        and not (view[end : end + 1].isalnum() and view[end - 1].isalnum())
+    )
+
+
+def folded_phrase(text: str) -> str:
+    """The phrase as it is matched: folded, without punctuation. Empty when nothing of it could ever match."""
+    return " ".join(blank_punctuation(packaged_fold()(text)).split())
+
+
+def _automaton(phrases: tuple[str, ...]) -> AhoCorasick | None:
+    folded = [text for text in map(folded_phrase, phrases) if text]
+    return AhoCorasick(folded) if folded else None
+
+
+def _bare_domain(domain: str) -> str:
+    bare = re.sub(r"^[a-z]+://", "", domain.strip().lower())
+    return re.split(r"[/:?#]", bare, maxsplit=1)[0].removeprefix("www.").strip(".")

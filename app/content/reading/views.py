@@ -1,0 +1,117 @@
+"""Other readings of a folded text, each made only when a cheap trigger says that it may differ.
+
+A view is a text and, for every character of it, the place in the folded text that it was read from.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from dataclasses import dataclass
+
+from app.content.reading.covers import lies_in
+
+# Three or more single letters in a row, one to four other characters between each.
+SPACED_RUN = re.compile(r"(?<![a-z0-9'])[a-z](?:[^a-z0-9']{1,4}[a-z](?![a-z0-9'])){2,}")
+_SIGNS = re.compile("[^a-z0-9 '&]+")  # a folded text has no other blank
+_SPLIT_LENGTH = 3  # signs between two letters of one word
+_LEET_TOKEN = re.compile(r"[a-z0-9@$!|+€]{2,}")
+_LETTER = re.compile(r"[a-z]")
+# A sign of punctuation at the end of a word is punctuation.
+_LEET_TRIGGER = re.compile(r"[0134578@$!|+€](?:[a-z]|(?<=[a-z][0134578@$€])|(?<=[a-z][!|+])[a-z0-9@$!|+€])")
+_LEET_CHARACTERS = frozenset("01345789@$!|+€")
+_LEET_I = str.maketrans("01345789@$!|+€", "oieastbgasiite")
+_LEET_L = str.maketrans("01345789@$!|+€", "oleastbgasilte")
+_EDGE_PUNCTUATION = "!+|"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """``places[i]`` is where character ``i`` of the text was read from; one more for the end."""
+
+    text: str
+    places: list[int]
+    changed: list[int]  # characters of the text that stand at, or right after, an undone disguise; ascending
+
+    def differs_within(self, start: int, end: int) -> bool:
+        """Whether the disguise was undone inside this span."""
+        at = bisect_left(self.changed, start)
+        return at < len(self.changed) and self.changed[at] < end
+
+
+def single_blanks(folded: str) -> View | None:
+    """Runs of blanks as one blank."""
+    if "  " not in folded:
+        return None
+    keep = [i for i, c in enumerate(folded) if c != " " or i == 0 or folded[i - 1] != " "]
+    return _picked(folded, keep)
+
+
+def joined_letters(folded: str) -> View | None:
+    """Letters that stand apart, put together: "v a p e", "c.a.s.i.n.o". A wide gap remains a blank."""
+    runs = list(SPACED_RUN.finditer(folded))
+    if not runs:
+        return None
+    dropped: set[int] = set()
+    for run in runs:
+        gap: list[int] = []
+        for place in range(run.start(), run.end()):
+            if "a" <= folded[place] <= "z":
+                if sum(folded[i] == " " for i in gap) >= 2:
+                    gap.pop(next(n for n, i in enumerate(gap) if folded[i] == " "))
+                dropped.update(gap)
+                gap = []
+            else:
+                gap.append(place)
+    return _picked(folded, [i for i in range(len(folded)) if i not in dropped])
+
+
+def unsplit_words(folded: str, spare: list[tuple[int, int]]) -> View | None:
+    """Punctuation and ornaments between two letters taken out: "cas-ino", "ca.sino", "via*gra".
+
+    ``spare`` are spans where such signs are at home, links, as ``widest`` answers them.
+    """
+    dropped: set[int] = set()
+    for found in _SIGNS.finditer(folded):
+        start, end = found.span()
+        if end - start > _SPLIT_LENGTH or not start or end == len(folded):
+            continue
+        if not ("a" <= folded[start - 1] <= "z" and "a" <= folded[end] <= "z"):
+            continue
+        if not lies_in(start, end, spare):
+            dropped.update(range(start, end))
+    if not dropped:
+        return None
+    return _picked(folded, [i for i in range(len(folded)) if i not in dropped])
+
+
+def leet_words(folded: str) -> list[View]:
+    """Digits and signs inside words read as the letters they resemble; 1 may be an i or an l."""
+    if not _LEET_TRIGGER.search(folded):
+        return []
+    views = []
+    for table in (_LEET_I, _LEET_L):
+        characters = list(folded)
+        changed: set[int] = set()
+        for token in _LEET_TOKEN.finditer(folded):
+            start, end = token.span()
+            if not _LETTER.search(token.group()):
+                continue
+            while end > start and folded[end - 1] in _EDGE_PUNCTUATION:
+                end -= 1
+            for place in range(start, end):
+                if folded[place] in _LEET_CHARACTERS:
+                    characters[place] = folded[place].translate(table)
+                    changed.add(place)
+        if not changed:
+            return []
+        views.append(View("".join(characters), list(range(len(folded) + 1)), sorted(changed)))
+        if not any(folded[place] in "1|" for place in changed):
+            break
+    return views
+
+
+def _picked(folded: str, keep: list[int]) -> View:
+    text = "".join([folded[i] for i in keep])
+    changed = [n for n, i in enumerate(keep) if n and i != keep[n - 1] + 1]
+    return View(text, [*keep, len(folded)], changed)

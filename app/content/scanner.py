@@ -1,0 +1,265 @@
+"""The scan: one fold, one automaton, other readings where a trigger fires, then the account's policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.content.account_phrases import CompiledPolicy, compiled, phrase_spans, severity_of
+from app.content.findings import ContentFinding, ScanResult, Span
+from app.content.packs.pack_loader import (
+    PACKS_DIRECTORY,
+    Company,
+    ContentPacks,
+    ContentRule,
+    Severity,
+    load_content_packs,
+)
+from app.content.reading.covers import lies_in, widest
+from app.content.reading.evasion import CharacterKinds, find_caps, find_evasion, find_leet, find_spaced
+from app.content.reading.fold import Fold, packaged_fold
+from app.content.reading.matching import PhraseIndex, blank_punctuation
+from app.content.reading.views import View, joined_letters, leet_words, single_blanks, unsplit_words
+from app.content.segments import count_segments
+from app.content.signs.brands import Brands
+from app.content.signs.links import Link, find_links, is_own
+from app.content.signs.phones import find_phones
+from app.content.signs.sender import names_sender
+from app.content.signs.sensitive import find_sensitive, mask
+from app.guardrail.facts import AccountPolicy
+from app.platform.files.broken_file import BrokenRuleFile
+
+MAX_FINDINGS = 50
+MAX_EXCERPT = 80  # code points
+# Rules that the code itself finds; a pack must give each its severity and its words.
+STRUCTURAL_RULES = (
+    "link.shortener", "link.ip", "link.idn", "link.disguised", "link.insecure", "link.offbrand",
+    "evasion.invisible", "evasion.styled", "evasion.zalgo", "evasion.mixed-script", "evasion.spaced",
+    "phone.embedded", "evasion.leet", "format.caps", "identity.missing", "optout.missing",
+    "sensitive.card", "sensitive.ssn", "account.phrase",
+    "volume.snowshoe",
+)  # fmt: skip
+
+
+class ContentScanner:
+    """Everything compiled at the start; a scan takes a text and facts, and touches nothing else."""
+
+    def __init__(self, packs: ContentPacks, directory: Path = PACKS_DIRECTORY) -> None:
+        for rule in STRUCTURAL_RULES:
+            if rule not in packs.rules:
+                raise BrokenRuleFile(directory, None, f"no pack declares the rule {rule}")
+        for name, lists in (
+            ("shorteners", packs.lists),
+            ("brands", packs.lists),
+            ("optout", packs.words),
+            ("data", packs.words),
+        ):
+            if name not in lists:
+                raise BrokenRuleFile(directory, None, f"no pack declares the list {name}")
+        self.packs = packs
+        self.fold = Fold(packs.confusables)
+        self._index = PhraseIndex(packs, self.fold)
+        self._kinds = CharacterKinds(self.fold)
+        try:
+            self._brands = Brands(packs.lists["brands"])
+        except ValueError as error:
+            raise BrokenRuleFile(directory, None, str(error)) from None
+        self._shorteners = frozenset(domain.lower() for domain in packs.lists["shorteners"])
+        self._opt_out = tuple(f" {blank_punctuation(self.fold(text))} " for text in packs.words["optout"])
+
+    @classmethod
+    def load(cls, directory: Path = PACKS_DIRECTORY) -> ContentScanner:
+        """Read, check and compile the packs. Raises ``BrokenRuleFile``."""
+        packaged_fold()  # masks, hashes, opt-outs and policies fold with it; read it now, not on a request
+        return cls(load_content_packs(directory), directory)
+
+    @property
+    def version(self) -> str:
+        """The version of the packs, to be stored with every decision."""
+        return self.packs.version
+
+    @property
+    def allowable_rules(self) -> frozenset[str]:
+        """The categories that an account may allow."""
+        return frozenset(rule.id for rule in self.packs.rules.values() if rule.allowable)
+
+    def scan(self, body: str, policy: AccountPolicy, first_contact: bool) -> ScanResult:
+        """All findings of a text, in order of place, and how it is cut into segments. Never raises."""
+        own = compiled(policy)
+        folded = self.fold(body)
+        view = blank_punctuation(folded)
+        links = find_links(body, self._shorteners, self.fold)
+        others = [link for link in links if not is_own(link, own.domains)]
+        company = _Company(folded, others)
+        index = _Index(self.fold, body, folded)
+
+        spans = self._phrases(body, folded, view, links, company)
+        allowed = phrase_spans(own.allowed, view)
+        spans = [index.original(span) for span in spans if not self._is_allowed(span, allowed)]
+        impostor = self._brands.find(folded, others, own.names) if others else None
+        if impostor is not None:
+            spans.append(index.original(impostor))
+        for start, end in phrase_spans(own.blocked, view):
+            spans.append(index.original(Span("account.phrase", start, end)))
+        spans.extend(find_evasion(body, folded, self._kinds))
+        spans.extend(find_caps(body))
+        spans.extend(_link_spans(links, own))
+        if not policy.content.phone_numbers:
+            spans.extend(index.original(Span("phone.embedded", *span)) for span in company.phones)
+        sensitive = find_sensitive(body)
+        spans.extend(Span(f"sensitive.{found.kind}", found.start, found.end) for found in sensitive)
+        if first_contact:
+            spans.extend(self._first_contact(body, view, own))
+        findings = self._judged(body, spans, policy) if spans else ()
+        return ScanResult(findings, count_segments(body))
+
+    def _is_allowed(self, span: Span, allowed: list[tuple[int, int]]) -> bool:
+        """Inside one of the account's own allowed phrases, by a rule that an account may lower."""
+        if not allowed or self.packs.rules[span.rule].unconditional:
+            return False
+        return lies_in(span.start, span.end, allowed)
+
+    def _phrases(self, body: str, folded: str, view: str, links: list[Link], company: _Company) -> list[Span]:
+        """Phrases in the text and in its other readings; spans of the folded text."""
+        index = self._index
+        spans = index.resolve(view, index.hits(view), company.has)
+        doubled = index.collapsed_hits(view)
+        if doubled:
+            spans.extend(index.resolve(view, doubled, company.has))
+        blanks = single_blanks(folded)
+        if blanks is not None:
+            spans.extend(self._in_view(blanks, company, None))
+        spans.extend(self._set_apart(body, folded, company))
+        places = widest((link.start, link.end) for link in links) if len(body) == len(folded) else []
+        unsplit = unsplit_words(folded, places)
+        if unsplit is not None:
+            found = self._in_view(unsplit, company, unsplit.differs_within)
+            spans.extend(found)
+        leet_found = False
+        for leet in leet_words(folded):
+            found = self._in_view(leet, company, leet.differs_within)
+            spans.extend(found)
+            if found:
+                leet_found = True
+                spans.extend(Span("evasion.leet", span.start, span.end) for span in found)
+        if not leet_found and any(map(folded.count, "013457@$")):
+            spans.extend(find_leet(folded, places))
+        return spans
+
+    def _set_apart(self, body: str, folded: str, company: _Company) -> list[Span]:
+        """Letters that stand apart: the finding itself, and the phrases that they spell."""
+        joined = joined_letters(folded)
+        if joined is None:
+            return []
+        spans = find_spaced(folded, body if len(body) == len(folded) else "")
+        found = self._in_view(joined, company, joined.differs_within)
+        found.extend(
+            Span(span.rule, joined.places[span.start], joined.places[span.end - 1] + 1, span.severity)
+            for span in self._index.compact_spans(joined.text)
+            if joined.differs_within(span.start, span.end)
+        )
+        spans.extend(found)
+        spans.extend(Span("evasion.spaced", span.start, span.end) for span in found)
+        return spans
+
+    def _in_view(
+        self, view: View, company: _Company, accept: Callable[[int, int], bool] | None
+    ) -> list[Span]:
+        text = blank_punctuation(view.text)
+        return [
+            Span(span.rule, view.places[span.start], view.places[span.end - 1] + 1, span.severity)
+            for span in self._index.resolve(text, self._index.hits(text), company.has, accept)
+        ]
+
+    def _first_contact(self, body: str, view: str, own: CompiledPolicy) -> list[Span]:
+        spans = []
+        if not names_sender(body, view, own.names):
+            spans.append(Span("identity.missing", 0, len(body)))
+        padded = f" {' '.join(view.split())} "
+        if not any(wording in padded for wording in self._opt_out):
+            spans.append(Span("optout.missing", 0, len(body)))
+        return spans
+
+    def _judged(self, body: str, spans: list[Span], policy: AccountPolicy) -> tuple[ContentFinding, ...]:
+        masked = mask(body)
+        findings = []
+        for span in _outermost(spans, self.packs.rules):
+            rule = self.packs.rules[span.rule]
+            severity = severity_of(
+                rule, span.severity or rule.severity, policy.content.allow, policy.content.severities
+            )
+            if severity is None:
+                continue
+            excerpt = masked[span.start : min(span.end, span.start + MAX_EXCERPT)]
+            findings.append(
+                ContentFinding(rule.id, severity, span.start, span.end, excerpt, rule.why, rule.remedy)
+            )
+        if len(findings) > MAX_FINDINGS:
+            findings.sort(key=lambda finding: finding.severity)  # "block" before "warn"
+            findings = findings[:MAX_FINDINGS]
+        findings.sort(key=lambda finding: (finding.start, finding.end, finding.rule))
+        return tuple(findings)
+
+
+class _Company:
+    """Whether a link or a phone number stands in the text; looked for when first asked."""
+
+    def __init__(self, folded: str, links: list[Link]) -> None:
+        self._folded, self._links = folded, links
+        self._phones: list[tuple[int, int]] | None = None
+
+    @property
+    def phones(self) -> list[tuple[int, int]]:
+        if self._phones is None:
+            self._phones = find_phones(self._folded)
+        return self._phones
+
+    def has(self, kind: Company) -> bool:
+        return bool(self._links) if kind == "link" else bool(self.phones)
+
+
+@dataclass(slots=True)
+class _Index:
+    """The way back from the folded text; the map is built when a first span needs it."""
+
+    fold: Fold
+    body: str
+    folded: str
+    places: list[int] | None = None
+
+    def original(self, span: Span) -> Span:
+        if self.body.isascii():
+            return span
+        if self.places is None:
+            self.places = self.fold.index_map(self.body)
+        return Span(span.rule, self.places[span.start], self.places[span.end - 1] + 1, span.severity)
+
+
+def _link_spans(links: Iterable[Link], own: CompiledPolicy) -> list[Span]:
+    spans = [Span(problem, link.start, link.end) for link in links for problem in link.problems]
+    if own.domains:
+        spans.extend(
+            Span("link.offbrand", link.start, link.end) for link in links if not is_own(link, own.domains)
+        )
+    return spans
+
+
+def _outermost(spans: list[Span], rules: Mapping[str, ContentRule]) -> list[Span]:
+    """One span where several of a rule overlap: the widest, with the heaviest severity of them."""
+    merged: dict[str, list[Span]] = {}
+    for span in sorted(spans, key=lambda span: (span.start, -span.end)):
+        kept = merged.setdefault(span.rule, [])
+        if kept and span.start < kept[-1].end:
+            last = kept[-1]
+            severity: Severity | None = last.severity
+            if _weight(span, rules) > _weight(last, rules):
+                severity = span.severity
+            kept[-1] = Span(span.rule, last.start, max(last.end, span.end), severity)
+        else:
+            kept.append(span)
+    return [span for kept in merged.values() for span in kept]
+
+
+def _weight(span: Span, rules: Mapping[str, ContentRule]) -> int:
+    return (span.severity or rules[span.rule].severity) == "block"

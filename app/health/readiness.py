@@ -1,0 +1,103 @@
+"""Whether this process can decide: it tries what a decision does, in both stores, at most once a second."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass, field
+from time import monotonic
+
+from app.capacity.semaphore import RedisUnavailable
+from app.health.store import try_a_decision
+from app.health.store import why_not as why_postgres_cannot
+from app.intents.services import Equipment
+from app.platform.clocks import described
+from app.platform.postgres.database import PostgresUnavailable, why_away
+from app.platform.redis.router import why_not as why_redis_cannot
+from app.suppression.registries.store import Registry, list_registries
+
+log = logging.getLogger("callgate.readiness")
+KEPT_SECONDS = 1.0
+# Whoever asks gives up after two seconds.
+_LONGEST_SECONDS = 1.8
+OK = "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found, by what was looked at: "ok", or what is wrong. ``registries`` is None while unknown."""
+
+    checks: dict[str, str] = field(default_factory=dict)
+    registries: tuple[Registry, ...] | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether intents can be decided."""
+        return all(outcome == OK for outcome in self.checks.values())
+
+
+class Readiness:
+    """Of one process. ``revision``: the schema that this release was written for, if it is to be looked at."""
+
+    def __init__(self, equipment: Equipment, revision: str | None) -> None:
+        self._equipment, self._revision = equipment, revision
+        self._lock = asyncio.Lock()
+        self._found = Found()
+        self._found_at = -KEPT_SECONDS
+
+    async def look(self) -> Found:
+        """What holds now, or held less than a second ago."""
+        async with self._lock:
+            if monotonic() - self._found_at >= KEPT_SECONDS:
+                found = await self._look()
+                if found.checks != self._found.checks and self._found.checks | found.checks:
+                    said = log.info if found.ready else log.warning
+                    said("readiness: %s", "; ".join(f"{name} {is_}" for name, is_ in found.checks.items()))
+                self._found, self._found_at = found, monotonic()
+            return self._found
+
+    async def _look(self) -> Found:
+        postgres, redis = await asyncio.gather(self._postgres(), self._redis())
+        off = self._equipment.clocks.off_by()
+        clock = OK if off is None else described(off).removeprefix("clock ")
+        checks = {"postgres": postgres, "redis": redis, "clock": clock}
+        return Found(checks, await self._registries() if postgres == OK else None)
+
+    async def _postgres(self) -> str:
+        equipment, wanted = self._equipment, self._revision
+        try:
+            async with asyncio.timeout(_LONGEST_SECONDS):
+                probed = await try_a_decision(equipment.database, equipment.now())
+        except (PostgresUnavailable, TimeoutError) as error:
+            log.debug("postgres cannot decide: %s", why_away(error))
+            return why_postgres_cannot(error)
+        equipment.clocks.learn(probed.clock, probed.asked_at, probed.answered_at)
+        # A newer schema is fine: migrations are safe while the release before them still runs.
+        if wanted is not None and probed.revision < wanted:
+            found = probed.revision
+            return f"the schema is at revision {found}, this release needs {wanted}: run callgate migrate"
+        return OK
+
+    async def _redis(self) -> str:
+        try:
+            async with asyncio.timeout(_LONGEST_SECONDS):
+                await self._equipment.semaphore.probe()
+                with contextlib.suppress(PostgresUnavailable):
+                    await self._equipment.semaphore.outgrow_again()
+        except (RedisUnavailable, TimeoutError) as error:
+            log.debug("redis cannot decide: %s", error)
+            return why_redis_cannot(str(error))
+        behind = len(self._equipment.semaphore.ledger_behind)
+        return f"is in a later epoch than the ledger, accounts: {behind}" if behind else OK
+
+    async def _registries(self) -> tuple[Registry, ...] | None:
+        equipment = self._equipment
+        try:
+            return tuple(
+                await equipment.database.run(
+                    lambda connection: list_registries(connection, equipment.now()), may_run_twice=True
+                )
+            )
+        except PostgresUnavailable:
+            return None

@@ -1,0 +1,137 @@
+"""Many intents in one request, each decided exactly as if it had been posted alone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from app.accounts.authenticate import Caller
+from app.capacity.semaphore import RedisUnavailable
+from app.guardrail.facts import Intent
+from app.ids import new_id, nth_id
+from app.intents.decide import decide_intent, identify, need_scopes
+from app.intents.decision import Answer, Presented, Render, recorded_wait
+from app.intents.records import store as decision_records
+from app.intents.services import Equipment, Unanswered
+from app.platform.idempotency.claims import abandon, claim_request, keep_answer, raise_unless_replayable
+from app.platform.idempotency.store import Claimed, Existing
+from app.platform.outcomes import Outcome
+from app.platform.postgres.database import PostgresUnavailable
+
+log = logging.getLogger("callgate.batch")
+OPERATION = "intents.batch"
+# As many at once as share a round trip to the stores well. More would wait for this process's own turns, in which
+# the deadline of the semaphore passes, and would keep everybody else's requests waiting too.
+AT_ONCE = 48
+
+DescribeProblem = Callable[[Exception], Mapping[str, Any]]
+
+
+async def decide_batch(
+    equipment: Equipment,
+    presented: Presented,
+    items: Sequence[Intent | Exception],
+    render: Render,
+    describe_problem: DescribeProblem,
+) -> Answer:
+    """The results in the order of the items; an item that is an exception is answered with its problem.
+
+    With an Idempotency-Key the whole answer is kept. Each item's id follows from the batch's: a batch that died
+    half-way and is sent again finds its own decisions and channels, and makes none twice.
+    """
+    equipment.clocks.refuse_if_off()
+    now = equipment.now()
+    caller = await identify(equipment, presented.key_hash, now)
+    caller.needs("intents:write")
+    claim = await claim_request(equipment, presented, operation=OPERATION, scope="intents:write", now=now)
+    if isinstance(claim, Existing):
+        need_scopes(caller, *(item for item in items if isinstance(item, Intent)))
+        raise_unless_replayable(claim)
+        return Answer(claim.status or 500, claim.headers, claim.body, replayed=True)
+    first_id = claim.resource_id if claim else new_id(now)
+    decide = _Decider(equipment, presented, caller, render, describe_problem, claim)
+    kept = False
+    try:
+        if claim is not None and claim.taken_over:
+            await decide.remember([nth_id(first_id, place) for place in range(len(items))])
+        gate = asyncio.Semaphore(AT_ONCE)
+        results = await asyncio.gather(
+            *(decide.one(gate, item, nth_id(first_id, place)) for place, item in enumerate(items))
+        )
+        answer = Answer(200, {}, orjson.dumps({"results": results}, option=orjson.OPT_UTC_Z))
+        if claim is not None:
+            async with equipment.database.begin() as connection:
+                await keep_answer(
+                    connection, claim, status=answer.status, headers=answer.headers, body=answer.body
+                )
+        kept = True
+        return answer
+    finally:
+        # An answer that is kept says 503 of them, and nobody can come back for more.
+        for left in decide.unanswered:
+            equipment.unanswered[left if kept else replace(left, undo="look")] = 0.0
+        if not kept:
+            # Whoever comes with the key again goes on where this try ended, under the same ids.
+            await abandon(equipment, claim)
+
+
+class _Decider:
+    """Decides one item after another, and answers again what an earlier try had decided."""
+
+    def __init__(
+        self,
+        equipment: Equipment,
+        presented: Presented,
+        caller: Caller,
+        render: Render,
+        describe_problem: DescribeProblem,
+        claim: Claimed | None,
+    ) -> None:
+        self.equipment, self.caller = equipment, caller
+        self.render, self.describe_problem = render, describe_problem
+        self.unanswered: list[Unanswered] = []
+        self.presented = Presented(presented.key_hash)
+        if claim is not None:
+            self.presented = Presented(
+                presented.key_hash,
+                try_id=claim.holder.hex,
+                taken_over=claim.taken_over,
+                unanswered=self.unanswered,
+            )
+        self.earlier: dict[uuid.UUID, Mapping[str, Any]] = {}
+
+    async def remember(self, ids: Sequence[uuid.UUID]) -> None:
+        """Look up what a try that died had recorded."""
+        found = await decision_records.fetch_many(self.equipment.database, self.caller.account_id, ids)
+        self.earlier = {uuid.UUID(decision["id"]): decision for decision in found}
+
+    async def one(
+        self, gate: asyncio.Semaphore, item: Intent | Exception, intent_id: uuid.UUID
+    ) -> dict[str, Any]:
+        """One result: the status and the body that the single route would have answered."""
+        if isinstance(item, Exception):
+            return self._problem(item)
+        if intent_id in self.earlier:
+            earlier = self.earlier[intent_id]
+            answer = self.render(earlier, recorded_wait(earlier))
+            return {"status": answer.status, "body": orjson.loads(answer.body)}
+        presented = replace(self.presented, intent_id=intent_id)
+        async with gate:
+            try:
+                answer = await decide_intent(self.equipment, presented, item, self.render)
+            except (Outcome, PostgresUnavailable, RedisUnavailable) as error:
+                return self._problem(error)
+            except Exception as error:
+                log.exception("the intent %s of a batch ended in an unforeseen error", intent_id)
+                return self._problem(error)
+        return {"status": answer.status, "body": orjson.loads(answer.body)}
+
+    def _problem(self, error: Exception) -> dict[str, Any]:
+        document = self.describe_problem(error)
+        return {"status": document["status"], "body": dict(document)}

@@ -1,0 +1,168 @@
+"""The bodies of intents, as the contract words them, and the intent that each becomes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, TypeAdapter, model_validator
+
+from app.guardrail.facts import Intent, Recipient
+from app.numbering import NumberFormatError, NumberImpossibleError, UnsupportedDestinationError, parse_sender
+from app.platform.http.fields import Body, Instant, Number, Words, malformed, unusable
+
+
+def _sender(kind: Literal["call", "sms"]) -> AfterValidator:
+    wanted = "must be E.164 format (e.g. +14155551234)"
+    if kind == "sms":
+        wanted += " or a short code of 3 to 8 digits"
+
+    def check(text: str) -> str:
+        try:
+            parse_sender(text, kind)
+        except NumberFormatError:
+            raise malformed(wanted) from None
+        except (NumberImpossibleError, UnsupportedDestinationError) as error:
+            raise unusable(str(error)) from None
+        return text
+
+    return AfterValidator(check)
+
+
+SmsSender = Annotated[str, _sender("sms")]
+Label = Annotated[Words, Field(min_length=1, max_length=64)]
+PoolName = Annotated[Words, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+class RecipientBody(Body):
+    """What the caller knows of where the person is."""
+
+    postal_code: Annotated[Words, Field(max_length=16, description="US ZIP")] | None = None
+    region: Annotated[Words, Field(max_length=16, description="ISO 3166-2, as US-CA")] | None = None
+    timezone: Annotated[Words, Field(max_length=64, description="IANA name")] | None = None
+    latitude: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)] | None = None
+    longitude: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)] | None = None
+
+    @model_validator(mode="after")
+    def both_or_neither(self) -> RecipientBody:
+        """A latitude without a longitude is no place."""
+        if (self.latitude is None) != (self.longitude is None):
+            raise unusable("latitude and longitude go together")
+        return self
+
+    def hints(self) -> Recipient | None:
+        """The hints, or None when there are none."""
+        given = self.model_dump(exclude_none=True)
+        return Recipient(**given) if given else None
+
+
+def _type(value: Any) -> Any:
+    if isinstance(value, str) and value not in ("call", "sms"):
+        raise unusable("must be call or sms")
+    return value
+
+
+class _IntentBody(Body):
+    to: Number = Field(description="Destination, E.164")
+    purpose: Literal["marketing", "informational", "emergency"] = "marketing"
+    campaign: Label | None = None
+    recipient: RecipientBody | None = None
+
+
+class CallBody(_IntentBody):
+    """A call."""
+
+    type: Annotated[Literal["call"], BeforeValidator(_type)]
+    sender: Annotated[str, _sender("call")] = Field(alias="from", description="Caller id, E.164")
+    pool: PoolName = "default"
+    max_duration: Annotated[
+        int, Field(ge=30, le=14400, description="Seconds that the lease lasts unless renewed")
+    ] = 3600
+    voice_type: Literal["live", "prerecorded"] = "live"
+
+    def intent(self) -> Intent:
+        """The intent that this body asks for."""
+        return Intent(
+            type="call",
+            to=self.to,
+            sender=self.sender,
+            purpose=self.purpose,
+            campaign=self.campaign,
+            pool=self.pool,
+            max_duration_seconds=self.max_duration,
+            voice_type=self.voice_type,
+            recipient=self.recipient.hints() if self.recipient else None,
+        )
+
+
+class SmsBody(_IntentBody):
+    """A text message."""
+
+    type: Annotated[Literal["sms"], BeforeValidator(_type)]
+    sender: SmsSender = Field(alias="from", description="Sender, E.164 or a short code of 3 to 8 digits")
+    body: Annotated[Words, Field(min_length=1, max_length=1600)]
+    first_contact: bool = False
+
+    def intent(self) -> Intent:
+        """The intent that this body asks for."""
+        return Intent(
+            type="sms",
+            to=self.to,
+            sender=self.sender,
+            purpose=self.purpose,
+            campaign=self.campaign,
+            body=self.body,
+            first_contact=self.first_contact,
+            recipient=self.recipient.hints() if self.recipient else None,
+        )
+
+
+def _in_reach(at: datetime) -> datetime:
+    # Zone rules and holidays are known for this span; beyond it the calendar itself ends.
+    if not 1970 <= at.year < 2200:
+        raise unusable("must be from 1970 to 2199")
+    return at
+
+
+JudgedAt = Annotated[Instant, AfterValidator(_in_reach)]
+
+
+class CallPreviewBody(CallBody):
+    """A call, and the instant to judge it at."""
+
+    at: JudgedAt | None = Field(default=None, description="The instant to judge at; now when absent")
+
+
+class SmsPreviewBody(SmsBody):
+    """A text message, and the instant to judge it at."""
+
+    at: JudgedAt | None = Field(default=None, description="The instant to judge at; now when absent")
+
+
+def _kind(value: Any) -> str:
+    """Which of the two bodies to read it as. One without a usable type is read as the likelier, so that all of
+    its faults are named at once."""
+    if not isinstance(value, dict):
+        return getattr(value, "type", "call")
+    given = value.get("type")
+    if given in ("call", "sms"):
+        return str(given)
+    return "sms" if "body" in value else "call"
+
+
+IntentBody = Annotated[
+    Annotated[CallBody, Tag("call")] | Annotated[SmsBody, Tag("sms")], Discriminator(_kind)
+]
+PreviewBody = Annotated[
+    Annotated[CallPreviewBody, Tag("call")] | Annotated[SmsPreviewBody, Tag("sms")], Discriminator(_kind)
+]
+INTENT: TypeAdapter[CallBody | SmsBody] = TypeAdapter(IntentBody)
+
+
+class BatchBody(Body):
+    """Up to a thousand intents, each decided as if it had been posted alone."""
+
+    intents: Annotated[
+        list[dict[str, Any]],
+        Field(min_length=1, max_length=1000, description="Bodies as POST /v1/intents takes them"),
+    ]

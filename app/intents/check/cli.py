@@ -1,0 +1,100 @@
+"""callgate check: what would be decided, without asking over HTTP and without placing anything."""
+
+from __future__ import annotations
+
+import typer
+
+from app.accounts.cli import AccountOption, AsJson
+from app.intents.check.inquiry import (
+    At,
+    Purpose,
+    Region,
+    Timezone,
+    VoiceType,
+    Zip,
+    console,
+    facts_about,
+    instant_of,
+    knowledge_or_exit,
+    number_of,
+    print_json,
+    recipient_of,
+    refuse_hint,
+)
+from app.platform.environment import UNAVAILABLE, USAGE, fail
+
+
+def check(
+    number: str = typer.Argument(help="Who would be called or texted, as +14155551234."),
+    sms: str | None = typer.Option(None, "--sms", metavar="TEXT", help="Check this text instead of a call."),
+    sender: str | None = typer.Option(None, "--from", help="Caller id; a text's may be a short code."),
+    purpose: Purpose = typer.Option(Purpose.marketing, help="Why the person is contacted."),
+    at: str | None = At,
+    voice_type: VoiceType = typer.Option(VoiceType.live, help="Of a call: who speaks."),
+    first_contact: bool = typer.Option(False, "--first-contact", help="Of a text: the first to this person."),
+    postal_code: str | None = Zip,
+    region: str | None = Region,
+    timezone: str | None = Timezone,
+    account: str | None = AccountOption,
+    as_json: bool = AsJson,
+) -> None:
+    """Say whether a call or a text would be approved, with every reason.
+
+    Nothing is taken, counted or recorded; the channel is not asked for. The exit status is 0 for approved, 1 for
+    blocked, 2 for a mistake in the command, and 3 when it cannot be told.
+    """
+    knowledge = knowledge_or_exit()
+    to, moment = number_of(knowledge, number), instant_of(at)
+
+    from app.guardrail.facts import Intent
+    from app.intents.describe import describe_check, rfc3339
+    from app.intents.evaluate import judge
+    from app.numbering import NumberError, parse_sender
+    from app.platform.outcomes import CannotDecide, Unusable
+
+    kind = "call" if sms is None else "sms"
+    if sms is not None and not 1 <= len(sms) <= 1600:
+        fail("--sms takes 1 to 1600 characters", USAGE)
+    if sender is not None:
+        try:
+            parse_sender(sender, kind)
+        except NumberError as error:
+            fail(f"--from {sender}: {error.reason}", USAGE)
+    intent = Intent(
+        type="call" if sms is None else "sms",
+        to=to,
+        sender=sender or "",
+        purpose=purpose.value,
+        body=sms,
+        first_contact=first_contact,
+        voice_type=voice_type.value,
+        recipient=recipient_of(postal_code, region, timezone),
+    )
+    facts = facts_about(to, account)
+    try:
+        verdict = judge(knowledge, intent, facts, moment).verdict
+    except Unusable as unusable:
+        refuse_hint(unusable)
+    except CannotDecide as reason:
+        fail(f"it cannot be told: {reason}", UNAVAILABLE)
+    if as_json:
+        violations = [
+            {"code": v.refusal.code, "guardrail": v.refusal.guardrail, "detail": v.detail, **v.members}
+            for v in verdict.violations
+        ]
+        document = {
+            "verdict": "blocked" if verdict.blocked else "approved",
+            "at": rfc3339(moment),
+            "type": intent.type,
+            "to": to,
+            "purpose": intent.purpose,
+            "checks": [describe_check(found) for found in verdict.checks],
+            "violations": violations,
+        }
+        print_json(document)
+    else:
+        from app.intents.check.verdict_text import verdict_text
+
+        scanned = knowledge.scanner.scan(sms, facts.policy, first_contact) if sms is not None else None
+        console().print(verdict_text(intent, verdict, moment, scanned))
+    raise typer.Exit(1 if verdict.blocked else 0)

@@ -1,0 +1,157 @@
+"""A verdict and a scan for the terminal, as a person would say them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.cells import cell_len
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from app.content import ContentFinding, ScanResult
+from app.guardrail.evaluation import Verdict
+from app.guardrail.facts import Intent
+from app.guardrail.refusals import Check, Violation
+from app.numbering.zones import zone
+
+_MARKS = {"pass": ("✓", "green"), "block": ("✗", "red"), "skip": ("–", "bright_black")}
+_WEIGHTS = {"block": "red", "warn": "yellow"}
+WHAT_HELPS = "say where the person is: --zip, or --region with --timezone"
+_NAMES = {
+    "suppression": "suppression",
+    "calling_window": "calling window",
+    "frequency": "frequency",
+    "content": "content",
+    "channel": "channel",
+}
+
+
+def verdict_text(
+    intent: Intent, verdict: Verdict, at: datetime, scanned: ScanResult | None
+) -> RenderableType:
+    """The verdict, every guardrail's finding, and for each refusal the reason and the way back."""
+    word, colour = ("blocked", "bold red") if verdict.blocked else ("approved", "bold green")
+    what = "call" if intent.type == "call" else "text"
+    head = Text.assemble(
+        (intent.to, "bold"), "  ", (word, colour), f"  {what}, {intent.purpose}, {_when(at)}"
+    )
+    parts: list[RenderableType] = [head, Text()]
+    for check in verdict.checks:
+        if check.guardrail == "channel":
+            continue  # a channel is sought only when a call is placed
+        mark, shade = _MARKS[check.outcome]
+        line = Text.assemble((mark, shade), " ", (f"{_NAMES[check.guardrail]:15}", "bold"), _told(check))
+        parts.append(line)
+        for violation in verdict.violations:
+            if violation.refusal.guardrail == check.guardrail:
+                parts.append(Padding(_refusal(violation, check), (0, 0, 0, 4), expand=False))
+        if check.guardrail == "content" and scanned is not None and scanned.findings:
+            parts.append(Padding(scan_text(intent.body or "", scanned), (0, 0, 0, 4), expand=False))
+    return Group(*parts)
+
+
+def scan_text(body: str, result: ScanResult) -> RenderableType:
+    """The text with what was found underlined, then each finding with its reason and what would make it pass."""
+    from app.content import mask
+
+    shown = Text(mask(body))
+    for finding in sorted(result.findings, key=lambda finding: finding.severity == "block"):
+        shown.stylize(f"underline {_WEIGHTS[finding.severity]}", finding.start, finding.end)
+    segments = result.segments
+    plural = "" if segments.count == 1 else "s"
+    bill = f"{segments.encoding}, {segments.units} units, {segments.count} segment{plural}"
+    parts: list[RenderableType] = [shown, *_underline(mask(body), result.findings)]
+    if segments.forced_by:
+        bill += "; UCS-2 because of " + " ".join(repr(character) for character in segments.forced_by)
+    for finding in result.findings:
+        parts.append(
+            Text.assemble(
+                (f"{finding.severity:5}", _WEIGHTS[finding.severity]),
+                " ",
+                (finding.rule, "bold"),
+                f" “{finding.excerpt}”",
+            )
+        )
+        parts.append(Padding(Text(finding.why), (0, 0, 0, 6), expand=False))
+        parts.append(Padding(Text(finding.remedy, "bright_black"), (0, 0, 0, 6), expand=False))
+    parts.append(Text(bill, "bright_black"))
+    if segments.suggestion is not None:
+        parts.append(Text.assemble(("in GSM-7: ", "bright_black"), mask(segments.suggestion)))
+    return Group(*parts)
+
+
+def _underline(body: str, findings: Sequence[ContentFinding]) -> Iterable[Text]:
+    """A line of marks below a text of one line, for those who see no colours."""
+    if not findings or "\n" in body or not body.isprintable() or len(body) > 100:
+        return []
+    marks = [" "] * len(body)
+    for finding in sorted(findings, key=lambda finding: finding.severity == "block"):
+        mark = "^" if finding.severity == "block" else "~"
+        marks[finding.start : finding.end] = mark * (finding.end - finding.start)
+    # Some characters are two columns wide, and some none.
+    line = "".join(mark * cell_len(character) for mark, character in zip(marks, body, strict=True))
+    return [Text(line.rstrip(), "bright_black")]
+
+
+def _told(check: Check) -> Text:
+    members: Any = check.members
+    if check.guardrail == "calling_window" and members.get("local_times"):
+        clocks = ", ".join(
+            f"{datetime.fromisoformat(local):%a %H:%M} {name}"
+            for local, name in zip(members["local_times"], members["timezones"], strict=True)
+        )
+        said = f"{clocks}  ({', '.join(members['regions'])})"
+        if members.get("closes_at"):
+            said += f", closes {members['closes_at']}"
+        for consent in members.get("consent", ()):
+            said += f", by consent {consent['id']} ({consent['kind']})"
+        return Text(said, "bright_black")
+    if check.guardrail == "frequency" and members.get("caps"):
+        used = ", ".join(
+            f"{cap['used']} of {cap['max']} in {cap['period']} ({cap['id']})" for cap in members["caps"]
+        )
+        return Text(used, "bright_black")
+    if check.guardrail == "suppression" and members.get("consents"):
+        said = ", ".join(
+            f"{item['registry']} lifted by consent {item['consent']}" for item in members["consents"]
+        )
+        return Text(said, "bright_black")
+    return Text()
+
+
+def _refusal(violation: Violation, check: Check) -> RenderableType:
+    members: Any = violation.members
+    lines = [Text.assemble((violation.refusal.code, "red"), " ", violation.detail)]
+    clocks_of: dict[tuple[str, str, str], list[str]] = {}
+    for rule in members.get("rules", ()):
+        clocks = clocks_of.setdefault((rule["id"], rule["reason"], rule["citation"]), [])
+        if rule["timezone"]:
+            clocks.append(f"{datetime.fromisoformat(rule['local_time']):%a %H:%M} {rule['timezone']}")
+    for (rule_id, reason, citation), clocks in clocks_of.items():
+        where = f", and it is {', '.join(clocks)}" if clocks else ""
+        lines.append(Text(f"  {rule_id}: {reason}{where} ({citation})"))
+    if members.get("list") == "account":
+        reason = f", “{members['reason']}”" if members["reason"] else ""
+        lines.append(
+            Text(
+                f"  on the list for {members['channel']} since {members['created_at']}: {members['source']}{reason}"
+            )
+        )
+    if members.get("list") == "registry":
+        lines.append(Text(f"  {members['kind']}, version of {members['version_date']}"))
+    if members.get("hint"):
+        lines.append(Text(f"  {WHAT_HELPS}", "yellow"))
+    again = members.get("next_allowed_at")
+    if again:
+        moment = datetime.fromisoformat(str(again).replace("Z", "+00:00"))
+        names: Any = check.members.get("timezones") or ()
+        there = ", ".join(f"{moment.astimezone(zone(name)):%a %d %b %H:%M} {name}" for name in names)
+        lines.append(Text(f"  may go out again: {again}" + (f"  ({there})" if there else ""), "cyan"))
+    return Group(*lines)
+
+
+def _when(at: datetime) -> str:
+    return f"{at:%a} {at.day} {at:%b %Y %H:%M} UTC"

@@ -1,0 +1,282 @@
+"""Decide one intent: gather, judge, take the channel, append the decision, answer. In that order, always.
+
+The order is the promise. Nothing is taken from Redis before every guardrail has passed; nothing is answered
+before the decision is committed; and if that commit fails the channel goes back and the answer is 503.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from dataclasses import replace
+from datetime import datetime
+
+from app.accounts.authenticate import Caller, authenticate
+from app.capacity.semaphore import ANY_TRY, Admission, RateSpend, RateState, RedisUnavailable
+from app.frequency.verdict import CapInForce
+from app.guardrail.facts import Intent
+from app.ids import new_id
+from app.intents import take_channel as admission
+from app.intents.decision import (
+    OPERATION,
+    Answer,
+    Decided,
+    Presented,
+    Render,
+    decision_row,
+    rate_class,
+    recorded_wait,
+)
+from app.intents.describe import describe_request
+from app.intents.evaluate import judge
+from app.intents.facts_store import Ask, Gathered
+from app.intents.records import store as decision_records
+from app.intents.services import Equipment, Unanswered, Undo
+from app.intents.upkeep.compensation import withdraw, withdraw_now
+from app.numbering import asked_line, canonical
+from app.platform.idempotency.claims import claim_request, let_go, raise_unless_replayable
+from app.platform.idempotency.store import Claimed, Existing
+from app.platform.outcomes import CannotDecide, Conflict, RateExceeded
+from app.platform.postgres.database import PostgresUnavailable
+from app.platform.postgres.request_batcher import Overloaded
+from app.telemetry import count_decision
+
+
+async def decide_intent(equipment: Equipment, presented: Presented, intent: Intent, render: Render) -> Answer:
+    """Approve or refuse the intent, and record it. Raises the outcomes of app.platform.outcomes."""
+    equipment.clocks.refuse_if_off()
+    now = equipment.now()
+    claim = await claim_request(equipment, presented, operation=OPERATION, scope="intents:write", now=now)
+    if isinstance(claim, Existing):
+        return await _replay(equipment, presented, intent, claim, now)
+    if claim is not None:
+        presented = replace(presented, try_id=claim.holder.hex, taken_over=claim.taken_over)
+    intent_id = claim.resource_id if claim else presented.intent_id or new_id(now)
+    decision = _Deciding(equipment, presented, intent, intent_id, claim, now, render)
+    recorded = False
+    try:
+        answer = await decision.answer()
+        recorded = True
+        return answer
+    finally:
+        # What is not kept must not stay claimed: 429 and 503 may be tried again under the same key.
+        if not recorded and await let_go(equipment, claim) and claim is not None and claim.taken_over:
+            # Nobody can come back under this id now; what its dead holder may have taken goes back.
+            dead = Unanswered("withdraw", claim.account_id, intent_id, canonical(intent.to), ANY_TRY)
+            await withdraw_now(equipment, dead)
+
+
+def need_scopes(caller: Caller, *intents: Intent) -> None:
+    """The scopes that the intents take, asked anew of whoever repeats a request. Raises MissingScope."""
+    caller.needs("intents:write")
+    if any(intent.purpose == "emergency" for intent in intents):
+        caller.needs("intents:emergency")
+
+
+async def _replay(
+    equipment: Equipment, presented: Presented, intent: Intent, existing: Existing, now: datetime
+) -> Answer:
+    caller = await identify(equipment, presented.key_hash, now)
+    need_scopes(caller, intent)
+    rate = await equipment.semaphore.spend(equipment.rate(caller, rate_class(intent)))
+    if rate.exceeded:
+        raise RateExceeded(rate, rate_class(intent))
+    raise_unless_replayable(existing)
+    return Answer(existing.status or 500, existing.headers, existing.body, rate, replayed=True)
+
+
+class _Deciding:
+    """One intent on its way through the order of the module's head."""
+
+    def __init__(
+        self,
+        equipment: Equipment,
+        presented: Presented,
+        intent: Intent,
+        intent_id: uuid.UUID,
+        claim: Claimed | None,
+        now: datetime,
+        render: Render,
+    ) -> None:
+        self.equipment, self.presented, self.intent, self.intent_id = equipment, presented, intent, intent_id
+        self.claim, self.now, self.render = claim, now, render
+        self.rate: RateState | None = None
+        self.redis_epoch = 0  # the newest that Redis has answered with
+
+    async def answer(self) -> Answer:
+        """The answer, with the decision recorded. Raises the outcomes of app.platform.outcomes."""
+        for _ in range(4):
+            answer = await self._once()
+            if answer is not None:
+                return Answer(answer.status, answer.headers, answer.body, self.rate)
+        raise CannotDecide("the channel semaphore is being rebuilt")
+
+    async def _once(self) -> Answer | None:
+        """None when Redis lost its memory, or was rebuilt, between two looks: look again at both stores."""
+        intent, equipment = self.intent, self.equipment
+        ask = ask_about(self.presented.key_hash, intent)
+        gathered = await gather_facts(equipment, ask)
+        caller = authenticate(gathered.key, self.presented.key_hash, self.now)
+        need_scopes(caller, intent)
+        if self.presented.idempotency_key is not None and self.claim is None:
+            raise Conflict("The first request with this Idempotency-Key is still running.")
+        if gathered.epoch < self.redis_epoch:
+            # Gathered after Redis had answered, and still older: the ledger has forgotten.
+            await equipment.semaphore.outgrow(str(caller.account_id), self.redis_epoch)
+            return None
+        admission.check_pool(intent, gathered)
+        judgement = judge(equipment.knowledge, intent, gathered.facts, self.now)
+        verdict, admitted = judgement.verdict, None
+        # The request is counted once, with the first question to Redis.
+        spend = equipment.rate(caller, rate_class(intent)) if self.rate is None else None
+        if verdict.blocked:
+            self.rate = await equipment.semaphore.spend(spend) if spend else self.rate
+            if self.rate is not None and self.rate.exceeded:
+                raise RateExceeded(self.rate, rate_class(intent))
+        else:
+            admitted = await self._admit(caller, gathered, judgement.caps, spend)
+            self.rate = admitted.rate or self.rate
+            if admitted.status == "stale":
+                self.redis_epoch = admitted.epoch
+                return None
+            if admitted.status == "ended":
+                raise Conflict("The channel of this intent was given back already.")
+            if admitted.status == "rate_limited" and self.rate is not None:
+                raise RateExceeded(self.rate, rate_class(intent))
+            verdict = admission.joined(equipment, intent, gathered, admitted, judgement)
+        lease = admission.describe_lease(intent, self.intent_id, admitted)
+        versions = {**equipment.knowledge.versions, "policy": str(gathered.facts.policy.version)}
+        document = describe_request(intent, verdict, lease, versions)
+        decided = Decided(self.intent_id, intent, verdict, self.now, document)
+        answer = self.render(decided.record(), admission.retry_after(admitted))
+        return await self._append(caller, decided, answer, admitted)
+
+    async def _admit(
+        self, caller: Caller, gathered: Gathered, caps: tuple[CapInForce, ...], spend: RateSpend | None
+    ) -> Admission:
+        """The semaphore's answer. When none comes, what may have been taken all the same goes back."""
+        try:
+            return await admission.admit(
+                self.equipment,
+                caller,
+                self.intent,
+                self.intent_id,
+                gathered,
+                caps,
+                self.now,
+                spend,
+                self.presented.try_id,
+            )
+        except RedisUnavailable as silence:
+            if silence.maybe_done:
+                self.equipment.unanswered[self._left("withdraw", caller)] = 0.0
+            raise
+        except asyncio.CancelledError:
+            self.equipment.unanswered[self._left("withdraw", caller)] = 0.0
+            raise
+
+    async def _append(
+        self, caller: Caller, decided: Decided, answer: Answer, admitted: Admission | None
+    ) -> Answer | None:
+        """Append the decision and answer it, or give back what was taken; None when its epoch has passed."""
+        approved = not decided.verdict.blocked
+        taken = self._left("withdraw", caller)
+        row = decision_row(caller, decided, admitted if approved else None, self.claim, answer)
+        try:
+            recorded = await self.equipment.ledger.ask(row)
+        except (PostgresUnavailable, asyncio.CancelledError):
+            if approved:
+                await self._leave(caller)
+            raise
+        except Exception as error:
+            # Refused outright, or never sent: it was not committed.
+            if approved:
+                await withdraw_now(self.equipment, taken)
+            if isinstance(error, Overloaded):
+                raise CannotDecide("too many decisions are waiting") from None
+            raise
+        if recorded.appended:
+            count_decision(row.type, row.verdict, row.codes)
+            if not approved and self.presented.taken_over:
+                # The try that died had been approved by its guardrails, and may have taken a channel.
+                await withdraw_now(self.equipment, replace(taken, try_id=ANY_TRY))
+            return answer
+        if recorded.existed:
+            return await self._as_recorded(caller, taken)
+        given_back = not approved or await withdraw_now(self.equipment, taken)
+        if recorded.claim_lost:
+            # Another process took this claim over. If it took the channel too, that is now its own.
+            raise Conflict("Another request with this Idempotency-Key took over.")
+        if not given_back:
+            raise CannotDecide("the channel semaphore was rebuilt while the decision was made")
+        return None
+
+    async def _as_recorded(self, caller: Caller, taken: Unanswered) -> Answer:
+        """An earlier try of a batch came to its decision after all: that one stands, and its channel with it."""
+        decision = await decision_records.fetch(self.equipment.database, caller.account_id, self.intent_id)
+        if decision is None or decision["verdict"] != "approved":
+            await withdraw_now(self.equipment, taken)
+        if decision is None:
+            raise CannotDecide("the first try of this intent is being undone")
+        return self.render(decision, recorded_wait(decision))
+
+    async def _leave(self, caller: Caller) -> None:
+        """Nobody knows whether the approval was committed, and it will not be answered.
+
+        Without an Idempotency-Key nobody can ever learn of it: its channel goes back at once, and the record is
+        undone as soon as Postgres answers. With one, the caller may come back for it: if it was committed it is
+        replayed, and must hold its channel still; so that is settled when Postgres can say. Of a batch with a key,
+        only its end tells which it is.
+        """
+        left = self._left("look" if self.claim is not None else "void", caller)
+        if self.presented.unanswered is not None:
+            self.presented.unanswered.append(left)
+            return
+        self.equipment.unanswered[left] = 0.0
+        if left.undo == "void":
+            with contextlib.suppress(RedisUnavailable):
+                await withdraw(self.equipment, left)
+
+    def _left(self, undo: Undo, caller: Caller) -> Unanswered:
+        claim = self.claim if undo == "look" else None
+        return Unanswered(
+            undo,
+            caller.account_id,
+            self.intent_id,
+            canonical(self.intent.to),
+            self.presented.try_id,
+            claim,
+        )
+
+
+def ask_about(key_hash: bytes, intent: Intent) -> Ask:
+    """What has to be known to decide the intent: of its number and its sender under every spelling."""
+    _, *others = asked_line(intent.to)
+    _, *other_senders = asked_line(intent.sender)
+    return Ask(
+        key_hash,
+        intent.to,
+        intent.pool,
+        intent.campaign or "",
+        intent.sender,
+        others=tuple(others),
+        other_senders=tuple(other_senders),
+    )
+
+
+async def gather_facts(equipment: Equipment, ask: Ask) -> Gathered:
+    """The facts for one intent, with those of whoever asks at the same moment."""
+    try:
+        return await equipment.facts.ask(ask)
+    except Overloaded:
+        raise CannotDecide("too many intents are waiting") from None
+
+
+async def identify(equipment: Equipment, key_hash: bytes, now: datetime) -> Caller:
+    """Who the key belongs to, from Postgres at every request. Raises Unauthorized."""
+    try:
+        stored = await equipment.keys.ask(key_hash)
+    except Overloaded:
+        raise CannotDecide("too many requests are waiting") from None
+    return authenticate(stored, key_hash, now)

@@ -1,0 +1,67 @@
+"""A decision as JSON: the same members in the answer, in the row and in the preview."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.content import mask
+from app.guardrail.evaluation import Verdict
+from app.guardrail.facts import Intent
+from app.guardrail.refusals import BY_SLUG, Check, Violation
+from app.instants import rfc3339 as rfc3339
+
+
+def describe_check(check: Check) -> dict[str, Any]:
+    """One entry of ``checks``."""
+    return {"guardrail": check.guardrail, "outcome": check.outcome, **check.members}
+
+
+def record_violation(violation: Violation) -> dict[str, Any]:
+    """A violation as a decision's row keeps it: without the type's URI, which is a setting of the reader."""
+    return {"slug": violation.refusal.slug, "detail": violation.detail, "members": dict(violation.members)}
+
+
+def describe_violation(recorded: Mapping[str, Any], type_base: str) -> dict[str, Any]:
+    """One entry of ``violations``."""
+    refusal = BY_SLUG[recorded["slug"]]
+    return {
+        "type": f"{type_base}/{refusal.slug}",
+        "code": refusal.code,
+        "guardrail": refusal.guardrail,
+        "detail": recorded["detail"],
+        **recorded["members"],
+    }
+
+
+def describe_recipient(intent: Intent) -> dict[str, Any] | None:
+    """The hints as the caller gave them."""
+    if intent.recipient is None:
+        return None
+    hints = {name: getattr(intent.recipient, name) for name in intent.recipient.__slots__}
+    return {name: value for name, value in hints.items() if value is not None}
+
+
+def describe_request(
+    intent: Intent, verdict: Verdict, lease: Mapping[str, Any] | None, versions: Mapping[str, str]
+) -> dict[str, Any]:
+    """What the decision's row keeps beside its columns. The body is kept with cards and the like masked."""
+    document: dict[str, Any] = {
+        "checks": [describe_check(check) for check in verdict.checks],
+        "violations": [record_violation(violation) for violation in verdict.violations],
+        "versions": dict(versions),
+    }
+    recipient = describe_recipient(intent)
+    if recipient:
+        document["recipient"] = recipient
+    if intent.type == "call":
+        document |= {
+            "pool": intent.pool,
+            "max_duration": intent.max_duration_seconds,
+            "voice_type": intent.voice_type,
+        }
+        if lease:
+            document["lease"] = dict(lease)
+    else:
+        document |= {"body": mask(intent.body or ""), "first_contact": intent.first_contact}
+    return document

@@ -1,0 +1,299 @@
+"""One statement that gathers everything a decision needs, for one intent or for many at once.
+
+It answers who the key is as well: a key revoked a moment ago is revoked for every process, because nobody
+remembers keys.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property, lru_cache
+from typing import Any, overload
+
+import orjson
+from sqlalchemy import text
+
+from app.accounts.policy_document import read_policy
+from app.guardrail.facts import AccountPolicy, Attempt, Consent, Emergency, Facts, SuppressionEntry
+from app.platform.postgres.database import Database
+from app.platform.postgres.line_sql import joined, under_every_spelling
+from app.platform.postgres.prepared_query import HotStatement
+from app.suppression.registries.store import (
+    hits_from_json,
+    registries_in_force,
+    registries_in_force_sql,
+    registry_hits_sql,
+)
+
+# No cap of the law or of a policy looks back further (see AccountPolicy's limits in the API).
+ATTEMPTS_LOOK_BACK_DAYS = 31
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An API key as stored, whether or not it may still be used."""
+
+    id: uuid.UUID
+    account_id: uuid.UUID
+    scopes: frozenset[str]
+    hash: bytes
+    is_first_account: bool
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PoolRow:
+    """A pool as configured."""
+
+    capacity: int
+    calls_per_second: int | None
+    burst: int | None
+    reserve: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class LimitRow:
+    """A limit of an account, a campaign or a sender."""
+
+    capacity: int | None
+    messages_per_second: int | None
+    messages_per_day: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAttempt:
+    """An approved attempt, with the id of its intent."""
+
+    id: str
+    type: str
+    at_ms: int
+
+
+class RecordedAttempts(Sequence[Attempt]):
+    """The approved attempts to a number, read only when somebody counts them: most numbers are under no cap."""
+
+    def __init__(self, stored: str | None) -> None:
+        self._stored = stored
+
+    @cached_property
+    def known(self) -> tuple[KnownAttempt, ...]:
+        """With the ids of their intents, as the semaphore merges them."""
+        return tuple(KnownAttempt(i, t, us // 1000) for i, t, us in _list(self._stored))
+
+    @cached_property
+    def _attempts(self) -> tuple[Attempt, ...]:
+        return tuple(Attempt("call" if a.type == "call" else "sms", _at(a.at_ms * 1000)) for a in self.known)
+
+    @overload
+    def __getitem__(self, place: int) -> Attempt: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Attempt, ...]: ...
+    def __getitem__(self, place: int | slice) -> Attempt | tuple[Attempt, ...]:
+        return self._attempts[place]
+
+    def __len__(self) -> int:
+        return len(self._attempts)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a decision needs to know about: whose key, which number, pool, campaign and sender.
+
+    ``at`` is the instant to judge at, when it is not now: what will have expired by then is left out. Whether a
+    registry is too old is a question of now all the same. ``others`` and ``other_senders`` are the further spellings
+    of the number's and of the sender's line.
+    """
+
+    key_hash: bytes
+    number: str
+    pool: str = ""
+    campaign: str = ""
+    sender: str = ""
+    at: datetime | None = None
+    others: tuple[str, ...] = ()
+    other_senders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The answer to an Ask. ``key`` is None when no such key exists, and then the rest is empty."""
+
+    key: Key | None
+    facts: Facts = field(default_factory=Facts)
+    epoch: int = 0
+    fence: int = 0
+    pool: PoolRow | None = None
+    limits: Mapping[str, LimitRow] = field(default_factory=dict)
+    attempts: RecordedAttempts | None = None
+    # Postgres's clock when it read this.
+    read_at: datetime | None = None
+
+
+def _us(column: str) -> str:
+    """Microseconds since 1970, which JSON carries exactly."""
+    # What never ends may stand in the table as infinity, which has no epoch.
+    return f"(extract(epoch FROM nullif({column}, 'infinity')) * 1000000)::bigint"
+
+
+# The process may be ahead of Postgres, or behind. What forbids holds as long as either clock says so, and what allows
+# only while both do.
+_EARLIER = "LEAST(ask.at, statement_timestamp() + (ask.at - CAST(:now AS timestamptz)))"
+_LATER = "GREATEST(ask.at, statement_timestamp() + (ask.at - CAST(:now AS timestamptz)))"
+_ENTRIES = "channel, reason, source, created_at, expires_at"
+_IN_FORCE = f"(expires_at IS NULL OR expires_at > {_EARLIER})"
+_CONSENTS = "id, kind, channels, given_at, expires_at"
+_GIVEN = f"ended_at IS NULL AND given_at <= {_EARLIER} AND (expires_at IS NULL OR expires_at > {_LATER})"
+_RECENT = f"type <> 'emergency' AND at > {_EARLIER} - interval '{ATTEMPTS_LOOK_BACK_DAYS} days'"
+
+
+def _gather_sql(others: str | None) -> str:
+    def of_line(table: str, columns: str, condition: str) -> str:
+        """The account's rows of the line that is asked about."""
+        return under_every_spelling(
+            lambda number: (
+                f"SELECT {columns} FROM {table} WHERE account_id = a.id AND number = {number} AND {condition}"
+            ),
+            "ask.number",
+            others,
+        )
+
+    return f"""
+    SELECT k.id, k.account_id, k.scopes, k.key_hash, k.expires_at, k.revoked_at,
+           a.is_first, a.policy::text, a.policy_version, a.epoch,
+           (SELECT max(t.fence) FROM attempts t WHERE t.account_id = a.id),
+           (SELECT jsonb_agg(jsonb_build_array(s.channel, s.reason, s.source,
+                                               {_us("s.created_at")}, {_us("s.expires_at")})
+                             ORDER BY s.created_at)
+              FROM {of_line("suppressions", _ENTRIES, _IN_FORCE)} s)::text,
+           (SELECT jsonb_agg(jsonb_build_array(c.id, c.kind, c.channels, {_us("c.given_at")}, {_us("c.expires_at")})
+                             ORDER BY c.given_at)
+              FROM {of_line("consents", _CONSENTS, _GIVEN)} c)::text,
+           (SELECT jsonb_agg(recent.entry)
+              FROM (SELECT jsonb_build_array(t.intent_id, t.type, {_us("t.at")}) AS entry
+                      FROM {of_line("attempts", "intent_id, type, at", _RECENT)} t
+                     ORDER BY t.at DESC LIMIT 1000) recent)::text,
+           (SELECT jsonb_build_array(p.capacity, p.calls_per_second, p.burst, p.reserve)
+              FROM pools p WHERE p.account_id = a.id AND p.name = ask.pool)::text,
+           (SELECT jsonb_object_agg(l.name, jsonb_build_array(l.capacity, l.messages_per_second, l.messages_per_day))
+              FROM limits l
+             WHERE l.account_id = a.id
+               AND l.name = ANY (ARRAY['account', 'campaign:' || ask.campaign]
+                                 || string_to_array(ask.senders, ' ')))::text,
+           {registry_hits_sql("NULLIF(ask.number, '')", others)}::text,
+           {registries_in_force_sql("GREATEST(CAST(:now AS timestamptz), statement_timestamp())")}::text,
+           (SELECT jsonb_agg(jsonb_build_array(e.region, {_us("e.until")}, e.reason))
+              FROM emergencies e WHERE e.until > {_EARLIER})::text,
+           clock_timestamp()
+      FROM unnest(CAST(:hashes AS bytea[]), CAST(:numbers AS text[]), CAST(:others AS text[]),
+                  CAST(:pools AS text[]), CAST(:campaigns AS text[]), CAST(:senders AS text[]),
+                  CAST(:ats AS timestamptz[]))
+           WITH ORDINALITY AS ask(key_hash, number, others, pool, campaign, senders, at, place)
+      LEFT JOIN api_keys k ON k.key_hash = ask.key_hash
+      LEFT JOIN accounts a ON a.id = k.account_id
+     ORDER BY ask.place
+    """
+
+
+# Nearly every number has one spelling. So as not to pay for a second where there is none, there are two statements.
+GATHER = HotStatement(text(_gather_sql(None)))
+GATHER_SPELLED = HotStatement(text(_gather_sql("ask.others")))
+
+
+_KEYS = HotStatement(
+    text(
+        """
+    SELECT k.id, k.account_id, k.scopes, k.key_hash, a.is_first, k.expires_at, k.revoked_at
+      FROM unnest(CAST(:hashes AS bytea[])) WITH ORDINALITY AS ask(key_hash, place)
+      LEFT JOIN api_keys k ON k.key_hash = ask.key_hash
+      LEFT JOIN accounts a ON a.id = k.account_id
+     ORDER BY ask.place
+    """
+    )
+)
+
+
+async def gather_keys(database: Database, hashes: Sequence[bytes]) -> list[Key | None]:
+    """The keys with those hashes, in order. Raises PostgresUnavailable."""
+    rows = await database.fetch(_KEYS, {"hashes": list(hashes)}, may_run_twice=True)
+    return [_key(row) if row[0] is not None else None for row in rows]
+
+
+def _key(row: Sequence[Any]) -> Key:
+    return Key(row[0], row[1], frozenset(row[2]), bytes(row[3]), bool(row[4]), row[5], row[6])
+
+
+async def gather(database: Database, asks: Sequence[Ask], now: datetime) -> list[Gathered]:
+    """Answer every ask in one statement, in order. Raises PostgresUnavailable."""
+    statement = GATHER_SPELLED if any(ask.others for ask in asks) else GATHER
+    rows = await database.fetch(statement, asked(asks, now), may_run_twice=True)
+    return [_gathered(row, ask) for row, ask in zip(rows, asks, strict=True)]
+
+
+def asked(asks: Sequence[Ask], now: datetime) -> dict[str, Any]:
+    """The parameters of GATHER."""
+    return {
+        "now": now,
+        "ats": [ask.at or now for ask in asks],
+        "hashes": [ask.key_hash for ask in asks],
+        "numbers": [ask.number for ask in asks],
+        "others": [joined(ask.others) for ask in asks],
+        "pools": [ask.pool for ask in asks],
+        "campaigns": [ask.campaign for ask in asks],
+        "senders": [" ".join(f"sender:{each}" for each in (ask.sender, *ask.other_senders)) for ask in asks],
+    }
+
+
+@lru_cache(maxsize=4096)
+def _policy(stored: str, version: int) -> AccountPolicy:
+    return read_policy(orjson.loads(stored), version)
+
+
+def instant(microseconds: int | None) -> datetime | None:
+    """The instant of microseconds since 1970, or None."""
+    return None if microseconds is None else datetime.fromtimestamp(microseconds / 1_000_000, UTC)
+
+
+def _at(microseconds: int) -> datetime:
+    return datetime.fromtimestamp(microseconds / 1_000_000, UTC)
+
+
+def _list(column: str | None) -> list[Any]:
+    found = orjson.loads(column) if column else []
+    return found if isinstance(found, list) else []
+
+
+def _gathered(row: Sequence[Any], ask: Ask) -> Gathered:
+    if row[0] is None:
+        return Gathered(key=None, read_at=row[19])
+    key = _key((*row[:4], row[6], row[4], row[5]))
+    pool = _list(row[14])
+    attempts = RecordedAttempts(row[13])
+    facts = Facts(
+        policy=_policy(row[7], row[8]),
+        suppressions=tuple(
+            SuppressionEntry(ask.number, channel, reason, source, _at(created), instant(expires))
+            for channel, reason, source, created, expires in _list(row[11])
+        ),
+        registry_hits=hits_from_json(_list(row[16])),
+        registries=registries_in_force(row[17]),
+        consents=tuple(
+            Consent(i, kind, frozenset(channels), _at(given), instant(expires))
+            for i, kind, channels, given, expires in _list(row[12])
+        ),
+        emergencies=tuple(Emergency(region, _at(until), reason) for region, until, reason in _list(row[18])),
+        attempts=attempts,
+    )
+    return Gathered(
+        key=key,
+        facts=facts,
+        epoch=row[9],
+        fence=row[10] or 0,
+        pool=PoolRow(pool[0], pool[1], pool[2], pool[3] or {}) if pool else None,
+        limits={name: LimitRow(*values) for name, values in orjson.loads(row[15]).items()} if row[15] else {},
+        attempts=attempts,
+        read_at=row[19],
+    )

@@ -1,0 +1,69 @@
+"""What a scrub says of a number beyond the lists: what line it is, where it may be, whether its window is open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app import calling_window
+from app.guardrail.facts import AccountPolicy, Facts, Intent, RegistryInForce
+from app.guardrail.refusals import Json
+from app.intents.services import Knowledge
+from app.platform.outcomes import CannotDecide
+from app.suppression import verdict as suppression
+from app.suppression.lookup_store import Lookup, NumberOnLists
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """One number of a scrub."""
+
+    on_lists: NumberOnLists
+    suppressed: bool  # for the type and the purpose that were asked
+    line_type: str
+    regions: tuple[str, ...]
+    zones: tuple[str, ...]
+    open_now: bool
+    next_allowed_at: str | None
+
+
+def assess_numbers(
+    knowledge: Knowledge, lookup: Lookup, asked: Intent, policy: AccountPolicy, now: datetime
+) -> Sequence[Assessment]:
+    """One assessment for each number of the look-up. ``asked`` gives the type and the purpose; its number is not
+    used. Consents are not looked at: a scrub says what holds without them. Raises CannotDecide when a registry that
+    binds one of the numbers is too old."""
+    return [_assess(knowledge, entry, asked, policy, lookup.registries, now) for entry in lookup.numbers]
+
+
+def _assess(
+    knowledge: Knowledge,
+    entry: NumberOnLists,
+    asked: Intent,
+    policy: AccountPolicy,
+    registries: tuple[RegistryInForce, ...],
+    now: datetime,
+) -> Assessment:
+    number = knowledge.gazetteer.numbers.parse(entry.number)
+    places = knowledge.gazetteer.locate(number, None, policy.trust_recipient)
+    too_old = suppression.too_old(asked, places, registries)
+    if too_old:
+        raise CannotDecide(f"the registry {too_old[0]} is older than it may be", retry_after_seconds=60)
+    intent = Intent(asked.type, entry.number, asked.sender, asked.purpose)
+    found = calling_window.evaluate(intent, places, Facts(policy=policy), knowledge.window_rules, now)
+    refusal = found.violations[0].members if found.violations else {}
+    return Assessment(
+        on_lists=entry,
+        suppressed=any(s.channel in ("all", asked.type) for s in entry.suppressions)
+        or any(asked.type in h.applies_to and asked.purpose in h.purposes for h in entry.registry_hits),
+        line_type=places.line_type,
+        regions=tuple(sorted({place.jurisdiction for place in places.places})),
+        zones=tuple(sorted({zone for place in places.places for zone in place.zones})),
+        open_now=not found.violations,
+        next_allowed_at=_text(refusal.get("next_allowed_at")),
+    )
+
+
+def _text(value: Json) -> str | None:
+    return value if isinstance(value, str) else None

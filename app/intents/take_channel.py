@@ -1,0 +1,242 @@
+"""The one Redis round trip of a decision: what is asked of the semaphore, and what its answer means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from app import content
+from app.accounts.authenticate import Caller
+from app.capacity.pools.store import DEFAULT
+from app.capacity.semaphore import (
+    Admission,
+    AdmitRequest,
+    CapCount,
+    KnownAttempt,
+    Pace,
+    Quota,
+    RateSpend,
+    Scope,
+    Spread,
+)
+from app.frequency import verdict as frequency
+from app.frequency.verdict import CapInForce
+from app.guardrail.evaluation import Verdict
+from app.guardrail.facts import Intent
+from app.guardrail.refusals import CHANNEL_BUDGET_EXCEEDED, RATE_LIMITED, Check, Finding, Json, Violation
+from app.intents.describe import rfc3339
+from app.intents.evaluate import Judgement
+from app.intents.facts_store import Gathered, LimitRow
+from app.intents.services import Equipment
+from app.numbering import canonical, spellings
+from app.platform.outcomes import FieldFault, Unusable
+
+# However often it is renewed, a lease ends so long after it was acquired: the longest max_duration, and a minute
+# for the switch to notice.
+HARD_END_MS = (14_400 + 60) * 1000
+
+
+async def admit(
+    equipment: Equipment,
+    caller: Caller,
+    intent: Intent,
+    intent_id: UUID,
+    gathered: Gathered,
+    caps: tuple[CapInForce, ...],
+    now: datetime,
+    spend: RateSpend | None,
+    try_id: str,
+) -> Admission:
+    """Count the request, check caps, limits and paces, and take the channel. Raises RedisUnavailable."""
+    now_ms = int(now.timestamp() * 1000)
+    is_call = intent.type == "call"
+    return await equipment.semaphore.admit(
+        AdmitRequest(
+            account_id=str(caller.account_id),
+            intent_id=str(intent_id),
+            now_ms=now_ms,
+            epoch=gathered.epoch,
+            known_fence=gathered.fence,
+            rate=spend,
+            scopes=scopes(intent, gathered, equipment.default_capacity) if is_call else (),
+            ttl_ms=intent.max_duration_seconds * 1000,
+            hard_end_ms=now_ms + HARD_END_MS,
+            paces=paces(intent, gathered),
+            quotas=quotas(intent, gathered),
+            destination=canonical(intent.to),
+            attempt_type=intent.type,
+            caps=tuple(
+                CapCount(
+                    id=cap.id,
+                    max=cap.max,
+                    since_ms=int(cap.since.timestamp() * 1000),
+                    counts=tuple(sorted(cap.counts)),
+                    period_ms=cap.longest_seconds * 1000,
+                )
+                for cap in caps
+            ),
+            try_id=try_id,
+            known_attempts=_known(gathered) if caps else (),
+            spread=spread(intent, gathered),
+        )
+    )
+
+
+def _known(gathered: Gathered) -> tuple[KnownAttempt, ...]:
+    if gathered.attempts is None:
+        return ()
+    return tuple(KnownAttempt(a.id, a.type, a.at_ms) for a in gathered.attempts.known)
+
+
+def check_pool(intent: Intent, gathered: Gathered) -> None:
+    """A pool that nobody made is a typo, and must not become a budget of its own. Raises Unusable."""
+    if intent.type == "call" and gathered.pool is None and intent.pool != DEFAULT:
+        raise Unusable(
+            [FieldFault("pool", f"must be a pool of the account; there is no pool {intent.pool}", "/pool")]
+        )
+
+
+def scope_names(intent: Intent) -> tuple[str, ...]:
+    """Every scope whose channels the intent could hold."""
+    names = [f"pool:{intent.pool}", "account"]
+    return (*names, f"campaign:{intent.campaign}") if intent.campaign else tuple(names)
+
+
+def scopes(intent: Intent, gathered: Gathered, default_capacity: int) -> tuple[Scope, ...]:
+    """The scopes with a limit: the pool always, the account and the campaign where they have one."""
+    pool = gathered.pool
+    capacity = pool.capacity if pool else default_capacity
+    reserve = pool.reserve.get(intent.purpose, 0) if pool else 0
+    found = [Scope(f"pool:{intent.pool}", capacity, reserve)]
+    for name in scope_names(intent)[1:]:
+        limit = gathered.limits.get(name)
+        if limit is not None and limit.capacity is not None:
+            found.append(Scope(name, limit.capacity))
+    return tuple(found)
+
+
+def paces(intent: Intent, gathered: Gathered) -> tuple[Pace, ...]:
+    """How fast the pool may start calls, or the sender may send."""
+    if intent.type == "call":
+        pool = gathered.pool
+        if pool is None or pool.calls_per_second is None:
+            return ()
+        return (
+            Pace(f"pool:{intent.pool}", float(pool.calls_per_second), pool.burst or pool.calls_per_second),
+        )
+    sender = sender_limit(intent, gathered)
+    if sender is None or sender.messages_per_second is None:
+        return ()
+    return (
+        Pace(
+            f"sender:{canonical(intent.sender)}",
+            float(sender.messages_per_second),
+            sender.messages_per_second,
+        ),
+    )
+
+
+def sender_limit(intent: Intent, gathered: Gathered) -> LimitRow | None:
+    """The limit of the sender's line, whichever spelling it was set under; of several the strictest of each."""
+    found = [
+        gathered.limits[name]
+        for name in (f"sender:{spelling}" for spelling in spellings(intent.sender))
+        if name in gathered.limits
+    ]
+    if len(found) < 2:
+        return found[0] if found else None
+
+    def strictest(name: str) -> int | None:
+        return min((n for n in (getattr(row, name) for row in found) if n is not None), default=None)
+
+    return LimitRow(strictest("capacity"), strictest("messages_per_second"), strictest("messages_per_day"))
+
+
+def quotas(intent: Intent, gathered: Gathered) -> tuple[Quota, ...]:
+    """How many messages the sender may send a day, as its carrier counts them."""
+    sender = sender_limit(intent, gathered) if intent.type == "sms" else None
+    if sender is None or sender.messages_per_day is None:
+        return ()
+    return (Quota(f"sender:{canonical(intent.sender)}:day", sender.messages_per_day, 86_400),)
+
+
+def spread(intent: Intent, gathered: Gathered) -> Spread | None:
+    """By what and how far the text is counted, if it is."""
+    policy = gathered.facts.policy.content.snowshoe
+    digest = content.spread_digest(intent, policy)
+    if digest is None:
+        return None
+    limits = policy.senders, policy.numbers, policy.window_seconds
+    return Spread(digest, intent.sender, *limits, refuse=policy.action == "block")
+
+
+def joined(
+    equipment: Equipment, intent: Intent, gathered: Gathered, admitted: Admission, judgement: Judgement
+) -> Verdict:
+    """The verdict with what Redis said of the channel, and of the text where it is spread too far."""
+    verdict = judgement.verdict.joined_by(finding(intent, admitted, judgement.caps))
+    if not admitted.senders or admitted.status not in ("admitted", "spread"):
+        return verdict
+    spread_too_far = content.judge_spread(
+        intent,
+        gathered.facts.policy.content.snowshoe,
+        admitted.senders,
+        admitted.numbers,
+        refused=admitted.status == "spread",
+        check=next(check for check in verdict.checks if check.guardrail == "content"),
+        scanner=equipment.knowledge.scanner,
+    )
+    return verdict.joined_by(spread_too_far) if spread_too_far else verdict
+
+
+def finding(intent: Intent, admitted: Admission, caps: tuple[CapInForce, ...]) -> Finding:
+    """The channel's check, with the violation if it refused."""
+    if admitted.status == "admitted":
+        return Finding(Check("channel", "pass" if intent.type == "call" else "skip"))
+    if admitted.status == "spread":  # the content check refuses
+        return Finding(Check("channel", "skip"))
+    wait = admitted.retry_after_seconds
+    if admitted.status == "capped":
+        return Finding(Check("frequency", "block"), (_capped(intent, admitted, caps),))
+    scope: dict[str, Json] = {"scope": admitted.refused, "limit": admitted.limit, "used": admitted.used}
+    if admitted.status == "full":
+        detail = "All SIP channels are currently in use. Retry after active calls complete."
+        violation = Violation(CHANNEL_BUDGET_EXCEEDED, detail, {**scope, "retry_after": wait})
+    else:
+        detail = f"Rate limit exceeded. Try again in {wait} second{'' if wait == 1 else 's'}."
+        violation = Violation(RATE_LIMITED, detail, {**scope, "retry_after": wait})
+    return Finding(Check("channel", "block", scope), (violation,))
+
+
+def _capped(intent: Intent, admitted: Admission, caps: tuple[CapInForce, ...]) -> Violation:
+    """Another attempt came first, after the facts were gathered: Redis counted it, the rule says until when."""
+    cap = next(cap for cap in caps if cap.id == admitted.refused)
+    counted_at_ms = (admitted.free_at_ms or 0) - cap.longest_seconds * 1000
+    return frequency.violation(intent, cap, cap.expires(instant_of_ms(max(0, counted_at_ms))))
+
+
+def retry_after(admitted: Admission | None) -> int | None:
+    """Seconds until it is worth another try, when the refusal is for the moment only."""
+    if admitted is None or admitted.status not in ("full", "too_fast"):
+        return None
+    return max(1, admitted.retry_after_seconds)
+
+
+def describe_lease(intent: Intent, intent_id: UUID, admitted: Admission | None) -> Mapping[str, Any] | None:
+    """The lease as the approval answers it."""
+    if admitted is None or admitted.status != "admitted" or intent.type != "call":
+        return None
+    return {
+        "id": str(intent_id),
+        "pool": intent.pool,
+        "expires_at": rfc3339(instant_of_ms(admitted.expires_at_ms)),
+        "in_use": admitted.in_use,
+        "capacity": admitted.capacity,
+    }
+
+
+def instant_of_ms(milliseconds: int) -> datetime:
+    """The instant of milliseconds since 1970."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

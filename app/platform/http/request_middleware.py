@@ -1,0 +1,152 @@
+"""The outermost layer: the request's id, the body's bound, the access log, and the last net under a crash."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app import clock, telemetry
+from app.accounts.caller import STREAMS
+from app.ids import new_id
+from app.platform.http.problems import ProblemWriter, TooSlow, document_of, respond, too_large
+
+_SANE_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+CALLER_GONE = 499  # for the log and the metrics only
+log = logging.getLogger("callgate.access")
+
+
+class Edge:
+    """Wraps the whole application, so that nothing of it can answer without passing here."""
+
+    def __init__(
+        self, app: ASGIApp, writer: ProblemWriter, *, max_body_bytes: int, body_seconds: float
+    ) -> None:
+        self.app, self.writer, self.max_body_bytes = app, writer, max_body_bytes
+        self.body_seconds = body_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        if scope["path"].endswith("\n"):
+            # The router's patterns end before a final newline; no path of ours has one (then it is 404).
+            scope = {**scope, "path": scope["path"] + "/"}
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id = _request_id(scope)
+        status, started = 0, time.perf_counter()
+        # Who waits for our leave to send a body, and is answered without it, sends on this connection what we would
+        # take for that body.
+        unasked = _header(scope, b"expect") is not None
+
+        async def send_marked(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *_marks(request_id, state.get("rate_headers"))]
+                if unasked:
+                    message["headers"].append((b"connection", b"close"))
+            await send(message)
+
+        async def asked() -> Message:
+            nonlocal unasked
+            unasked = False
+            return await receive()
+
+        try:
+            await self.app(scope, self._bounded(scope, asked if unasked else receive), send_marked)
+        except ClientDisconnect:
+            # The caller went away before the end of what it sent: nobody is there to be answered.
+            status = status or CALLER_GONE
+        except Exception as error:
+            log.error("request %s ended in an unforeseen error", request_id, exc_info=error)
+            if status == 500:
+                return
+            if status:
+                raise
+            document, headers = document_of(self.writer, scope, error)
+            await respond(document, headers)(scope, receive, send_marked)
+        finally:
+            seconds = time.perf_counter() - started
+            telemetry.observe_request(scope["method"], _route(scope), status, seconds)
+            if log.isEnabledFor(logging.INFO):
+                log.info(
+                    "request",
+                    extra={
+                        "request_id": request_id,
+                        "method": scope["method"],
+                        "route": _route(scope),
+                        "status": status,
+                        "milliseconds": round(seconds * 1000, 2),
+                    },
+                )
+
+    def _bounded(self, scope: Scope, receive: Receive) -> Callable[[], Awaitable[Message]]:
+        if STREAMS.fullmatch(scope["path"]):
+            return receive
+        limit, seen = self.max_body_bytes, 0
+        declared = _header(scope, b"content-length")
+        if declared is not None and (not declared.isdigit() or int(declared[:20]) > limit):
+            return _raising
+        if declared is None and _header(scope, b"transfer-encoding") is None:
+            return receive
+        # Of what was asked for or, when that is not said, of what is allowed, every 64 KiB may take a second longer.
+        seconds = self.body_seconds + (limit if declared is None else int(declared)) / 65_536
+        deadline = asyncio.get_running_loop().time() + seconds
+        complete = False
+
+        async def counted() -> Message:
+            nonlocal seen, complete
+            if complete:  # what is awaited now is the caller's going away
+                return await receive()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError:
+                raise TooSlow from None
+            complete = not message.get("more_body")
+            seen += len(message.get("body", b""))
+            if seen > limit:
+                raise too_large()
+            return message
+
+        return counted
+
+
+def _marks(request_id: str, rate_headers: Mapping[str, str] | None) -> Iterator[tuple[bytes, bytes]]:
+    """What every answer carries besides its own."""
+    yield b"x-request-id", request_id.encode("latin-1")
+    yield b"x-content-type-options", b"nosniff"
+    for name, value in (rate_headers or {}).items():
+        yield name.lower().encode("latin-1"), value.encode("latin-1")
+
+
+async def _raising() -> Message:
+    raise too_large()
+
+
+def _header(scope: Scope, wanted: bytes) -> bytes | None:
+    for name, value in scope["headers"]:
+        if name == wanted:
+            found: bytes = value
+            return found
+    return None
+
+
+def _request_id(scope: Scope) -> str:
+    given = _header(scope, b"x-request-id")
+    if given is not None and _SANE_ID.fullmatch(given):
+        return given.decode("ascii")
+    return str(new_id(clock.utc_now()))
+
+
+def _route(scope: Scope) -> str:
+    """The route's template, so that neither log nor metrics hold a number from a path."""
+    template = getattr(scope.get("route"), "path", None)
+    return str(template) if template else "unmatched"

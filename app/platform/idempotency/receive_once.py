@@ -1,0 +1,92 @@
+"""Take a list in once per Idempotency-Key: the list streams, so what it was is known only at its end.
+
+A key is claimed before anything is read, by what stands ahead of the body, and the claim is renewed while the list
+comes in. With the first answer the hash of the whole request is kept. Whoever repeats the request sends the list
+again; it is read and compared, and nothing is made of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from app.intents.decision import Answer, Presented
+from app.intents.services import Equipment
+from app.platform.idempotency import store as idempotency
+from app.platform.idempotency.claims import claim_request, keep_answer, let_go, raise_unless_replayable
+from app.platform.outcomes import Conflict
+from app.platform.postgres.database import PostgresUnavailable
+
+RENEW_SECONDS = idempotency.DEAD_AFTER.total_seconds() / 4
+
+Receive = Callable[[AsyncIterator[bytes]], Awaitable[Answer]]
+
+
+async def receive_once(
+    equipment: Equipment,
+    presented: Presented,
+    *,
+    scope: str,
+    operation: str,
+    chunks: AsyncIterator[bytes],
+    receive: Receive,
+) -> Answer:
+    """What ``receive`` answers to the chunks, or what it answered to the same chunks under the same key before.
+
+    ``presented.request_hash`` is that of the request ahead of its body. A list that does not come in whole, or that
+    ``receive`` turns away, does not use the key up.
+    """
+    if presented.idempotency_key is None:
+        return await receive(chunks)
+    claim = await claim_request(equipment, presented, operation=operation, scope=scope, now=equipment.now())
+    digest = hashlib.sha256(presented.request_hash)
+    if claim is None:  # the API key was revoked since it was looked at; its next request says so
+        raise Conflict("The API key was changed while the request came in.")
+    if isinstance(claim, idempotency.Existing):
+        if claim.status is None:
+            raise_unless_replayable(claim)
+        await _read_on(chunks, digest.update)
+        if claim.request_hash != digest.digest():
+            raise Conflict("", {"idempotency": "mismatch"})
+        return Answer(claim.status or 500, claim.headers, claim.body, replayed=True)
+
+    async def hashed() -> AsyncIterator[bytes]:
+        async for chunk in chunks:
+            digest.update(chunk)
+            yield chunk
+
+    renewing = asyncio.create_task(_renew(equipment, claim))
+    try:
+        answer = await receive(hashed())
+        await _read_on(
+            chunks, digest.update
+        )  # a list that is useless from its first line on is not read whole
+    except BaseException:
+        await asyncio.shield(let_go(equipment, claim))
+        raise
+    finally:
+        renewing.cancel()
+    async with equipment.database.begin() as connection:
+        await keep_answer(
+            connection,
+            claim,
+            status=answer.status,
+            headers=answer.headers,
+            body=answer.body,
+            request_hash=digest.digest(),
+        )
+    return answer
+
+
+async def _read_on(chunks: AsyncIterator[bytes], update: Callable[[bytes], None]) -> None:
+    async for chunk in chunks:
+        update(chunk)
+
+
+async def _renew(equipment: Equipment, claim: idempotency.Claimed) -> None:
+    while True:
+        await asyncio.sleep(RENEW_SECONDS)
+        with contextlib.suppress(PostgresUnavailable):
+            await idempotency.renew(equipment.database, claim, equipment.now())

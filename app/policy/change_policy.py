@@ -1,0 +1,122 @@
+"""Replace an account's policy. It can narrow the law and the packs, never widen what they hold unconditional."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.accounts import policy_store as policies
+from app.accounts.authenticate import Caller
+from app.accounts.policy_document import read_policy, write_policy
+from app.content import ContentScanner
+from app.content.account_phrases import folded_phrase
+from app.content.signs.links import registrable_domain
+from app.content.volume import RULE as SNOWSHOE
+from app.guardrail.facts import AccountPolicy
+from app.intents.services import Equipment
+from app.platform.outcomes import Conflict, FieldFault, Unusable
+
+REPLIES = ("opt_out_reply", "opt_in_reply", "help_reply")
+SECRET = "webhook_secret"  # noqa: S105  the member's name
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyInForce:
+    """An account's policy as it is answered: ``replies`` has None where the built-in wording stands."""
+
+    policy: AccountPolicy
+    replies: Mapping[str, str | None]
+    has_webhook_secret: bool
+
+    def inbound(self) -> dict[str, Any]:
+        """What is said of inbound messages: the replies, and of the secret only whether there is one."""
+        return {**self.replies, "has_webhook_secret": self.has_webhook_secret}
+
+
+async def current_policy(equipment: Equipment, caller: Caller) -> PolicyInForce:
+    """The policy of the caller's account."""
+    async with equipment.database.begin() as connection:
+        stored = await policies.fetch(connection, caller.account_id)
+    return _in_force(read_policy(stored.policy, stored.version), stored.inbound)
+
+
+async def change_policy(
+    equipment: Equipment,
+    caller: Caller,
+    document: Mapping[str, Any],
+    inbound: Mapping[str, Any],
+    expected_version: int | None,
+) -> PolicyInForce:
+    """Replace the whole policy; in force for every process when this returns, since each decision reads it.
+
+    The webhook secret is kept when ``inbound`` does not name it: it is never shown, so whoever reads a policy,
+    changes it and puts it back must not switch off the signature's check without noticing. Raises Unusable,
+    and Conflict when the policy is no longer of the expected version.
+    """
+    wanted = read_policy(document, 0)
+    faults = rule_faults(wanted, equipment.knowledge.scanner)
+    if faults:
+        raise Unusable(faults)
+    async with equipment.database.begin() as connection:
+        before = await policies.fetch(connection, caller.account_id, lock=True)
+        if expected_version is not None and before.version != expected_version:
+            raise Conflict(
+                f"The policy is of version {before.version} by now, not {expected_version}.",
+                {"version": before.version},
+            )
+        replies = {name: inbound[name] for name in REPLIES if inbound.get(name) is not None}
+        secret = inbound[SECRET] if SECRET in inbound else before.inbound.get(SECRET)
+        kept = {**replies, SECRET: secret} if secret is not None else replies
+        version = await policies.store(
+            connection,
+            caller.account_id,
+            write_policy(wanted),
+            kept,
+            _in_force(wanted, kept).inbound(),
+            caller.key_id,
+            equipment.now(),
+        )
+    return _in_force(read_policy(document, version), kept)
+
+
+def rule_faults(policy: AccountPolicy, scanner: ContentScanner) -> list[FieldFault]:
+    """What the packs do not let an account say: unknown rules, and lowering those that are unconditional."""
+    rules, content = scanner.packs.rules, policy.content
+    faults: list[FieldFault] = []
+
+    def refuse(field: str, reason: str, *path: str | int) -> None:
+        pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+        faults.append(FieldFault(field, reason, pointer))
+
+    for rule in sorted(content.allow):
+        if rule not in rules:
+            refuse("content.allow", f"names no rule: {rule}", "content", "allow")
+        elif not rules[rule].allowable:
+            choice = ", ".join(sorted(scanner.allowable_rules))
+            refuse("content.allow", f"{rule} cannot be allowed, only {choice}", "content", "allow")
+    for rule, severity in content.severities.items():
+        field, path = f"content.severities.{rule}", ("content", "severities", rule)
+        if rule not in rules:
+            refuse(field, "names no rule", *path)
+        elif rule == SNOWSHOE:
+            refuse(field, "is set by content.snowshoe.action", *path)
+        elif rules[rule].unconditional and severity != "block":
+            refuse(field, "is unconditional: it can be made block and never lowered", *path)
+    for name, phrases in (("block_phrases", content.block_phrases), ("allow_phrases", content.allow_phrases)):
+        for place, phrase in enumerate(phrases):
+            if not folded_phrase(phrase):
+                refuse(f"content.{name}.{place}", "must contain a letter or a digit", "content", name, place)
+    for place, name in enumerate(policy.names):
+        if not folded_phrase(name):
+            refuse(f"names.{place}", "must contain a letter or a digit", "names", place)
+    for place, domain in enumerate(policy.domains):
+        if registrable_domain(domain) is None:
+            refuse(
+                f"domains.{place}", "must be a domain that somebody can own, as example.com", "domains", place
+            )
+    return faults
+
+
+def _in_force(policy: AccountPolicy, inbound: Mapping[str, Any]) -> PolicyInForce:
+    return PolicyInForce(policy, {name: inbound.get(name) for name in REPLIES}, SECRET in inbound)

@@ -1,0 +1,283 @@
+"""The account's policy: its own rules, stricter than the law's."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import AfterValidator, Field, model_validator
+from starlette.responses import Response
+
+from app.accounts import policy_store as policies
+from app.accounts.authenticate import Caller
+from app.accounts.caller import GuardedRoute, Requires, equipment_of
+from app.accounts.policy_document import minutes_of, write_policy
+from app.durations import duration_seconds
+from app.intents.describe import rfc3339
+from app.intents.facts_store import ATTEMPTS_LOOK_BACK_DAYS
+from app.platform.http import response_schemas as documents
+from app.platform.http.fields import Body, Words, malformed, unusable
+from app.platform.http.paging import Cursor, Limit, bad_cursor, next_cursor, read_cursor
+from app.platform.http.responses import json_response
+from app.policy.change_policy import PolicyInForce, change_policy, current_policy
+
+router = APIRouter(prefix="/v1/policy", tags=["policy"], route_class=GuardedRoute)
+EveryKey = Annotated[Caller, Depends(Requires())]
+Admin = Annotated[Caller, Depends(Requires("admin"))]
+
+_CLOCK = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d|24:00", re.ASCII)
+_DOMAIN = re.compile(
+    r"(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{1,59})"
+)
+
+
+def _clock(text: str) -> str:
+    if not _CLOCK.fullmatch(text):
+        raise malformed("must be HH:MM on the 24-hour clock, 24:00 being the end of the day")
+    return text
+
+
+def _period(text: str) -> str:
+    try:
+        seconds = duration_seconds(text)
+    except ValueError as error:
+        raise malformed(str(error)) from None
+    if not 1 <= seconds <= ATTEMPTS_LOOK_BACK_DAYS * 86_400:
+        raise unusable(f"must be one second to {ATTEMPTS_LOOK_BACK_DAYS} days long")
+    return text
+
+
+def _spell(text: str) -> str:
+    try:
+        seconds = duration_seconds(text)
+    except ValueError as error:
+        raise malformed(str(error)) from None
+    if not 60 <= seconds <= 86_400:
+        raise unusable("must be one minute to one day long")
+    return text
+
+
+def _domain(text: str) -> str:
+    if not _DOMAIN.fullmatch(text.lower()):
+        raise unusable("must be a domain without scheme, port and path, as example.com")
+    return text.lower()
+
+
+def _each_once(found: list[str]) -> list[str]:
+    if len(set(found)) != len(found):
+        raise unusable("must name each once")
+    return found
+
+
+Clock = Annotated[Words, AfterValidator(_clock)]
+Period = Annotated[Words, Field(max_length=40), AfterValidator(_period)]
+RuleId = Annotated[Words, Field(min_length=1, max_length=64)]
+Phrase = Annotated[Words, Field(min_length=1, max_length=100)]
+Phrases = Annotated[list[Phrase], Field(max_length=200)]
+Spell = Annotated[Words, Field(max_length=40), AfterValidator(_spell)]
+Reply = Annotated[Words, Field(min_length=1, max_length=1600)]
+
+
+class HouseWindowBody(Body):
+    """The account's own window on every local clock. It stands beside the law's and so can only narrow it."""
+
+    start: Clock = "09:00"
+    end: Clock = "21:00"
+
+    @model_validator(mode="after")
+    def in_order(self) -> HouseWindowBody:
+        """A window that ends before it starts would be closed for ever."""
+        if minutes_of(self.start) >= minutes_of(self.end):
+            raise unusable("must start before it ends")
+        return self
+
+
+class CapBody(Body):
+    """At most so many approved attempts to one number in any such period."""
+
+    max: Annotated[int, Field(ge=1, le=100)]
+    period: Period = Field(description="ISO 8601, up to 31 days: PT24H")
+    counts: Annotated[
+        list[Literal["call", "sms"]], Field(min_length=1, max_length=2), AfterValidator(_each_once)
+    ] = Field(default=["call", "sms"])
+
+
+class SnowshoeBody(Body):
+    """How far one text may be spread, over senders or to numbers, before it is warned of or refused."""
+
+    action: Literal["warn", "block", "off"] = "warn"
+    senders: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=10, description="A text may come from so many senders in a window; counted exactly"
+    )
+    numbers: Annotated[int, Field(ge=100, le=10_000_000)] = Field(
+        default=100_000, description="A text may go to so many numbers in a window; counted to about 1 %"
+    )
+    window: Spell = Field(default="PT1H", description="ISO 8601, one minute to one day")
+
+
+class ContentBody(Body):
+    """The account's own content rules."""
+
+    allow: Annotated[list[RuleId], Field(max_length=100), AfterValidator(_each_once)] = Field(
+        default_factory=list,
+        description="Categories that the account may send, as shaft.alcohol when age-gated",
+    )
+    block_phrases: Phrases = Field(default_factory=list)
+    allow_phrases: Phrases = Field(
+        default_factory=list, description="Lift findings inside them, never those of an unconditional rule"
+    )
+    severities: Annotated[dict[RuleId, Literal["block", "warn", "off"]], Field(max_length=100)] = Field(
+        default_factory=dict
+    )
+    phone_numbers: bool = Field(default=True, description="False: the account's texts carry no phone numbers")
+    snowshoe: SnowshoeBody = SnowshoeBody()
+
+
+class InboundBody(Body):
+    """What inbound messages are answered with, and the secret that a carrier's webhooks are signed with."""
+
+    opt_out_reply: Reply | None = None
+    opt_in_reply: Reply | None = None
+    help_reply: Reply | None = None
+    webhook_secret: Annotated[Words, Field(min_length=8, max_length=256)] | None = Field(
+        default=None,
+        description="Never answered. Kept when absent, removed by null; with it, form webhooks must be signed",
+        json_schema_extra={"writeOnly": True},
+    )
+    has_webhook_secret: bool | None = Field(
+        default=None, description="Answered only; ignored when sent", json_schema_extra={"readOnly": True}
+    )
+
+
+class PolicyBody(Body):
+    """The whole policy; what is absent gets its default."""
+
+    house_window: HouseWindowBody = HouseWindowBody()
+    caps: Annotated[list[CapBody], Field(max_length=10)] = Field(default_factory=list)
+    content: ContentBody = ContentBody()
+    unknown_location: Literal["block", "strictest"] = "block"
+    informational_windows: Literal["all", "law"] = "all"
+    trust_recipient: bool = Field(default=False, description="Trust a full address over the area code")
+    names: Annotated[list[Annotated[Words, Field(min_length=1, max_length=64)]], Field(max_length=20)] = (
+        Field(default_factory=list, description="The sender's names")
+    )
+    domains: Annotated[list[Annotated[Words, AfterValidator(_domain)]], Field(max_length=200)] = Field(
+        default_factory=list, description="The account's own links"
+    )
+    inbound: InboundBody = InboundBody()
+    version: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="When given, 409 unless the policy is still of this version"
+    )
+
+
+class RepliesDocument(documents.Document):
+    """What inbound messages are answered with; null where the built-in wording stands. The secret is never answered."""
+
+    opt_out_reply: str | None
+    opt_in_reply: str | None
+    help_reply: str | None
+    has_webhook_secret: bool
+
+
+class PolicyDocument(documents.Document):
+    """The policy in force."""
+
+    version: int
+    house_window: HouseWindowBody
+    caps: list[CapBody]
+    content: ContentBody
+    unknown_location: Literal["block", "strictest"]
+    informational_windows: Literal["all", "law"]
+    trust_recipient: bool
+    names: list[str]
+    domains: list[str]
+    inbound: RepliesDocument
+
+
+class StoredPolicy(documents.Document):
+    """A policy as it was put, its defaults included. What a later release added is absent from an earlier one."""
+
+    house_window: HouseWindowBody | None = None
+    caps: list[CapBody] = Field(default_factory=list)
+    content: ContentBody | None = None
+    unknown_location: Literal["block", "strictest"] | None = None
+    informational_windows: Literal["all", "law"] | None = None
+    trust_recipient: bool | None = None
+    names: list[str] = Field(default_factory=list)
+    domains: list[str] = Field(default_factory=list)
+    inbound: RepliesDocument | None = Field(
+        default=None, description="Absent from versions that an earlier release put"
+    )
+
+
+class PolicyVersionDocument(documents.Document):
+    """A policy that was put, by whom and when."""
+
+    version: int
+    changed_at: str
+    changed_by: str | None
+    policy: StoredPolicy
+
+
+class PolicyVersionPage(documents.Document):
+    """One page of policies, newest first."""
+
+    items: list[PolicyVersionDocument]
+    next_cursor: str | None
+
+
+def _document(found: PolicyInForce) -> dict[str, Any]:
+    return {"version": found.policy.version, **write_policy(found.policy), "inbound": found.inbound()}
+
+
+@router.get(
+    "", summary="The account's policy", responses={200: {"model": PolicyDocument}, **documents.problems()}
+)
+async def get_policy(request: Request, caller: EveryKey) -> Response:
+    """Every key may read it. What it answers can be changed and put back as it is."""
+    return json_response(_document(await current_policy(equipment_of(request), caller)))
+
+
+@router.put(
+    "",
+    summary="Replace the account's policy",
+    responses={200: {"model": PolicyDocument}, **documents.problems("conflict", body=True)},
+)
+async def put_policy(request: Request, caller: Admin, body: PolicyBody) -> Response:
+    """The whole policy at once; in force for every process by the time the response is sent."""
+    document = body.model_dump(exclude={"inbound", "version"})
+    inbound = body.inbound.model_dump(exclude_unset=True)
+    found = await change_policy(equipment_of(request), caller, document, inbound, body.version)
+    return json_response(_document(found))
+
+
+@router.get(
+    "/versions",
+    summary="Every policy that the account has put",
+    responses={200: {"model": PolicyVersionPage}, **documents.problems()},
+)
+async def list_versions(
+    request: Request, caller: EveryKey, limit: Limit = 100, cursor: Cursor = None
+) -> Response:
+    """Newest first, with who put it and when. A decision names the version that it was made under."""
+    parts = read_cursor(cursor, 1)
+    if parts is not None and not re.fullmatch(r"[0-9]{1,9}", parts[0]):
+        raise bad_cursor()
+    before = int(parts[0]) if parts is not None else 2**31 - 1
+    async with equipment_of(request).database.begin() as connection:
+        found = await policies.versions(connection, caller.account_id, before, limit + 1)
+    return json_response(
+        {
+            "items": [
+                {
+                    "version": item.version,
+                    "changed_at": rfc3339(item.changed_at),
+                    "changed_by": str(item.changed_by) if item.changed_by else None,
+                    "policy": dict(item.policy),
+                }
+                for item in found[:limit]
+            ],
+            "next_cursor": next_cursor(found, limit, lambda each: str(each.version)),
+        }
+    )

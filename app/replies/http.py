@@ -1,0 +1,209 @@
+"""What people answer: opt-outs, opt-ins and questions for help."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl
+from xml.sax.saxutils import escape
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import Field, ValidationError
+from starlette.responses import Response
+
+from app.accounts.authenticate import Caller
+from app.accounts.caller import GuardedRoute, Requires, equipment_of, presented_hash
+from app.intents.decision import Answer, Presented
+from app.intents.http import writer_of
+from app.platform.http import response_schemas as documents
+from app.platform.http.fields import Body, Receiver, Sender, Words
+from app.platform.http.problems import CARRIER_PATH, Problem, dump
+from app.platform.http.responses import response_of
+from app.platform.http.strict_json import parse
+from app.platform.idempotency.http import idempotency_key, request_hash
+from app.replies.carriers.twilio import is_signed
+from app.replies.record_reply import Received, Taken, record_inbound
+
+router = APIRouter(prefix=CARRIER_PATH, tags=["opt-outs"], route_class=GuardedRoute)
+MayWrite = Annotated[Caller, Depends(Requires("inbound:write", "suppressions"))]
+FORM = "application/x-www-form-urlencoded"
+MAX_FIELDS = 200
+
+
+class InboundBody(Body):
+    """A message that somebody sent to one of the account's numbers."""
+
+    sender: Sender = Field(alias="from", description="Who sent it: a plus sign and 7 to 15 digits")
+    to: Receiver = Field(description="The account's number, E.164 or a short code")
+    body: Annotated[Words, Field(max_length=10_000)] = Field(description="May be empty, as a picture's is")
+
+
+class CarrierForm(InboundBody):
+    """The same as a carrier posts it. What else the form holds is the carrier's business."""
+
+    sender: Sender = Field(alias="From")
+    to: Receiver = Field(alias="To")
+    body: Annotated[Words, Field(max_length=10_000)] = Field(alias="Body")
+    opt_out_type: str | None = Field(alias="OptOutType", default=None)
+
+
+class TakenDocument(documents.Document):
+    """What the message was taken for."""
+
+    action: Literal["opt_out", "opt_in", "help", "none"]
+    keyword: str | None
+    reply: str | None
+
+
+_REQUEST_BODY = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["from", "to", "body"],
+                "properties": {
+                    "from": {"type": "string", "description": "Who sent it: a plus sign and 7 to 15 digits"},
+                    "to": {"type": "string", "description": "The account's number, E.164 or a short code"},
+                    "body": {"type": "string", "maxLength": 10_000},
+                },
+            }
+        },
+        FORM: {
+            "schema": {
+                "type": "object",
+                "required": ["From", "To", "Body"],
+                "properties": {
+                    "From": {"type": "string"},
+                    "To": {"type": "string"},
+                    "Body": {"type": "string", "maxLength": 10_000},
+                    "OptOutType": {
+                        "type": "string",
+                        "description": "STOP, START or HELP, as the carrier took it",
+                    },
+                },
+            }
+        },
+    },
+}
+
+
+@router.post(
+    "",
+    summary="Hand in a message that came in",
+    openapi_extra={"requestBody": _REQUEST_BODY},
+    responses={
+        200: {"model": TakenDocument, "content": {"text/xml": {"schema": {"type": "string"}}}},
+        **documents.problems("conflict", body=True),
+    },
+)
+async def post_inbound(
+    request: Request,
+    caller: MayWrite,
+    answer_as: Annotated[
+        Literal["json", "twiml"],
+        Query(alias="answer", description="twiml: the reply as a carrier sends it, <Response><Message>…"),
+    ] = "json",
+) -> Response:
+    """STOP and its like suppress `from` at once; START lifts what such a message made; HELP is answered.
+
+    A carrier's webhook is form-encoded (`From`, `To`, `Body`) and may carry the API key as the password of HTTP
+    Basic, since carriers keep credentials in the URL that they call. Where the account has a webhook secret,
+    such a form must carry the `X-Twilio-Signature` of the address in CALLGATE_PUBLIC_URL.
+    """
+    raw, kind = await request.body(), _media_type(request)
+    signed: Callable[[str], bool] | None = None
+    if kind == FORM:
+        fields = _form(raw)
+        received = _carrier_message(fields)
+        signed = _signature_check(request, fields)
+    elif kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json")):
+        received = _json_message(raw)
+    else:
+        raise Problem("unsupported-media-type")
+    key = idempotency_key(request)
+    presented = Presented(
+        presented_hash(request), key, request_hash(request, raw) if key is not None else b""
+    )
+    render = _as_twiml if answer_as == "twiml" else _as_json
+    answer = await record_inbound(equipment_of(request), caller, presented, received, signed, render)
+    return response_of(answer, "text/xml" if answer_as == "twiml" else None)
+
+
+def _as_json(taken: Taken) -> Answer:
+    document = {"action": taken.meaning.action, "keyword": taken.meaning.keyword, "reply": taken.reply}
+    return Answer(200, {}, dump(document))
+
+
+def _as_twiml(taken: Taken) -> Answer:
+    """https://www.twilio.com/docs/messaging/twiml: what a carrier does next; nothing where there is no reply."""
+    message = f"<Message>{escape(taken.reply)}</Message>" if taken.reply is not None else ""
+    text = f'<?xml version="1.0" encoding="UTF-8"?><Response>{message}</Response>'
+    return Answer(200, {}, text.encode("utf-8", "xmlcharrefreplace"))
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+
+
+def _json_message(raw: bytes) -> Received:
+    try:
+        given = parse(raw or b"{}")
+    except json.JSONDecodeError as error:
+        raise RequestValidationError(
+            [{"loc": ("body",), "type": "json_invalid", "msg": error.msg, "ctx": {"error": error.msg}}]
+        ) from None
+    body = _validated(InboundBody, given)
+    return Received(body.sender, body.to, body.body)
+
+
+def _form(raw: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(
+            raw.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=bool(raw),
+            errors="strict",
+            max_num_fields=MAX_FIELDS,
+        )
+    except ValueError:
+        raise Problem("bad-request", f"The body must be a {FORM} form in UTF-8.") from None
+
+
+def _carrier_message(fields: Sequence[tuple[str, str]]) -> Received:
+    known = {"From", "To", "Body", "OptOutType"}
+    names = [name for name, _ in fields if name in known]
+    if len(set(names)) < len(names):
+        raise Problem("bad-request", "The form names a field twice.")
+    body = _validated(CarrierForm, {name: value for name, value in fields if name in known})
+    return Received(body.sender, body.to, body.body, body.opt_out_type)
+
+
+def _validated(model: type[Any], given: object) -> Any:
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        faults = [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()]
+        raise RequestValidationError(faults) from None
+
+
+def _signature_check(request: Request, fields: Sequence[tuple[str, str]]) -> Callable[[str], bool]:
+    given, url, user_info = request.headers.get("x-twilio-signature"), _called(request), _user_info(request)
+    return lambda secret: is_signed(given, secret, url, user_info, fields)
+
+
+def _called(request: Request) -> str:
+    """The URL that the carrier called: what stands before our path is told by the settings, not by the request."""
+    query = request.url.query
+    return writer_of(request).public_url + request.url.path + (f"?{query}" if query else "")
+
+
+def _user_info(request: Request) -> str | None:
+    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    return base64.b64decode(credentials.strip()).decode("utf-8", "replace")

@@ -1,0 +1,182 @@
+"""Take an inbound message: an opt-out suppresses its sender at once, an opt-in lifts what an opt-out made."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.accounts import policy_store as policies
+from app.accounts.authenticate import Caller
+from app.accounts.policy_document import read_policy
+from app.consents import store as consents
+from app.content import mask
+from app.ids import new_id
+from app.intents.decision import Answer, Presented
+from app.intents.services import Equipment
+from app.numbering import spellings
+from app.platform.idempotency.change_once import change_once
+from app.platform.outcomes import NotAllowed
+from app.policy.change_policy import SECRET
+from app.replies import store as inbound_messages
+from app.replies.classify import InboundMeaning, classify_inbound
+from app.replies.store import InboundMessage
+from app.suppression import opt_out_store as opt_outs
+from app.suppression.change_entries import OPT_OUT
+
+OPERATION = "inbound_messages"
+# What the carrier itself took the message for (Twilio's OptOutType), for keywords that were configured there.
+CARRIER_ACTIONS: Mapping[str, InboundMeaning] = {
+    "STOP": InboundMeaning("opt_out", None, ""),
+    "START": InboundMeaning("opt_in", None, ""),
+    "HELP": InboundMeaning("help", None, ""),
+}
+# CTIA Messaging Principles 5.1.3: an opt-out is confirmed, and help says how to opt out.
+_REPLIES = {
+    "opt_out": "You are unsubscribed and will get no more messages. Reply START to get them again.",
+    "opt_in": "You are subscribed again. Reply HELP for help, STOP to unsubscribe.",
+    "help": "Reply STOP to unsubscribe, START to subscribe again.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An inbound message. ``sender`` is a plus sign and digits; ``carrier_action`` what the carrier says it was."""
+
+    sender: str
+    to: str
+    body: str
+    carrier_action: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What the message was taken for, and what to answer the person; None for nothing."""
+
+    meaning: InboundMeaning
+    reply: str | None
+
+
+async def record_inbound(
+    equipment: Equipment,
+    caller: Caller,
+    presented: Presented,
+    received: Received,
+    is_signed: Callable[[str], bool] | None,
+    render: Callable[[Taken], Answer],
+) -> Answer:
+    """Act on the message; its effect is in force when this returns, and a second time changes nothing.
+
+    ``is_signed`` is asked with the account's webhook secret, if it has one, for messages that a carrier signs.
+    Raises NotAllowed when it says no.
+    """
+    now = equipment.now()
+    meaning = understand(received)
+    meaning = replace(meaning, words=mask(meaning.words))
+    async with equipment.database.begin() as connection:
+        stored = await policies.fetch(connection, caller.account_id)
+    secret = stored.inbound.get(SECRET)
+    if secret is not None and is_signed is not None and not is_signed(secret):
+        raise NotAllowed(
+            "The X-Twilio-Signature is missing or was not made with the account's webhook secret."
+        )
+    names = read_policy(stored.policy, stored.version).names
+    answer = render(Taken(meaning, reply_to(meaning, stored.inbound, names)))
+
+    async def change(connection: AsyncConnection, _: uuid.UUID) -> Answer:
+        if meaning.action == "opt_out":
+            await _opt_out(connection, caller, received, meaning, now)
+        elif meaning.action == "opt_in":
+            await _opt_in(connection, caller, received, meaning, now)
+        return answer
+
+    return await change_once(
+        equipment, presented, operation=OPERATION, scope="inbound:write", now=now, change=change
+    )
+
+
+def understand(received: Received) -> InboundMeaning:
+    """What the message asks for. A carrier's opt-out counts whatever the words are; our reading of them else."""
+    meaning = classify_inbound(received.body)
+    said = CARRIER_ACTIONS.get(received.carrier_action or "")
+    if said is None or meaning.action == "opt_out" or meaning.action == said.action:
+        return meaning
+    return replace(said, words=" ".join(received.body.split())[:160])
+
+
+def reply_to(meaning: InboundMeaning, configured: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
+    """The account's wording, or our own with the account's first name before it."""
+    if meaning.action == "none":
+        return None
+    own = configured.get(f"{meaning.action}_reply")
+    if own is not None:
+        return str(own)
+    return f"{names[0]}: {_REPLIES[meaning.action]}" if names else _REPLIES[meaning.action]
+
+
+async def _opt_out(
+    connection: AsyncConnection, caller: Caller, received: Received, meaning: InboundMeaning, now: datetime
+) -> None:
+    """Suppress the sender on every channel, beside whatever the account has on its own list."""
+    account, line = caller.account_id, spellings(received.sender)
+    await consents.lock(connection, account, line[0])
+    await consents.end(connection, account, line, OPT_OUT, now)
+    made: list[uuid.UUID] = []
+    if "all" not in await opt_outs.standing_since(connection, account, line):
+        wish_id = new_id(now)
+        await opt_outs.record(
+            connection,
+            account,
+            received.sender,
+            meaning.words,
+            key_id=caller.key_id,
+            wish_id=wish_id,
+            event_id=new_id(now),
+            now=now,
+        )
+        made.append(wish_id)
+    await _keep(connection, caller, received, meaning, made, now)
+
+
+async def _opt_in(
+    connection: AsyncConnection, caller: Caller, received: Received, meaning: InboundMeaning, now: datetime
+) -> None:
+    """Lift what the person asked for themselves. What anybody else put on the list stays."""
+    account, line = caller.account_id, spellings(received.sender)
+    await consents.lock(connection, account, line[0])
+    await opt_outs.lift(
+        connection,
+        account,
+        line,
+        None,
+        reason=meaning.words,
+        key_id=caller.key_id,
+        new_event_id=lambda: new_id(now),
+        now=now,
+    )
+    await _keep(connection, caller, received, meaning, [], now)
+
+
+async def _keep(
+    connection: AsyncConnection,
+    caller: Caller,
+    received: Received,
+    meaning: InboundMeaning,
+    made: list[uuid.UUID],
+    now: datetime,
+) -> None:
+    message = InboundMessage(
+        id=new_id(now),
+        from_number=received.sender,
+        to_number=received.to,
+        action=meaning.action,
+        keyword=meaning.keyword,
+        words=meaning.words,
+        suppression_ids=made,
+        received_at=now,
+    )
+    await inbound_messages.add(connection, caller.account_id, message, caller.key_id)

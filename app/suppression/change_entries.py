@@ -1,0 +1,131 @@
+"""Add, change and remove entries of an account's suppression list, each with its line of history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.accounts.authenticate import Caller
+from app.consents import store as consents
+from app.ids import new_id
+from app.intents.decision import Answer, Presented
+from app.intents.describe import rfc3339
+from app.intents.services import Equipment
+from app.numbering import spellings
+from app.platform.idempotency.change_once import change_once
+from app.platform.outcomes import Conflict, FieldFault, NotFound, Unusable
+from app.suppression import opt_out_store as opt_outs
+from app.suppression import store as suppressions
+from app.suppression.store import Entry
+
+OPERATION = "suppressions"
+OPT_OUT = "opt_out"  # the source of what the person asked for
+Entered = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """Whether the entry was added, and the entry that is on the list now."""
+
+    added: bool
+    entry: Entered
+
+
+async def add_suppression(
+    equipment: Equipment,
+    caller: Caller,
+    presented: Presented,
+    entry: Entry,
+    render: Callable[[Added], Answer],
+) -> Answer:
+    """Add an entry; what is there already is answered with it. The change is in force when this returns."""
+    now = equipment.now()
+    check_expiry(entry, equipment)
+
+    async def change(connection: AsyncConnection, entry_id: UUID) -> Answer:
+        await _end_consents(connection, caller, entry, now)
+        added, there = await suppressions.add(
+            connection,
+            caller.account_id,
+            entry,
+            numbers=spellings(entry.number),
+            key_id=caller.key_id,
+            entry_id=entry_id,
+            event_id=new_id(now),
+            now=now,
+        )
+        return render(Added(added, there))
+
+    return await change_once(
+        equipment, presented, operation=OPERATION, scope="suppressions:write", now=now, change=change
+    )
+
+
+async def put_suppression(equipment: Equipment, caller: Caller, entry: Entry) -> Added:
+    """Add the entry, or make the one that is there like it."""
+    now = equipment.now()
+    check_expiry(entry, equipment)
+    async with equipment.database.begin() as connection:
+        await _end_consents(connection, caller, entry, now)
+        added, there = await suppressions.put(
+            connection,
+            caller.account_id,
+            entry,
+            numbers=spellings(entry.number),
+            key_id=caller.key_id,
+            entry_id=new_id(now),
+            event_id=new_id(now),
+            now=now,
+        )
+    return Added(added, there)
+
+
+async def remove_suppression(
+    equipment: Equipment, caller: Caller, number: str, channel: str | None, reason: str
+) -> datetime | None:
+    """Remove the account's entry of a channel, or all its entries; answers since when the person's own opt-out
+    stands all the same, if one does.
+
+    A key with `admin` that gives a reason removes the opt-out as well. Raises NotFound when there is neither, and
+    Conflict when there is nothing to remove but an opt-out that this request may not touch.
+    """
+    now, line = equipment.now(), spellings(number)
+    may_lift = caller.may("admin") and bool(reason.strip())
+    who_and_why: Any = {
+        "reason": reason, "key_id": caller.key_id, "new_event_id": lambda: new_id(now), "now": now
+    }  # fmt: skip
+    async with equipment.database.begin() as connection:
+        await consents.lock(connection, caller.account_id, line[0])
+        removed = await suppressions.remove(connection, caller.account_id, line, channel, **who_and_why)
+        if may_lift:
+            removed += await opt_outs.lift(connection, caller.account_id, line, channel, **who_and_why)
+        stands = await opt_outs.standing_since(connection, caller.account_id, line)
+    since = min(stands.values(), default=None)
+    if removed:
+        return since
+    if since is None or (channel is not None and channel not in stands):
+        raise NotFound(f"The number {number} is not on the suppression list.")
+    raise Conflict(
+        f"The person at {number} opted out at {rfc3339(since)}. Only their own opt-in ends that, or a key with admin"
+        " that gives a reason.",
+        {"opted_out_at": rfc3339(since)},
+    )
+
+
+async def _end_consents(connection: AsyncConnection, caller: Caller, entry: Entry, now: datetime) -> None:
+    """A person's opt-out ends their consent, whichever way it reached us."""
+    if entry.source == OPT_OUT:
+        line = spellings(entry.number)
+        await consents.lock(connection, caller.account_id, line[0])
+        await consents.end(connection, caller.account_id, line, "opt_out", now)
+
+
+def check_expiry(entry: Entry, equipment: Equipment) -> None:
+    """An entry that has expired before it begins would suppress nobody; that is a mistake, not a wish."""
+    if entry.expires_at is not None and entry.expires_at <= equipment.now():
+        raise Unusable([FieldFault("expires_at", "must be in the future", "/expires_at")])

@@ -1,0 +1,264 @@
+"""Lists in and out: imports, look-ups of many numbers, the export."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import Field
+from starlette.responses import Response
+
+from app.accounts.authenticate import Caller
+from app.accounts.caller import GuardedRoute, Requires, equipment_of
+from app.intents.describe import rfc3339
+from app.numbering import asked_line, list_fault
+from app.platform.http import response_schemas as documents
+from app.platform.http.fields import Body, Words
+from app.platform.http.paging import Cursor, Limit, page_of, read_id
+from app.platform.http.responses import json_response
+from app.platform.http.stream_timeouts import PatientResponse, pace_of
+from app.platform.jobs.receive_list import receive_list
+from app.platform.jobs.run_job import ProgressCallback
+from app.platform.jobs.store import Job, JobKind, newest_jobs
+from app.suppression.http import MayRead
+from app.suppression.list_bodies import (
+    LIST_BODY,
+    JobDocument,
+    JobPage,
+    find_job,
+    format_of,
+    job_document,
+    rejects_response,
+    take_in,
+)
+from app.suppression.lists.export_list import export_suppressions
+from app.suppression.lists.import_list import import_suppressions
+from app.suppression.lookup_store import NumberOnLists, look_up
+
+router = APIRouter(prefix="/v1/suppressions", tags=["suppressions"], route_class=GuardedRoute)
+MayWrite = Annotated[Caller, Depends(Requires("suppressions:write", "suppressions"))]
+KIND: JobKind = "suppression_import"
+CSV = {"content": {"text/csv": {"schema": {"type": "string"}}}}
+CSV_OR_NDJSON = {
+    "content": {
+        "text/csv": {"schema": {"type": "string"}},
+        "application/x-ndjson": {"schema": {"type": "string"}},
+    }
+}
+
+
+class LookupBody(Body):
+    """Up to ten thousand numbers."""
+
+    numbers: Annotated[list[Words], Field(min_length=1, max_length=10_000)]
+
+
+class ListedEntry(documents.Document):
+    """An entry of the account's own list."""
+
+    channel: Literal["call", "sms", "all"]
+    reason: str
+    source: str
+    created_at: str
+    expires_at: str | None
+
+
+class ListedInRegistry(documents.Document):
+    """A registry that lists the number, and whom it binds."""
+
+    registry: str
+    kind: str
+    region: str | None
+    version_date: str
+    applies_to: list[Literal["call", "sms"]]
+    purposes: list[str]
+
+
+class LookupEntry(documents.Document):
+    """One number: whether it is one, whether it is suppressed, by what."""
+
+    number: str
+    valid: bool
+    suppressed: bool
+    reason: str | None = Field(default=None, description="Why it is no number")
+    entries: list[ListedEntry] = Field(default_factory=list)
+    registries: list[ListedInRegistry] = Field(default_factory=list)
+
+
+class LookupDocument(documents.Document):
+    """The numbers in the order in which they were asked."""
+
+    items: list[LookupEntry]
+    stale_registries: list[str]
+
+
+@router.post(
+    "/imports",
+    status_code=202,
+    summary="Import a list",
+    responses={
+        202: {"model": JobDocument},
+        **documents.problems("conflict", "unsupported-media-type"),
+    },
+    openapi_extra=LIST_BODY,
+)
+async def post_import(
+    request: Request,
+    caller: MayWrite,
+    partial: Annotated[bool, Query(description="Take the good rows although others are rejected")] = False,
+) -> Response:
+    """Streams CSV (header `number[,channel,reason,source,expires_at]`) or NDJSON, gzip or not, of any length.
+
+    All or nothing unless `partial`. While it runs, GET shows how far it is.
+    """
+    equipment, format = equipment_of(request), format_of(request)
+
+    async def work(chunks: AsyncIterator[bytes], job_id: uuid.UUID, progress: ProgressCallback) -> Job:
+        return await import_suppressions(
+            equipment.database.bulk,
+            caller.account_id,
+            chunks,
+            format,
+            job_id=job_id,
+            key_id=caller.key_id,
+            partial=partial,
+            check_number=list_fault,
+            on_progress=progress,
+            clock=equipment.now,
+        )
+
+    async def receive(chunks: AsyncIterator[bytes]) -> uuid.UUID:
+        return await receive_list(equipment, caller.account_id, chunks, work)
+
+    return await take_in(request, "suppressions:write", KIND, "/v1/suppressions/imports", receive)
+
+
+@router.get("/imports", summary="List imports", responses={200: {"model": JobPage}, **documents.problems()})
+async def list_imports(
+    request: Request, caller: MayRead, limit: Limit = 100, cursor: Cursor = None
+) -> Response:
+    """Newest first; running ones included."""
+    before = read_id(cursor)
+    found = await equipment_of(request).database.run(
+        lambda connection: newest_jobs(connection, [KIND], caller.account_id, None, before, limit + 1),
+        may_run_twice=True,
+    )
+    return json_response(page_of(found, limit, job_document, lambda job: str(job.id)))
+
+
+@router.get(
+    "/imports/{job_id}",
+    summary="How far an import is",
+    responses={200: {"model": JobDocument}, **documents.problems("not-found")},
+)
+async def get_import(request: Request, caller: MayRead, job_id: str) -> Response:
+    """Rows and bytes so far, and how it ended."""
+    return json_response(job_document(await find_job(request, job_id, (KIND,), caller.account_id)))
+
+
+@router.get(
+    "/imports/{job_id}/rejects",
+    summary="The rejected rows",
+    response_model=None,
+    responses={200: {**CSV, "description": "line, value, reason"}, **documents.problems("not-found")},
+)
+async def get_rejects(request: Request, caller: MayRead, job_id: str) -> Response:
+    """As CSV: line, value and reason, the first 100,000 of them."""
+    job = await find_job(request, job_id, (KIND,), caller.account_id)
+    return rejects_response(request, caller, job.id)
+
+
+@router.post(
+    "/lookup",
+    summary="Look up many numbers",
+    responses={200: {"model": LookupDocument}, **documents.problems(body=True)},
+)
+async def post_lookup(request: Request, caller: MayRead, body: LookupBody) -> Response:
+    """Per number: valid, suppressed, by what; one query whatever their number."""
+    equipment = equipment_of(request)
+    reasons = {number: list_fault(number) for number in dict.fromkeys(body.numbers)}
+    asked = [number for number, reason in reasons.items() if reason is None]
+    found = await equipment.database.run(
+        lambda connection: look_up(
+            connection, caller.account_id, [asked_line(each) for each in asked], equipment.now()
+        ),
+        may_run_twice=True,
+    )
+    on_lists = {entry.number: entry for entry in found.numbers}
+    return json_response(
+        {
+            "items": [_looked_up(n, reasons[n], on_lists.get(n)) for n in body.numbers],
+            "stale_registries": list(found.stale_registries),
+        }
+    )
+
+
+@router.get(
+    "/export",
+    summary="Export the list",
+    response_model=None,
+    response_class=Response,
+    responses={200: {**CSV_OR_NDJSON, "description": "The entries in force"}, **documents.problems()},
+)
+async def get_export(
+    request: Request, caller: MayRead, format: Annotated[Literal["csv", "ndjson"], Query()] = "csv"
+) -> Response:
+    """Streams the entries in force under one snapshot; the result can be imported again."""
+    equipment = equipment_of(request)
+    place = equipment.exports.take(caller.account_id)
+    lines = export_suppressions(equipment.database.bulk, caller.account_id, format, now=equipment.now())
+    # The first piece is fetched before the status is sent, so that a store that is away answers 503.
+    with place.until_failure():
+        first = await anext(lines, b"")
+
+    async def whole() -> AsyncIterator[bytes]:
+        async with aclosing(lines):
+            yield first
+            async for piece in lines:
+                yield piece
+
+    media_type = "text/csv; charset=utf-8" if format == "csv" else "application/x-ndjson"
+    headers = {"Content-Disposition": f'attachment; filename="suppressions.{format}"'}
+    return PatientResponse(whole(), headers, media_type, place=place, pace=pace_of(request))
+
+
+def entry_members(entry: NumberOnLists) -> dict[str, Any]:
+    """What suppresses a number, as look-ups and scrubs answer it."""
+    return {
+        "entries": [
+            {
+                "channel": found.channel,
+                "reason": found.reason,
+                "source": found.source,
+                "created_at": rfc3339(found.created_at),
+                "expires_at": _instant(found.expires_at),
+            }
+            for found in entry.suppressions
+        ],
+        "registries": [
+            {
+                "registry": hit.registry,
+                "kind": hit.kind,
+                "region": hit.region,
+                "version_date": hit.version_date,
+                "applies_to": sorted(hit.applies_to),
+                "purposes": sorted(hit.purposes),
+            }
+            for hit in entry.registry_hits
+        ],
+    }
+
+
+def _instant(instant: datetime | None) -> str | None:
+    return rfc3339(instant) if instant else None
+
+
+def _looked_up(number: str, reason: str | None, entry: NumberOnLists | None) -> dict[str, Any]:
+    if entry is None:
+        return {"number": number, "valid": False, "suppressed": False, "reason": reason}
+    suppressed = bool(entry.suppressions or entry.registry_hits)
+    return {"number": number, "valid": True, "suppressed": suppressed, **entry_members(entry)}

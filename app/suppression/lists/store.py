@@ -1,0 +1,240 @@
+"""Imports into an account's suppression list: staged in a temporary table, merged in one transaction.
+
+The account's entries go to its list and what the file says is a person's own wish to the wishes (``opt_outs``), so
+that neither takes the other's place. An import never ends, shortens or removes a wish.
+
+The staging tables belong to the session, so nothing is left of an import whose process or server dies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from uuid_utils import uuid7
+
+from app.consents.store import hold_new_consents
+from app.suppression.lists.list_format import ExportedEntry, SuppressionRow
+from app.suppression.opt_out_store import LIFTED, LIFTING
+
+_LOCK_CLASS = 0x7375_7070
+_COLUMNS = ("line", "number", "channel", "reason", "source", "expires_at", "opted_out_at", "others", "id")
+_CLEAR = text("DROP TABLE IF EXISTS pg_temp.import_rows, pg_temp.import_newest, pg_temp.import_opt_outs")
+# ``id`` becomes the entry's and that of its first event, or that of the change's event. ``others``: the further
+# spellings of the number's line, null for nearly every number.
+_STAGE = text(
+    """
+    CREATE TEMPORARY TABLE import_rows (
+        line bigint NOT NULL, number text COLLATE "C" NOT NULL, channel text COLLATE "C" NOT NULL, reason text,
+        source text, expires_at timestamptz, opted_out_at timestamptz, others text[], id uuid NOT NULL
+    )
+    """
+)
+# What an import sorts and joins then stays in memory, up to some million rows.
+_MEMORY = text("SET LOCAL work_mem = '64MB'")
+# Of several lines for one number and channel the last counts, of the account's and of the person's each. In the
+# order of the key, in which it is then merged.
+_NEWEST = text(
+    """
+    CREATE TEMPORARY TABLE import_newest AS
+    SELECT DISTINCT ON (number, channel, opted_out_at IS NULL) * FROM import_rows
+     ORDER BY number, channel, opted_out_at IS NULL, line DESC
+    """
+)
+_ANALYZE = text("ANALYZE import_newest")
+# Two imports into one account take turns to merge; else each could wait for rows of the other.
+_TAKE_TURN = text("SELECT pg_advisory_xact_lock(:class, hashtext(:account))")
+# The account stays while its entries are written: what a foreign key would ask for each of them.
+_HOLD_ACCOUNT = text("SELECT 1 FROM accounts WHERE id = :account FOR KEY SHARE")
+# An entry that has expired but was not yet swept is gone: adding the number again starts a new one.
+_EXPIRE = text(
+    """
+    WITH gone AS (
+        DELETE FROM ONLY suppressions AS s USING import_newest AS n
+         WHERE s.account_id = :account AND s.number = n.number AND s.channel = n.channel AND s.expires_at <=
+         LEAST(CAST(:now AS timestamptz), clock_timestamp())
+        RETURNING s.account_id, s.number, s.channel, s.reason, s.source, s.expires_at
+    ) INSERT INTO suppression_events (id, account_id, number, channel, action, reason, source, at, expires_at)
+    SELECT gen_random_uuid(), account_id, number, channel, 'expired', reason, source, expires_at, expires_at
+    FROM gone
+    """
+)
+# Opt-outs that are news. They end the consents of their numbers.
+_OPT_OUTS = text(
+    """
+    CREATE TEMPORARY TABLE import_opt_outs ON COMMIT DROP AS
+    SELECT DISTINCT unnest(n.number || coalesce(n.others, '{}')) AS number FROM import_newest AS n
+     WHERE n.source = 'opt_out'
+       AND NOT EXISTS (SELECT FROM suppressions AS s
+                        WHERE s.account_id = CAST(:account AS uuid) AND s.number = n.number
+                          AND s.channel = n.channel AND s.source = 'opt_out')
+    """
+)
+_COUNT = text("SELECT count(*) FROM import_newest")
+_ADD = text(
+    """
+    WITH added AS (
+        INSERT INTO suppressions (account_id, number, channel, id, reason, source, created_at, updated_at,
+                                  expires_at, created_by)
+        SELECT :account, number, channel, id, coalesce(reason, ''), coalesce(source, 'import'), :now, :now,
+               expires_at, :key
+          FROM import_newest WHERE opted_out_at IS NULL
+        ON CONFLICT (account_id, number, channel) DO NOTHING
+        RETURNING id, number, channel, reason, source, expires_at
+    ) INSERT INTO suppression_events (id, account_id, number, channel, action, reason, source, key_id, at,
+    expires_at) SELECT id, :account, number, channel, 'added', reason, source, :key, :now, expires_at FROM added
+    """
+)
+_ADD_WISHES = text(
+    """
+    WITH added AS (
+        INSERT INTO opt_outs (account_id, number, channel, id, reason, source, created_at, updated_at, created_by,
+                              opted_out_at)
+        SELECT :account, number, channel, id, coalesce(reason, ''), 'opt_out', :now, :now, :key, opted_out_at
+          FROM import_newest WHERE opted_out_at IS NOT NULL
+        ON CONFLICT (account_id, number, channel) DO NOTHING
+        RETURNING id, number, channel, reason, source
+    ) INSERT INTO suppression_events (id, account_id, number, channel, action, reason, source, key_id, at)
+    SELECT id, :account, number, channel, 'added', reason, source, :key, :now FROM added
+    """
+)
+# After the additions, so that an entry which another request added in between is changed and not passed over.
+# What the file does not say (None) stays as it is.
+_LIKE_FILE = "coalesce(n.reason, s.reason), coalesce(n.source, s.source), n.expires_at"
+_CHANGE = text(
+    f"""
+    WITH changed AS (
+        UPDATE ONLY suppressions AS s
+           SET (reason, source, expires_at, updated_at) = ROW ({_LIKE_FILE}, :now)
+          FROM import_newest AS n
+         WHERE s.account_id = :account AND s.number = n.number AND s.channel = n.channel AND s.id <> n.id
+           AND n.opted_out_at IS NULL AND (s.reason, s.source, s.expires_at) IS DISTINCT FROM ({_LIKE_FILE})
+        RETURNING n.id AS event_id, s.number, s.channel, s.reason, s.source, s.expires_at
+    ) INSERT INTO suppression_events (id, account_id, number, channel, action, reason, source, key_id, at,
+    expires_at) SELECT event_id, :account, number, channel, 'changed', reason, source, :key, :now, expires_at
+    FROM changed
+    """
+)
+# A wish that is there already only ever gets younger.
+_RENEW_WISHES = text(
+    """
+    WITH changed AS (
+        UPDATE opt_outs AS s SET opted_out_at = n.opted_out_at, updated_at = :now
+          FROM import_newest AS n
+         WHERE s.account_id = :account AND s.number = n.number AND s.channel = n.channel AND s.id <> n.id
+           AND n.opted_out_at > s.opted_out_at
+        RETURNING n.id AS event_id, s.number, s.channel, s.reason, s.source
+    ) INSERT INTO suppression_events (id, account_id, number, channel, action, reason, source, key_id, at)
+    SELECT event_id, :account, number, channel, 'changed', reason, source, :key, :now FROM changed
+    """
+)
+_END_CONSENTS = text(
+    """
+    UPDATE consents AS c SET ended_at = :now, ended_by = 'opt_out'
+      FROM import_opt_outs AS o
+     WHERE c.account_id = :account AND c.number = o.number AND c.ended_at IS NULL
+    """
+)
+_EXPORT = text(
+    """
+    SELECT number, channel, reason, source, created_at, expires_at, opted_out_at FROM suppressions
+     WHERE account_id = :account
+       AND (expires_at IS NULL OR expires_at > LEAST(CAST(:now AS timestamptz), clock_timestamp()))
+     ORDER BY number, channel, opted_out_at NULLS FIRST
+    """
+)
+
+
+class NoSuchAccount(Exception):
+    """There is no account of this id."""
+
+
+async def begin_staging(connection: AsyncConnection) -> None:
+    """Makes the staging table of this session."""
+    await connection.execute(_CLEAR)
+    await connection.execute(_STAGE)
+    await connection.commit()
+
+
+async def stage_rows(
+    connection: AsyncConnection, rows: Sequence[SuppressionRow], others: Callable[[str], list[str] | None]
+) -> None:
+    """Copies rows to the staging table, each with the id that its entry or its event will have.
+
+    ``others`` says the further spellings of a number's line, None where there are none.
+    """
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    await driver.copy_records_to_table(
+        "import_rows", columns=_COLUMNS, records=[(*row, others(row.number), uuid7()) for row in rows]
+    )
+
+
+async def settle_staging(connection: AsyncConnection) -> None:
+    """Keeps the last row of each number and channel."""
+    await connection.execute(_MEMORY)
+    await connection.execute(_NEWEST)
+    await connection.execute(_ANALYZE)
+    await connection.commit()
+
+
+async def end_staging(connection: AsyncConnection) -> None:
+    """Removes the staging tables."""
+    await connection.execute(_CLEAR)
+    await connection.commit()
+
+
+async def take_turn(connection: AsyncConnection, account_id: UUID) -> None:
+    """Until this transaction has ended no other import of the account is merged. What comes later has a later time."""
+    await connection.execute(_TAKE_TURN, {"class": _LOCK_CLASS, "account": str(account_id)})
+
+
+async def merge_staged(
+    connection: AsyncConnection, account_id: UUID, *, key_id: UUID | None, now: datetime
+) -> tuple[int, int]:
+    """Brings the staged rows onto the list, with their history; how many were added and changed.
+
+    Works inside the caller's transaction.
+
+    :raises NoSuchAccount:
+    """
+    values = {"account": account_id, "key": key_id, "now": now}
+    which = {"account": account_id}
+    await connection.execute(_MEMORY)
+    if (await connection.execute(_HOLD_ACCOUNT, which)).first() is None:
+        raise NoSuchAccount
+    ending = {"account": account_id, "now": now}
+    await connection.execute(_EXPIRE, ending)
+    opt_outs = (await connection.execute(_OPT_OUTS, which)).rowcount
+    if opt_outs:
+        # Before the entries, as whoever else ends a consent does, so that none of us waits for the other.
+        await connection.execute(_END_CONSENTS, ending)
+    staged = (await connection.execute(_COUNT)).scalar_one()
+    added = (await connection.execute(_ADD, values)).rowcount
+    added += (await connection.execute(_ADD_WISHES, values)).rowcount
+    changed = 0
+    if added < staged:
+        changed = (await connection.execute(_CHANGE, values)).rowcount
+        await connection.execute(LIFTING)
+        changed += (await connection.execute(_RENEW_WISHES, values)).rowcount
+        await connection.execute(LIFTED)
+    if opt_outs:
+        # And once more those that were put on record meanwhile. From here to the commit no others are.
+        await hold_new_consents(connection, account_id)
+        await connection.execute(_END_CONSENTS, ending)
+    return added, changed
+
+
+async def stream_entries(
+    engine: AsyncEngine, account_id: UUID, now: datetime, *, rows_at_once: int
+) -> AsyncGenerator[Sequence[ExportedEntry], None]:
+    """The entries in force at ``now`` in the order of their numbers, from one snapshot, through a cursor."""
+    async with engine.connect() as connection:
+        await connection.execution_options(isolation_level="REPEATABLE READ")
+        values = {"account": account_id, "now": now}
+        async with connection.stream(_EXPORT, values) as result:
+            async for rows in result.partitions(rows_at_once):
+                yield [ExportedEntry(*row) for row in rows]

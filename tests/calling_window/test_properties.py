@@ -1,0 +1,163 @@
+"""What must hold for any places, rules and instants."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.calling_window import evaluate, open_intervals
+from app.guardrail.facts import AccountPolicy, Consent, Emergency, Facts, HouseWindow, Intent
+from app.guardrail.places import Place, Places
+from app.law import window_loader as calling_windows
+from app.law.timetable import second_of
+from app.law.window_rules import WindowRules
+from app.numbering import locate, parse_number, regions
+from app.numbering.zones import zones_of_countries
+
+RULES = calling_windows.load()
+FEWER_RULES = WindowRules(
+    RULES.version,
+    RULES.rules,
+    {name: rules for name, rules in RULES.by_jurisdiction.items() if "-" not in name},
+    RULES.calendars,
+    RULES.fallback,
+)
+ALL_PLACES = [
+    Place(region.code, region.country, region.zones, "test") for region in regions.load().by_code.values()
+] + [
+    Place(None, country, zones_of_countries()[country], "test")
+    for country in ("FR", "ES", "IT", "PT", "IN", "BR", "CL", "IS", "NP", "EG")
+]
+instants = st.integers(0, 2 * 365 * 86_400).map(
+    lambda s: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=s)
+)
+chosen_places = st.lists(st.sampled_from(ALL_PLACES), min_size=1, max_size=4, unique=True)
+windows = st.tuples(st.integers(0, 24 * 60), st.integers(0, 24 * 60)).map(
+    lambda pair: HouseWindow(*sorted(pair))
+)
+intents = st.sampled_from(
+    [
+        Intent("call", "+10000000000", "+12125550100"),
+        Intent("call", "+10000000000", "+12125550100", voice_type="prerecorded"),
+        Intent("call", "+10000000000", "+12125550100", purpose="informational"),
+        Intent("sms", "+10000000000", "+12125550100", body="hi"),
+    ]
+)
+consents = st.lists(
+    st.builds(
+        Consent,
+        id=st.just("c"),
+        kind=st.sampled_from(["express", "express_written", "existing_business"]),
+        channels=st.just(frozenset({"call", "sms"})),
+        given_at=instants,
+        expires_at=st.one_of(st.none(), instants),
+    ),
+    max_size=2,
+).map(tuple)
+emergencies = st.lists(
+    st.builds(Emergency, region=st.sampled_from(["US-LA", "US-NY", "US-FL", "FR"]), until=instants),
+    max_size=2,
+).map(tuple)
+policies = st.builds(
+    AccountPolicy,
+    house_window=windows,
+    informational_windows=st.sampled_from(["all", "law"]),
+)
+facts_of_any_kind = st.builds(Facts, policy=policies, consents=consents, emergencies=emergencies)
+LAW_ALONE = Facts(policy=AccountPolicy(house_window=HouseWindow(0, 24 * 60)))
+
+
+def at_places(places: list[Place]) -> Places:
+    return Places(tuple(places), "US", "fixed_line_or_mobile")
+
+
+def passes(
+    intent: Intent, places: list[Place], facts: Facts, at: datetime, rules: WindowRules = RULES
+) -> bool:
+    return evaluate(intent, at_places(places), facts, rules, at).check.outcome == "pass"
+
+
+@settings(max_examples=300, deadline=None)
+@given(intents, chosen_places, chosen_places, facts_of_any_kind, instants)
+def test_more_places_never_allow_more(
+    intent: Intent, some: list[Place], others: list[Place], facts: Facts, at: datetime
+) -> None:
+    if passes(intent, some + others, facts, at):
+        assert passes(intent, some, facts, at)
+
+
+@settings(max_examples=200, deadline=None)
+@given(intents, chosen_places, windows, instants)
+def test_more_rules_and_a_narrower_house_never_allow_more(
+    intent: Intent, places: list[Place], house: HouseWindow, at: datetime
+) -> None:
+    narrowed = Facts(policy=replace(LAW_ALONE.policy, house_window=house))
+    if passes(intent, places, narrowed, at):
+        assert passes(intent, places, LAW_ALONE, at)
+    if passes(intent, places, LAW_ALONE, at):
+        assert passes(intent, places, LAW_ALONE, at, FEWER_RULES)
+
+
+@settings(max_examples=300, deadline=None)
+@given(intents, chosen_places, facts_of_any_kind, instants)
+def test_the_verdict_turns_exactly_at_the_instants_told(
+    intent: Intent, places: list[Place], facts: Facts, at: datetime
+) -> None:
+    finding = evaluate(intent, at_places(places), facts, RULES, at)
+    passed = finding.check.outcome == "pass"
+    told = finding.check.members["closes_at" if passed else "next_allowed_at"]
+    if told is None:
+        return
+    turn = datetime.fromisoformat(str(told))
+    assert turn > at
+    assert passes(intent, places, facts, turn) != passed
+    assert passes(intent, places, facts, turn - timedelta(seconds=1)) == passed
+    # Nothing turns in between: the intervals that the outlook finds have no edge there.
+    days = (turn - at).days + 1
+    outlook = open_intervals(intent, at_places(places), facts, RULES, at, days)
+    edges = {edge for span in outlook.open for edge in span if edge > second_of(at)}
+    assert min(edges) == second_of(turn)
+
+
+def test_the_intervals_agree_with_the_verdicts_at_ten_thousand_instants() -> None:
+    numbers = [
+        "+12125550123", "+18505550123", "+12195550123", "+16025550123", "+19285550123", "+16015550123",
+        "+19155550123", "+17095550123", "+18675550123", "+16045550123", "+17875550123", "+19075550123",
+        "+33142345678", "+34612345678", "+390612345678", "+61412345678", "+5511987654321", "+56221234567",
+        "+441481123456", "+201001234567", "+212612345678", "+972501234567", "+3544101234", "+6421123456",
+    ]  # fmt: skip
+    # Two weeks around every change of the clocks of these places in 2026 and 2027.
+    weeks = [
+        datetime(year, month, day, tzinfo=UTC)
+        for year in (2026, 2027)
+        for month, day in ((3, 5), (3, 22), (4, 1), (4, 20), (9, 1), (9, 24), (10, 22), (10, 29))
+    ]
+    chance = random.Random(20261121)
+    agreed = {"pass": 0, "block": 0}
+    for _ in range(400):
+        number, start = chance.choice(numbers), chance.choice(weeks)
+        places = locate(parse_number(number), None, False)
+        intent = Intent(
+            chance.choice(["call", "sms"]),
+            number,
+            "+12125550100",
+            voice_type=chance.choice(["live", "prerecorded"]),
+        )
+        facts = Facts(
+            policy=AccountPolicy(
+                house_window=HouseWindow(*chance.choice([(0, 1440), (540, 1260), (60, 180)]))
+            )
+        )
+        outlook = open_intervals(intent, places, facts, RULES, start, 14)
+        for _ in range(25):
+            at = start + timedelta(seconds=chance.randrange(14 * 86_400))
+            verdict = evaluate(intent, places, facts, RULES, at).check.outcome
+            inside = any(opens <= second_of(at) < closes for opens, closes in outlook.open)
+            assert inside == (verdict == "pass"), (number, at)
+            agreed[verdict] += 1
+    assert sum(agreed.values()) == 10_000
+    assert min(agreed.values()) > 1_000
