@@ -29,19 +29,19 @@ from app.health import http as health
 from app.health.readiness import Readiness
 from app.intents import http as intents
 from app.intents.scrub import http as scrub
-from app.intents.services import ClassLimit, Equipment, Knowledge
+from app.intents.services import ClassLimit, RuleSet, Services
 from app.intents.upkeep.compensation import settle_what_can_be
 from app.intents.upkeep.maintain import maintain
 from app.intents.windows import http as calling_windows
 from app.law import window_loader as window_rules
-from app.numbering import load as load_gazetteer
+from app.numbering import load as load_number_locator
 from app.numbering import versions as place_versions
 from app.platform.clocks import Clocks
 from app.platform.http import docs_page, error_pages, problems
 from app.platform.http.openapi import describe
 from app.platform.http.problems import ProblemWriter
-from app.platform.http.request_middleware import Edge
-from app.platform.http.stream_timeouts import Pace
+from app.platform.http.request_middleware import RequestMiddleware
+from app.platform.http.stream_timeouts import CpsLimit
 from app.platform.postgres.database import Database, PostgresUnavailable
 from app.platform.postgres.migrate import newest_revision
 from app.policy import http as policy
@@ -75,7 +75,7 @@ ROUTES = (
 )
 
 
-def load_knowledge() -> Knowledge:
+def load_rule_set() -> RuleSet:
     """Read every rule and table. A broken one raises BrokenRuleFile, and nothing starts."""
     scanner = ContentScanner.load()
     # What policies and inbound messages are read with; it loads itself at its first use, which shall be now.
@@ -84,10 +84,10 @@ def load_knowledge() -> Knowledge:
     rules = window_rules.load()
     year = clock.utc_now().year
     rules.prepare((year, year + 1))
-    return Knowledge(
+    return RuleSet(
         scanner=scanner,
         window_rules=rules,
-        gazetteer=load_gazetteer(),
+        number_locator=load_number_locator(),
         versions={
             "callgate": VERSION,
             "content": scanner.version,
@@ -98,8 +98,8 @@ def load_knowledge() -> Knowledge:
 
 
 async def equip(
-    settings: Settings, knowledge: Knowledge, database_url: str, redis_url: str, secret: bytes | None = None
-) -> Equipment:
+    settings: Settings, rule_set: RuleSet, database_url: str, redis_url: str, secret: bytes | None = None
+) -> Services:
     """Make the ways to the stores, of which neither has to be there yet: what needs one is 503 until it is.
 
     ``secret`` is the installation's, which keys the names in Redis and never changes. Without it Postgres is asked
@@ -125,10 +125,10 @@ async def equip(
         ledger=PostgresLedger(database, clocks),
     )
     await semaphore.start()
-    return Equipment(
+    return Services(
         database=database,
         semaphore=semaphore,
-        knowledge=knowledge,
+        rule_set=rule_set,
         clocks=clocks,
         class_limits={
             name: ClassLimit(rate.limit, rate.window_seconds) for name, rate in settings.rate_limits().items()
@@ -140,7 +140,7 @@ async def equip(
 
 def build(
     settings: Settings,
-    knowledge: Knowledge,
+    rule_set: RuleSet,
     database_url: str,
     redis_url: str,
     *,
@@ -153,9 +153,9 @@ def build(
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        equipment = await equip(settings, knowledge, database_url, redis_url, secret)
-        app.state.equipment = equipment
-        app.state.readiness = Readiness(equipment, newest_revision())
+        services = await equip(settings, rule_set, database_url, redis_url, secret)
+        app.state.services = services
+        app.state.readiness = Readiness(services, newest_revision())
         # What was loaded lives as long as the process. Left among the young, it is walked by every full
         # collection, a pause of some 100 ms: longer than Redis may take to answer.
         gc.collect()
@@ -163,16 +163,16 @@ def build(
         # A request makes a few hundred objects and no cycles to speak of: the default of 700 looks at them all
         # several times while they are still in use.
         gc.set_threshold(20_000, 20, 50)
-        upkeep = asyncio.create_task(maintain(equipment))
+        upkeep = asyncio.create_task(maintain(services))
         try:
             yield
         finally:
-            for task in (upkeep, *equipment.jobs):
+            for task in (upkeep, *services.jobs):
                 task.cancel()
-            await asyncio.gather(upkeep, *equipment.jobs, return_exceptions=True)
-            await settle_what_can_be(equipment)
-            await equipment.semaphore.close()
-            await equipment.database.close()
+            await asyncio.gather(upkeep, *services.jobs, return_exceptions=True)
+            await settle_what_can_be(services)
+            await services.semaphore.close()
+            await services.database.close()
 
     app = FastAPI(
         title="Callgate",
@@ -185,11 +185,11 @@ def build(
     )
     app.state.writer = writer
     app.state.metrics_dir = metrics_dir
-    app.state.pace = Pace(window_seconds=settings.stream_timeout_seconds)
+    app.state.pace = CpsLimit(window_seconds=settings.stream_timeout_seconds)
     for module in ROUTES:
         app.include_router(module.router)
     problems.install(app, writer)
     describe(app, writer)
-    return Edge(
+    return RequestMiddleware(
         app, writer, max_body_bytes=settings.max_body_bytes, body_seconds=settings.body_timeout_seconds
     )

@@ -38,7 +38,7 @@ def _serve(found: Stores) -> int:
 def _listen_and_serve(found: Stores, metrics_dir: str | None) -> int:
     from app import telemetry
     from app.ids import new_id
-    from app.main import build, load_knowledge
+    from app.main import build, load_rule_set
     from app.platform.files.broken_file import BrokenRuleFile
     from app.platform.http.problems import ProblemWriter, dump, problem_headers
     from app.platform.server import prefork
@@ -53,7 +53,7 @@ def _listen_and_serve(found: Stores, metrics_dir: str | None) -> int:
     port = listener.getsockname()[1]
     public_url = settings.public_url or settings.model_copy(update={"port": port}).own_url()
     try:
-        knowledge = load_knowledge()
+        rule_set = load_rule_set()
     except BrokenRuleFile as error:
         fail(f"a rule file is broken: {error}")
     key, secret = run_plainly(_prepare(found))
@@ -74,7 +74,7 @@ def _listen_and_serve(found: Stores, metrics_dir: str | None) -> int:
         listener,
         lambda: build(
             settings,
-            knowledge,
+            rule_set,
             found.database_url,
             found.redis_url,
             public_url=public_url,

@@ -26,8 +26,8 @@ from redis.asyncio.lock import Lock
 from app.capacity.semaphore import (
     AdmitRequest,
     CapCount,
+    CpsLimit,
     LiveLease,
-    Pace,
     RateSpend,
     Rebuild,
     Scope,
@@ -92,7 +92,7 @@ def request(intent_id: str, capacity: int, *, everything: bool = False) -> Admit
         scopes=scopes,
         ttl_ms=HOUR_MS,
         hard_end_ms=now + LONGEST_LEASE_MS // 2,
-        paces=(Pace("pool:default", 1e6, 10**6),) if everything else (),
+        paces=(CpsLimit("pool:default", 1e6, 10**6),) if everything else (),
         destination=f"+1415555{hash(intent_id) % 10000:04d}",
         attempt_type="call",
         caps=(CapCount("cap", 10**6, now - HOUR_MS, ("call",), HOUR_MS),) if everything else (),

@@ -41,7 +41,7 @@ from app.platform.postgres.database import Database
 from app.platform.postgres.migrate import migrate
 from app.suppression.registries.bitmaps import Numbers
 from app.suppression.registries.load_version import load_registry
-from app.suppression.registries.registry_file import RegistryParser, WholeLines
+from app.suppression.registries.registry_file import LineSplitter, RegistryParser
 from app.suppression.registries.store import block_has, put_registry
 
 BLOCKS = 172_000
@@ -205,7 +205,7 @@ async def load_rows(
     column = "number bigint NOT NULL" if tuned else "number text PRIMARY KEY"
     async with engine.begin() as connection:
         await connection.execute(text(f"CREATE TABLE {table} ({column})"))
-    lines, parser = WholeLines(), RegistryParser(keep_rejects=0)
+    lines, parser = LineSplitter(), RegistryParser(keep_rejects=0)
     queue: asyncio.Queue[bytes | None] = asyncio.Queue(2)
 
     async def source() -> AsyncIterator[bytes]:
@@ -216,8 +216,8 @@ async def load_rows(
         if tuned:
             yield b"\xff\xff"
 
-    async def put(stretch: bytes) -> None:
-        await queue.put(await asyncio.to_thread(lambda: row_bytes(parser.parse(stretch).numbers)))
+    async def put(line_batch: bytes) -> None:
+        await queue.put(await asyncio.to_thread(lambda: row_bytes(parser.parse(line_batch).numbers)))
 
     started = time.perf_counter()
     async with engine.connect() as connection:
@@ -227,10 +227,10 @@ async def load_rows(
             driver.copy_to_table(table, source=source(), columns=["number"], format=form)
         )
         async for chunk in chunks_of(path):
-            for stretch in lines.feed(chunk):
-                await put(stretch)
-        for stretch in lines.end():
-            await put(stretch)
+            for line_batch in lines.feed(chunk):
+                await put(line_batch)
+        for line_batch in lines.end():
+            await put(line_batch)
         await queue.put(None)
         await copying
         if tuned:

@@ -23,7 +23,7 @@ from app.calling_window import evaluate, open_intervals
 from app.frequency.verdict import caps_in_force
 from app.guardrail.facts import Facts, Intent
 from app.law import window_loader as calling_windows
-from app.law.applicable import situation
+from app.law.applicable import applicable_rules
 from app.law.window_rules import WindowRules
 from app.numbering import load, locate, parse_number
 from app.numbering.zones import zone
@@ -53,7 +53,7 @@ print(imported - began, loaded - imported, resident)
 
 def naive(intent: Intent, number: str, rules: WindowRules, at: datetime) -> bool:
     """The verdict with nothing kept, and the minute at which it turns, found the long way."""
-    here = situation(intent, locate(parse_number(number), None, False), Facts().policy, rules)
+    here = applicable_rules(intent, locate(parse_number(number), None, False), Facts().policy, rules)
 
     def is_open(moment: datetime) -> bool:
         for item in here.bound:

@@ -9,8 +9,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from app.intents.services import Knowledge
-from app.main import load_knowledge
+from app.intents.services import RuleSet
+from app.main import load_rule_set
 from tests.contract.dialler import Dialler, new_account
 from tests.servers import Servers
 from tests.service import PATIENT, RunningService
@@ -35,9 +35,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def knowledge() -> Knowledge:
+def rule_set() -> RuleSet:
     """The rules and tables, read once; nobody changes them."""
-    return load_knowledge()
+    return load_rule_set()
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from starlette.types import Message
 from app.accounts.authenticate import EVERY_KEY, Caller, hash_of
 from app.capacity.semaphore import RateState
 from app.intents.decide import identify as lookup
-from app.intents.services import Equipment
+from app.intents.services import Services
 from app.platform.http.fields import MOST_FAULTS
 from app.platform.http.problems import CARRIER_PATH, Problem, rate_headers
 from app.platform.http.strict_json import StrictRequest
@@ -37,9 +37,9 @@ _BEARER = re.compile(r"(?i:bearer) +(cg_[A-Za-z0-9_-]{1,250}) *")
 _KEY = re.compile(r"cg_[A-Za-z0-9_-]{1,250}")
 
 
-def equipment_of(request: Request) -> Equipment:
-    """The process's equipment."""
-    return cast(Equipment, request.app.state.equipment)
+def services_of(request: Request) -> Services:
+    """The process's services."""
+    return cast(Services, request.app.state.services)
 
 
 def presented_hash(request: Request) -> bytes:
@@ -83,8 +83,8 @@ def note_rate(request: Request, api_class: str, state: RateState) -> None:
 async def identify(request: Request) -> Caller:
     """The caller, from Postgres, at every request: a revoked key is revoked at once, in every process."""
     key_hash = presented_hash(request)
-    equipment = equipment_of(request)
-    return await lookup(equipment, key_hash, equipment.now())
+    services = services_of(request)
+    return await lookup(services, key_hash, services.now())
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,8 @@ class Requires:
 
     async def __call__(self, request: Request) -> Caller:
         caller = await identify(request)
-        equipment = equipment_of(request)
-        state = await equipment.semaphore.spend(equipment.rate(caller, self.api_class))
+        services = services_of(request)
+        state = await services.semaphore.spend(services.rate(caller, self.api_class))
         if state.exceeded:
             raise RateExceeded(state, self.api_class)
         note_rate(request, self.api_class, state)

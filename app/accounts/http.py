@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from app.accounts import store as accounts
 from app.accounts.authenticate import SCOPES, Caller, Scope
-from app.accounts.caller import GuardedRoute, Requires, equipment_of
+from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.accounts.manage_keys import create_account, create_key, revoke_key
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Instant, Words
@@ -106,14 +106,14 @@ def _refuse_idempotency(request: Request) -> None:
 async def post_key(request: Request, caller: Admin, body: KeyBody) -> Response:
     """The key is shown this once; only its hash is kept."""
     _refuse_idempotency(request)
-    equipment = equipment_of(request)
+    services = services_of(request)
     made = await create_key(
-        equipment.database,
+        services.database,
         caller,
         name=body.name,
         scopes=body.scopes,
         expires_at=body.expires_at,
-        now=equipment.now(),
+        now=services.now(),
     )
     return json_response(_key_document(made), 201, {"Cache-Control": "no-store"})
 
@@ -121,7 +121,7 @@ async def post_key(request: Request, caller: Admin, body: KeyBody) -> Response:
 @router.get("/api-keys", summary="List the keys", responses={200: {"model": KeyPage}, **documents.problems()})
 async def list_keys(request: Request, caller: Admin, limit: Limit = 100, cursor: Cursor = None) -> Response:
     """Of the caller's account, oldest first, revoked ones included."""
-    async with equipment_of(request).database.begin() as connection:
+    async with services_of(request).database.begin() as connection:
         found = await accounts.keys(
             connection, caller.account_id, read_id(cursor) or uuid.UUID(int=0), limit + 1
         )
@@ -136,12 +136,12 @@ async def list_keys(request: Request, caller: Admin, limit: Limit = 100, cursor:
 )
 async def delete_key(request: Request, caller: Admin, key_id: str) -> Response:
     """In force for every process by the time the response is sent."""
-    equipment = equipment_of(request)
+    services = services_of(request)
     try:
         identifier = uuid.UUID(key_id)
     except ValueError:
         raise NotFound("No such key.") from None
-    await revoke_key(equipment.database, caller, identifier, equipment.now())
+    await revoke_key(services.database, caller, identifier, services.now())
     return Response(status_code=204)
 
 
@@ -154,8 +154,8 @@ async def delete_key(request: Request, caller: Admin, key_id: str) -> Response:
 async def post_account(request: Request, caller: Operator, body: AccountBody) -> Response:
     """With its first key, which has the scope admin and is shown this once."""
     _refuse_idempotency(request)
-    equipment = equipment_of(request)
-    made = await create_account(equipment.database, body.name, equipment.now())
+    services = services_of(request)
+    made = await create_account(services.database, body.name, services.now())
     return json_response(entry_document(made), 201, {"Cache-Control": "no-store"})
 
 
@@ -166,6 +166,6 @@ async def list_accounts(
     request: Request, caller: Operator, limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
     """Of the installation, oldest first."""
-    async with equipment_of(request).database.begin() as connection:
+    async with services_of(request).database.begin() as connection:
         found = await accounts.accounts(connection, read_id(cursor) or uuid.UUID(int=0), limit + 1)
     return json_response(page_of(found, limit, entry_document, lambda account: account["id"]))

@@ -8,7 +8,7 @@ from datetime import datetime
 from app.guardrail.facts import Facts, Intent
 from app.guardrail.places import Place, Places
 from app.guardrail.refusals import Json
-from app.law.applicable import Phase, Situation, phases, reckoned, situation
+from app.law.applicable import ApplicableRules, Phase, applicable_rules, candidate_places, phases
 from app.law.timetable import DAY, Span, Timetable, instant_of, intersect, offset_at, second_of
 from app.law.window_rules import WindowRule, WindowRules
 from app.numbering.zones import zone
@@ -19,7 +19,7 @@ class ZoneOutlook:
     """One clock: why it is considered, and what all rules leave open on it alone."""
 
     zone: str
-    because: tuple[str, ...]
+    reason_considered: tuple[str, ...]
     regions: tuple[str, ...]
     open: tuple[Span, ...]  # seconds since 1970 UTC, half open
 
@@ -39,7 +39,7 @@ class RuleOutlook:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class WindowForecast:
     """What ``GET /v1/calling-windows`` tells. Spans are seconds since 1970 UTC, half open, in order."""
 
     to: str
@@ -58,26 +58,28 @@ class Outlook:
 
 def open_intervals(
     intent: Intent, places: Places, facts: Facts, rules: WindowRules, start: datetime, days: int
-) -> Outlook:
+) -> WindowForecast:
     """The open intervals from ``start`` (aware) for so many times 24 hours.
 
     An instant is in one of them exactly when ``evaluate`` passes the same intent at that instant.
     """
     first = second_of(start)
     end = first + days * DAY
-    known = reckoned(places, facts.policy)
+    known = candidate_places(places, facts.policy)
     about = (intent.to, intent.type, intent.purpose, first, end)
     if intent.purpose == "emergency":
-        return Outlook(*about, ((first, end),), (), (), known, trusted_recipient=places.relied_on_recipient)
+        return WindowForecast(
+            *about, ((first, end),), (), (), known, trusted_recipient=places.relied_on_recipient
+        )
     if not known:
-        return Outlook(*about, (), (), (), (), places.unresolved or "unknown", places.help)
-    here = situation(intent, places, facts.policy, rules)
+        return WindowForecast(*about, (), (), (), (), places.unresolved or "unknown", places.help)
+    here = applicable_rules(intent, places, facts.policy, rules)
     ahead = _until(phases(here, intent, facts, rules, start, days), end)
     spans: list[Span] = []
     for phase in ahead:
         if not phase.bans:
             spans += phase.timetable.spans(phase.start, phase.end)
-    return Outlook(
+    return WindowForecast(
         *about,
         _joined(spans),
         tuple(_zone_outlook(here, name, known, ahead) for name in here.zones),
@@ -105,7 +107,9 @@ def _joined(spans: list[Span]) -> tuple[Span, ...]:
     return tuple(found)
 
 
-def _zone_outlook(here: Situation, name: str, known: tuple[Place, ...], ahead: list[Phase]) -> ZoneOutlook:
+def _zone_outlook(
+    here: ApplicableRules, name: str, known: tuple[Place, ...], ahead: list[Phase]
+) -> ZoneOutlook:
     kept_by = [place for place in known if name in place.zones]
     spans: list[Span] = []
     for phase in ahead:
@@ -114,13 +118,13 @@ def _zone_outlook(here: Situation, name: str, known: tuple[Place, ...], ahead: l
             spans += here.on_clock(name, lifted).spans(phase.start, phase.end)
     return ZoneOutlook(
         name,
-        tuple(dict.fromkeys(place.because for place in kept_by)),
+        tuple(dict.fromkeys(place.reason_considered for place in kept_by)),
         tuple(dict.fromkeys(place.jurisdiction for place in kept_by)),
         _joined(spans),
     )
 
 
-def _rule_outlooks(here: Situation, ahead: list[Phase], first: int, end: int) -> list[RuleOutlook]:
+def _rule_outlooks(here: ApplicableRules, ahead: list[Phase], first: int, end: int) -> list[RuleOutlook]:
     removed: dict[str, tuple[Span, ...]] = {}
     for item in here.bound:
         alone = Timetable(tuple((item.rule.hours, clock) for clock in item.clocks))
@@ -195,15 +199,15 @@ def _holidays(rule: WindowRule, clocks: tuple[str, ...], first: int, end: int) -
     return tuple(sorted(found.items()))
 
 
-def outlook_document(outlook: Outlook) -> dict[str, Json]:
+def outlook_document(forecast: WindowForecast) -> dict[str, Json]:
     """The outlook as JSON: instants in UTC with Z, local times with their offset."""
-    clocks = [item.zone for item in outlook.zones]
+    clocks = [item.zone for item in forecast.zones]
     return {
-        "number": outlook.to,
-        "type": outlook.intent_type,
-        "purpose": outlook.purpose,
-        "from": utc(outlook.start),
-        "until": utc(outlook.end),
+        "number": forecast.to,
+        "type": forecast.intent_type,
+        "purpose": forecast.purpose,
+        "from": utc(forecast.start),
+        "until": utc(forecast.end),
         "open": [
             {
                 "opens_at": utc(start),
@@ -213,22 +217,22 @@ def outlook_document(outlook: Outlook) -> dict[str, Json]:
                     for name in clocks
                 ],
             }
-            for start, end in outlook.open
+            for start, end in forecast.open
         ],
         "timezones": [
             {
                 "timezone": item.zone,
                 "regions": list(item.regions),
-                "because": list(item.because),
-                "utc_offset_seconds": offset_at(item.zone, outlook.start),
+                "because": list(item.reason_considered),
+                "utc_offset_seconds": offset_at(item.zone, forecast.start),
                 "open": _pairs(item.open),
             }
-            for item in outlook.zones
+            for item in forecast.zones
         ],
-        "rules": [_rule_document(item) for item in outlook.rules],
-        "unresolved": outlook.unresolved,
-        "hint": outlook.help,
-        "trusted_recipient": outlook.trusted_recipient,
+        "rules": [_rule_document(item) for item in forecast.rules],
+        "unresolved": forecast.unresolved,
+        "hint": forecast.help,
+        "trusted_recipient": forecast.trusted_recipient,
     }
 
 

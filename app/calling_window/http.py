@@ -10,9 +10,9 @@ from pydantic import Field
 from starlette.responses import Response
 
 from app.accounts.authenticate import Caller
-from app.accounts.caller import GuardedRoute, Requires, equipment_of
+from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.calling_window import store as emergencies
-from app.intents.services import Equipment
+from app.intents.services import Services
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Instant, Words
 from app.platform.http.paging import Cursor, Limit, page_of, read_cursor
@@ -52,9 +52,9 @@ class EmergencyPage(documents.Document):
     next_cursor: str | None
 
 
-def _known(equipment: Equipment, region: str) -> str:
+def _known(services: Services, region: str) -> str:
     """The region, if the rules know it: an emergency in a region that no number can lie in would protect nobody."""
-    if equipment.knowledge.gazetteer.regions.find(region) is None:
+    if services.rule_set.number_locator.regions.find(region) is None:
         reason = "must be a region of ISO 3166-2 that is known here, as US-LA"
         raise Unusable([FieldFault("region", reason, "")])
     return region
@@ -69,10 +69,10 @@ async def list_emergencies(
     request: Request, caller: EveryKey, limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
     """In the order of their regions. Every key may read them."""
-    equipment = equipment_of(request)
+    services = services_of(request)
     after = (read_cursor(cursor, 1) or [""])[0]
-    async with equipment.database.begin() as connection:
-        found = await emergencies.page(connection, after, limit + 1, equipment.now())
+    async with services.database.begin() as connection:
+        found = await emergencies.page(connection, after, limit + 1, services.now())
     return json_response(page_of(found, limit, entry_document, lambda emergency: emergency["region"]))
 
 
@@ -83,9 +83,9 @@ async def list_emergencies(
 )
 async def get_emergency(request: Request, caller: EveryKey, region: RegionCode) -> Response:
     """404 when none is in force."""
-    equipment = equipment_of(request)
-    async with equipment.database.begin() as connection:
-        found = await emergencies.fetch(connection, region, equipment.now())
+    services = services_of(request)
+    async with services.database.begin() as connection:
+        found = await emergencies.fetch(connection, region, services.now())
     if found is None:
         raise NotFound(f"No emergency is declared in {region}.")
     return json_response(entry_document(found))
@@ -104,12 +104,12 @@ async def put_emergency(
     request: Request, caller: Operator, region: RegionCode, body: EmergencyBody
 ) -> Response:
     """Bans solicitation in the region for every account until the instant, from the next decision on."""
-    equipment = equipment_of(request)
-    now = equipment.now()
-    _known(equipment, region)
+    services = services_of(request)
+    now = services.now()
+    _known(services, region)
     if not now < body.until < LATEST:
         raise Unusable([FieldFault("until", "must be in the future, and before the year 2200", "/until")])
-    async with equipment.database.begin() as connection:
+    async with services.database.begin() as connection:
         before = await emergencies.fetch(connection, region, now)
         stored = await emergencies.put(connection, region, body.until, body.reason, caller.key_id, now)
     return json_response(entry_document(stored), 200 if before else 201)
@@ -123,8 +123,8 @@ async def put_emergency(
 )
 async def delete_emergency(request: Request, caller: Operator, region: RegionCode) -> Response:
     """From the next decision on."""
-    equipment = equipment_of(request)
-    async with equipment.database.begin() as connection:
-        if not await emergencies.delete(connection, region, equipment.now()):
+    services = services_of(request)
+    async with services.database.begin() as connection:
+        if not await emergencies.delete(connection, region, services.now()):
             raise NotFound(f"No emergency is declared in {region}.")
     return Response(status_code=204)

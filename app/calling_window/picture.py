@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from html import escape
 
-from app.calling_window.forecast import Outlook, ZoneOutlook
+from app.calling_window.forecast import WindowForecast, ZoneOutlook
 from app.law.timetable import Span
 from app.numbering.zones import zone
 
@@ -26,28 +26,28 @@ text{font:13px system-ui,sans-serif;fill:#1f2430}
 """.replace("\n", "")
 
 
-def timeline_svg(outlook: Outlook) -> str:
+def timeline_svg(forecast: WindowForecast) -> str:
     """The whole picture as one SVG document. Everything that came from outside is escaped."""
-    rows = outlook.zones
+    rows = forecast.zones
     height = _TOP + max(len(rows), 1) * _ROW + 58
-    what = "Calls" if outlook.intent_type == "call" else "Texts"
-    title = f"When {outlook.to} may be reached: {what.lower()}, {outlook.purpose}"
+    what = "Calls" if forecast.intent_type == "call" else "Texts"
+    title = f"When {forecast.to} may be reached: {what.lower()}, {forecast.purpose}"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" '
         f'height="{height}" role="img" aria-labelledby="title desc" lang="en">',
         f'<title id="title">{escape(title)}</title>',
-        f'<desc id="desc">{escape(_description(outlook))}</desc>',
+        f'<desc id="desc">{escape(_description(forecast))}</desc>',
         f"<style>{_STYLE}</style>",
         f'<rect class="page" width="{_WIDTH}" height="{height}"/>',
         f'<text class="head" x="{_MARGIN}" y="34">{escape(title)}</text>',
         _legend(),
     ]
     if not rows:
-        words = outlook.help or "No window binds this intent: it may go out at any time."
+        words = forecast.help or "No window binds this intent: it may go out at any time."
         parts.append(f'<text x="{_MARGIN}" y="{_TOP + 24}">{escape(words)}</text>')
     for index, row in enumerate(rows):
-        parts.append(_row(outlook, row, _TOP + index * _ROW))
-    rules = _listed([item.id for item in outlook.rules], 12)
+        parts.append(_row(forecast, row, _TOP + index * _ROW))
+    rules = _listed([item.id for item in forecast.rules], 12)
     foot = height - 22
     parts.append(
         f'<text class="small" x="{_MARGIN}" y="{foot}">Rules in force: {escape(rules or "none")}</text>'
@@ -56,14 +56,14 @@ def timeline_svg(outlook: Outlook) -> str:
     return "".join(parts)
 
 
-def _description(outlook: Outlook) -> str:
-    if outlook.unresolved is not None:
-        return f"Never open: the place is not known ({outlook.unresolved}). {outlook.help or ''}".strip()
-    hours = sum(end - start for start, end in outlook.open) / 3600
-    count = len(outlook.open)
-    days = (outlook.end - outlook.start) // 86_400
-    name = outlook.zones[0].zone if outlook.zones else "UTC"
-    opening = f" The first opens {_when(outlook.open[0], name)}." if outlook.open else ""
+def _description(forecast: WindowForecast) -> str:
+    if forecast.unresolved is not None:
+        return f"Never open: the place is not known ({forecast.unresolved}). {forecast.help or ''}".strip()
+    hours = sum(end - start for start, end in forecast.open) / 3600
+    count = len(forecast.open)
+    days = (forecast.end - forecast.start) // 86_400
+    name = forecast.zones[0].zone if forecast.zones else "UTC"
+    opening = f" The first opens {_when(forecast.open[0], name)}." if forecast.open else ""
     return f"{count} open windows of {hours:.1f} hours together over {days} days.{opening}"
 
 
@@ -85,19 +85,19 @@ def _legend() -> str:
     return "".join(parts)
 
 
-def _row(outlook: Outlook, row: ZoneOutlook, top: int) -> str:
+def _row(forecast: WindowForecast, row: ZoneOutlook, top: int) -> str:
     def at(second: int) -> float:
-        share = (second - outlook.start) / max(outlook.end - outlook.start, 1)
+        share = (second - forecast.start) / max(forecast.end - forecast.start, 1)
         return round(_GUTTER + share * (_WIDTH - _GUTTER - _MARGIN), 2)
 
     bar = top + 16
-    left, right = at(outlook.start), at(outlook.end)
+    left, right = at(forecast.start), at(forecast.end)
     parts = [
         f'<text x="{_MARGIN}" y="{bar + 12}">{escape(row.zone)}</text>',
         f'<text class="small" x="{_MARGIN}" y="{bar + 27}">{escape(_listed(list(row.regions), 3))}</text>',
         f'<rect class="closed" x="{left}" y="{bar}" width="{right - left:.2f}" height="{_BAR}" rx="3"/>',
     ]
-    for kind, spans in (("own", row.open), ("open", outlook.open)):
+    for kind, spans in (("own", row.open), ("open", forecast.open)):
         for span in spans:
             x, width = at(span[0]), at(span[1]) - at(span[0])
             parts.append(
@@ -105,15 +105,15 @@ def _row(outlook: Outlook, row: ZoneOutlook, top: int) -> str:
                 f"<title>{escape(_when(span, row.zone))}</title></rect>"
             )
     clock = zone(row.zone)
-    day = datetime.fromtimestamp(outlook.start, clock).replace(hour=0, minute=0, second=0, microsecond=0)
-    while day.timestamp() < outlook.end:
+    day = datetime.fromtimestamp(forecast.start, clock).replace(hour=0, minute=0, second=0, microsecond=0)
+    while day.timestamp() < forecast.end:
         noon = day.replace(hour=12).timestamp()
-        if outlook.start <= noon < outlook.end:
+        if forecast.start <= noon < forecast.end:
             parts.append(f'<path class="noon" d="M{at(int(noon))} {bar}v{_BAR}"/>')
         midnight = int(day.timestamp())
-        if midnight >= outlook.start:
+        if midnight >= forecast.start:
             parts.append(f'<path class="grid" d="M{at(midnight)} {bar - 4}v{_BAR + 8}"/>')
-        label = at(max(midnight, outlook.start))
+        label = at(max(midnight, forecast.start))
         if right - label > 46:
             parts.append(f'<text class="small" x="{label + 3}" y="{bar - 4}">{day:%a} {day.day}</text>')
         day += timedelta(days=1)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from app.guardrail.facts import Intent
-from app.law.applicable import Phase, Situation
+from app.law.applicable import ApplicableRules, Phase
 from app.law.timetable import DAY, offset_at, open_in_day
 from app.law.window_rules import Hours
 from app.numbering.zones import zone
@@ -35,7 +35,9 @@ class Refusal(NamedTuple):
     reason: str
 
 
-def refusals(here: Situation, phase: Phase, second: int, shown: dict[str, tuple[date, str]]) -> list[Refusal]:
+def refusals(
+    here: ApplicableRules, phase: Phase, second: int, shown: dict[str, tuple[date, str]]
+) -> list[Refusal]:
     """Every rule that refuses at the second, on every clock on which it does; emergencies first.
 
     ``shown`` is what clocks show at the second, the local date and the local time as written; clocks that are
@@ -90,7 +92,7 @@ def _why(hours: Hours, day: date) -> tuple[Kind, str]:
     return "day", f"{day:%A}s"
 
 
-def sentence(intent: Intent, here: Situation, phase: Phase, found: list[Refusal], second: int) -> str:
+def sentence(intent: Intent, here: ApplicableRules, phase: Phase, found: list[Refusal], second: int) -> str:
     """The detail for a human, in the wording of the error reference where a window is what refuses."""
     subject = f"{'Calls' if intent.type == 'call' else 'Texts'} to {intent.to} are not permitted"
     first = min(found, key=lambda refusal: _ORDER[refusal.kind])
@@ -108,15 +110,15 @@ def sentence(intent: Intent, here: Situation, phase: Phase, found: list[Refusal]
     return f"{subject} outside the {spoken(window)} {plural} in the destination timezone."
 
 
-def unknown_sentence(intent: Intent, because: str) -> str:
+def unknown_sentence(intent: Intent, reason_considered: str) -> str:
     """The detail when no place is known."""
     subject = f"{'Calls' if intent.type == 'call' else 'Texts'} to {intent.to} are not permitted"
-    why = _UNKNOWN.get(because, "where the person is cannot be told")
+    why = _UNKNOWN.get(reason_considered, "where the person is cannot be told")
     return f"{subject}: {why}, so no window can be shown to be open."
 
 
 def _window_in_force(
-    here: Situation, phase: Phase, first: Refusal, second: int
+    here: ApplicableRules, phase: Phase, first: Refusal, second: int
 ) -> tuple[tuple[int, int], ...]:
     """What is open today by all the rules on the refusing clock, in minutes of the destination's local day.
 

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from app.calling_window.forecast import Outlook, ZoneOutlook
+from app.calling_window.forecast import WindowForecast, ZoneOutlook
 from app.law.timetable import Span
 from app.numbering.zones import zone
 
@@ -18,32 +18,32 @@ _CELLS = 24 * 60 // _CELL_MINUTES
 _OPEN, _OWN, _CLOSED = ("█", "green"), ("▒", "yellow"), ("·", "bright_black")
 
 
-def timeline(outlook: Outlook) -> RenderableType:
+def timeline(forecast: WindowForecast) -> RenderableType:
     """The outlook as rich prints it: clocks, then what each rule takes away, with its citation.
 
     A cell is half an hour: filled when all of it is open on every clock, shaded when it is open on its own
     clock only or in part. The times beside it are exact.
     """
-    what = "calls" if outlook.intent_type == "call" else "texts"
-    head = Text.assemble((outlook.to, "bold"), f"  {what}, {outlook.purpose}")
-    if outlook.unresolved is not None:
+    what = "calls" if forecast.intent_type == "call" else "texts"
+    head = Text.assemble((forecast.to, "bold"), f"  {what}, {forecast.purpose}")
+    if forecast.unresolved is not None:
         return Group(
             head,
-            Text(f"closed: the place is not known ({outlook.unresolved})", "red"),
-            Text(outlook.help or ""),
+            Text(f"closed: the place is not known ({forecast.unresolved})", "red"),
+            Text(forecast.help or ""),
         )
-    if not outlook.zones:
+    if not forecast.zones:
         return Group(head, Text("open at any time: no window binds an emergency", "green"))
     parts: list[RenderableType] = [head]
-    for item in outlook.zones:
-        parts += [Text(), _days(outlook, item)]
-    parts += [Text(), _rules(outlook)]
+    for item in forecast.zones:
+        parts += [Text(), _days(forecast, item)]
+    parts += [Text(), _rules(forecast)]
     return Group(*parts)
 
 
-def _days(outlook: Outlook, item: ZoneOutlook) -> Table:
-    regions, because = escape(", ".join(item.regions)), escape("; ".join(item.because))
-    title = f"[bold]{escape(item.zone)}[/]  {regions}  [dim]{because}[/]"
+def _days(forecast: WindowForecast, item: ZoneOutlook) -> Table:
+    regions, reason_considered = escape(", ".join(item.regions)), escape("; ".join(item.reason_considered))
+    title = f"[bold]{escape(item.zone)}[/]  {regions}  [dim]{reason_considered}[/]"
     table = Table(
         title=title, title_justify="left", box=None, padding=(0, 1), show_header=True, title_style=""
     )
@@ -51,23 +51,23 @@ def _days(outlook: Outlook, item: ZoneOutlook) -> Table:
     table.add_column("0     3     6     9     12    15    18    21   ", no_wrap=True, header_style="dim")
     table.add_column("open on every clock", header_style="dim")
     clock = zone(item.zone)
-    day = datetime.fromtimestamp(outlook.start, clock).replace(hour=0, minute=0, second=0, microsecond=0)
-    while day.timestamp() < outlook.end:
+    day = datetime.fromtimestamp(forecast.start, clock).replace(hour=0, minute=0, second=0, microsecond=0)
+    while day.timestamp() < forecast.end:
         after = day + timedelta(days=1)
         whole = (int(day.timestamp()), int(after.timestamp()))
-        today = _within(outlook.open, whole)
+        today = _within(forecast.open, whole)
         spoken = ", ".join(f"{_clock(start, item.zone)}-{_clock(end, item.zone)}" for start, end in today)
-        table.add_row(f"{day:%a} {day.day:2d} {day:%b}", _cells(outlook, item, day), spoken or "closed")
+        table.add_row(f"{day:%a} {day.day:2d} {day:%b}", _cells(forecast, item, day), spoken or "closed")
         day = after
     return table
 
 
-def _cells(outlook: Outlook, item: ZoneOutlook, day: datetime) -> Text:
+def _cells(forecast: WindowForecast, item: ZoneOutlook, day: datetime) -> Text:
     line = Text()
     for cell in range(_CELLS):
         begins = int((day + timedelta(minutes=cell * _CELL_MINUTES)).timestamp())
         span = (begins, begins + _CELL_MINUTES * 60)
-        if sum(end - start for start, end in _within(outlook.open, span)) == _CELL_MINUTES * 60:
+        if sum(end - start for start, end in _within(forecast.open, span)) == _CELL_MINUTES * 60:
             line.append(*_OPEN)
         elif _within(item.open, span):
             line.append(*_OWN)
@@ -76,11 +76,11 @@ def _cells(outlook: Outlook, item: ZoneOutlook, day: datetime) -> Text:
     return line
 
 
-def _rules(outlook: Outlook) -> Table:
+def _rules(forecast: WindowForecast) -> Table:
     table = Table(box=None, padding=(0, 1), header_style="dim")
     for name in ("rule", "closes", "alone", "citation"):
         table.add_column(name, justify="right" if name in ("closes", "alone") else "left")
-    for item in outlook.rules:
+    for item in forecast.rules:
         closes = sum(end - start for start, end in item.removed) / 3600
         note = " (lifted by consent)" if item.consent else ""
         table.add_row(

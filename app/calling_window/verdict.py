@@ -11,7 +11,7 @@ from app.calling_window.refusal import Refusal, refusals, sentence, shows, unkno
 from app.guardrail.facts import Facts, Intent
 from app.guardrail.places import Places
 from app.guardrail.refusals import TCPA_BLOCKED, Check, Finding, Json, Violation
-from app.law.applicable import Phase, Situation, phases, reckoned, situation
+from app.law.applicable import ApplicableRules, Phase, applicable_rules, candidate_places, phases
 from app.law.timetable import second_of
 from app.law.window_rules import WindowRules
 
@@ -26,9 +26,9 @@ def evaluate(intent: Intent, places: Places, facts: Facts, rules: WindowRules, n
     """
     if intent.purpose == "emergency":
         return Finding(Check("calling_window", "skip"))
-    if not reckoned(places, facts.policy):
+    if not candidate_places(places, facts.policy):
         return _unknown(intent, places)
-    here = situation(intent, places, facts.policy, rules)
+    here = applicable_rules(intent, places, facts.policy, rules)
     ahead = phases(here, intent, facts, rules, now)
     second = second_of(now)
     present = ahead[0]
@@ -56,7 +56,7 @@ def evaluate(intent: Intent, places: Places, facts: Facts, rules: WindowRules, n
 
 def _blocked(
     intent: Intent,
-    here: Situation,
+    here: ApplicableRules,
     ahead: list[Phase],
     members: dict[str, Json],
     found: list[Refusal],
@@ -77,13 +77,13 @@ def _blocked(
 
 def _unknown(intent: Intent, places: Places) -> Finding:
     hint = places.help or "give recipient.postal_code, or recipient.region with recipient.timezone"
-    because = places.unresolved or "unknown"
+    reason_considered = places.unresolved or "unknown"
     violation: dict[str, Json] = {
         "next_allowed_at": None,
         "rules": [],
         "timezones": [],
         "regions": [],
-        "reason": because,
+        "reason": reason_considered,
         "hint": hint,
     }
     check: dict[str, Json] = {
@@ -91,9 +91,9 @@ def _unknown(intent: Intent, places: Places) -> Finding:
         "regions": [],
         "local_times": [],
         "rules": [],
-        "reason": because,
+        "reason": reason_considered,
     }
-    detail = unknown_sentence(intent, because)
+    detail = unknown_sentence(intent, reason_considered)
     return Finding(Check("calling_window", "block", check), (Violation(TCPA_BLOCKED, detail, violation),))
 
 

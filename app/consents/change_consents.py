@@ -9,21 +9,21 @@ from app.consents import store as consents
 from app.consents.store import NewConsent
 from app.ids import new_id
 from app.intents.describe import rfc3339
-from app.intents.services import Equipment
+from app.intents.services import Services
 from app.numbering import spellings
 from app.platform.outcomes import Conflict, FieldFault, NotFound, Unusable
 from app.replies import store as inbound_messages
 
 
 async def record_consent(
-    equipment: Equipment, caller: Caller, consent: NewConsent
+    services: Services, caller: Caller, consent: NewConsent
 ) -> tuple[bool, dict[str, Any]]:
     """Put the consent on record in place of the one before it; answers whether it is the first, and the consent.
 
     Putting the same again changes nothing. A consent that was given before the person's last opt-out was ended
     by it, so it cannot come back: that raises Conflict.
     """
-    now, line = equipment.now(), spellings(consent.number)
+    now, line = services.now(), spellings(consent.number)
     faults = []
     if consent.given_at > now:
         faults.append(FieldFault("given_at", "must not be in the future", "/given_at"))
@@ -31,7 +31,7 @@ async def record_consent(
         faults.append(FieldFault("expires_at", "must be in the future", "/expires_at"))
     if faults:
         raise Unusable(faults)
-    async with equipment.database.begin() as connection:
+    async with services.database.begin() as connection:
         await consents.begin_recording(connection, caller.account_id)
         await consents.lock(connection, caller.account_id, line[0])
         opted_out = await inbound_messages.last_opt_out(connection, caller.account_id, line)
@@ -55,12 +55,12 @@ async def record_consent(
     return before is None, stored
 
 
-async def withdraw_consent(equipment: Equipment, caller: Caller, number: str) -> None:
+async def withdraw_consent(services: Services, caller: Caller, number: str) -> None:
     """End the consent on record. Raises NotFound when there is none."""
     line = spellings(number)
-    async with equipment.database.begin() as connection:
+    async with services.database.begin() as connection:
         await consents.lock(connection, caller.account_id, line[0])
-        if not await consents.end(connection, caller.account_id, line, "withdrawn", equipment.now()):
+        if not await consents.end(connection, caller.account_id, line, "withdrawn", services.now()):
             raise NotFound(f"There is no consent on record for {number}.")
 
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from starlette.responses import Response
 
 from app.accounts.authenticate import Caller
-from app.accounts.caller import GuardedRoute, Requires, equipment_of
+from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.consents import store as consents
 from app.consents.change_consents import record_consent, withdraw_consent
 from app.consents.store import NewConsent
@@ -99,7 +99,7 @@ class ConsentPage(documents.Document):
 )
 async def get_consent(request: Request, caller: MayRead, number: PathNumber) -> Response:
     """The one that has not ended; 404 if there is none. `expires_at` may have passed."""
-    async with equipment_of(request).database.begin() as connection:
+    async with services_of(request).database.begin() as connection:
         found = await consents.current(connection, caller.account_id, spellings(number))
     if found is None:
         raise NotFound(f"There is no consent on record for {number}.")
@@ -118,7 +118,7 @@ async def get_consent(request: Request, caller: MayRead, number: PathNumber) -> 
 async def put_consent(request: Request, caller: MayWrite, number: PathNumber, body: ConsentBody) -> Response:
     """Takes the place of the one before, which stays in the history. 409 if the person opted out later."""
     wanted = NewConsent(number, body.kind, body.channels, body.given_at, body.expires_at, body.evidence)
-    first, stored = await record_consent(equipment_of(request), caller, wanted)
+    first, stored = await record_consent(services_of(request), caller, wanted)
     return json_response(entry_document(stored), 201 if first else 200)
 
 
@@ -130,7 +130,7 @@ async def put_consent(request: Request, caller: MayWrite, number: PathNumber, bo
 )
 async def delete_consent(request: Request, caller: MayWrite, number: PathNumber) -> Response:
     """As withdrawn, from now on; the history keeps it."""
-    await withdraw_consent(equipment_of(request), caller, number)
+    await withdraw_consent(services_of(request), caller, number)
     return Response(status_code=204)
 
 
@@ -144,7 +144,7 @@ async def get_history(
 ) -> Response:
     """Newest first, with how each ended."""
     before = read_id(cursor) or uuid.UUID(int=(1 << 128) - 1)
-    async with equipment_of(request).database.begin() as connection:
+    async with services_of(request).database.begin() as connection:
         found = await consents.history(connection, caller.account_id, spellings(number), before, limit + 1)
     return json_response(
         {"number": number, **page_of(found, limit, entry_document, lambda consent: consent["id"])}

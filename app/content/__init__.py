@@ -7,7 +7,7 @@ from app.content.scanner import ContentScanner
 from app.content.segments import count_segments
 from app.content.signs.sensitive import mask
 from app.content.verdict import evaluate
-from app.content.volume import judge_spread, spread_digest
+from app.content.volume import evaluate_spread, spread_digest
 
 __all__ = [
     "ContentFinding",
@@ -16,8 +16,8 @@ __all__ = [
     "Segments",
     "count_segments",
     "evaluate",
+    "evaluate_spread",
     "folded_hash",
-    "judge_spread",
     "mask",
     "render",
     "spread_digest",

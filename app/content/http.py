@@ -9,7 +9,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from app.accounts.authenticate import Caller
-from app.accounts.caller import GuardedRoute, Requires, equipment_of
+from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.content import ScanResult, mask
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Words
@@ -68,9 +68,9 @@ def scanned_document(result: ScanResult, version: str) -> dict[str, Any]:
 )
 async def post_scan(request: Request, caller: MayWrite, body: ScanBody) -> Response:
     """By the account's policy; always 200, whatever is found. Nothing of the text is kept."""
-    equipment = equipment_of(request)
-    found = await current_policy(equipment, caller)
-    scanner = equipment.knowledge.scanner
+    services = services_of(request)
+    found = await current_policy(services, caller)
+    scanner = services.rule_set.scanner
     return json_response(
         scanned_document(scanner.scan(body.body, found.policy, body.first_contact), scanner.version)
     )

@@ -36,7 +36,7 @@ def spread_digest(intent: Intent, policy: SnowshoePolicy) -> str | None:
     return folded_hash(body)[:_DIGEST_LENGTH] if any(map(str.isalnum, body)) else None
 
 
-def judge_spread(
+def evaluate_spread(
     intent: Intent,
     policy: SnowshoePolicy,
     senders: int,

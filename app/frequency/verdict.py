@@ -19,7 +19,7 @@ from app.durations import duration_text
 from app.guardrail.facts import Attempt, Facts, Intent, IntentType
 from app.guardrail.places import Places
 from app.guardrail.refusals import FREQUENCY_CAPPED, Check, Finding, Json, Violation
-from app.law.applicable import frees, lifting, reckoned, situation
+from app.law.applicable import applicable_rules, candidate_places, is_exempt, lifting_consent
 from app.law.window_rules import LegalCap, WindowRules
 from app.numbering.zones import zone
 
@@ -73,15 +73,15 @@ def caps_in_force(
     if intent.purpose == "emergency":
         return ()
     found: list[CapInForce] = []
-    places_reckoned = reckoned(places, facts.policy)
+    places_reckoned = candidate_places(places, facts.policy)
     if places_reckoned:
-        here = situation(intent, places, facts.policy, rules)
+        here = applicable_rules(intent, places, facts.policy, rules)
         consents = tuple(item for item in facts.consents if intent.type in item.channels)
         for item in here.bound:
             rule = item.rule
-            if not rule.caps or (rule.solicitation_only and frees(intent, facts.policy)):
+            if not rule.caps or (rule.solicitation_only and is_exempt(intent, facts.policy)):
                 continue
-            if consents and lifting(rule.exemptions, consents, now) is not None:
+            if consents and lifting_consent(rule.exemptions, consents, now) is not None:
                 continue
             counted = [cap for cap in rule.caps if cap.unit != "after_refusal" and intent.type in cap.counts]
             for cap in counted:

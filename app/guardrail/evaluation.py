@@ -25,7 +25,7 @@ class Verdict:
         """The codes of the violations in order of precedence, each once."""
         return tuple(dict.fromkeys(violation.refusal.code for violation in self.violations))
 
-    def joined_by(self, finding: Finding) -> Verdict:
+    def with_result(self, finding: Finding) -> Verdict:
         """This verdict with one guardrail more; a check of the same guardrail is replaced."""
         name, check = finding.check.guardrail, finding.check
         checks = [check if one.guardrail == name else one for one in self.checks]

@@ -13,7 +13,7 @@ class Place:
     country: str  # ISO 3166-1 alpha-2; the territories of the US are regions of US
     zones: tuple[str, ...]  # IANA names, never empty
     # Why it is considered, for people. No part of what the place is: two reasons for one place are one place.
-    because: str = field(compare=False)
+    reason_considered: str = field(compare=False)
 
     @property
     def jurisdiction(self) -> str:

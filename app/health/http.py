@@ -9,9 +9,9 @@ from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse, Response
 
 from app import telemetry
-from app.accounts.caller import equipment_of
+from app.accounts.caller import services_of
 from app.health.readiness import Found, Readiness
-from app.intents.services import Equipment
+from app.intents.services import Services
 from app.intents.upkeep.watch_registries import Standing, watch_registries
 from app.platform.http import response_schemas as documents
 from app.platform.http.problems import ProblemWriter, instance_of, respond
@@ -52,14 +52,14 @@ async def readyz(request: Request) -> Response:
     It tries what a decision does, in both stores, at most once a second however often it is asked. `degraded`, with
     200: a registry is too old, so that whom it binds is refused with 503, here as everywhere.
     """
-    equipment = equipment_of(request)
+    services = services_of(request)
     readiness: Readiness = request.app.state.readiness
     outcome = await readiness.look()
-    standing = _standing(equipment, outcome)
+    standing = _standing(services, outcome)
     checks = {**outcome.checks, **{f"registry {name}": found for name, found in standing.checks.items()}}
     found = {
         "checks": checks,
-        "versions": dict(equipment.knowledge.versions),
+        "versions": dict(services.rule_set.versions),
         "warnings": list(standing.warnings),
     }
     if outcome.ready:
@@ -87,10 +87,10 @@ async def metrics(request: Request) -> Response:
     """Of all worker processes together."""
     # So that the age of a registry is seen by whoever collects only this.
     readiness: Readiness = request.app.state.readiness
-    _standing(equipment_of(request), await readiness.look())
+    _standing(services_of(request), await readiness.look())
     body = await asyncio.to_thread(telemetry.exposition, request.app.state.metrics_dir)
     return Response(body, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _standing(equipment: Equipment, outcome: Found) -> Standing:
-    return watch_registries(equipment, outcome.registries)
+def _standing(services: Services, outcome: Found) -> Standing:
+    return watch_registries(services, outcome.registries)

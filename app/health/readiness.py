@@ -11,7 +11,7 @@ from time import monotonic
 from app.capacity.semaphore import RedisUnavailable
 from app.health.store import try_a_decision
 from app.health.store import why_not as why_postgres_cannot
-from app.intents.services import Equipment
+from app.intents.services import Services
 from app.platform.clocks import described
 from app.platform.postgres.database import PostgresUnavailable, why_away
 from app.platform.redis.router import why_not as why_redis_cannot
@@ -40,8 +40,8 @@ class Found:
 class Readiness:
     """Of one process. ``revision``: the schema that this release was written for, if it is to be looked at."""
 
-    def __init__(self, equipment: Equipment, revision: str | None) -> None:
-        self._equipment, self._revision = equipment, revision
+    def __init__(self, services: Services, revision: str | None) -> None:
+        self._services, self._revision = services, revision
         self._lock = asyncio.Lock()
         self._found = Found()
         self._found_at = -KEPT_SECONDS
@@ -59,20 +59,20 @@ class Readiness:
 
     async def _look(self) -> Found:
         postgres, redis = await asyncio.gather(self._postgres(), self._redis())
-        off = self._equipment.clocks.off_by()
+        off = self._services.clocks.off_by()
         clock = OK if off is None else described(off).removeprefix("clock ")
         checks = {"postgres": postgres, "redis": redis, "clock": clock}
         return Found(checks, await self._registries() if postgres == OK else None)
 
     async def _postgres(self) -> str:
-        equipment, wanted = self._equipment, self._revision
+        services, wanted = self._services, self._revision
         try:
             async with asyncio.timeout(_LONGEST_SECONDS):
-                probed = await try_a_decision(equipment.database, equipment.now())
+                probed = await try_a_decision(services.database, services.now())
         except (PostgresUnavailable, TimeoutError) as error:
             log.debug("postgres cannot decide: %s", why_away(error))
             return why_postgres_cannot(error)
-        equipment.clocks.learn(probed.clock, probed.asked_at, probed.answered_at)
+        services.clocks.learn(probed.clock, probed.asked_at, probed.answered_at)
         # A newer schema is fine: migrations are safe while the release before them still runs.
         if wanted is not None and probed.revision < wanted:
             found = probed.revision
@@ -82,21 +82,21 @@ class Readiness:
     async def _redis(self) -> str:
         try:
             async with asyncio.timeout(_LONGEST_SECONDS):
-                await self._equipment.semaphore.probe()
+                await self._services.semaphore.probe()
                 with contextlib.suppress(PostgresUnavailable):
-                    await self._equipment.semaphore.outgrow_again()
+                    await self._services.semaphore.outgrow_again()
         except (RedisUnavailable, TimeoutError) as error:
             log.debug("redis cannot decide: %s", error)
             return why_redis_cannot(str(error))
-        behind = len(self._equipment.semaphore.ledger_behind)
+        behind = len(self._services.semaphore.ledger_behind)
         return f"is in a later epoch than the ledger, accounts: {behind}" if behind else OK
 
     async def _registries(self) -> tuple[Registry, ...] | None:
-        equipment = self._equipment
+        services = self._services
         try:
             return tuple(
-                await equipment.database.run(
-                    lambda connection: list_registries(connection, equipment.now()), may_run_twice=True
+                await services.database.run(
+                    lambda connection: list_registries(connection, services.now()), may_run_twice=True
                 )
             )
         except PostgresUnavailable:

@@ -16,9 +16,9 @@ from app.capacity.semaphore import RedisUnavailable
 from app.guardrail.facts import Intent
 from app.ids import new_id, nth_id
 from app.intents.decide import decide_intent, identify, need_scopes
-from app.intents.decision import Answer, Presented, Render, recorded_wait
+from app.intents.decision import Answer, Render, RequestIdentity, recorded_wait
 from app.intents.records import store as decision_records
-from app.intents.services import Equipment, Unanswered
+from app.intents.services import PendingCompensation, Services
 from app.platform.idempotency.claims import abandon, claim_request, keep_answer, raise_unless_replayable
 from app.platform.idempotency.store import Claimed, Existing
 from app.platform.outcomes import Outcome
@@ -34,8 +34,8 @@ DescribeProblem = Callable[[Exception], Mapping[str, Any]]
 
 
 async def decide_batch(
-    equipment: Equipment,
-    presented: Presented,
+    services: Services,
+    presented: RequestIdentity,
     items: Sequence[Intent | Exception],
     render: Render,
     describe_problem: DescribeProblem,
@@ -45,17 +45,17 @@ async def decide_batch(
     With an Idempotency-Key the whole answer is kept. Each item's id follows from the batch's: a batch that died
     half-way and is sent again finds its own decisions and channels, and makes none twice.
     """
-    equipment.clocks.refuse_if_off()
-    now = equipment.now()
-    caller = await identify(equipment, presented.key_hash, now)
+    services.clocks.refuse_if_off()
+    now = services.now()
+    caller = await identify(services, presented.key_hash, now)
     caller.needs("intents:write")
-    claim = await claim_request(equipment, presented, operation=OPERATION, scope="intents:write", now=now)
+    claim = await claim_request(services, presented, operation=OPERATION, scope="intents:write", now=now)
     if isinstance(claim, Existing):
         need_scopes(caller, *(item for item in items if isinstance(item, Intent)))
         raise_unless_replayable(claim)
         return Answer(claim.status or 500, claim.headers, claim.body, replayed=True)
     first_id = claim.resource_id if claim else new_id(now)
-    decide = _Decider(equipment, presented, caller, render, describe_problem, claim)
+    decide = _Decider(services, presented, caller, render, describe_problem, claim)
     kept = False
     try:
         if claim is not None and claim.taken_over:
@@ -66,7 +66,7 @@ async def decide_batch(
         )
         answer = Answer(200, {}, orjson.dumps({"results": results}, option=orjson.OPT_UTC_Z))
         if claim is not None:
-            async with equipment.database.begin() as connection:
+            async with services.database.begin() as connection:
                 await keep_answer(
                     connection, claim, status=answer.status, headers=answer.headers, body=answer.body
                 )
@@ -74,11 +74,11 @@ async def decide_batch(
         return answer
     finally:
         # An answer that is kept says 503 of them, and nobody can come back for more.
-        for left in decide.unanswered:
-            equipment.unanswered[left if kept else replace(left, undo="look")] = 0.0
+        for left in decide.pending:
+            services.pending[left if kept else replace(left, undo="look")] = 0.0
         if not kept:
             # Whoever comes with the key again goes on where this try ended, under the same ids.
-            await abandon(equipment, claim)
+            await abandon(services, claim)
 
 
 class _Decider:
@@ -86,29 +86,29 @@ class _Decider:
 
     def __init__(
         self,
-        equipment: Equipment,
-        presented: Presented,
+        services: Services,
+        presented: RequestIdentity,
         caller: Caller,
         render: Render,
         describe_problem: DescribeProblem,
         claim: Claimed | None,
     ) -> None:
-        self.equipment, self.caller = equipment, caller
+        self.services, self.caller = services, caller
         self.render, self.describe_problem = render, describe_problem
-        self.unanswered: list[Unanswered] = []
-        self.presented = Presented(presented.key_hash)
+        self.pending: list[PendingCompensation] = []
+        self.presented = RequestIdentity(presented.key_hash)
         if claim is not None:
-            self.presented = Presented(
+            self.presented = RequestIdentity(
                 presented.key_hash,
-                try_id=claim.holder.hex,
+                attempt_token=claim.holder.hex,
                 taken_over=claim.taken_over,
-                unanswered=self.unanswered,
+                pending=self.pending,
             )
         self.earlier: dict[uuid.UUID, Mapping[str, Any]] = {}
 
     async def remember(self, ids: Sequence[uuid.UUID]) -> None:
         """Look up what a try that died had recorded."""
-        found = await decision_records.fetch_many(self.equipment.database, self.caller.account_id, ids)
+        found = await decision_records.fetch_many(self.services.database, self.caller.account_id, ids)
         self.earlier = {uuid.UUID(decision["id"]): decision for decision in found}
 
     async def one(
@@ -124,7 +124,7 @@ class _Decider:
         presented = replace(self.presented, intent_id=intent_id)
         async with gate:
             try:
-                answer = await decide_intent(self.equipment, presented, item, self.render)
+                answer = await decide_intent(self.services, presented, item, self.render)
             except (Outcome, PostgresUnavailable, RedisUnavailable) as error:
                 return self._problem(error)
             except Exception as error:

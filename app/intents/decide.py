@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from app.accounts.authenticate import Caller, authenticate
-from app.capacity.semaphore import ANY_TRY, Admission, RateSpend, RateState, RedisUnavailable
+from app.capacity.semaphore import ANY_ATTEMPT, Admission, RateSpend, RateState, RedisUnavailable
 from app.frequency.verdict import CapInForce
 from app.guardrail.facts import Intent
 from app.ids import new_id
@@ -22,17 +22,17 @@ from app.intents.decision import (
     OPERATION,
     Answer,
     Decided,
-    Presented,
     Render,
+    RequestIdentity,
     decision_row,
     rate_class,
     recorded_wait,
 )
 from app.intents.describe import describe_request
-from app.intents.evaluate import judge
+from app.intents.evaluate import evaluate_intent
 from app.intents.facts_store import Ask, Gathered
 from app.intents.records import store as decision_records
-from app.intents.services import Equipment, Unanswered, Undo
+from app.intents.services import CompensationAction, PendingCompensation, Services
 from app.intents.upkeep.compensation import withdraw, withdraw_now
 from app.numbering import asked_line, canonical
 from app.platform.idempotency.claims import claim_request, let_go, raise_unless_replayable
@@ -43,17 +43,19 @@ from app.platform.postgres.request_batcher import Overloaded
 from app.telemetry import count_decision
 
 
-async def decide_intent(equipment: Equipment, presented: Presented, intent: Intent, render: Render) -> Answer:
+async def decide_intent(
+    services: Services, presented: RequestIdentity, intent: Intent, render: Render
+) -> Answer:
     """Approve or refuse the intent, and record it. Raises the outcomes of app.platform.outcomes."""
-    equipment.clocks.refuse_if_off()
-    now = equipment.now()
-    claim = await claim_request(equipment, presented, operation=OPERATION, scope="intents:write", now=now)
+    services.clocks.refuse_if_off()
+    now = services.now()
+    claim = await claim_request(services, presented, operation=OPERATION, scope="intents:write", now=now)
     if isinstance(claim, Existing):
-        return await _replay(equipment, presented, intent, claim, now)
+        return await _replay(services, presented, intent, claim, now)
     if claim is not None:
-        presented = replace(presented, try_id=claim.holder.hex, taken_over=claim.taken_over)
+        presented = replace(presented, attempt_token=claim.holder.hex, taken_over=claim.taken_over)
     intent_id = claim.resource_id if claim else presented.intent_id or new_id(now)
-    decision = _Deciding(equipment, presented, intent, intent_id, claim, now, render)
+    decision = _Deciding(services, presented, intent, intent_id, claim, now, render)
     recorded = False
     try:
         answer = await decision.answer()
@@ -61,10 +63,12 @@ async def decide_intent(equipment: Equipment, presented: Presented, intent: Inte
         return answer
     finally:
         # What is not kept must not stay claimed: 429 and 503 may be tried again under the same key.
-        if not recorded and await let_go(equipment, claim) and claim is not None and claim.taken_over:
+        if not recorded and await let_go(services, claim) and claim is not None and claim.taken_over:
             # Nobody can come back under this id now; what its dead holder may have taken goes back.
-            dead = Unanswered("withdraw", claim.account_id, intent_id, canonical(intent.to), ANY_TRY)
-            await withdraw_now(equipment, dead)
+            dead = PendingCompensation(
+                "withdraw", claim.account_id, intent_id, canonical(intent.to), ANY_ATTEMPT
+            )
+            await withdraw_now(services, dead)
 
 
 def need_scopes(caller: Caller, *intents: Intent) -> None:
@@ -75,11 +79,11 @@ def need_scopes(caller: Caller, *intents: Intent) -> None:
 
 
 async def _replay(
-    equipment: Equipment, presented: Presented, intent: Intent, existing: Existing, now: datetime
+    services: Services, presented: RequestIdentity, intent: Intent, existing: Existing, now: datetime
 ) -> Answer:
-    caller = await identify(equipment, presented.key_hash, now)
+    caller = await identify(services, presented.key_hash, now)
     need_scopes(caller, intent)
-    rate = await equipment.semaphore.spend(equipment.rate(caller, rate_class(intent)))
+    rate = await services.semaphore.spend(services.rate(caller, rate_class(intent)))
     if rate.exceeded:
         raise RateExceeded(rate, rate_class(intent))
     raise_unless_replayable(existing)
@@ -91,15 +95,15 @@ class _Deciding:
 
     def __init__(
         self,
-        equipment: Equipment,
-        presented: Presented,
+        services: Services,
+        presented: RequestIdentity,
         intent: Intent,
         intent_id: uuid.UUID,
         claim: Claimed | None,
         now: datetime,
         render: Render,
     ) -> None:
-        self.equipment, self.presented, self.intent, self.intent_id = equipment, presented, intent, intent_id
+        self.services, self.presented, self.intent, self.intent_id = services, presented, intent, intent_id
         self.claim, self.now, self.render = claim, now, render
         self.rate: RateState | None = None
         self.redis_epoch = 0  # the newest that Redis has answered with
@@ -114,24 +118,24 @@ class _Deciding:
 
     async def _once(self) -> Answer | None:
         """None when Redis lost its memory, or was rebuilt, between two looks: look again at both stores."""
-        intent, equipment = self.intent, self.equipment
+        intent, services = self.intent, self.services
         ask = ask_about(self.presented.key_hash, intent)
-        gathered = await gather_facts(equipment, ask)
+        gathered = await gather_facts(services, ask)
         caller = authenticate(gathered.key, self.presented.key_hash, self.now)
         need_scopes(caller, intent)
         if self.presented.idempotency_key is not None and self.claim is None:
             raise Conflict("The first request with this Idempotency-Key is still running.")
         if gathered.epoch < self.redis_epoch:
             # Gathered after Redis had answered, and still older: the ledger has forgotten.
-            await equipment.semaphore.outgrow(str(caller.account_id), self.redis_epoch)
+            await services.semaphore.outgrow(str(caller.account_id), self.redis_epoch)
             return None
         admission.check_pool(intent, gathered)
-        judgement = judge(equipment.knowledge, intent, gathered.facts, self.now)
+        judgement = evaluate_intent(services.rule_set, intent, gathered.facts, self.now)
         verdict, admitted = judgement.verdict, None
         # The request is counted once, with the first question to Redis.
-        spend = equipment.rate(caller, rate_class(intent)) if self.rate is None else None
+        spend = services.rate(caller, rate_class(intent)) if self.rate is None else None
         if verdict.blocked:
-            self.rate = await equipment.semaphore.spend(spend) if spend else self.rate
+            self.rate = await services.semaphore.spend(spend) if spend else self.rate
             if self.rate is not None and self.rate.exceeded:
                 raise RateExceeded(self.rate, rate_class(intent))
         else:
@@ -144,9 +148,9 @@ class _Deciding:
                 raise Conflict("The channel of this intent was given back already.")
             if admitted.status == "rate_limited" and self.rate is not None:
                 raise RateExceeded(self.rate, rate_class(intent))
-            verdict = admission.joined(equipment, intent, gathered, admitted, judgement)
+            verdict = admission.joined(services, intent, gathered, admitted, judgement)
         lease = admission.describe_lease(intent, self.intent_id, admitted)
-        versions = {**equipment.knowledge.versions, "policy": str(gathered.facts.policy.version)}
+        versions = {**services.rule_set.versions, "policy": str(gathered.facts.policy.version)}
         document = describe_request(intent, verdict, lease, versions)
         decided = Decided(self.intent_id, intent, verdict, self.now, document)
         answer = self.render(decided.record(), admission.retry_after(admitted))
@@ -158,7 +162,7 @@ class _Deciding:
         """The semaphore's answer. When none comes, what may have been taken all the same goes back."""
         try:
             return await admission.admit(
-                self.equipment,
+                self.services,
                 caller,
                 self.intent,
                 self.intent_id,
@@ -166,14 +170,14 @@ class _Deciding:
                 caps,
                 self.now,
                 spend,
-                self.presented.try_id,
+                self.presented.attempt_token,
             )
         except RedisUnavailable as silence:
             if silence.maybe_done:
-                self.equipment.unanswered[self._left("withdraw", caller)] = 0.0
+                self.services.pending[self._left("withdraw", caller)] = 0.0
             raise
         except asyncio.CancelledError:
-            self.equipment.unanswered[self._left("withdraw", caller)] = 0.0
+            self.services.pending[self._left("withdraw", caller)] = 0.0
             raise
 
     async def _append(
@@ -184,7 +188,7 @@ class _Deciding:
         taken = self._left("withdraw", caller)
         row = decision_row(caller, decided, admitted if approved else None, self.claim, answer)
         try:
-            recorded = await self.equipment.ledger.ask(row)
+            recorded = await self.services.ledger.ask(row)
         except (PostgresUnavailable, asyncio.CancelledError):
             if approved:
                 await self._leave(caller)
@@ -192,7 +196,7 @@ class _Deciding:
         except Exception as error:
             # Refused outright, or never sent: it was not committed.
             if approved:
-                await withdraw_now(self.equipment, taken)
+                await withdraw_now(self.services, taken)
             if isinstance(error, Overloaded):
                 raise CannotDecide("too many decisions are waiting") from None
             raise
@@ -200,11 +204,11 @@ class _Deciding:
             count_decision(row.type, row.verdict, row.codes)
             if not approved and self.presented.taken_over:
                 # The try that died had been approved by its guardrails, and may have taken a channel.
-                await withdraw_now(self.equipment, replace(taken, try_id=ANY_TRY))
+                await withdraw_now(self.services, replace(taken, attempt_token=ANY_ATTEMPT))
             return answer
         if recorded.existed:
             return await self._as_recorded(caller, taken)
-        given_back = not approved or await withdraw_now(self.equipment, taken)
+        given_back = not approved or await withdraw_now(self.services, taken)
         if recorded.claim_lost:
             # Another process took this claim over. If it took the channel too, that is now its own.
             raise Conflict("Another request with this Idempotency-Key took over.")
@@ -212,11 +216,11 @@ class _Deciding:
             raise CannotDecide("the channel semaphore was rebuilt while the decision was made")
         return None
 
-    async def _as_recorded(self, caller: Caller, taken: Unanswered) -> Answer:
+    async def _as_recorded(self, caller: Caller, taken: PendingCompensation) -> Answer:
         """An earlier try of a batch came to its decision after all: that one stands, and its channel with it."""
-        decision = await decision_records.fetch(self.equipment.database, caller.account_id, self.intent_id)
+        decision = await decision_records.fetch(self.services.database, caller.account_id, self.intent_id)
         if decision is None or decision["verdict"] != "approved":
-            await withdraw_now(self.equipment, taken)
+            await withdraw_now(self.services, taken)
         if decision is None:
             raise CannotDecide("the first try of this intent is being undone")
         return self.render(decision, recorded_wait(decision))
@@ -230,22 +234,22 @@ class _Deciding:
         only its end tells which it is.
         """
         left = self._left("look" if self.claim is not None else "void", caller)
-        if self.presented.unanswered is not None:
-            self.presented.unanswered.append(left)
+        if self.presented.pending is not None:
+            self.presented.pending.append(left)
             return
-        self.equipment.unanswered[left] = 0.0
+        self.services.pending[left] = 0.0
         if left.undo == "void":
             with contextlib.suppress(RedisUnavailable):
-                await withdraw(self.equipment, left)
+                await withdraw(self.services, left)
 
-    def _left(self, undo: Undo, caller: Caller) -> Unanswered:
+    def _left(self, undo: CompensationAction, caller: Caller) -> PendingCompensation:
         claim = self.claim if undo == "look" else None
-        return Unanswered(
+        return PendingCompensation(
             undo,
             caller.account_id,
             self.intent_id,
             canonical(self.intent.to),
-            self.presented.try_id,
+            self.presented.attempt_token,
             claim,
         )
 
@@ -265,18 +269,18 @@ def ask_about(key_hash: bytes, intent: Intent) -> Ask:
     )
 
 
-async def gather_facts(equipment: Equipment, ask: Ask) -> Gathered:
+async def gather_facts(services: Services, ask: Ask) -> Gathered:
     """The facts for one intent, with those of whoever asks at the same moment."""
     try:
-        return await equipment.facts.ask(ask)
+        return await services.facts.ask(ask)
     except Overloaded:
         raise CannotDecide("too many intents are waiting") from None
 
 
-async def identify(equipment: Equipment, key_hash: bytes, now: datetime) -> Caller:
+async def identify(services: Services, key_hash: bytes, now: datetime) -> Caller:
     """Who the key belongs to, from Postgres at every request. Raises Unauthorized."""
     try:
-        stored = await equipment.keys.ask(key_hash)
+        stored = await services.keys.ask(key_hash)
     except Overloaded:
         raise CannotDecide("too many requests are waiting") from None
     return authenticate(stored, key_hash, now)

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.accounts.authenticate import Caller
-from app.capacity.semaphore import ANY_TRY, Admission, RateState
+from app.capacity.semaphore import ANY_ATTEMPT, Admission, RateState
 from app.guardrail.evaluation import Verdict
 from app.guardrail.facts import Intent
 from app.intents import take_channel as admission
-from app.intents.services import Unanswered
+from app.intents.services import PendingCompensation
 from app.intents.store import Claim, Decision, LeaseRecord
 from app.platform.idempotency.store import Claimed
 
@@ -59,10 +59,10 @@ Render = Callable[[Mapping[str, Any], int | None], Answer]
 
 
 @dataclass(frozen=True, slots=True)
-class Presented:
+class RequestIdentity:
     """Who asks, and under which Idempotency-Key if any.
 
-    For the items of a batch: ``intent_id`` fixes the id, ``try_id`` tells apart the tries of a batch with a key,
+    For the items of a batch: ``intent_id`` fixes the id, ``attempt_token`` tells apart the tries of a batch with a key,
     ``taken_over`` says that an earlier one died, and ``unanswered`` takes what this one may have to undo.
     """
 
@@ -70,9 +70,9 @@ class Presented:
     idempotency_key: str | None = None
     request_hash: bytes = b""
     intent_id: uuid.UUID | None = None
-    try_id: str = ANY_TRY
+    attempt_token: str = ANY_ATTEMPT
     taken_over: bool = False
-    unanswered: list[Unanswered] | None = None
+    pending: list[PendingCompensation] | None = None
 
 
 def recorded_wait(decision: Mapping[str, Any]) -> int | None:

@@ -12,49 +12,49 @@ from app.guardrail.evaluation import Verdict, combine
 from app.guardrail.facts import Facts, Intent
 from app.guardrail.places import Places
 from app.guardrail.refusals import Check, Finding
-from app.intents.services import Knowledge
+from app.intents.services import RuleSet
 from app.numbering import HintError
 from app.platform.outcomes import CannotDecide, FieldFault, Unusable
 from app.suppression import verdict as suppression
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Evaluation:
     """The verdict, and the caps that the channel semaphore has to count under."""
 
     verdict: Verdict
     caps: tuple[CapInForce, ...]
 
 
-def judge(knowledge: Knowledge, intent: Intent, facts: Facts, now: datetime) -> Judgement:
+def evaluate_intent(rule_set: RuleSet, intent: Intent, facts: Facts, now: datetime) -> Evaluation:
     """Every guardrail but the channel, which is sought only when all of these pass.
 
     Raises Unusable for a hint of a place that does not exist, CannotDecide when a registry that binds the
     intent is too old to rely on.
     """
-    places = locate(knowledge, intent, facts)
+    places = locate(rule_set, intent, facts)
     too_old = suppression.too_old(intent, places, facts.registries)
     if too_old:
         raise CannotDecide(f"the registry {too_old[0]} is older than it may be", retry_after_seconds=60)
-    rules = knowledge.window_rules
+    rules = rule_set.window_rules
     caps = frequency.caps_in_force(intent, places, facts, rules, now)
     verdict = combine(
         (
             suppression.evaluate(intent, facts),
             calling_window.evaluate(intent, places, facts, rules, now),
             frequency.evaluate(intent, caps, facts.attempts, now),
-            content.evaluate(intent, facts.policy, knowledge.scanner),
+            content.evaluate(intent, facts.policy, rule_set.scanner),
             Finding(Check("channel", "skip")),
         )
     )
-    return Judgement(verdict, caps)
+    return Evaluation(verdict, caps)
 
 
-def locate(knowledge: Knowledge, intent: Intent, facts: Facts) -> Places:
+def locate(rule_set: RuleSet, intent: Intent, facts: Facts) -> Places:
     """Where the person may be. Raises Unusable for a hint that names no place."""
     try:
-        number = knowledge.gazetteer.numbers.parse(intent.to)
-        return knowledge.gazetteer.locate(number, intent.recipient, facts.policy.trust_recipient)
+        number = rule_set.number_locator.numbers.parse(intent.to)
+        return rule_set.number_locator.locate(number, intent.recipient, facts.policy.trust_recipient)
     except HintError as error:
         field = error.field if error.field.startswith("recipient") else f"recipient.{error.field}"
         raise Unusable([FieldFault(field, error.reason, "/" + field.replace(".", "/"))]) from None

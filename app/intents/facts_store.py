@@ -20,7 +20,7 @@ from app.accounts.policy_document import read_policy
 from app.guardrail.facts import AccountPolicy, Attempt, Consent, Emergency, Facts, SuppressionEntry
 from app.platform.postgres.database import Database
 from app.platform.postgres.line_sql import joined, under_every_spelling
-from app.platform.postgres.prepared_query import HotStatement
+from app.platform.postgres.prepared_query import PreparedQuery
 from app.suppression.registries.store import (
     hits_from_json,
     registries_in_force,
@@ -199,11 +199,11 @@ def _gather_sql(others: str | None) -> str:
 
 
 # Nearly every number has one spelling. So as not to pay for a second where there is none, there are two statements.
-GATHER = HotStatement(text(_gather_sql(None)))
-GATHER_SPELLED = HotStatement(text(_gather_sql("ask.others")))
+GATHER = PreparedQuery(text(_gather_sql(None)))
+GATHER_SPELLED = PreparedQuery(text(_gather_sql("ask.others")))
 
 
-_KEYS = HotStatement(
+_KEYS = PreparedQuery(
     text(
         """
     SELECT k.id, k.account_id, k.scopes, k.key_hash, a.is_first, k.expires_at, k.revoked_at

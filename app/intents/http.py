@@ -14,12 +14,12 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from app.accounts.authenticate import Caller
-from app.accounts.caller import GuardedRoute, Requires, equipment_of, note_rate, presented_hash, reads
+from app.accounts.caller import GuardedRoute, Requires, note_rate, presented_hash, reads, services_of
 from app.guardrail.facts import Intent
 from app.intents.batch import decide_batch
 from app.intents.bodies import INTENT, BatchBody, IntentBody, PoolName, PreviewBody, SmsSender
 from app.intents.decide import decide_intent
-from app.intents.decision import Presented, rate_class
+from app.intents.decision import RequestIdentity, rate_class
 from app.intents.describe import describe_check, record_violation, rfc3339
 from app.intents.preview import preview_intent
 from app.intents.records import store as decision_records
@@ -75,12 +75,12 @@ async def post_intent(request: Request, intent: IntentBody) -> Response:
     """Approve the intent, or refuse it with every reason. The decision is committed before it is answered."""
     writer = writer_of(request)
     key = idempotency_key(request)
-    presented = Presented(
+    presented = RequestIdentity(
         presented_hash(request), key, request_hash(request, await request.body()) if key is not None else b""
     )
     wanted = intent.intent()
     answer = await decide_intent(
-        equipment_of(request), presented, wanted, lambda record, wait: answer_of(record, wait, writer)
+        services_of(request), presented, wanted, lambda record, wait: answer_of(record, wait, writer)
     )
     if answer.rate is not None:
         note_rate(request, rate_class(wanted), answer.rate)
@@ -97,7 +97,7 @@ async def post_preview(request: Request, intent: PreviewBody) -> Response:
     writer = writer_of(request)
     wanted = intent.intent()
     verdict, at, rate = await preview_intent(
-        equipment_of(request), Presented(presented_hash(request)), wanted, intent.at
+        services_of(request), RequestIdentity(presented_hash(request)), wanted, intent.at
     )
     note_rate(request, rate_class(wanted), rate)
     return json_response(
@@ -118,12 +118,12 @@ async def post_preview(request: Request, intent: PreviewBody) -> Response:
 async def post_batch(request: Request, batch: BatchBody) -> Response:
     """Each intent decided exactly as if posted alone, answered in order."""
     key = idempotency_key(request)
-    presented = Presented(
+    presented = RequestIdentity(
         presented_hash(request), key, request_hash(request, await request.body()) if key is not None else b""
     )
     writer = writer_of(request)
     answer = await decide_batch(
-        equipment_of(request),
+        services_of(request),
         presented,
         await _all_parsed(batch.intents),
         lambda record, wait: answer_of(record, wait, writer),
@@ -164,11 +164,11 @@ async def list_intents(
     A page may hold fewer than `limit` decisions, or none, though `next_cursor` leads on to more: where few decisions
     pass the filters, each page looks through a stretch of the history, and the next goes on from there.
     """
-    equipment, writer = equipment_of(request), writer_of(request)
-    now = equipment.now()
-    oldest = now - timedelta(days=equipment.retention_days)
+    services, writer = services_of(request), writer_of(request)
+    now = services.now()
+    oldest = now - timedelta(days=services.retention_days)
     found = await decision_records.newest_first(
-        equipment.database,
+        services.database,
         caller.account_id,
         filters={
             **number_filter(to, since, until, now),
@@ -196,17 +196,17 @@ async def list_intents(
 )
 async def get_intent(request: Request, caller: MayRead, intent_id: str) -> Response:
     """The decision with its checks, its violations and the versions of the rules it was made with."""
-    equipment = equipment_of(request)
+    services = services_of(request)
     try:
         identifier = UUID(intent_id)
     except ValueError:
         raise NotFound from None
     made_at = instant_of(identifier) if identifier.version == 7 else None
-    if made_at is None or made_at > equipment.now() + timedelta(days=1):
+    if made_at is None or made_at > services.now() + timedelta(days=1):
         raise NotFound
-    if made_at < equipment.now() - timedelta(days=equipment.retention_days):
+    if made_at < services.now() - timedelta(days=services.retention_days):
         raise Gone("The decision's retention has passed; it is no longer accessible.")
-    found = await decision_records.fetch(equipment.database, caller.account_id, identifier)
+    found = await decision_records.fetch(services.database, caller.account_id, identifier)
     if found is None:
         raise NotFound
     return json_response(recorded(found, writer_of(request)))

@@ -16,13 +16,13 @@ from app.content import ContentScanner
 from app.intents.facts_store import Ask, Gathered, Key, gather, gather_keys
 from app.intents.store import Decision, Recorded, record
 from app.law.window_rules import WindowRules
-from app.numbering import Gazetteer
+from app.numbering import NumberLocator
 from app.platform.clocks import Clocks
 from app.platform.idempotency.store import Claimed
 from app.platform.jobs.store import Job
 from app.platform.jobs.stream_places import Places
 from app.platform.postgres.database import EXPORTS_AT_ONCE, LISTS_AT_ONCE, Database, PostgresUnavailable
-from app.platform.postgres.request_batcher import Gathering
+from app.platform.postgres.request_batcher import RequestBatcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,44 +34,44 @@ class ClassLimit:
 
 
 @dataclass(frozen=True, slots=True)
-class Knowledge:
+class RuleSet:
     """The rules and tables: read once, before the processes part, and never changed."""
 
     scanner: ContentScanner
     window_rules: WindowRules
-    gazetteer: Gazetteer
+    number_locator: NumberLocator
     versions: Mapping[str, str]
 
 
 # What is left to do about an approval that was not answered, see app.intents.upkeep.compensation.
-Undo = Literal["withdraw", "void", "look"]
+CompensationAction = Literal["withdraw", "void", "look"]
 
 
 @dataclass(frozen=True, slots=True)
-class Unanswered:
+class PendingCompensation:
     """An approval that may have taken a channel and was not answered. ``claim``: to be given up first, if any."""
 
-    undo: Undo
+    undo: CompensationAction
     account_id: uuid.UUID
     intent_id: uuid.UUID
     number: str
-    try_id: str
+    attempt_token: str
     claim: Claimed | None = None
 
 
 @dataclass(slots=True)
-class Equipment:
+class Services:
     """The stores, the knowledge and the few values of the settings that decisions depend on."""
 
     database: Database
     semaphore: Semaphore
-    knowledge: Knowledge
+    rule_set: RuleSet
     class_limits: Mapping[str, ClassLimit]
     default_capacity: int
     retention_days: int
     clocks: Clocks = field(default_factory=Clocks)
     # Approvals that were not answered, and when (on the loop's clock, 0: not yet) each was first looked at.
-    unanswered: dict[Unanswered, float] = field(default_factory=dict)
+    pending: dict[PendingCompensation, float] = field(default_factory=dict)
     # Lists that are being taken in, each as a job.
     jobs: set[asyncio.Task[Job]] = field(default_factory=set)
     # What holds a connection for as long as its caller takes to send or to read, and what only needs one at times.
@@ -80,15 +80,15 @@ class Equipment:
     scrubs: Places = field(default_factory=lambda: Places("scrubs", 16, 4))
     # What the log said of the registries last, see app.intents.upkeep.watch_registries.
     registry_warnings: frozenset[str] = frozenset()
-    keys: Gathering[bytes, Key | None] = field(init=False)
-    facts: Gathering[Ask, Gathered] = field(init=False)
-    ledger: Gathering[Decision, Recorded] = field(init=False)
+    keys: RequestBatcher[bytes, Key | None] = field(init=False)
+    facts: RequestBatcher[Ask, Gathered] = field(init=False)
+    ledger: RequestBatcher[Decision, Recorded] = field(init=False)
 
     def __post_init__(self) -> None:
         away = (PostgresUnavailable,)
-        self.keys = Gathering(self._gather_keys, hopeless=away)
-        self.facts = Gathering(self._gather, hopeless=away)
-        self.ledger = Gathering(self._record, max_flights=3, hopeless=away)
+        self.keys = RequestBatcher(self._gather_keys, fatal_errors=away)
+        self.facts = RequestBatcher(self._gather, fatal_errors=away)
+        self.ledger = RequestBatcher(self._record, max_in_flight=3, fatal_errors=away)
 
     def now(self) -> datetime:
         """The clock, read once per request. Postgres's, where this process's is known to be wrong."""

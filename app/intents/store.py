@@ -12,7 +12,7 @@ import orjson
 from sqlalchemy import text
 
 from app.platform.postgres.database import Database
-from app.platform.postgres.prepared_query import HotStatement
+from app.platform.postgres.prepared_query import PreparedQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Recorded:
 # An approval is appended only while the account's epoch is still the one in which its channel was taken: FOR
 # SHARE waits for a rebuild that is under way and then reads the new epoch, so no approval slips in behind the
 # rebuild's back. A claim that another process took over appends nothing either.
-RECORD = HotStatement(
+RECORD = PreparedQuery(
     text(
         """
     WITH incoming AS (

@@ -14,12 +14,12 @@ from app.capacity.semaphore import (
     Admission,
     AdmitRequest,
     CapCount,
+    CpsLimit,
+    DailyLimit,
     KnownAttempt,
-    Pace,
-    Quota,
     RateSpend,
     Scope,
-    Spread,
+    SnowshoeCount,
 )
 from app.frequency import verdict as frequency
 from app.frequency.verdict import CapInForce
@@ -27,9 +27,9 @@ from app.guardrail.evaluation import Verdict
 from app.guardrail.facts import Intent
 from app.guardrail.refusals import CHANNEL_BUDGET_EXCEEDED, RATE_LIMITED, Check, Finding, Json, Violation
 from app.intents.describe import rfc3339
-from app.intents.evaluate import Judgement
+from app.intents.evaluate import Evaluation
 from app.intents.facts_store import Gathered, LimitRow
-from app.intents.services import Equipment
+from app.intents.services import Services
 from app.numbering import canonical, spellings
 from app.platform.outcomes import FieldFault, Unusable
 
@@ -39,7 +39,7 @@ HARD_END_MS = (14_400 + 60) * 1000
 
 
 async def admit(
-    equipment: Equipment,
+    services: Services,
     caller: Caller,
     intent: Intent,
     intent_id: UUID,
@@ -47,12 +47,12 @@ async def admit(
     caps: tuple[CapInForce, ...],
     now: datetime,
     spend: RateSpend | None,
-    try_id: str,
+    attempt_token: str,
 ) -> Admission:
     """Count the request, check caps, limits and paces, and take the channel. Raises RedisUnavailable."""
     now_ms = int(now.timestamp() * 1000)
     is_call = intent.type == "call"
-    return await equipment.semaphore.admit(
+    return await services.semaphore.admit(
         AdmitRequest(
             account_id=str(caller.account_id),
             intent_id=str(intent_id),
@@ -60,7 +60,7 @@ async def admit(
             epoch=gathered.epoch,
             known_fence=gathered.fence,
             rate=spend,
-            scopes=scopes(intent, gathered, equipment.default_capacity) if is_call else (),
+            scopes=scopes(intent, gathered, services.default_capacity) if is_call else (),
             ttl_ms=intent.max_duration_seconds * 1000,
             hard_end_ms=now_ms + HARD_END_MS,
             paces=paces(intent, gathered),
@@ -77,7 +77,7 @@ async def admit(
                 )
                 for cap in caps
             ),
-            try_id=try_id,
+            attempt_token=attempt_token,
             known_attempts=_known(gathered) if caps else (),
             spread=spread(intent, gathered),
         )
@@ -117,20 +117,22 @@ def scopes(intent: Intent, gathered: Gathered, default_capacity: int) -> tuple[S
     return tuple(found)
 
 
-def paces(intent: Intent, gathered: Gathered) -> tuple[Pace, ...]:
+def paces(intent: Intent, gathered: Gathered) -> tuple[CpsLimit, ...]:
     """How fast the pool may start calls, or the sender may send."""
     if intent.type == "call":
         pool = gathered.pool
         if pool is None or pool.calls_per_second is None:
             return ()
         return (
-            Pace(f"pool:{intent.pool}", float(pool.calls_per_second), pool.burst or pool.calls_per_second),
+            CpsLimit(
+                f"pool:{intent.pool}", float(pool.calls_per_second), pool.burst or pool.calls_per_second
+            ),
         )
     sender = sender_limit(intent, gathered)
     if sender is None or sender.messages_per_second is None:
         return ()
     return (
-        Pace(
+        CpsLimit(
             f"sender:{canonical(intent.sender)}",
             float(sender.messages_per_second),
             sender.messages_per_second,
@@ -154,41 +156,41 @@ def sender_limit(intent: Intent, gathered: Gathered) -> LimitRow | None:
     return LimitRow(strictest("capacity"), strictest("messages_per_second"), strictest("messages_per_day"))
 
 
-def quotas(intent: Intent, gathered: Gathered) -> tuple[Quota, ...]:
+def quotas(intent: Intent, gathered: Gathered) -> tuple[DailyLimit, ...]:
     """How many messages the sender may send a day, as its carrier counts them."""
     sender = sender_limit(intent, gathered) if intent.type == "sms" else None
     if sender is None or sender.messages_per_day is None:
         return ()
-    return (Quota(f"sender:{canonical(intent.sender)}:day", sender.messages_per_day, 86_400),)
+    return (DailyLimit(f"sender:{canonical(intent.sender)}:day", sender.messages_per_day, 86_400),)
 
 
-def spread(intent: Intent, gathered: Gathered) -> Spread | None:
+def spread(intent: Intent, gathered: Gathered) -> SnowshoeCount | None:
     """By what and how far the text is counted, if it is."""
     policy = gathered.facts.policy.content.snowshoe
     digest = content.spread_digest(intent, policy)
     if digest is None:
         return None
     limits = policy.senders, policy.numbers, policy.window_seconds
-    return Spread(digest, intent.sender, *limits, refuse=policy.action == "block")
+    return SnowshoeCount(digest, intent.sender, *limits, refuse=policy.action == "block")
 
 
 def joined(
-    equipment: Equipment, intent: Intent, gathered: Gathered, admitted: Admission, judgement: Judgement
+    services: Services, intent: Intent, gathered: Gathered, admitted: Admission, judgement: Evaluation
 ) -> Verdict:
     """The verdict with what Redis said of the channel, and of the text where it is spread too far."""
-    verdict = judgement.verdict.joined_by(finding(intent, admitted, judgement.caps))
+    verdict = judgement.verdict.with_result(finding(intent, admitted, judgement.caps))
     if not admitted.senders or admitted.status not in ("admitted", "spread"):
         return verdict
-    spread_too_far = content.judge_spread(
+    spread_too_far = content.evaluate_spread(
         intent,
         gathered.facts.policy.content.snowshoe,
         admitted.senders,
         admitted.numbers,
         refused=admitted.status == "spread",
         check=next(check for check in verdict.checks if check.guardrail == "content"),
-        scanner=equipment.knowledge.scanner,
+        scanner=services.rule_set.scanner,
     )
-    return verdict.joined_by(spread_too_far) if spread_too_far else verdict
+    return verdict.with_result(spread_too_far) if spread_too_far else verdict
 
 
 def finding(intent: Intent, admitted: Admission, caps: tuple[CapInForce, ...]) -> Finding:
@@ -219,7 +221,7 @@ def _capped(intent: Intent, admitted: Admission, caps: tuple[CapInForce, ...]) -
 
 def retry_after(admitted: Admission | None) -> int | None:
     """Seconds until it is worth another try, when the refusal is for the moment only."""
-    if admitted is None or admitted.status not in ("full", "too_fast"):
+    if admitted is None or admitted.status not in ("full", "rate_exceeded"):
         return None
     return max(1, admitted.retry_after_seconds)
 

@@ -28,7 +28,7 @@ class BoundRule:
     clocks: tuple[str, ...]
 
 
-class Situation:
+class ApplicableRules:
     """What holds for places and a channel, before consents and emergencies; kept between decisions."""
 
     __slots__ = (
@@ -100,26 +100,28 @@ def house_rule(window: HouseWindow) -> WindowRule:
     )
 
 
-def situation(intent: Intent, places: Places, policy: AccountPolicy, rules: WindowRules) -> Situation:
+def applicable_rules(
+    intent: Intent, places: Places, policy: AccountPolicy, rules: WindowRules
+) -> ApplicableRules:
     """The situation of an intent at all the places that it must reckon with."""
     return _situation(
         rules,
-        reckoned(places, policy),
+        candidate_places(places, policy),
         intent.type,
         intent.voice_type,
-        frees(intent, policy),
+        is_exempt(intent, policy),
         policy.house_window,
     )
 
 
-def reckoned(places: Places, policy: AccountPolicy) -> tuple[Place, ...]:
+def candidate_places(places: Places, policy: AccountPolicy) -> tuple[Place, ...]:
     """The places to judge: all of the country when the number tells none and the policy asks for that."""
     if not places.places and policy.unknown_location == "strictest":
         return places.anywhere
     return places.places
 
 
-def frees(intent: Intent, policy: AccountPolicy) -> bool:
+def is_exempt(intent: Intent, policy: AccountPolicy) -> bool:
     """Whether rules about solicitation only do not bind this intent."""
     return intent.purpose == "informational" and policy.informational_windows == "law"
 
@@ -132,7 +134,7 @@ def _situation(
     voice_type: str,
     freed_of_solicitation: bool,
     house: HouseWindow,
-) -> Situation:
+) -> ApplicableRules:
     zones = tuple(dict.fromkeys(name for place in places for name in place.zones))
     bound = [BoundRule(house_rule(house), zones)]
     for rule in _rules_of(rules, places):
@@ -141,7 +143,7 @@ def _situation(
                 names for clock in rule.clocks for names in (zones if clock == CALLED_PARTY else (clock,))
             ]
             bound.append(BoundRule(rule, tuple(dict.fromkeys(clocks))))
-    return Situation(tuple(bound), places)
+    return ApplicableRules(tuple(bound), places)
 
 
 def _rules_of(rules: WindowRules, places: tuple[Place, ...]) -> tuple[WindowRule, ...]:
@@ -157,7 +159,7 @@ def _rules_of(rules: WindowRules, places: tuple[Place, ...]) -> tuple[WindowRule
 
 
 @dataclass(frozen=True, slots=True)
-class Lift:
+class ExemptionInForce:
     """A consent that lifts a rule."""
 
     rule_id: str
@@ -165,7 +167,7 @@ class Lift:
 
 
 @dataclass(frozen=True, slots=True)
-class Ban:
+class EmergencyBan:
     """A declared emergency that stops everything in a place where the person may be."""
 
     emergency: Emergency
@@ -179,12 +181,12 @@ class Phase:
     start: int
     end: int
     timetable: Timetable
-    lifts: tuple[Lift, ...] = ()
-    bans: tuple[Ban, ...] = ()
+    lifts: tuple[ExemptionInForce, ...] = ()
+    bans: tuple[EmergencyBan, ...] = ()
 
 
 def phases(
-    here: Situation,
+    here: ApplicableRules,
     intent: Intent,
     facts: Facts,
     rules: WindowRules,
@@ -203,7 +205,7 @@ def phases(
     consents = tuple(item for item in facts.consents if intent.type in item.channels)
     if not emergencies and not consents:
         return [Phase(first, limit, here.timetable)]
-    if frees(intent, facts.policy):
+    if is_exempt(intent, facts.policy):
         emergencies = ()  # what an emergency bans is solicitation
     edges = {_ceil(item.until) for item in emergencies}
     for consent in consents:
@@ -218,9 +220,9 @@ def phases(
     for index, (begin, end) in enumerate(pairwise(cuts)):
         at = start if index == 0 else instant_of(begin)
         lifts = tuple(
-            Lift(item.rule.id, lifted_by)
+            ExemptionInForce(item.rule.id, lifted_by)
             for item in here.bound
-            if (lifted_by := lifting(item.rule.exemptions, consents, at)) is not None
+            if (lifted_by := lifting_consent(item.rule.exemptions, consents, at)) is not None
         )
         bans = tuple(ban for item in emergencies if (ban := _ban(item, consents, rules, at)) is not None)
         found.append(Phase(begin, end, here.without(frozenset(lift.rule_id for lift in lifts)), lifts, bans))
@@ -228,7 +230,7 @@ def phases(
 
 
 def _exemptions(
-    here: Situation, emergencies: tuple[Emergency, ...], rules: WindowRules
+    here: ApplicableRules, emergencies: tuple[Emergency, ...], rules: WindowRules
 ) -> tuple[Exemption, ...]:
     found = [exemption for item in here.bound for exemption in item.rule.exemptions]
     for emergency in emergencies:
@@ -242,15 +244,23 @@ def _emergency_rule(emergency: Emergency, rules: WindowRules) -> WindowRule | No
     return next((rule for rule in rules.of(emergency.region) if rule.emergency is not None), None)
 
 
-def _ban(emergency: Emergency, consents: tuple[Consent, ...], rules: WindowRules, at: datetime) -> Ban | None:
+def _ban(
+    emergency: Emergency, consents: tuple[Consent, ...], rules: WindowRules, at: datetime
+) -> EmergencyBan | None:
     if emergency.until <= at:
         return None
     rule = _emergency_rule(emergency, rules)
     clause = rule.emergency if rule is not None and rule.emergency is not None else EmergencyClause()
-    return None if lifting(clause.exemptions, consents, at) is not None else Ban(emergency, rule)
+    return (
+        None
+        if lifting_consent(clause.exemptions, consents, at) is not None
+        else EmergencyBan(emergency, rule)
+    )
 
 
-def lifting(exemptions: tuple[Exemption, ...], consents: tuple[Consent, ...], at: datetime) -> Consent | None:
+def lifting_consent(
+    exemptions: tuple[Exemption, ...], consents: tuple[Consent, ...], at: datetime
+) -> Consent | None:
     """The first consent in force at the instant whose kind the exemptions name, and that is young enough."""
     for consent in consents:
         if consent.given_at > at or (consent.expires_at is not None and consent.expires_at <= at):

@@ -17,15 +17,15 @@ from app.numbering.number import (
     NumberImpossibleError,
     UnsupportedDestinationError,
 )
-from app.numbering.number_locator import Gazetteer
+from app.numbering.number_locator import NumberLocator
 
 __all__ = [
-    "Gazetteer",
     "HintError",
     "Number",
     "NumberError",
     "NumberFormatError",
     "NumberImpossibleError",
+    "NumberLocator",
     "Place",
     "Places",
     "UnsupportedDestinationError",
@@ -44,9 +44,9 @@ __all__ = [
 
 
 @lru_cache(maxsize=1)
-def load() -> Gazetteer:
+def load() -> NumberLocator:
     """Read all tables, once per process; call it before forking. BrokenRuleFile stops the start."""
-    return Gazetteer.load()
+    return NumberLocator.load()
 
 
 def versions(rules: WindowRules) -> dict[str, str]:

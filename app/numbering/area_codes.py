@@ -27,13 +27,13 @@ _FIELDS = {
         "since",
     },
     "country": {"id", "codes"},
-    "placeless": {"kind", "codes", "country"},
+    "non_geographic": {"kind", "codes", "country"},
     "refused": {"why", "codes"},
 }
 _REQUIRED = {
     "area": {"codes", "regions", "zones"},
     "country": {"id", "codes"},
-    "placeless": {"kind", "codes"},
+    "non_geographic": {"kind", "codes"},
     "refused": {"why", "codes"},
 }
 
@@ -46,7 +46,7 @@ class AreaCode:
     country: str | None  # None: the code says nothing of the country either
     regions: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (region, its zones under this code)
     zones: tuple[str, ...] = ()
-    placeless: str | None = None  # toll_free, personal_number, non_geographic
+    non_geographic: str | None = None  # toll_free, personal_number, non_geographic
     refused: str | None = None  # why nobody may be dialled there
     unknown_to_phonenumbers: bool = False
     note: str = ""
@@ -110,8 +110,8 @@ class _Reader:
             if zones is None:
                 self.fail("id", f"unknown country {entry['id']!r}")
             return [AreaCode(name, entry["id"], zones=zones) for name in names]
-        if kind == "placeless":
-            return [AreaCode(name, entry.get("country"), placeless=entry["kind"]) for name in names]
+        if kind == "non_geographic":
+            return [AreaCode(name, entry.get("country"), non_geographic=entry["kind"]) for name in names]
         if kind == "refused":
             return [AreaCode(name, None, refused=entry["why"]) for name in names]
         return self.read_area(names, entry)

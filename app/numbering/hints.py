@@ -79,16 +79,18 @@ class Hints:
             raise HintError(
                 "postal_code", f"{code} is a military or diplomatic address, which may be anywhere"
             )
-        because = f"recipient.postal_code {code}"
+        reason_considered = f"recipient.postal_code {code}"
         zone = None
         if known.latitude is not None and known.longitude is not None:
             zone = self.finder.timezone_at_land(lng=known.longitude, lat=known.latitude)
         if known.state in ASSOCIATED:
-            return Place(None, known.state, (zone,) if zone else zones_of_countries()[known.state], because)
+            return Place(
+                None, known.state, (zone,) if zone else zones_of_countries()[known.state], reason_considered
+            )
         region = self.regions.by_code[f"US-{known.state}"]
         # A point off the coast or over the border tells nothing: then every clock of the state counts.
         zones = (zone,) if zone is not None and country_of_zone(zone) is not None else region.zones
-        return Place(region.code, "US", zones, because)
+        return Place(region.code, "US", zones, reason_considered)
 
     def of_coordinates(self, latitude: float | None, longitude: float | None) -> list[Place]:
         """The places that a point may be in; several near a border of states."""
@@ -104,7 +106,7 @@ class Hints:
         country = country_of_zone(zone) if zone is not None else None
         if zone is None or country is None:
             raise HintError("latitude", "and longitude name a point at sea, where no law of a place is known")
-        because = f"recipient.latitude and longitude {latitude:.2f}, {longitude:.2f}"
+        reason_considered = f"recipient.latitude and longitude {latitude:.2f}, {longitude:.2f}"
         keeping = self.regions_of_zone(zone)
         regions = list(keeping)
         if country in ("US", "PR", "VI", "GU", "AS", "MP"):
@@ -112,8 +114,8 @@ class Hints:
             around = self.zip_codes.states_around(latitude, longitude, by_state.keys())
             regions = [by_state[state] for state in around] or regions
         if not regions:
-            return [Place(None, country, (zone,), because)]
-        return [Place(region.code, region.country, (zone,), because) for region in regions]
+            return [Place(None, country, (zone,), reason_considered)]
+        return [Place(region.code, region.country, (zone,), reason_considered) for region in regions]
 
     def of_zone(self, zone: str, of_number: tuple[Place, ...]) -> list[Place]:
         """The places in which a zone is kept: the number's own regions if they keep it, else all of them.
@@ -121,17 +123,17 @@ class Hints:
         A zone tells a clock and not a state, so without any other word the rules of every state that keeps
         it hold.
         """
-        because = f"recipient.timezone {zone}"
+        reason_considered = f"recipient.timezone {zone}"
         if _shown(zone, of_number):
             return []
         regions = self.regions_of_zone(zone)
         own = {place.region for place in of_number}
         chosen = [region for region in regions if region.code in own] or list(regions)
         if chosen:
-            return [Place(region.code, region.country, (zone,), because) for region in chosen]
+            return [Place(region.code, region.country, (zone,), reason_considered) for region in chosen]
         country = country_of_zone(zone)
         assert country is not None  # _zone has seen to it
-        return [Place(None, country, (zone,), because)]
+        return [Place(None, country, (zone,), reason_considered)]
 
     def regions_of_zone(self, zone: str) -> tuple[Region, ...]:
         """The listed regions that keep a zone."""

@@ -99,7 +99,7 @@ class Numbers:
             )
         if text[5:8] == "976":
             raise UnsupportedDestinationError("is in the exchange 976, which is not supported: premium rate")
-        return Number(text, 1, code.country, code.placeless or "fixed_line_or_mobile", code.code)
+        return Number(text, 1, code.country, code.non_geographic or "fixed_line_or_mobile", code.code)
 
     def parse_sender(self, text: str, intent_type: str) -> Number | None:
         """The caller id of an intent: a possible number, or for a text a short code, which is None.

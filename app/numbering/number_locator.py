@@ -28,7 +28,7 @@ _HELP = (
 
 
 @dataclass(frozen=True, slots=True)
-class Gazetteer:
+class NumberLocator:
     """The tables of numbers and places."""
 
     numbers: Numbers
@@ -37,7 +37,7 @@ class Gazetteer:
     area_codes: AreaCodes
 
     @classmethod
-    def load(cls) -> Gazetteer:
+    def load(cls) -> NumberLocator:
         """Read every table and try each once; BrokenRuleFile when one must not be used."""
         known_regions = regions.load()
         codes = area_codes.load(known_regions)
@@ -100,12 +100,12 @@ class Gazetteer:
 @lru_cache(maxsize=1024)
 def _of_area_code(codes: AreaCodes, area_code: str) -> tuple[Place, ...]:
     code = codes.by_code[area_code]
-    if code.placeless is not None or code.country is None:
+    if code.non_geographic is not None or code.country is None:
         return ()
-    because = f"area code {area_code}"
+    reason_considered = f"area code {area_code}"
     if not code.regions:
-        return (Place(None, code.country, code.zones, because),)
-    return tuple(Place(region, code.country, kept, because) for region, kept in code.regions)
+        return (Place(None, code.country, code.zones, reason_considered),)
+    return tuple(Place(region, code.country, kept, reason_considered) for region, kept in code.regions)
 
 
 @lru_cache(maxsize=512)

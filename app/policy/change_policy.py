@@ -14,7 +14,7 @@ from app.content.account_phrases import folded_phrase
 from app.content.signs.links import registrable_domain
 from app.content.volume import RULE as SNOWSHOE
 from app.guardrail.facts import AccountPolicy
-from app.intents.services import Equipment
+from app.intents.services import Services
 from app.platform.outcomes import Conflict, FieldFault, Unusable
 
 REPLIES = ("opt_out_reply", "opt_in_reply", "help_reply")
@@ -34,15 +34,15 @@ class PolicyInForce:
         return {**self.replies, "has_webhook_secret": self.has_webhook_secret}
 
 
-async def current_policy(equipment: Equipment, caller: Caller) -> PolicyInForce:
+async def current_policy(services: Services, caller: Caller) -> PolicyInForce:
     """The policy of the caller's account."""
-    async with equipment.database.begin() as connection:
+    async with services.database.begin() as connection:
         stored = await policies.fetch(connection, caller.account_id)
     return _in_force(read_policy(stored.policy, stored.version), stored.inbound)
 
 
 async def change_policy(
-    equipment: Equipment,
+    services: Services,
     caller: Caller,
     document: Mapping[str, Any],
     inbound: Mapping[str, Any],
@@ -55,10 +55,10 @@ async def change_policy(
     and Conflict when the policy is no longer of the expected version.
     """
     wanted = read_policy(document, 0)
-    faults = rule_faults(wanted, equipment.knowledge.scanner)
+    faults = rule_faults(wanted, services.rule_set.scanner)
     if faults:
         raise Unusable(faults)
-    async with equipment.database.begin() as connection:
+    async with services.database.begin() as connection:
         before = await policies.fetch(connection, caller.account_id, lock=True)
         if expected_version is not None and before.version != expected_version:
             raise Conflict(
@@ -75,7 +75,7 @@ async def change_policy(
             kept,
             _in_force(wanted, kept).inbound(),
             caller.key_id,
-            equipment.now(),
+            services.now(),
         )
     return _in_force(read_policy(document, version), kept)
 

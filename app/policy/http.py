@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from app.accounts import policy_store as policies
 from app.accounts.authenticate import Caller
-from app.accounts.caller import GuardedRoute, Requires, equipment_of
+from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.accounts.policy_document import minutes_of, write_policy
 from app.durations import duration_seconds
 from app.intents.describe import rfc3339
@@ -236,7 +236,7 @@ def _document(found: PolicyInForce) -> dict[str, Any]:
 )
 async def get_policy(request: Request, caller: EveryKey) -> Response:
     """Every key may read it. What it answers can be changed and put back as it is."""
-    return json_response(_document(await current_policy(equipment_of(request), caller)))
+    return json_response(_document(await current_policy(services_of(request), caller)))
 
 
 @router.put(
@@ -248,7 +248,7 @@ async def put_policy(request: Request, caller: Admin, body: PolicyBody) -> Respo
     """The whole policy at once; in force for every process by the time the response is sent."""
     document = body.model_dump(exclude={"inbound", "version"})
     inbound = body.inbound.model_dump(exclude_unset=True)
-    found = await change_policy(equipment_of(request), caller, document, inbound, body.version)
+    found = await change_policy(services_of(request), caller, document, inbound, body.version)
     return json_response(_document(found))
 
 
@@ -265,7 +265,7 @@ async def list_versions(
     if parts is not None and not re.fullmatch(r"[0-9]{1,9}", parts[0]):
         raise bad_cursor()
     before = int(parts[0]) if parts is not None else 2**31 - 1
-    async with equipment_of(request).database.begin() as connection:
+    async with services_of(request).database.begin() as connection:
         found = await policies.versions(connection, caller.account_id, before, limit + 1)
     return json_response(
         {

@@ -15,8 +15,8 @@ from pydantic import Field, ValidationError
 from starlette.responses import Response
 
 from app.accounts.authenticate import Caller
-from app.accounts.caller import GuardedRoute, Requires, equipment_of, presented_hash
-from app.intents.decision import Answer, Presented
+from app.accounts.caller import GuardedRoute, Requires, presented_hash, services_of
+from app.intents.decision import Answer, RequestIdentity
 from app.intents.http import writer_of
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Receiver, Sender, Words
@@ -126,11 +126,11 @@ async def post_inbound(
     else:
         raise Problem("unsupported-media-type")
     key = idempotency_key(request)
-    presented = Presented(
+    presented = RequestIdentity(
         presented_hash(request), key, request_hash(request, raw) if key is not None else b""
     )
     render = _as_twiml if answer_as == "twiml" else _as_json
-    answer = await record_inbound(equipment_of(request), caller, presented, received, signed, render)
+    answer = await record_inbound(services_of(request), caller, presented, received, signed, render)
     return response_of(answer, "text/xml" if answer_as == "twiml" else None)
 
 

@@ -16,8 +16,8 @@ from app.accounts.policy_document import read_policy
 from app.consents import store as consents
 from app.content import mask
 from app.ids import new_id
-from app.intents.decision import Answer, Presented
-from app.intents.services import Equipment
+from app.intents.decision import Answer, RequestIdentity
+from app.intents.services import Services
 from app.numbering import spellings
 from app.platform.idempotency.change_once import change_once
 from app.platform.outcomes import NotAllowed
@@ -62,9 +62,9 @@ class Taken:
 
 
 async def record_inbound(
-    equipment: Equipment,
+    services: Services,
     caller: Caller,
-    presented: Presented,
+    presented: RequestIdentity,
     received: Received,
     is_signed: Callable[[str], bool] | None,
     render: Callable[[Taken], Answer],
@@ -74,10 +74,10 @@ async def record_inbound(
     ``is_signed`` is asked with the account's webhook secret, if it has one, for messages that a carrier signs.
     Raises NotAllowed when it says no.
     """
-    now = equipment.now()
+    now = services.now()
     meaning = understand(received)
     meaning = replace(meaning, words=mask(meaning.words))
-    async with equipment.database.begin() as connection:
+    async with services.database.begin() as connection:
         stored = await policies.fetch(connection, caller.account_id)
     secret = stored.inbound.get(SECRET)
     if secret is not None and is_signed is not None and not is_signed(secret):
@@ -95,7 +95,7 @@ async def record_inbound(
         return answer
 
     return await change_once(
-        equipment, presented, operation=OPERATION, scope="inbound:write", now=now, change=change
+        services, presented, operation=OPERATION, scope="inbound:write", now=now, change=change
     )
 
 

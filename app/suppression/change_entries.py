@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.accounts.authenticate import Caller
 from app.consents import store as consents
 from app.ids import new_id
-from app.intents.decision import Answer, Presented
+from app.intents.decision import Answer, RequestIdentity
 from app.intents.describe import rfc3339
-from app.intents.services import Equipment
+from app.intents.services import Services
 from app.numbering import spellings
 from app.platform.idempotency.change_once import change_once
 from app.platform.outcomes import Conflict, FieldFault, NotFound, Unusable
@@ -37,15 +37,15 @@ class Added:
 
 
 async def add_suppression(
-    equipment: Equipment,
+    services: Services,
     caller: Caller,
-    presented: Presented,
+    presented: RequestIdentity,
     entry: Entry,
     render: Callable[[Added], Answer],
 ) -> Answer:
     """Add an entry; what is there already is answered with it. The change is in force when this returns."""
-    now = equipment.now()
-    check_expiry(entry, equipment)
+    now = services.now()
+    check_expiry(entry, services)
 
     async def change(connection: AsyncConnection, entry_id: UUID) -> Answer:
         await _end_consents(connection, caller, entry, now)
@@ -62,15 +62,15 @@ async def add_suppression(
         return render(Added(added, there))
 
     return await change_once(
-        equipment, presented, operation=OPERATION, scope="suppressions:write", now=now, change=change
+        services, presented, operation=OPERATION, scope="suppressions:write", now=now, change=change
     )
 
 
-async def put_suppression(equipment: Equipment, caller: Caller, entry: Entry) -> Added:
+async def put_suppression(services: Services, caller: Caller, entry: Entry) -> Added:
     """Add the entry, or make the one that is there like it."""
-    now = equipment.now()
-    check_expiry(entry, equipment)
-    async with equipment.database.begin() as connection:
+    now = services.now()
+    check_expiry(entry, services)
+    async with services.database.begin() as connection:
         await _end_consents(connection, caller, entry, now)
         added, there = await suppressions.put(
             connection,
@@ -86,7 +86,7 @@ async def put_suppression(equipment: Equipment, caller: Caller, entry: Entry) ->
 
 
 async def remove_suppression(
-    equipment: Equipment, caller: Caller, number: str, channel: str | None, reason: str
+    services: Services, caller: Caller, number: str, channel: str | None, reason: str
 ) -> datetime | None:
     """Remove the account's entry of a channel, or all its entries; answers since when the person's own opt-out
     stands all the same, if one does.
@@ -94,12 +94,12 @@ async def remove_suppression(
     A key with `admin` that gives a reason removes the opt-out as well. Raises NotFound when there is neither, and
     Conflict when there is nothing to remove but an opt-out that this request may not touch.
     """
-    now, line = equipment.now(), spellings(number)
+    now, line = services.now(), spellings(number)
     may_lift = caller.may("admin") and bool(reason.strip())
     who_and_why: Any = {
         "reason": reason, "key_id": caller.key_id, "new_event_id": lambda: new_id(now), "now": now
     }  # fmt: skip
-    async with equipment.database.begin() as connection:
+    async with services.database.begin() as connection:
         await consents.lock(connection, caller.account_id, line[0])
         removed = await suppressions.remove(connection, caller.account_id, line, channel, **who_and_why)
         if may_lift:
@@ -125,7 +125,7 @@ async def _end_consents(connection: AsyncConnection, caller: Caller, entry: Entr
         await consents.end(connection, caller.account_id, line, "opt_out", now)
 
 
-def check_expiry(entry: Entry, equipment: Equipment) -> None:
+def check_expiry(entry: Entry, services: Services) -> None:
     """An entry that has expired before it begins would suppress nobody; that is a mistake, not a wish."""
-    if entry.expires_at is not None and entry.expires_at <= equipment.now():
+    if entry.expires_at is not None and entry.expires_at <= services.now():
         raise Unusable([FieldFault("expires_at", "must be in the future", "/expires_at")])

@@ -11,9 +11,9 @@ from pydantic import Field
 from starlette.responses import Response
 
 from app.accounts.authenticate import Caller
-from app.accounts.caller import GuardedRoute, Requires, equipment_of, presented_hash
+from app.accounts.caller import GuardedRoute, Requires, presented_hash, services_of
 from app.instants import EARLIEST, read_instant
-from app.intents.decision import Answer, Presented
+from app.intents.decision import Answer, RequestIdentity
 from app.intents.describe import rfc3339
 from app.intents.http import writer_of
 from app.numbering import spellings
@@ -118,7 +118,7 @@ def entry_document(entry: dict[str, Any] | Any) -> dict[str, Any]:
 async def post_suppression(request: Request, caller: MayWrite, body: NewSuppressionBody) -> Response:
     """409 with the existing entry if that number and channel are on the list already."""
     writer, key = writer_of(request), idempotency_key(request)
-    presented = Presented(
+    presented = RequestIdentity(
         presented_hash(request), key, request_hash(request, await request.body()) if key is not None else b""
     )
 
@@ -133,7 +133,7 @@ async def post_suppression(request: Request, caller: MayWrite, body: NewSuppress
         return Answer(409, {}, dump(document))
 
     wanted = Entry(body.number, body.channel, body.reason, body.source, body.expires_at)
-    answer = await add_suppression(equipment_of(request), caller, presented, wanted, render)
+    answer = await add_suppression(services_of(request), caller, presented, wanted, render)
     assert answer.status in (201, 409), MEDIA_TYPE
     return response_of(answer)
 
@@ -152,15 +152,15 @@ async def list_suppressions(
     cursor: Cursor = None,
 ) -> Response:
     """Oldest first. A page may hold fewer than `limit` entries, or none, though `next_cursor` leads on to more."""
-    equipment = equipment_of(request)
-    async with equipment.database.begin() as connection:
+    services = services_of(request)
+    async with services.database.begin() as connection:
         found = await suppressions.page(
             connection,
             caller.account_id,
             filters={"channel": channel, "source": source, "prefix": prefix, "created_after": created_after},
             after=read_id(cursor) or UUID(int=0),
             limit=limit,
-            now=equipment.now(),
+            now=services.now(),
         )
     return json_response(page_looked_through(found, entry_document))
 
@@ -172,9 +172,9 @@ async def list_suppressions(
 )
 async def get_suppression(request: Request, caller: MayRead, number: ListedNumber) -> Response:
     """Every entry of the number that is in force."""
-    equipment = equipment_of(request)
-    async with equipment.database.begin() as connection:
-        found = await suppressions.entries(connection, caller.account_id, spellings(number), equipment.now())
+    services = services_of(request)
+    async with services.database.begin() as connection:
+        found = await suppressions.entries(connection, caller.account_id, spellings(number), services.now())
     if not found:
         raise NotFound(f"The number {number} is not on the suppression list.")
     return json_response(
@@ -196,7 +196,7 @@ async def put_entry(
 ) -> Response:
     """201 when the entry is new, 200 when one was there."""
     wanted = Entry(number, body.channel, body.reason, body.source, body.expires_at)
-    outcome = await put_suppression(equipment_of(request), caller, wanted)
+    outcome = await put_suppression(services_of(request), caller, wanted)
     return json_response(entry_document(outcome.entry), 201 if outcome.added else 200)
 
 
@@ -224,7 +224,7 @@ async def delete_suppression(
     it stands beside the entries that were removed, `Opt-Out-Stands` says since when; where there is nothing else, the
     answer is 409.
     """
-    stands = await remove_suppression(equipment_of(request), caller, number, channel, reason)
+    stands = await remove_suppression(services_of(request), caller, number, channel, reason)
     return Response(status_code=204, headers={"Opt-Out-Stands": rfc3339(stands)} if stands else None)
 
 
@@ -237,14 +237,14 @@ async def get_history(
     request: Request, caller: MayRead, number: ListedNumber, limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
     """Oldest first; outlives the entries."""
-    equipment = equipment_of(request)
+    services = services_of(request)
     parts = read_cursor(cursor, 2)
     try:
         after = (read_instant(parts[0]), UUID(parts[1])) if parts else (EARLIEST, UUID(int=0))
     except ValueError:
         raise bad_cursor() from None
-    async with equipment.database.begin() as connection:
-        await suppressions.expire(connection, caller.account_id, spellings(number), equipment.now())
+    async with services.database.begin() as connection:
+        await suppressions.expire(connection, caller.account_id, spellings(number), services.now())
         found = await suppression_history.history(
             connection, caller.account_id, spellings(number), after=after, limit=limit + 1
         )

@@ -13,8 +13,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from app.accounts.authenticate import Caller
-from app.accounts.caller import equipment_of, presented_hash
-from app.intents.decision import Answer, Presented
+from app.accounts.caller import presented_hash, services_of
+from app.intents.decision import Answer, RequestIdentity
 from app.intents.describe import rfc3339
 from app.platform.files.byte_stream import BrokenStream
 from app.platform.files.records import Format
@@ -141,13 +141,13 @@ async def take_in(
     ``location`` is the path of the jobs. The same key with the same list answers the same job.
     """
     key = idempotency_key(request)
-    presented = Presented(presented_hash(request), key, request_hash(request))
+    presented = RequestIdentity(presented_hash(request), key, request_hash(request))
 
     async def answered(chunks: AsyncIterator[bytes]) -> Answer:
         return await _accepted(request, await receive(chunks), location)
 
     answer = await receive_once(
-        equipment_of(request),
+        services_of(request),
         presented,
         scope=scope,
         operation=operation,
@@ -158,7 +158,7 @@ async def take_in(
 
 
 async def _accepted(request: Request, job_id: UUID, location: str) -> Answer:
-    job = await equipment_of(request).database.run(lambda connection: read_job(connection, job_id))
+    job = await services_of(request).database.run(lambda connection: read_job(connection, job_id))
     assert job is not None, "a job's row is written before its list is read"
     return Answer(202, {"Location": f"{location}/{job_id}"}, dump(job_document(job)))
 
@@ -175,7 +175,7 @@ async def find_job(
         identifier = UUID(job_id)
     except ValueError:
         raise NotFound("No such job.") from None
-    job = await equipment_of(request).database.run(
+    job = await services_of(request).database.run(
         lambda connection: read_job(connection, identifier), may_run_twice=True
     )
     if job is None or job.kind not in kinds or job.account_id != account_id:
@@ -187,8 +187,8 @@ async def find_job(
 
 def rejects_response(request: Request, caller: Caller, job_id: UUID) -> Response:
     """The rejects as CSV: line, value, reason."""
-    engine = equipment_of(request).database.bulk
-    place = equipment_of(request).exports.take(caller.account_id)
+    engine = services_of(request).database.bulk
+    place = services_of(request).exports.take(caller.account_id)
 
     async def lines() -> AsyncIterator[bytes]:
         yield b"line,value,reason\r\n"

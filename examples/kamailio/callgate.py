@@ -33,7 +33,7 @@ LONGEST_RETRY_SECONDS = 3600
 PATIENCE_SECONDS = 3
 
 
-class Unanswered(Exception):
+class PendingCompensation(Exception):
     """Callgate could not be asked in time."""
 
 
@@ -81,7 +81,7 @@ class Callgate:
 
     def request(self, method, path, body=None, headers=None, deadline=None):
         """The answer before the deadline (of time.monotonic()). A connection that Callgate has closed
-        meanwhile is opened again, once; every request here may be sent twice. Raises Unanswered."""
+        meanwhile is opened again, once; every request here may be sent twice. Raises PendingCompensation."""
         deadline = deadline or time.monotonic() + self.timeout_seconds
         fields = {"Authorization": f"Bearer {self.key}", "User-Agent": "kamailio-callgate", **(headers or {})}
         data = None if body is None else json.dumps(body).encode()
@@ -93,7 +93,7 @@ class Callgate:
             except (OSError, http.client.HTTPException) as error:
                 self.close()
                 if attempt == 2 or isinstance(error, TimeoutError) or time.monotonic() >= deadline:
-                    raise Unanswered(f"{method} {path}: {error!r}") from error
+                    raise PendingCompensation(f"{method} {path}: {error!r}") from error
         raise AssertionError("unreachable")
 
     def _once(self, method, path, data, fields, deadline):

@@ -44,9 +44,9 @@ def test_every_rule_over_a_year(jurisdiction: str, rules: WindowRules) -> None:
         tried.add(bound)
         expected = brute_force.open_minutes(names, list(place.zones), intent_type, voice_type)
         intent = Intent(intent_type, "+10000000000", "+12125550100", voice_type=voice_type)
-        outlook = open_intervals(intent, places, LAW_ALONE, rules, brute_force.START, brute_force.DAYS)
+        forecast = open_intervals(intent, places, LAW_ALONE, rules, brute_force.START, brute_force.DAYS)
         found = np.zeros_like(expected)
-        for start, end in outlook.open:
+        for start, end in forecast.open:
             assert start % 60 == 0
             assert end % 60 == 0
             found[(start - BRUTE_START) // 60 : (end - BRUTE_START) // 60] = True

@@ -25,7 +25,7 @@ def caps(
     return caps_in_force(asked, find(number), facts or Facts(policy=LAW_ALONE), rules, instant(at))
 
 
-def judge(
+def evaluate_intent(
     rules: WindowRules, number: str, at: str, attempts: list[tuple[str, str]], **intent: Any
 ) -> Finding:
     found = caps(rules, number, at, **intent)
@@ -42,7 +42,7 @@ def test_florida_counts_three_calls_in_any_24_hours(rules: WindowRules) -> None:
         ("call", "2026-12-01T18:00:00Z"),
         ("call", "2026-12-02T14:00:00Z"),
     ]
-    finding = judge(rules, FL, "2026-12-02T15:00:00Z", calls)
+    finding = evaluate_intent(rules, FL, "2026-12-02T15:00:00Z", calls)
     (violation,) = finding.violations
     assert violation.refusal is FREQUENCY_CAPPED
     assert violation.members == {
@@ -53,23 +53,23 @@ def test_florida_counts_three_calls_in_any_24_hours(rules: WindowRules) -> None:
         "citation": "Fla. Stat. 501.616(6)(a)-(b); 501.059",
         "next_allowed_at": "2026-12-02T16:00:00Z",
     }
-    assert judge(rules, FL, "2026-12-02T15:59:59Z", calls).check.outcome == "block"
-    assert judge(rules, FL, "2026-12-02T16:00:00Z", calls).check.outcome == "pass"
+    assert evaluate_intent(rules, FL, "2026-12-02T15:59:59Z", calls).check.outcome == "block"
+    assert evaluate_intent(rules, FL, "2026-12-02T16:00:00Z", calls).check.outcome == "pass"
 
 
 def test_texts_do_not_count_where_the_law_counts_calls(rules: WindowRules) -> None:
     texts = [("sms", f"2026-12-02T{hour}:00:00Z") for hour in (10, 11, 12, 13)]
-    assert judge(rules, FL, "2026-12-02T15:00:00Z", texts).check.outcome == "pass"
-    assert judge(rules, MD, "2026-12-02T15:00:00Z", texts).check.outcome == "block"
+    assert evaluate_intent(rules, FL, "2026-12-02T15:00:00Z", texts).check.outcome == "pass"
+    assert evaluate_intent(rules, MD, "2026-12-02T15:00:00Z", texts).check.outcome == "block"
     assert caps(rules, FL, "2026-12-02T15:00:00Z", kind="sms", body="hi") == ()
 
 
 def test_four_attempts_on_record_need_two_to_expire(rules: WindowRules) -> None:
     calls = [("call", f"2026-12-02T{hour}:00:00Z") for hour in (10, 11, 12, 13)]
-    finding = judge(rules, FL, "2026-12-02T15:00:00Z", calls)
+    finding = evaluate_intent(rules, FL, "2026-12-02T15:00:00Z", calls)
     assert finding.violations[0].members["next_allowed_at"] == "2026-12-03T11:00:00Z"
-    assert judge(rules, FL, "2026-12-03T10:59:59Z", calls).check.outcome == "block"
-    assert judge(rules, FL, "2026-12-03T11:00:00Z", calls).check.outcome == "pass"
+    assert evaluate_intent(rules, FL, "2026-12-03T10:59:59Z", calls).check.outcome == "block"
+    assert evaluate_intent(rules, FL, "2026-12-03T11:00:00Z", calls).check.outcome == "pass"
 
 
 def test_maine_counts_recorded_calls_in_eight_hours(rules: WindowRules) -> None:
@@ -84,11 +84,15 @@ def test_a_calendar_day_ends_at_local_midnight(rules: WindowRules) -> None:
     assert cap.since == instant("2026-12-02T05:00:00Z")
     assert cap.period_seconds is None
     made = [("sms", "2026-12-02T13:00:00Z")]
-    finding = judge(rules, CO, "2026-12-02T15:00:00Z", made)
+    finding = evaluate_intent(rules, CO, "2026-12-02T15:00:00Z", made)
     assert finding.violations[0].members["next_allowed_at"] == "2026-12-03T05:00:00Z"
-    assert judge(rules, CO, "2026-12-02T15:00:00Z", [("sms", "2026-12-02T04:59:59Z")]).check.outcome == "pass"
     assert (
-        judge(rules, CO, "2026-12-02T15:00:00Z", [("sms", "2026-12-02T05:00:00Z")]).check.outcome == "block"
+        evaluate_intent(rules, CO, "2026-12-02T15:00:00Z", [("sms", "2026-12-02T04:59:59Z")]).check.outcome
+        == "pass"
+    )
+    assert (
+        evaluate_intent(rules, CO, "2026-12-02T15:00:00Z", [("sms", "2026-12-02T05:00:00Z")]).check.outcome
+        == "block"
     )
 
 
@@ -97,7 +101,7 @@ def test_the_emirates_count_a_day_and_a_week(rules: WindowRules) -> None:
     assert (day.id, day.max, week.id, week.max) == ("AE:P1D", 1, "AE:P7D", 2)
     # Dubai is UTC+4. Calls on the 5th and the 7th: the 5th leaves the seven days as the 12th begins.
     calls = [("call", "2026-12-05T08:00:00Z"), ("call", "2026-12-07T08:00:00Z")]
-    finding = judge(rules, AE, "2026-12-09T08:00:00Z", calls)
+    finding = evaluate_intent(rules, AE, "2026-12-09T08:00:00Z", calls)
     (violation,) = finding.violations
     assert violation.members["cap"] == "AE:P7D"
     assert violation.members["next_allowed_at"] == "2026-12-11T20:00:00Z"
@@ -156,4 +160,4 @@ def test_a_consent_that_lifts_the_rule_lifts_its_cap(rules: WindowRules) -> None
 
 
 def test_no_cap_is_a_guardrail_skipped(rules: WindowRules) -> None:
-    assert judge(rules, "+14155551234", "2026-12-02T15:00:00Z", []).check.outcome == "skip"
+    assert evaluate_intent(rules, "+14155551234", "2026-12-02T15:00:00Z", []).check.outcome == "skip"

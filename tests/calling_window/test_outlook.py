@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from app.calling_window import Outlook, open_intervals, outlook_document
+from app.calling_window import WindowForecast, open_intervals, outlook_document
 from app.calling_window.picture import timeline_svg
 from app.calling_window.terminal_timeline import timeline
 from app.guardrail.facts import AccountPolicy, Emergency, Facts, Intent
@@ -25,14 +25,14 @@ TALLAHASSEE = "+18505550123"
 
 def look(
     rules: WindowRules, number: str, start: str, days: int = 2, facts: Facts | None = None, **hints: Any
-) -> Outlook:
+) -> WindowForecast:
     intent = Intent("call", number, "+12125550100", purpose=hints.pop("purpose", "marketing"))
     return open_intervals(intent, find(number, **hints), facts or Facts(), rules, instant(start), days)
 
 
-def printed(outlook: Outlook) -> str:
+def printed(forecast: WindowForecast) -> str:
     out = io.StringIO()
-    Console(file=out, width=140, color_system="truecolor", force_terminal=True).print(timeline(outlook))
+    Console(file=out, width=140, color_system="truecolor", force_terminal=True).print(timeline(forecast))
     return out.getvalue()
 
 
@@ -91,8 +91,8 @@ def test_consents_and_emergencies_are_told(rules: WindowRules) -> None:
 
 
 def test_the_picture_is_one_bar_per_clock(rules: WindowRules) -> None:
-    outlook = look(rules, TALLAHASSEE, "2026-12-01T00:00:00Z", 7)
-    root = ET.fromstring(timeline_svg(outlook))
+    forecast = look(rules, TALLAHASSEE, "2026-12-01T00:00:00Z", 7)
+    root = ET.fromstring(timeline_svg(forecast))
     assert root.get("role") == "img"
     assert root.find(f"{SVG}title") is not None
     described = root.find(f"{SVG}desc")
@@ -101,7 +101,7 @@ def test_the_picture_is_one_bar_per_clock(rules: WindowRules) -> None:
     rectangles = list(root.iter(f"{SVG}rect"))
     # Two bars and a swatch of the legend.
     assert sum(item.get("class") == "closed" for item in rectangles) == 2 + 1
-    assert sum(item.get("class") == "open" for item in rectangles) == 2 * len(outlook.open) + 1
+    assert sum(item.get("class") == "open" for item in rectangles) == 2 * len(forecast.open) + 1
     words = {text.text for text in root.iter(f"{SVG}text")}
     assert {"America/Chicago", "America/New_York", "US-FL"} <= words
     for item in rectangles:
@@ -110,8 +110,8 @@ def test_the_picture_is_one_bar_per_clock(rules: WindowRules) -> None:
 
 
 def test_the_picture_escapes_what_it_is_given(rules: WindowRules) -> None:
-    outlook = replace(look(rules, TALLAHASSEE, "2026-12-01T00:00:00Z"), to='<script>&"')
-    picture = timeline_svg(outlook)
+    forecast = replace(look(rules, TALLAHASSEE, "2026-12-01T00:00:00Z"), to='<script>&"')
+    picture = timeline_svg(forecast)
     assert "<script" not in picture
     ET.fromstring(picture)
 
@@ -129,9 +129,9 @@ def test_an_unknown_place_and_an_emergency_have_pictures_too(rules: WindowRules)
 
 def test_a_picture_of_the_whole_country_stays_within_its_frame(rules: WindowRules) -> None:
     strictest = Facts(policy=AccountPolicy(unknown_location="strictest"))
-    outlook = look(rules, "+18005550199", "2026-12-02T00:00:00Z", 14, strictest)
-    assert outlook.open
-    root = ET.fromstring(timeline_svg(outlook))
+    forecast = look(rules, "+18005550199", "2026-12-02T00:00:00Z", 14, strictest)
+    assert forecast.open
+    root = ET.fromstring(timeline_svg(forecast))
     words = [str(text.text) for text in root.iter(f"{SVG}text")]
     assert any("more" in text for text in words)
     # The gutter is 190 wide, a small letter about 6.

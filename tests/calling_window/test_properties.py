@@ -118,8 +118,8 @@ def test_the_verdict_turns_exactly_at_the_instants_told(
     assert passes(intent, places, facts, turn - timedelta(seconds=1)) == passed
     # Nothing turns in between: the intervals that the outlook finds have no edge there.
     days = (turn - at).days + 1
-    outlook = open_intervals(intent, at_places(places), facts, RULES, at, days)
-    edges = {edge for span in outlook.open for edge in span if edge > second_of(at)}
+    forecast = open_intervals(intent, at_places(places), facts, RULES, at, days)
+    edges = {edge for span in forecast.open for edge in span if edge > second_of(at)}
     assert min(edges) == second_of(turn)
 
 
@@ -152,11 +152,11 @@ def test_the_intervals_agree_with_the_verdicts_at_ten_thousand_instants() -> Non
                 house_window=HouseWindow(*chance.choice([(0, 1440), (540, 1260), (60, 180)]))
             )
         )
-        outlook = open_intervals(intent, places, facts, RULES, start, 14)
+        forecast = open_intervals(intent, places, facts, RULES, start, 14)
         for _ in range(25):
             at = start + timedelta(seconds=chance.randrange(14 * 86_400))
             verdict = evaluate(intent, places, facts, RULES, at).check.outcome
-            inside = any(opens <= second_of(at) < closes for opens, closes in outlook.open)
+            inside = any(opens <= second_of(at) < closes for opens, closes in forecast.open)
             assert inside == (verdict == "pass"), (number, at)
             agreed[verdict] += 1
     assert sum(agreed.values()) == 10_000

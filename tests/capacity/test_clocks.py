@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from app.capacity.semaphore import Pace, RateSpend
+from app.capacity.semaphore import CpsLimit, RateSpend
 from tests.capacity.intents import HOUR_MS, Caller
 from tests.capacity.server import Server
 
@@ -59,7 +59,7 @@ async def test_paces_and_rate_limits_survive_a_clock_that_goes_back(
 ) -> None:
     """What a clock that was an hour ahead has stored refuses for one span at most, not for an hour."""
     rate = RateSpend("key", "calls", 5, 2, own_caller.account_id)
-    pace = Pace("p", 5.0, 5)
+    pace = CpsLimit("p", 5.0, 5)
     assert (await own_caller.admit(limit=100, paces=(pace,))).status == "admitted"
     ahead_ms = own_caller.now_ms() + HOUR_MS
     base = f"cg:{{{own_caller.account_id}}}:"
@@ -67,7 +67,7 @@ async def test_paces_and_rate_limits_survive_a_clock_that_goes_back(
     bucket = ahead_ms * 60 // 2000
     own_server.client.hset(base + "rate:key:calls", mapping={"o": bucket, "n": 5, f"b{bucket}": 5})
     own_server.client.pexpire(base + "rate:key:calls", HOUR_MS)
-    assert (await own_caller.admit(limit=100, paces=(pace,))).status == "too_fast"
+    assert (await own_caller.admit(limit=100, paces=(pace,))).status == "rate_exceeded"
     assert (await own_caller.semaphore.spend(rate)).exceeded
     await asyncio.sleep(2.2)
     assert (await own_caller.admit(limit=100, paces=(pace,))).status == "admitted"

@@ -15,7 +15,7 @@ import pytest_asyncio
 import redis
 from redis.crc import key_slot
 
-from app.capacity.semaphore import CapCount, Pace, RateSpend, RedisUnavailable, Scope, Semaphore
+from app.capacity.semaphore import CapCount, CpsLimit, RateSpend, RedisUnavailable, Scope, Semaphore
 from tests.capacity.intents import HOUR_MS, SECRET, Caller, ListLedger
 from tests.capacity.server import Server, end_with_the_tests, free_port, server_binary
 
@@ -87,7 +87,7 @@ async def test_exact_on_three_masters_without_crossslot(callers: list[Caller], c
                     f"i{each}",
                     scopes=scopes,
                     rate=RateSpend("key", "calls", 10_000, 60, caller.account_id),
-                    paces=(Pace("p", 10_000.0, 10_000),),
+                    paces=(CpsLimit("p", 10_000.0, 10_000),),
                     caps=(CapCount("c", 5000, *period),),
                 )
                 for each in range(600)

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import Any
 
-from app.capacity.semaphore import CapCount, KnownAttempt, Pace, Quota, RateSpend, Scope
+from app.capacity.semaphore import CapCount, CpsLimit, DailyLimit, KnownAttempt, RateSpend, Scope
 from tests.capacity.intents import HOUR_MS, Caller
 from tests.capacity.server import Server
 
@@ -90,10 +90,10 @@ async def test_the_decision_spends_the_same_limit(caller: Caller, server: Server
 
 
 async def test_calls_per_second_with_burst(caller: Caller) -> None:
-    pace = Pace("pool:default", 5.0, 10)
+    pace = CpsLimit("pool:default", 5.0, 10)
     answers = await asyncio.gather(*(caller.admit(limit=100, paces=(pace,)) for _ in range(30)))
     admitted = [answer for answer in answers if answer.status == "admitted"]
-    refused = [answer for answer in answers if answer.status == "too_fast"]
+    refused = [answer for answer in answers if answer.status == "rate_exceeded"]
     assert 10 <= len(admitted) <= 12
     assert refused[0].refused == "pool:default"
     assert refused[0].retry_after_seconds == 1
@@ -107,35 +107,35 @@ async def test_calls_per_second_with_burst(caller: Caller) -> None:
 async def test_the_wait_for_a_pace_is_not_rounded_up_by_a_second(caller: Caller) -> None:
     """One a second: whoever comes right behind another passes after one second, whatever the clocks' fractions."""
     for each in range(300):
-        pace = Pace(f"pool:{each}", 1.0, 1)
+        pace = CpsLimit(f"pool:{each}", 1.0, 1)
         _, behind = await asyncio.gather(*(caller.admit(limit=1000, paces=(pace,)) for _ in range(2)))
-        assert (behind.status, behind.retry_after_seconds) == ("too_fast", 1)
+        assert (behind.status, behind.retry_after_seconds) == ("rate_exceeded", 1)
 
 
 async def test_a_refused_pace_holds_no_channel_and_spends_no_other_pace(
     caller: Caller, server: Server
 ) -> None:
-    slow, fast = Pace("slow", 0.01, 1), Pace("fast", 1.0, 2)
+    slow, fast = CpsLimit("slow", 0.01, 1), CpsLimit("fast", 1.0, 2)
     assert (await caller.admit(paces=(fast, slow))).status == "admitted"
     before = server.dump()
     answer = await caller.admit(paces=(fast, slow))
-    assert (answer.status, answer.refused) == ("too_fast", "slow")
+    assert (answer.status, answer.refused) == ("rate_exceeded", "slow")
     assert 90 <= answer.retry_after_seconds <= 100
     assert server.dump() == before
     assert (await caller.admit(paces=(fast,))).status == "admitted"
 
 
 async def test_a_quota_is_exact_where_a_pace_is_not(caller: Caller) -> None:
-    quota = Quota("sender:+12125550100/day", 3, 86400)
+    quota = DailyLimit("sender:+12125550100/day", 3, 86400)
     sms: dict[str, Any] = {"scopes": (), "attempt_type": "sms", "quotas": (quota,)}
     answers = [await caller.admit(**sms) for _ in range(5)]
-    assert [answer.status for answer in answers] == ["admitted"] * 3 + ["too_fast"] * 2
+    assert [answer.status for answer in answers] == ["admitted"] * 3 + ["rate_exceeded"] * 2
     assert (answers[-1].refused, answers[-1].limit) == (quota.name, 3)
     assert 86400 <= answers[-1].retry_after_seconds <= 86400 * 61 / 60
 
 
 async def test_a_text_holds_no_channel_and_its_retry_is_replayed(caller: Caller) -> None:
-    sms: dict[str, Any] = {"scopes": (), "attempt_type": "sms", "paces": (Pace("sender", 0.001, 1),)}
+    sms: dict[str, Any] = {"scopes": (), "attempt_type": "sms", "paces": (CpsLimit("sender", 0.001, 1),)}
     first = await caller.admit("a", **sms)
     again = await caller.admit("a", **sms)
     assert (first.status, first.replayed, again.status, again.replayed) == (
@@ -144,7 +144,7 @@ async def test_a_text_holds_no_channel_and_its_retry_is_replayed(caller: Caller)
         "admitted",
         True,
     )
-    assert (await caller.admit("b", **sms)).status == "too_fast"
+    assert (await caller.admit("b", **sms)).status == "rate_exceeded"
     assert not await caller.release("a")
     assert (await caller.semaphore.renew(caller.account_id, "a", 1000, caller.now_ms())).status != "renewed"
 
@@ -219,14 +219,14 @@ async def test_all_at_once_and_one_refusal(caller: Caller, server: Server) -> No
     """A request with everything, refused by its last check, leaves only the count of the key's limit."""
     everything: dict[str, Any] = {
         "scopes": (Scope("pool:default", 5), Scope("account", 5)),
-        "paces": (Pace("p", 100.0, 50),),
+        "paces": (CpsLimit("p", 100.0, 50),),
         "caps": (cap(caller, 30, "call"),),
-        "quotas": (Quota("q", 1, 3600),),
+        "quotas": (DailyLimit("q", 1, 3600),),
     }
     assert (await caller.admit(**everything)).status == "admitted"
     before = server.dump()
     answer = await caller.admit(rate=calls(caller, 10, 60), **everything)
-    assert (answer.status, answer.refused) == ("too_fast", "q")
+    assert (answer.status, answer.refused) == ("rate_exceeded", "q")
     after = server.dump()
     assert [name for name in after if name not in before] == [
         f"cg:{{{caller.account_id}}}:rate:key:calls".encode()

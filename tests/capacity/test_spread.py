@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from typing import Any
 
-from app.capacity.semaphore import Admission, CapCount, Pace, Spread
+from app.capacity.semaphore import Admission, CapCount, CpsLimit, SnowshoeCount
 from app.capacity.semaphore.scripts import ALL
 from tests.capacity.intents import Caller
 from tests.capacity.server import Server
@@ -22,7 +22,7 @@ async def text(
     """One text by one of the account's senders to one number; a limit of 3 senders, refused unless told."""
     fields: dict[str, Any] = {"senders": 3, "numbers": 100_000, "window_seconds": 3600, "refuse": True}
     fields |= {name: other.pop(name) for name in list(other) if name in fields}
-    spread = Spread(digest, f"+1212555{sender:04d}", **fields)
+    spread = SnowshoeCount(digest, f"+1212555{sender:04d}", **fields)
     to = f"+1415{number:07d}"
     return await caller.admit(scopes=(), attempt_type="sms", destination=to, spread=spread, **other)
 
@@ -49,7 +49,7 @@ async def test_a_refusal_leaves_every_key_as_it_was(caller: Caller, server: Serv
     caps = (CapCount("c", 5, 0, ("sms",), DAY_MS),)
     before = server.dump()
     for sender in (4, 5):
-        answer = await text(caller, sender, caps=caps, paces=(Pace("sender", 1.0, 1),))
+        answer = await text(caller, sender, caps=caps, paces=(CpsLimit("sender", 1.0, 1),))
         assert answer.status == "spread"
     assert server.dump() == before
 

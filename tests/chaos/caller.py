@@ -125,7 +125,7 @@ class Caller:
         else:
             asked = self.send("intent", "POST", "/v1/intents", body)
         if asked.answer is not None:
-            self.judge(body, asked.status, asked.json(), asked)
+            self.evaluate_intent(body, asked.status, asked.json(), asked)
 
     def one_decision(self, key: str, asked: Asked) -> None:
         """One key is one decision."""
@@ -146,7 +146,7 @@ class Caller:
             for body, item in zip(bodies, asked.json()["results"], strict=True):
                 self.world.documented.check_item(item["status"], item["body"])
                 self.world.findings.answered("batch item", str(item["status"]))
-                self.judge(body, item["status"], item["body"], asked)
+                self.evaluate_intent(body, item["status"], item["body"], asked)
 
     def preview(self) -> None:
         """What would be decided must not be an approval that would be wrong."""
@@ -157,7 +157,7 @@ class Caller:
 
     # How it is judged
 
-    def judge(self, body: Body, status: int, document: Any, asked: Asked) -> None:
+    def evaluate_intent(self, body: Body, status: int, document: Any, asked: Asked) -> None:
         """Looks at a decision beside the records, and notes it there."""
         intent_id = document.get("id") if status == 201 else document.get("intent_id")
         if intent_id is None:

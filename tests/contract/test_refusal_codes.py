@@ -16,8 +16,8 @@ from app.accounts.policy_document import read_policy
 from app.guardrail.facts import Attempt, Facts, SuppressionEntry
 from app.guardrail.refusals import PRECEDENCE
 from app.intents.bodies import INTENT
-from app.intents.evaluate import judge
-from app.intents.services import Knowledge
+from app.intents.evaluate import evaluate_intent
+from app.intents.services import RuleSet
 from app.platform.http.problem_types import TYPES
 from tests.contract.dialler import CALLER_ID, Dialler
 from tests.servers import Servers, run_apart
@@ -41,7 +41,7 @@ def named(case: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("case", JUDGED, ids=named)
-def test_a_case_through_the_pure_core(case: dict[str, Any], knowledge: Knowledge) -> None:
+def test_a_case_through_the_pure_core(case: dict[str, Any], rule_set: RuleSet) -> None:
     intent, now, given = INTENT.validate_python(body(case)).intent(), case["now"], case.get("facts", {})
     facts = Facts(
         policy=read_policy(given.get("policy", {}), 1),
@@ -54,7 +54,7 @@ def test_a_case_through_the_pure_core(case: dict[str, Any], knowledge: Knowledge
             for attempt in given.get("attempts", [])
         ),
     )
-    verdict = judge(knowledge, intent, facts, now).verdict
+    verdict = evaluate_intent(rule_set, intent, facts, now).verdict
     assert ("blocked" if verdict.blocked else "approved") == case["verdict"]
     assert list(verdict.codes) == case["codes"]
 

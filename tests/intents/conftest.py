@@ -1,4 +1,4 @@
-"""The workflows' equipment on real stores, and an emergency call, which may be decided at any hour."""
+"""The workflows' services on real stores, and an emergency call, which may be decided at any hour."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from app.guardrail.facts import Intent
 from app.ids import new_id
 from app.intents import take_channel as admission
 from app.intents.decide import decide_intent, gather_facts, identify
-from app.intents.decision import Answer, Presented
+from app.intents.decision import Answer, RequestIdentity
 from app.intents.facts_store import Ask
-from app.intents.services import Equipment, Knowledge
+from app.intents.services import RuleSet, Services
 from app.main import equip
 from app.platform.http.problems import ProblemWriter
 from app.platform.http.responses import answer_of
@@ -32,19 +32,19 @@ WRITER = ProblemWriter("https://api.trunx.io/errors", "http://127.0.0.1:8000")
 
 @dataclass(frozen=True, slots=True)
 class Decider:
-    """One process's equipment, and the first account's key."""
+    """One process's services, and the first account's key."""
 
-    equipment: Equipment
+    services: Services
     caller: Caller
 
-    def presented(self, idempotency_key: str | None = None) -> Presented:
+    def presented(self, idempotency_key: str | None = None) -> RequestIdentity:
         """The key as a request would carry it."""
-        return Presented(hash_of(KEY), idempotency_key, b"one request" if idempotency_key else b"")
+        return RequestIdentity(hash_of(KEY), idempotency_key, b"one request" if idempotency_key else b"")
 
     async def decide(self, idempotency_key: str | None = None) -> Answer:
         """Decide the call."""
         return await decide_intent(
-            self.equipment,
+            self.services,
             self.presented(idempotency_key),
             CALL,
             lambda record, wait: answer_of(record, wait, WRITER),
@@ -53,7 +53,7 @@ class Decider:
     async def claim(self, key: str, at: datetime) -> Claimed:
         """A claim that somebody made at that instant, for the same request."""
         claim = await idempotency.claim(
-            self.equipment.database,
+            self.services.database,
             key_hash=hash_of(KEY),
             scope="intents:write",
             operation="intents",
@@ -71,9 +71,9 @@ class Decider:
         now = utc_now()
         claim = await self.claim(key, now - idempotency.DEAD_AFTER - timedelta(seconds=1))
         for _ in range(2):  # the first answer of an empty Redis is "stale"
-            gathered = await gather_facts(self.equipment, Ask(hash_of(KEY), intent.to, intent.pool))
+            gathered = await gather_facts(self.services, Ask(hash_of(KEY), intent.to, intent.pool))
             taken = await admission.admit(
-                self.equipment,
+                self.services,
                 self.caller,
                 intent,
                 claim.resource_id,
@@ -89,17 +89,17 @@ class Decider:
 
     async def in_use(self) -> int:
         """Channels of the default pool that calls hold."""
-        usage = await self.equipment.semaphore.usage(str(self.caller.account_id), ["pool:default"])
+        usage = await self.services.semaphore.usage(str(self.caller.account_id), ["pool:default"])
         return usage["pool:default"]
 
 
 @pytest.fixture
-async def decider(database_url: str, redis_url: str, knowledge: Knowledge) -> AsyncIterator[Decider]:
-    """Equipment as the service makes it, on stores of the test's own."""
+async def decider(database_url: str, redis_url: str, rule_set: RuleSet) -> AsyncIterator[Decider]:
+    """Services as the service makes it, on stores of the test's own."""
     settings = Settings.from_environ({"CALLGATE_REDIS_TIMEOUT_MS": "1500"})
-    equipment = await equip(settings, knowledge, database_url, redis_url)
-    await ensure_bootstrap_key(equipment.database, KEY, utc_now())
-    caller = await identify(equipment, hash_of(KEY), utc_now())
-    yield Decider(equipment, caller)
-    await equipment.semaphore.close()
-    await equipment.database.close()
+    services = await equip(settings, rule_set, database_url, redis_url)
+    await ensure_bootstrap_key(services.database, KEY, utc_now())
+    caller = await identify(services, hash_of(KEY), utc_now())
+    yield Decider(services, caller)
+    await services.semaphore.close()
+    await services.database.close()

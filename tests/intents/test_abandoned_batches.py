@@ -22,7 +22,7 @@ from tests.intents.test_commit import rows, settled, sql
 async def batch(decider: Decider, count: int, key: str) -> list[dict[str, Any]]:
     """So many emergency calls under one key; the results."""
     answer = await decide_batch(
-        decider.equipment,
+        decider.services,
         decider.presented(key),
         [replace(CALL, to=f"+1415555{1000 + each}") for each in range(count)],
         lambda record, wait: answer_of(record, wait, WRITER),

@@ -15,15 +15,15 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.capacity.leases import store as leases
-from app.capacity.semaphore import ANY_TRY
+from app.capacity.semaphore import ANY_ATTEMPT
 from app.clock import utc_now
 from app.ids import new_id
 from app.intents import store as decisions
 from app.intents.decision import Answer
 from app.intents.records import store as decision_records
-from app.intents.services import Unanswered
+from app.intents.services import PendingCompensation
 from app.intents.store import Claim, Decision, LeaseRecord
-from app.intents.upkeep.compensation import settle_unanswered, withdraw_now
+from app.intents.upkeep.compensation import settle_pending, withdraw_now
 from app.intents.upkeep.maintain import tidy
 from app.platform.idempotency import store as idempotency
 from app.platform.idempotency.change_once import change_once
@@ -34,22 +34,22 @@ from tests.intents.conftest import CALL, Decider
 
 async def sql(decider: Decider, statement: str) -> None:
     """One statement on the test's database."""
-    async with decider.equipment.database.begin() as connection:
+    async with decider.services.database.begin() as connection:
         await connection.execute(text(statement))
 
 
 async def rows(decider: Decider, query: str) -> list[dict[str, Any]]:
     """What the test's database holds."""
-    async with decider.equipment.database.begin() as connection:
+    async with decider.services.database.begin() as connection:
         return [dict(row) for row in (await connection.execute(text(query))).mappings()]
 
 
 async def settled(decider: Decider) -> None:
     """Waits until nothing is left to undo, as maintenance would."""
     until = time.monotonic() + 10
-    while decider.equipment.unanswered:
-        assert time.monotonic() < until, decider.equipment.unanswered
-        await settle_unanswered(decider.equipment)
+    while decider.services.pending:
+        assert time.monotonic() < until, decider.services.pending
+        await settle_pending(decider.services)
         await asyncio.sleep(0.2)
 
 
@@ -69,7 +69,7 @@ async def test_a_commit_that_fails_gives_the_channel_back(decider: Decider, key:
     await refuse_inserts(decider, "RAISE EXCEPTION 'the disk is full of holes';")
     with pytest.raises(asyncpg.PostgresError):
         await decider.decide(key)
-    await settle_unanswered(decider.equipment)
+    await settle_pending(decider.services)
     assert await decider.in_use() == 0
     assert await rows(decider, "SELECT id FROM decisions") == []
     assert await rows(decider, "SELECT id FROM leases") == []
@@ -86,10 +86,10 @@ async def test_a_commit_that_takes_too_long_gives_the_channel_back(decider: Deci
     with pytest.raises(PostgresUnavailable):
         await decider.decide(key)
     assert time.monotonic() - began < 2.0
-    (left,) = decider.equipment.unanswered
+    (left,) = decider.services.pending
     assert (left.undo, left.intent_id.version) == ("look" if key else "void", 7)
     await sql(decider, "DROP TRIGGER stumble ON decisions")
-    await settle_unanswered(decider.equipment)
+    await settle_pending(decider.services)
     assert await decider.in_use() == 0
     await settled(decider)
     assert await decider.in_use() == 0
@@ -102,10 +102,10 @@ async def test_an_approval_that_was_committed_and_never_answered_is_made_void(de
     """The commit happened, but its answer was lost on the way, and nobody can ask for it again."""
     intent_id = uuid.UUID(json.loads((await decider.decide()).body)["id"])
     account = decider.caller.account_id
-    left = Unanswered("void", account, intent_id, CALL.to, ANY_TRY)
-    decider.equipment.unanswered[left] = 0.0
+    left = PendingCompensation("void", account, intent_id, CALL.to, ANY_ATTEMPT)
+    decider.services.pending[left] = 0.0
     await settled(decider)
-    assert await decision_records.fetch(decider.equipment.database, account, intent_id) is None
+    assert await decision_records.fetch(decider.services.database, account, intent_id) is None
     (row,) = await rows(decider, "SELECT verdict FROM decisions")
     assert row["verdict"] == "void"
     (lease,) = await rows(decider, "SELECT ended_by FROM leases")
@@ -127,10 +127,10 @@ async def test_a_key_is_kept_for_24_hours_and_then_it_is_a_new_one(decider: Deci
     assert (new.status, new.replayed) == (201, False)
     assert json.loads(new.body)["id"] != json.loads(answer.body)["id"]
     await sql(decider, f"{older} '23 hours 59 minutes'")
-    await tidy(decider.equipment)
+    await tidy(decider.services)
     assert len(await rows(decider, "SELECT key FROM idempotency_keys")) == 1
     await sql(decider, f"{older} '61 seconds'")
-    await tidy(decider.equipment)
+    await tidy(decider.services)
     assert await rows(decider, "SELECT key FROM idempotency_keys") == []
 
 
@@ -139,8 +139,8 @@ async def test_one_that_was_committed_under_a_key_is_answered_to_who_comes_back(
     intent_id = uuid.UUID(json.loads(answer.body)["id"])
     account = decider.caller.account_id
     (holder,) = await rows(decider, "SELECT holder FROM idempotency_keys")
-    left = Unanswered("look", account, intent_id, CALL.to, holder["holder"].hex)
-    decider.equipment.unanswered[left] = 0.0
+    left = PendingCompensation("look", account, intent_id, CALL.to, holder["holder"].hex)
+    decider.services.pending[left] = 0.0
     await settled(decider)
     again = await decider.decide("lost")
     assert (again.status, again.replayed, again.body) == (201, True, answer.body)
@@ -159,14 +159,14 @@ async def test_a_claim_whose_holder_died_is_taken_over_with_its_channel(decider:
     replay = await decider.decide("orphan")
     assert (replay.replayed, replay.body) == (True, answer.body)
     # Nor give away the channel, which is now the other's.
-    dead = Unanswered("withdraw", claim.account_id, claim.resource_id, CALL.to, claim.holder.hex)
-    assert await withdraw_now(decider.equipment, dead)
+    dead = PendingCompensation("withdraw", claim.account_id, claim.resource_id, CALL.to, claim.holder.hex)
+    assert await withdraw_now(decider.services, dead)
     assert await decider.in_use() == 1
 
 
 async def kept_by(decider: Decider, claim: idempotency.Claimed) -> bool:
     """Whether a holder could still keep an answer of its own."""
-    async with decider.equipment.database.begin() as connection:
+    async with decider.services.database.begin() as connection:
         return await idempotency.keep(connection, claim, status=201, headers={}, body=b"late")
 
 
@@ -201,7 +201,7 @@ def approval(decider: Decider, *, epoch: int, claim: Claim | None = None) -> Dec
 
 
 async def test_an_approval_of_an_old_epoch_is_not_appended(decider: Decider) -> None:
-    database = decider.equipment.database
+    database = decider.services.database
     async with database.begin() as connection:
         epoch, live = await leases.open_epoch(connection, decider.caller.account_id, utc_now())
     assert live == []
@@ -219,7 +219,7 @@ async def test_an_approval_of_an_old_epoch_is_not_appended(decider: Decider) -> 
 
 
 async def test_a_decision_whose_claim_was_lost_is_not_appended(decider: Decider) -> None:
-    database = decider.equipment.database
+    database = decider.services.database
     lost = Claim("intents", "absent", new_id(utc_now()), 201, {}, b"{}")
     epoch = (await rows(decider, "SELECT epoch FROM accounts"))[0]["epoch"]
     claimed, plain = approval(decider, epoch=epoch, claim=lost), approval(decider, epoch=epoch)
@@ -233,8 +233,8 @@ async def test_one_row_that_postgres_will_not_take_spares_its_neighbours(decider
     good, other = approval(decider, epoch=epoch), approval(decider, epoch=epoch)
     bad = approval(decider, epoch=epoch)
     object.__setattr__(bad, "verdict", "perhaps")  # the table's own check refuses it
-    equipment = decider.equipment
-    ledger = equipment._record
+    services = decider.services
+    ledger = services._record
     outcomes = await ledger([good, bad, other])
     assert [type(outcome).__name__ for outcome in outcomes] == ["Recorded", "CheckViolationError", "Recorded"]
     ids = {row["id"] for row in await rows(decider, "SELECT id FROM decisions")}
@@ -253,7 +253,7 @@ async def test_whoever_gives_way_in_a_deadlock_tries_once_more(decider: Decider)
         return Answer(200, {}, b"done")
 
     given = {"operation": "a test", "scope": "suppressions:write", "now": utc_now()}
-    answer = await change_once(decider.equipment, decider.presented("crossed"), change=change, **given)  # type: ignore[arg-type]
+    answer = await change_once(decider.services, decider.presented("crossed"), change=change, **given)  # type: ignore[arg-type]
     assert (answer.body, tries) == (b"done", 2)
-    again = await change_once(decider.equipment, decider.presented("crossed"), change=change, **given)  # type: ignore[arg-type]
+    again = await change_once(decider.services, decider.presented("crossed"), change=change, **given)  # type: ignore[arg-type]
     assert (again.body, again.replayed, tries) == (b"done", True, 2)

@@ -13,8 +13,8 @@ import pytest
 
 from app.clock import utc_now
 from app.intents import store as decisions
-from app.intents.services import Unanswered, Undo
-from app.intents.upkeep.compensation import settle_unanswered
+from app.intents.services import CompensationAction, PendingCompensation
+from app.intents.upkeep.compensation import settle_pending
 from app.platform.embedded.postgres import USER
 from app.platform.postgres.database import PostgresUnavailable
 from tests.intents.conftest import CALL, Decider
@@ -82,7 +82,7 @@ async def rounds(decider: Decider, seconds: float) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         with contextlib.suppress(PostgresUnavailable):
-            await settle_unanswered(decider.equipment)
+            await settle_pending(decider.services)
         await asyncio.sleep(0.2)
 
 
@@ -96,16 +96,16 @@ async def test_calls_answered_503_while_a_standby_was_away_are_nobodys_approvals
     await rounds(decider, 4)
     await standby.comes_back()
     await rounds(decider, 5)
-    assert decider.equipment.unanswered == {}
+    assert decider.services.pending == {}
     assert len(await rows(decider, APPROVED)) == len(await rows(decider, LIVE)) == await decider.in_use() == 1
     assert len(await rows(decider, "SELECT intent_id FROM attempts")) == 1
 
 
-async def stuck_commit(decider: Decider, standby: Standby, left: Unanswered) -> None:
+async def stuck_commit(decider: Decider, standby: Standby, left: PendingCompensation) -> None:
     """The row of an approval in a commit that nobody can cancel any more: its client has died."""
     epoch = (await rows(decider, "SELECT epoch FROM accounts"))[0]["epoch"]
     row = replace(approval(decider, epoch=epoch), id=left.intent_id)
-    database = decider.equipment.database
+    database = decider.services.database
 
     async def append() -> None:
         await decisions.record(database, [row])
@@ -126,13 +126,13 @@ async def _is(standby: Standby, number: int) -> bool:
 
 @pytest.mark.parametrize("undo", ["void", "look"])
 async def test_what_is_under_way_under_an_id_is_waited_for_before_anything_is_said_of_it(
-    decider: Decider, standby: Standby, undo: Undo
+    decider: Decider, standby: Standby, undo: CompensationAction
 ) -> None:
     """`void`: nobody comes back for it, and it is undone. `look`: somebody may, and it stands with its channel."""
     first = await decider.decide()
     assert first.status == 201
     before = await decider.in_use()
-    left = Unanswered(
+    left = PendingCompensation(
         undo,
         decider.caller.account_id,
         approval(decider, epoch=0).id,
@@ -141,12 +141,12 @@ async def test_what_is_under_way_under_an_id_is_waited_for_before_anything_is_sa
     )
     await standby.goes()
     await stuck_commit(decider, standby, left)
-    decider.equipment.unanswered[left] = 0.0
+    decider.services.pending[left] = 0.0
     await rounds(decider, 5)
-    assert left in decider.equipment.unanswered, "nobody can say yet what became of it"
+    assert left in decider.services.pending, "nobody can say yet what became of it"
     await standby.comes_back()
     await rounds(decider, 5)
-    assert decider.equipment.unanswered == {}
+    assert decider.services.pending == {}
     kept = {row["id"] for row in await rows(decider, APPROVED)}
     live = {row["id"] for row in await rows(decider, LIVE)}
     assert (left.intent_id in kept, left.intent_id in live) == (
@@ -161,8 +161,11 @@ async def test_one_that_nobody_can_say_anything_of_keeps_no_other_waiting(
     """Its client died and its commit waits, while the commits of the others wait for nobody."""
     assert (await decider.decide()).status == 201  # Redis knows the account, and need not ask the ledger
     account = decider.caller.account_id
-    held = Unanswered("void", account, approval(decider, epoch=0).id, CALL.to, "a try")
-    others = [Unanswered("void", account, approval(decider, epoch=0).id, CALL.to, "a try") for _ in range(5)]
+    held = PendingCompensation("void", account, approval(decider, epoch=0).id, CALL.to, "a try")
+    others = [
+        PendingCompensation("void", account, approval(decider, epoch=0).id, CALL.to, "a try")
+        for _ in range(5)
+    ]
     await standby.goes()
     await stuck_commit(decider, standby, held)
     places = [(each.intent_id, account) for each in (held, *others)]
@@ -170,18 +173,18 @@ async def test_one_that_nobody_can_say_anything_of_keeps_no_other_waiting(
     name = await standby.connection.fetchval("SELECT current_user")
     await standby.connection.execute(f"ALTER ROLE {name} SET synchronous_commit = local")
     try:
-        await decider.equipment.database.engine.dispose()
+        await decider.services.database.engine.dispose()
         with pytest.raises(PostgresUnavailable):
-            await decisions.void(decider.equipment.database, places, utc_now())
+            await decisions.void(decider.services.database, places, utc_now())
         for each in (held, *others):
-            decider.equipment.unanswered[each] = 0.0
+            decider.services.pending[each] = 0.0
         await rounds(decider, 14)
-        assert list(decider.equipment.unanswered) == [held]
+        assert list(decider.services.pending) == [held]
     finally:
         await standby.connection.execute(f"ALTER ROLE {name} RESET synchronous_commit")
     await standby.comes_back()
     await rounds(decider, 5)
-    assert decider.equipment.unanswered == {}
+    assert decider.services.pending == {}
     assert len(await rows(decider, LIVE)) == await decider.in_use() == 1
 
 
@@ -189,7 +192,7 @@ async def test_a_row_that_comes_after_it_was_undone_is_not_appended(decider: Dec
     """The statement was still on its way: it finds its place taken, and so does whoever asks for the decision."""
     epoch = (await rows(decider, "SELECT epoch FROM accounts"))[0]["epoch"]
     late = approval(decider, epoch=epoch)
-    database = decider.equipment.database
+    database = decider.services.database
     await decisions.void(database, [(late.id, late.account_id)], utc_now())
     (outcome,) = await decisions.record(database, [late])
     assert (outcome.appended, outcome.existed) == (False, True)
@@ -200,7 +203,7 @@ async def test_a_row_that_comes_after_it_was_undone_is_not_appended(decider: Dec
 async def test_looking_whether_a_decision_came_leaves_nothing_behind(decider: Decider) -> None:
     epoch = (await rows(decider, "SELECT epoch FROM accounts"))[0]["epoch"]
     there, absent = approval(decider, epoch=epoch), approval(decider, epoch=epoch)
-    database = decider.equipment.database
+    database = decider.services.database
     await decisions.record(database, [there])
     places = [(each.id, each.account_id) for each in (there, absent)]
     assert await decisions.which_came(database, places, utc_now()) == {there.id}

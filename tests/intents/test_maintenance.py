@@ -30,7 +30,7 @@ async def leases(decider: Decider, *, acquired_days_ago: float, ended: bool) -> 
         }
         for _ in range(MANY)
     ]
-    async with decider.equipment.database.begin() as connection:
+    async with decider.services.database.begin() as connection:
         await connection.execute(
             text(
                 "INSERT INTO leases (id, account_id, pool, scopes, acquired_at, expires_at, hard_end_at,"
@@ -52,7 +52,7 @@ async def leases(decider: Decider, *, acquired_days_ago: float, ended: bool) -> 
 async def test_leases_and_their_events_go_after_ninety_days_however_many(decider: Decider) -> None:
     await leases(decider, acquired_days_ago=92, ended=True)
     await leases(decider, acquired_days_ago=89, ended=True)
-    await tidy(decider.equipment, utc_now())
+    await tidy(decider.services, utc_now())
     limit = utc_now() - timedelta(days=90)
     for table, instant in (("leases", "ended_at"), ("lease_events", "at")):
         left = await rows(decider, f"SELECT {instant} AS at FROM {table}")
@@ -64,7 +64,7 @@ async def test_leases_that_ended_while_nobody_was_there_are_ended_with_an_event_
     decider: Decider,
 ) -> None:
     await leases(decider, acquired_days_ago=1, ended=False)
-    await tidy(decider.equipment, utc_now())
+    await tidy(decider.services, utc_now())
     assert await rows(decider, "SELECT id FROM leases WHERE ended_at IS NULL") == []
     told = await rows(
         decider, "SELECT event, count(DISTINCT lease_id) AS leases FROM lease_events GROUP BY event"

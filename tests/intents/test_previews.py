@@ -13,10 +13,10 @@ from tests.intents.conftest import CALL, Decider
 
 
 async def test_previews_for_many_instants_leave_connections_to_the_decisions(decider: Decider) -> None:
-    equipment, now, most = decider.equipment, utc_now(), 0
+    services, now, most = decider.services, utc_now(), 0
     previews = asyncio.gather(
         *(
-            preview_intent(equipment, decider.presented(), CALL, now + timedelta(hours=hours))
+            preview_intent(services, decider.presented(), CALL, now + timedelta(hours=hours))
             for hours in range(300)
         )
     )
@@ -24,7 +24,7 @@ async def test_previews_for_many_instants_leave_connections_to_the_decisions(dec
     async def watch() -> None:
         nonlocal most
         while not previews.done():
-            most = max(most, equipment.database._hot.pool.checkedout())  # type: ignore[attr-defined]
+            most = max(most, services.database._hot.pool.checkedout())  # type: ignore[attr-defined]
             await asyncio.sleep(0.001)
 
     watching = asyncio.create_task(watch())
@@ -37,8 +37,8 @@ async def test_previews_for_many_instants_leave_connections_to_the_decisions(dec
 
 
 async def test_each_preview_is_judged_at_its_own_instant(decider: Decider) -> None:
-    equipment, now = decider.equipment, utc_now()
-    async with equipment.database.begin() as connection:
+    services, now = decider.services, utc_now()
+    async with services.database.begin() as connection:
         await connection.execute(
             text(
                 "INSERT INTO suppressions (account_id, number, channel, id, created_at, updated_at, expires_at,"
@@ -48,7 +48,7 @@ async def test_each_preview_is_judged_at_its_own_instant(decider: Decider) -> No
         )  # fmt: skip
     intent = type(CALL)("call", CALL.to, CALL.sender, purpose="informational")
     verdicts = await asyncio.gather(
-        *(preview_intent(equipment, decider.presented(), intent, now + timedelta(hours=h)) for h in range(12))
+        *(preview_intent(services, decider.presented(), intent, now + timedelta(hours=h)) for h in range(12))
     )
     suppressed = [
         any(violation.refusal.slug == "dnc-blocked" for violation in verdict.violations)

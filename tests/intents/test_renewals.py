@@ -33,7 +33,7 @@ async def approved(decider: Decider) -> uuid.UUID:
 async def held_until_ms(decider: Decider, lease_id: uuid.UUID) -> int:
     """The end of the lease as Redis has it: what a renewal by a millisecond adds one to."""
     account, now_ms = str(decider.caller.account_id), int(utc_now().timestamp() * 1000)
-    renewal = await decider.equipment.semaphore.renew(account, str(lease_id), 1, now_ms)
+    renewal = await decider.services.semaphore.renew(account, str(lease_id), 1, now_ms)
     assert renewal.status == "renewed"
     return renewal.expires_at_ms - 1
 
@@ -45,7 +45,7 @@ async def test_a_redis_that_forgot_a_renewal_is_rebuilt_from_the_ledger(
     lease_id = await approved(decider)
     client = servers.redis_client()
     before = {key: client.dump(key) for key in client.keys("*")}
-    renewed = await renew_lease(decider.equipment, decider.caller, lease_id, 600)
+    renewed = await renew_lease(decider.services, decider.caller, lease_id, 600)
     client.flushdb()
     for key, value in before.items():
         assert value is not None
@@ -67,11 +67,11 @@ async def test_a_rebuild_in_the_middle_of_a_renewal_does_not_lose_it(
         nonlocal interposed
         interposed += 1
         if interposed == 1:
-            await decider.equipment.semaphore.recount(account)
+            await decider.services.semaphore.recount(account)
         return await note(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(change_leases, "_note_renewal", rebuilt_first)
-    renewed = await renew_lease(decider.equipment, decider.caller, lease_id, 600)
+    renewed = await renew_lease(decider.services, decider.caller, lease_id, 600)
     assert interposed == 2
     assert abs(await held_until_ms(decider, lease_id) - renewed.timestamp() * 1000) < 1
     (ledger,) = await rows(decider, f"SELECT expires_at FROM leases WHERE id = '{lease_id}'")
@@ -82,7 +82,7 @@ async def test_a_clock_that_is_ahead_ends_no_lease_of_others(decider: Decider) -
     """Neither the rebuilding process's nor that of whoever was approved last."""
     lease_id, account = await approved(decider), decider.caller.account_id
     ahead = utc_now() + timedelta(hours=2)
-    async with decider.equipment.database.begin() as connection:
+    async with decider.services.database.begin() as connection:
         await connection.execute(
             text(
                 "INSERT INTO leases (id, account_id, pool, scopes, acquired_at, expires_at, hard_end_at)"
@@ -93,4 +93,4 @@ async def test_a_clock_that_is_ahead_ends_no_lease_of_others(decider: Decider) -
         _, live = await leases.open_epoch(connection, account, ahead)
     assert lease_id in {lease.id for lease in live}
     assert len(live) == 2
-    assert (await identify(decider.equipment, hash_of(KEY), utc_now())).account_id == account
+    assert (await identify(decider.services, hash_of(KEY), utc_now())).account_id == account

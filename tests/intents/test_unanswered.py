@@ -18,9 +18,9 @@ from app.ids import new_id
 from app.intents import store as decisions
 from app.intents.decide import decide_intent, identify
 from app.intents.decision import Answer
-from app.intents.services import Knowledge
+from app.intents.services import RuleSet
 from app.intents.store import Claim
-from app.intents.upkeep.compensation import settle_unanswered
+from app.intents.upkeep.compensation import settle_pending
 from app.main import equip
 from app.platform.http.responses import answer_of
 from app.platform.idempotency import store as idempotency
@@ -33,17 +33,17 @@ from tests.servers import Servers
 
 @pytest.fixture
 async def wired(
-    database_url: str, redis_url: str, servers: Servers, knowledge: Knowledge
+    database_url: str, redis_url: str, servers: Servers, rule_set: RuleSet
 ) -> AsyncIterator[tuple[Decider, Wire]]:
-    """Equipment whose wire to Redis can be cut."""
+    """Services whose wire to Redis can be cut."""
     wire = Wire(str(servers.valkey.socket_file))
     await wire.open()
     settings = Settings.from_environ({"CALLGATE_REDIS_TIMEOUT_MS": "1500"})
-    equipment = await equip(settings, knowledge, database_url, wire.url)
-    await ensure_bootstrap_key(equipment.database, KEY, utc_now())
-    yield Decider(equipment, await identify(equipment, hash_of(KEY), utc_now())), wire
-    await equipment.semaphore.close()
-    await equipment.database.close()
+    services = await equip(settings, rule_set, database_url, wire.url)
+    await ensure_bootstrap_key(services.database, KEY, utc_now())
+    yield Decider(services, await identify(services, hash_of(KEY), utc_now())), wire
+    await services.semaphore.close()
+    await services.database.close()
     await wire.close()
 
 
@@ -57,7 +57,7 @@ async def test_a_channel_whose_grant_was_lost_on_the_wire_goes_back(
     with pytest.raises(RedisUnavailable) as silence:
         await decider.decide(key)
     assert silence.value.maybe_done
-    assert [left.undo for left in decider.equipment.unanswered] == ["withdraw"]
+    assert [left.undo for left in decider.services.pending] == ["withdraw"]
     until = time.monotonic() + 5
     while True:
         try:
@@ -66,8 +66,8 @@ async def test_a_channel_whose_grant_was_lost_on_the_wire_goes_back(
         except RedisUnavailable:
             assert time.monotonic() < until
             await asyncio.sleep(0.02)
-    await settle_unanswered(decider.equipment)
-    assert decider.equipment.unanswered == {}
+    await settle_pending(decider.services)
+    assert decider.services.pending == {}
     assert await decider.in_use() == 1
     assert (await decider.decide(key)).status == 201
     assert await decider.in_use() == 2
@@ -109,7 +109,7 @@ async def test_a_take_over_that_is_refused_gives_the_dead_ones_channel_back(deci
         f" SELECT gen_random_uuid(), id, '{CALL.to}', 'all', '', 'manual', now(), now() FROM accounts",
     )
     answer = await decide_intent(
-        decider.equipment, decider.presented("orphan"), intent, lambda r, w: answer_of(r, w, WRITER)
+        decider.services, decider.presented("orphan"), intent, lambda r, w: answer_of(r, w, WRITER)
     )
     assert (answer.status, json.loads(answer.body)["intent_id"]) == (403, str(claim.resource_id))
     await settled(decider)
@@ -124,16 +124,16 @@ async def test_a_try_that_comes_back_to_life_does_not_take_the_channel_of_the_on
     answer = await decider.decide("orphan")
     assert answer.status == 201
     account, intent = str(claim.account_id), str(claim.resource_id)
-    await decider.equipment.semaphore.withdraw(account, intent, CALL.to, claim.holder.hex)
+    await decider.services.semaphore.withdraw(account, intent, CALL.to, claim.holder.hex)
     assert await decider.in_use() == 1
-    await decider.equipment.semaphore.withdraw(account, intent, CALL.to)
+    await decider.services.semaphore.withdraw(account, intent, CALL.to)
     assert await decider.in_use() == 0
 
 
 async def test_a_try_that_died_in_an_older_epoch_is_not_taken_for_a_call_that_ended(decider: Decider) -> None:
     """A new limit counts anew in a new epoch; what was taken and never recorded is not in it."""
     await decider.dead_claim("orphan", CALL)
-    await decider.equipment.semaphore.recount(str(decider.caller.account_id))
+    await decider.services.semaphore.recount(str(decider.caller.account_id))
     assert await decider.in_use() == 0
     answer = await decider.decide("orphan")
     assert answer.status == 201, answer.body
@@ -146,7 +146,7 @@ async def test_limits_that_change_under_load_make_nobody_wait(decider: Decider) 
 
     async def recount() -> None:
         for _ in range(6):
-            await decider.equipment.semaphore.recount(str(decider.caller.account_id))
+            await decider.services.semaphore.recount(str(decider.caller.account_id))
             await asyncio.sleep(0.05)
 
     changing = asyncio.create_task(recount())
@@ -163,7 +163,7 @@ async def test_limits_that_change_under_load_make_nobody_wait(decider: Decider) 
 async def test_a_refusal_that_is_not_kept_takes_its_claim_with_it(decider: Decider) -> None:
     """In one statement: a crash before the answer leaves no claim under which a decision exists already."""
     claimed = await idempotency.claim(
-        decider.equipment.database,
+        decider.services.database,
         key_hash=hash_of(KEY),
         scope="intents:write",
         operation="intents",
@@ -181,12 +181,12 @@ async def test_a_refusal_that_is_not_kept_takes_its_claim_with_it(decider: Decid
         codes=("CHANNEL_BUDGET_EXCEEDED",),
         lease=None,
     )
-    (outcome,) = await decisions.record(decider.equipment.database, [refused])
+    (outcome,) = await decisions.record(decider.services.database, [refused])
     assert outcome.appended
     assert await rows(decider, "SELECT key FROM idempotency_keys") == []
     # One whose claim was taken over meanwhile appends nothing.
     again = replace(refused, id=new_id(utc_now()))
-    (outcome,) = await decisions.record(decider.equipment.database, [again])
+    (outcome,) = await decisions.record(decider.services.database, [again])
     assert (outcome.appended, outcome.claim_lost) == (False, True)
 
 
@@ -195,7 +195,7 @@ async def test_a_decision_that_exists_stands_and_nothing_of_the_second_is_writte
     first = replace(approval(decider, epoch=epoch), verdict="blocked", codes=("DNC_BLOCKED",), lease=None)
     second = replace(approval(decider, epoch=epoch), id=first.id)
     for decision, expected in ((first, (True, False, False)), (second, (False, False, True))):
-        (outcome,) = await decisions.record(decider.equipment.database, [decision])
+        (outcome,) = await decisions.record(decider.services.database, [decision])
         assert (outcome.appended, outcome.claim_lost, outcome.existed) == expected
     for table in ("leases", "attempts"):
         assert await rows(decider, f"SELECT 1 FROM {table}") == []

@@ -23,7 +23,7 @@ PROBES = [datetime(year, month, 15, 12, tzinfo=UTC) for year in (2026, 2027) for
 
 def ours() -> list[str]:
     codes = load().area_codes.by_code.values()
-    return sorted(code.code for code in codes if code.regions and code.placeless is None)
+    return sorted(code.code for code in codes if code.regions and code.non_geographic is None)
 
 
 def named_regions(description: str) -> set[str]:

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from app.cli import app
-from app.intents.services import Knowledge
+from app.intents.services import RuleSet
 from tests.policy.account import FRANCISCO, MORNING, TUESDAY, UTAH, Account
 from tests.service import CHECKOUT, RunningService
 
@@ -20,9 +20,9 @@ CASINO = "Free spins at our casino!"
 
 
 @pytest.fixture
-def run(gate: RunningService, knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(gate: RunningService, rule_set: RuleSet, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs `callgate` with these arguments in the service's environment, with the rules that were read already."""
-    monkeypatch.setattr("app.main.load_knowledge", lambda: knowledge)
+    monkeypatch.setattr("app.main.load_rule_set", lambda: rule_set)
     for name, value in gate.environment.items():
         if name.startswith("CALLGATE_"):
             monkeypatch.setenv(name, value)

@@ -12,37 +12,37 @@ from app.capacity.leases import store as leases
 from app.capacity.leases.ledger import lease_of
 from app.capacity.leases.store import Lease
 from app.capacity.semaphore import Reconciliation, Renewal
-from app.intents.services import Equipment
+from app.intents.services import Services
 from app.intents.take_channel import instant_of_ms
 from app.platform.outcomes import CannotDecide, Conflict, NotFound
 
 
-async def read_lease(equipment: Equipment, caller: Caller, lease_id: uuid.UUID) -> Lease:
+async def read_lease(services: Services, caller: Caller, lease_id: uuid.UUID) -> Lease:
     """The lease as the ledger knows it. Raises NotFound for an id that was never leased."""
-    lease = await _fetch(equipment, caller, lease_id)
-    if lease is None and await _put_back(equipment, caller, lease_id):
-        lease = await _fetch(equipment, caller, lease_id)
+    lease = await _fetch(services, caller, lease_id)
+    if lease is None and await _put_back(services, caller, lease_id):
+        lease = await _fetch(services, caller, lease_id)
     if lease is None:
         raise NotFound("No such lease.")
     return lease
 
 
-async def _fetch(equipment: Equipment, caller: Caller, lease_id: uuid.UUID) -> Lease | None:
-    return await equipment.database.run(
+async def _fetch(services: Services, caller: Caller, lease_id: uuid.UUID) -> Lease | None:
+    return await services.database.run(
         lambda connection: leases.fetch(connection, caller.account_id, lease_id), may_run_twice=True
     )
 
 
-async def _put_back(equipment: Equipment, caller: Caller, lease_id: uuid.UUID) -> bool:
+async def _put_back(services: Services, caller: Caller, lease_id: uuid.UUID) -> bool:
     """Whether Redis holds the lease. A ledger restored from a backup does not know it; its caller does, and may go
     on to renew and release it.
     """
     account_id = str(caller.account_id)
-    held = await equipment.semaphore.lease(account_id, str(lease_id))
+    held = await services.semaphore.lease(account_id, str(lease_id))
     if held is None:
         return False
-    await equipment.semaphore.outgrow(account_id, held.epoch)
-    await equipment.database.run(
+    await services.semaphore.outgrow(account_id, held.epoch)
+    await services.database.run(
         lambda connection: leases.put_back(connection, caller.account_id, lease_of(held), held.epoch),
         may_run_twice=True,
     )
@@ -50,35 +50,35 @@ async def _put_back(equipment: Equipment, caller: Caller, lease_id: uuid.UUID) -
 
 
 async def renew_lease(
-    equipment: Equipment, caller: Caller, lease_id: uuid.UUID, extend_by_seconds: int
+    services: Services, caller: Caller, lease_id: uuid.UUID, extend_by_seconds: int
 ) -> datetime:
     """The lease's new end: ``extend_by_seconds`` after its present one, but never past its hard end.
 
     Raises Conflict when it has ended: its channel may belong to another call by now.
     """
-    lease = await read_lease(equipment, caller, lease_id)
-    now = equipment.now()
+    lease = await read_lease(services, caller, lease_id)
+    now = services.now()
     if lease.ended_at is not None:
         raise Conflict(f"The lease was {lease.ended_by} and cannot be renewed.")
     account_id, lease_text = str(caller.account_id), str(lease_id)
     now_ms, extend_by_ms = int(now.timestamp() * 1000), extend_by_seconds * 1000
     for _ in range(3):
-        renewal = await equipment.semaphore.renew(account_id, lease_text, extend_by_ms, now_ms)
+        renewal = await services.semaphore.renew(account_id, lease_text, extend_by_ms, now_ms)
         if renewal.status == "at_hard_end":
             raise Conflict("The lease has reached the longest time that a call may hold a channel.")
         if renewal.status != "renewed":
             raise Conflict("The lease has expired; its channel may belong to another call by now.")
         # Redis first: were the ledger ahead of it, a failed renewal would keep a channel that nobody holds.
-        if await _note_renewal(equipment, caller, lease_id, renewal):
+        if await _note_renewal(services, caller, lease_id, renewal):
             return instant_of_ms(renewal.expires_at_ms)
         # Redis was rebuilt from the ledger in between, with the end of before; or the ledger came back older.
-        await equipment.semaphore.outgrow(account_id, renewal.epoch)
+        await services.semaphore.outgrow(account_id, renewal.epoch)
     raise CannotDecide("the channel semaphore is being rebuilt")
 
 
-async def _note_renewal(equipment: Equipment, caller: Caller, lease_id: uuid.UUID, renewal: Renewal) -> bool:
+async def _note_renewal(services: Services, caller: Caller, lease_id: uuid.UUID, renewal: Renewal) -> bool:
     """Whether the ledger took it, in the epoch in which Redis renewed."""
-    return await equipment.database.run(
+    return await services.database.run(
         lambda connection: leases.renew(
             connection,
             caller.account_id,
@@ -91,16 +91,16 @@ async def _note_renewal(equipment: Equipment, caller: Caller, lease_id: uuid.UUI
     )
 
 
-async def release_lease(equipment: Equipment, caller: Caller, lease_id: uuid.UUID) -> None:
+async def release_lease(services: Services, caller: Caller, lease_id: uuid.UUID) -> None:
     """Give the channel back; harmless when repeated. Raises NotFound for an id that was never leased."""
-    await read_lease(equipment, caller, lease_id)
-    now = equipment.now()
+    await read_lease(services, caller, lease_id)
+    now = services.now()
     # The ledger first: were Redis to lose its memory in between, a rebuild must not bring the lease back.
-    await equipment.database.run(
+    await services.database.run(
         lambda connection: leases.end(connection, caller.account_id, [lease_id], "released", now),
         may_run_twice=True,
     )
-    await equipment.semaphore.release(str(caller.account_id), str(lease_id))
+    await services.semaphore.release(str(caller.account_id), str(lease_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +112,13 @@ class Reconciled:
 
 
 async def reconcile_pool(
-    equipment: Equipment, caller: Caller, pool: str, active: Sequence[str], listed_at: datetime
+    services: Services, caller: Caller, pool: str, active: Sequence[str], listed_at: datetime
 ) -> Reconciled:
     """Release the pool's leases that are older than the list and not named in it."""
-    now = equipment.now()
+    now = services.now()
     # A list from the future would release what was acquired while it travelled.
     listed_at = min(listed_at, now)
-    outcome: Reconciliation = await equipment.semaphore.reconcile(
+    outcome: Reconciliation = await services.semaphore.reconcile(
         str(caller.account_id),
         pool,
         active,
@@ -127,24 +127,24 @@ async def reconcile_pool(
     )
     released = [uuid.UUID(lease_id) for lease_id in outcome.released]
     if released:
-        await equipment.database.run(
+        await services.database.run(
             lambda connection: leases.end(connection, caller.account_id, released, "reconciled", now),
             may_run_twice=True,
         )
     return Reconciled(len(released), tuple(outcome.unknown))
 
 
-async def record_expired(equipment: Equipment, account_id: uuid.UUID) -> int:
+async def record_expired(services: Services, account_id: uuid.UUID) -> int:
     """Note in the ledger which leases ended by their own expiry. Answers how many there were."""
-    now = equipment.now()
-    expired = await equipment.semaphore.drain_expired(str(account_id), int(now.timestamp() * 1000))
+    now = services.now()
+    expired = await services.semaphore.drain_expired(str(account_id), int(now.timestamp() * 1000))
     if not expired:
         return 0
     ids = [uuid.UUID(lease_id) for lease_id, _ in expired]
     latest = max(instant_of_ms(at_ms) for _, at_ms in expired)
     if latest > now + timedelta(seconds=1):
         raise CannotDecide("the clocks of this process and of Redis disagree")
-    await equipment.database.run(
+    await services.database.run(
         lambda connection: leases.end(connection, account_id, ids, "expired", latest), may_run_twice=True
     )
     return len(ids)

@@ -9,10 +9,10 @@ from pydantic import Field
 from starlette.responses import Response
 
 from app.accounts.authenticate import Caller
-from app.accounts.caller import GuardedRoute, Requires, equipment_of
+from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.capacity.limits import store as limits
 from app.capacity.limits.store import NamedLimit
-from app.intents.services import Equipment
+from app.intents.services import Services
 from app.numbering import (
     NumberFormatError,
     NumberImpossibleError,
@@ -66,13 +66,13 @@ async def list_limits(
     request: Request, caller: MayRead, limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
     """In the order of their names."""
-    equipment = equipment_of(request)
+    services = services_of(request)
     after = (read_cursor(cursor, 1) or [""])[0]
-    async with equipment.database.begin() as connection:
+    async with services.database.begin() as connection:
         found = await limits.page(connection, caller.account_id, after, limit + 1)
     return json_response(
         {
-            "items": await _documents(equipment, caller, found[:limit]),
+            "items": await _documents(services, caller, found[:limit]),
             "next_cursor": next_cursor(found, limit, lambda each: each.name),
         }
     )
@@ -85,12 +85,12 @@ async def list_limits(
 )
 async def get_limit(request: Request, caller: MayRead, name: Name) -> Response:
     """The limit with its present use."""
-    equipment = equipment_of(request)
-    async with equipment.database.begin() as connection:
+    services = services_of(request)
+    async with services.database.begin() as connection:
         found = await limits.fetch(connection, caller.account_id, _spelled(name))
     if found is None:
         raise NotFound(f"There is no limit {name}.")
-    return json_response((await _documents(equipment, caller, [found]))[0])
+    return json_response((await _documents(services, caller, [found]))[0])
 
 
 @router.put(
@@ -100,17 +100,17 @@ async def get_limit(request: Request, caller: MayRead, name: Name) -> Response:
 )
 async def put_limit(request: Request, caller: MayWrite, name: Name, body: LimitBody) -> Response:
     """In force at once, in every process; calls in progress count under it and are never ended by it."""
-    equipment = equipment_of(request)
+    services = services_of(request)
     _check(name, body)
-    async with equipment.database.begin() as connection:
+    async with services.database.begin() as connection:
         there = await limits.fetch(connection, caller.account_id, _spelled(name))
         wanted = NamedLimit(
             there.name if there else name, body.capacity, body.messages_per_second, body.messages_per_day
         )
-        new = await limits.put(connection, caller.account_id, wanted, equipment.now())
+        new = await limits.put(connection, caller.account_id, wanted, services.now())
     if new and wanted.capacity is not None:
-        await equipment.semaphore.recount(str(caller.account_id))
-    return json_response((await _documents(equipment, caller, [wanted]))[0], 201 if new else 200)
+        await services.semaphore.recount(str(caller.account_id))
+    return json_response((await _documents(services, caller, [wanted]))[0], 201 if new else 200)
 
 
 @router.delete(
@@ -121,7 +121,7 @@ async def put_limit(request: Request, caller: MayWrite, name: Name, body: LimitB
 )
 async def delete_limit(request: Request, caller: MayWrite, name: Name) -> Response:
     """What it bounded is unbounded from the next decision on."""
-    async with equipment_of(request).database.begin() as connection:
+    async with services_of(request).database.begin() as connection:
         if not await limits.delete(connection, caller.account_id, _spelled(name)):
             raise NotFound(f"There is no limit {name}.")
     return Response(status_code=204)
@@ -160,9 +160,9 @@ def _check(name: str, body: LimitBody) -> None:
         raise Unusable(faults)
 
 
-async def _documents(equipment: Equipment, caller: Caller, found: list[NamedLimit]) -> list[dict[str, Any]]:
+async def _documents(services: Services, caller: Caller, found: list[NamedLimit]) -> list[dict[str, Any]]:
     names = [limit.name for limit in found if limit.capacity is not None]
-    in_use = await equipment.semaphore.usage(str(caller.account_id), names) if names else {}
+    in_use = await services.semaphore.usage(str(caller.account_id), names) if names else {}
     return [
         {
             "name": limit.name,

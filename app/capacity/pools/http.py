@@ -11,13 +11,13 @@ from pydantic import Field
 from starlette.responses import Response
 
 from app.accounts.authenticate import Caller
-from app.accounts.caller import GuardedRoute, Requires, equipment_of
+from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.capacity.leases import store as leases
 from app.capacity.leases.change_leases import reconcile_pool, record_expired
 from app.capacity.pools import store as pools
 from app.capacity.pools.store import DEFAULT, Pool
 from app.intents.describe import rfc3339
-from app.intents.services import Equipment
+from app.intents.services import Services
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Instant
 from app.platform.http.paging import Cursor, Limit, bad_cursor, next_cursor, read_cursor
@@ -93,9 +93,9 @@ class LeaseEventPage(documents.Document):
     next_cursor: str | None
 
 
-async def _documents(equipment: Equipment, caller: Caller, found: list[Pool]) -> list[dict[str, Any]]:
+async def _documents(services: Services, caller: Caller, found: list[Pool]) -> list[dict[str, Any]]:
     names = [f"pool:{pool.name}" for pool in found]
-    in_use = await equipment.semaphore.usage(str(caller.account_id), names) if names else {}
+    in_use = await services.semaphore.usage(str(caller.account_id), names) if names else {}
     return [
         {
             "name": pool.name,
@@ -115,15 +115,15 @@ async def list_pools(
     request: Request, caller: MayRead, limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
     """In the order of their names; every account has the pool `default`."""
-    equipment = equipment_of(request)
+    services = services_of(request)
     after = (read_cursor(cursor, 1) or [""])[0]
-    async with equipment.database.begin() as connection:
+    async with services.database.begin() as connection:
         found = await pools.page(connection, caller.account_id, after, limit + 1)
         if after < DEFAULT and not await pools.fetch(connection, caller.account_id, DEFAULT):
-            found = sorted([*found, Pool(DEFAULT, equipment.default_capacity)], key=lambda pool: pool.name)
+            found = sorted([*found, Pool(DEFAULT, services.default_capacity)], key=lambda pool: pool.name)
     return json_response(
         {
-            "items": await _documents(equipment, caller, found[:limit]),
+            "items": await _documents(services, caller, found[:limit]),
             "next_cursor": next_cursor(found, limit, lambda each: each.name),
         }
     )
@@ -134,9 +134,9 @@ async def list_pools(
 )
 async def get_pool(request: Request, caller: MayRead, name: Name) -> Response:
     """The pool with its present use."""
-    equipment = equipment_of(request)
-    pool = await _pool(equipment, caller, name)
-    return json_response((await _documents(equipment, caller, [pool]))[0])
+    services = services_of(request)
+    pool = await _pool(services, caller, name)
+    return json_response((await _documents(services, caller, [pool]))[0])
 
 
 @router.put(
@@ -146,12 +146,12 @@ async def get_pool(request: Request, caller: MayRead, name: Name) -> Response:
 )
 async def put_pool(request: Request, caller: MayWrite, name: Name, body: PoolBody) -> Response:
     """In force at once, in every process; calls in progress go on even when the capacity is now less."""
-    equipment = equipment_of(request)
+    services = services_of(request)
     reserve = {str(purpose): channels for purpose, channels in body.reserve.items()}
     pool = Pool(name, body.capacity, body.calls_per_second, body.burst, reserve)
-    async with equipment.database.begin() as connection:
-        new = await pools.put(connection, caller.account_id, pool, equipment.now())
-    document = (await _documents(equipment, caller, [pool]))[0]
+    async with services.database.begin() as connection:
+        new = await pools.put(connection, caller.account_id, pool, services.now())
+    document = (await _documents(services, caller, [pool]))[0]
     return json_response(document, 201 if new and name != DEFAULT else 200)
 
 
@@ -163,13 +163,13 @@ async def put_pool(request: Request, caller: MayWrite, name: Name, body: PoolBod
 )
 async def delete_pool(request: Request, caller: MayWrite, name: Name) -> Response:
     """409 while calls hold channels of it. Removing `default` brings back its configured capacity."""
-    equipment = equipment_of(request)
-    pool = await _pool(equipment, caller, name)
-    async with equipment.database.begin() as connection:
+    services = services_of(request)
+    pool = await _pool(services, caller, name)
+    async with services.database.begin() as connection:
         await pools.delete(connection, caller.account_id, name)
         # A call that gathered its facts a moment ago may still take a channel after this look; it holds what it
         # was granted, as any call in progress does when a pool changes.
-        in_use = await equipment.semaphore.usage(str(caller.account_id), [f"pool:{pool.name}"])
+        in_use = await services.semaphore.usage(str(caller.account_id), [f"pool:{pool.name}"])
         if in_use[f"pool:{pool.name}"] > 0:
             raise Conflict(f"The pool {name} is in use by {in_use[f'pool:{pool.name}']} calls.")
     return Response(status_code=204)
@@ -182,10 +182,10 @@ async def delete_pool(request: Request, caller: MayWrite, name: Name) -> Respons
 )
 async def post_reconcile(request: Request, caller: MayWrite, name: Name, body: ReconcileBody) -> Response:
     """The list must be complete: what is older than it and not named is released."""
-    equipment = equipment_of(request)
-    listed_at = body.listed_at or equipment.now()
-    await _pool(equipment, caller, name)
-    outcome = await reconcile_pool(equipment, caller, name, [_canonical(i) for i in body.active], listed_at)
+    services = services_of(request)
+    listed_at = body.listed_at or services.now()
+    await _pool(services, caller, name)
+    outcome = await reconcile_pool(services, caller, name, [_canonical(i) for i in body.active], listed_at)
     return json_response({"released": outcome.released, "unknown": list(outcome.unknown)})
 
 
@@ -198,13 +198,13 @@ async def get_events(
     request: Request, caller: MayRead, name: Name, limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
     """Newest first: released, reconciled, withdrawn, or expired because nobody released them."""
-    equipment = equipment_of(request)
+    services = services_of(request)
     parts = read_cursor(cursor, 1)
     if parts is not None and not re.fullmatch("[0-9]{1,18}", parts[0]):
         raise bad_cursor()
-    await record_expired(equipment, caller.account_id)
+    await record_expired(services, caller.account_id)
     before = int(parts[0]) if parts else (1 << 63) - 1
-    async with equipment.database.begin() as connection:
+    async with services.database.begin() as connection:
         found = await leases.events(connection, caller.account_id, name, before, limit + 1)
     return json_response(
         {
@@ -224,12 +224,12 @@ def _canonical(lease_id: str) -> str:
         return lease_id
 
 
-async def _pool(equipment: Equipment, caller: Caller, name: str) -> Pool:
-    found = await equipment.database.run(
+async def _pool(services: Services, caller: Caller, name: str) -> Pool:
+    found = await services.database.run(
         lambda connection: pools.fetch(connection, caller.account_id, name), may_run_twice=True
     )
     if found is None and name == DEFAULT:
-        return Pool(DEFAULT, equipment.default_capacity)
+        return Pool(DEFAULT, services.default_capacity)
     if found is None:
         raise NotFound(f"There is no pool {name}.")
     return found

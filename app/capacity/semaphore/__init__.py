@@ -2,16 +2,16 @@
 
 from app.capacity.semaphore.channel_semaphore import Semaphore
 from app.capacity.semaphore.requests import (
-    ANY_TRY,
+    ANY_ATTEMPT,
     Admission,
     AdmitRequest,
     CapCount,
+    CpsLimit,
+    DailyLimit,
     HeldLease,
     KnownAttempt,
     Ledger,
     LiveLease,
-    Pace,
-    Quota,
     RateSpend,
     RateState,
     Rebuild,
@@ -19,20 +19,20 @@ from app.capacity.semaphore.requests import (
     RedisUnavailable,
     Renewal,
     Scope,
-    Spread,
+    SnowshoeCount,
 )
 
 __all__ = [
-    "ANY_TRY",
+    "ANY_ATTEMPT",
     "Admission",
     "AdmitRequest",
     "CapCount",
+    "CpsLimit",
+    "DailyLimit",
     "HeldLease",
     "KnownAttempt",
     "Ledger",
     "LiveLease",
-    "Pace",
-    "Quota",
     "RateSpend",
     "RateState",
     "Rebuild",
@@ -41,5 +41,5 @@ __all__ = [
     "Renewal",
     "Scope",
     "Semaphore",
-    "Spread",
+    "SnowshoeCount",
 ]

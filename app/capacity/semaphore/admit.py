@@ -35,7 +35,7 @@ def admit_command(
     names.append(keys.leases(account_id, epoch))
     said = [plain(request.intent_id), str(request.now_ms), str(epoch)]
     said += [str(max(request.known_fence, memory.fence if memory.epoch <= epoch else 0)), "0"]
-    said += [str(request.ttl_ms), str(hard_ms), request.attempt_type, request.try_id]
+    said += [str(request.ttl_ms), str(hard_ms), request.attempt_type, request.attempt_token]
     rate = request.rate
     if rate is None:
         said += ["-1", "0"]
@@ -102,7 +102,7 @@ def admission(request: AdmitRequest, answer: list[str], memory: AccountMemory, n
         scope = request.scopes[index]
         refused, limit = scope.name, scope.limit
         retry_after = memory.waiting(plain(scope.name)).retry_after(now, wait_seconds)
-    elif status == "too_fast":
+    elif status == "rate_exceeded":
         rates = [*((each.name, each.burst) for each in request.paces)]
         rates += [(each.name, each.limit) for each in request.quotas]
         (refused, limit), retry_after = rates[index], _seconds(wait_seconds)

@@ -16,7 +16,7 @@ from app.capacity.semaphore.admit import SEND_BY_AT, SILENT_AT, admission, admit
 from app.capacity.semaphore.keys import Keys, plain
 from app.capacity.semaphore.memory import AccountMemory, Memory
 from app.capacity.semaphore.requests import (
-    ANY_TRY,
+    ANY_ATTEMPT,
     Admission,
     AdmitRequest,
     HeldLease,
@@ -42,7 +42,7 @@ from app.capacity.semaphore.scripts import (
     WITHDRAW,
     Script,
 )
-from app.platform.redis.router import Gather
+from app.platform.redis.router import RedisRouter
 
 _PAGE = 1000
 
@@ -57,7 +57,7 @@ class Semaphore:
     def __init__(
         self, url: str, *, timeout_ms: int, secret: bytes, ledger: Ledger, prefix: str = "cg"
     ) -> None:
-        self._gather = Gather(url, timeout_ms=timeout_ms)
+        self._gather = RedisRouter(url, timeout_ms=timeout_ms)
         self._keys = Keys(prefix, secret)
         self._ledger = ledger
         self._memory = Memory()
@@ -120,15 +120,15 @@ class Semaphore:
         return await self._release(account_id, lease_id, 0)
 
     async def withdraw(
-        self, account_id: str, intent_id: str, destination: str, try_id: str = ANY_TRY
+        self, account_id: str, intent_id: str, destination: str, attempt_token: str = ANY_ATTEMPT
     ) -> None:
         """Undoes an admission whose decision was not committed. The same intent may then be tried again.
 
-        With the ``try_id`` of the admission it undoes that one only: what a later try of the same intent, or a
+        With the ``attempt_token`` of the admission it undoes that one only: what a later try of the same intent, or a
         rebuild from the ledger, has made its own stays. So it may come at any time, and as often as one likes.
         """
         attempts = self._keys.attempts(account_id, destination)
-        await self._held(WITHDRAW, account_id, intent_id, attempts, [try_id])
+        await self._held(WITHDRAW, account_id, intent_id, attempts, [attempt_token])
 
     async def renew(self, account_id: str, lease_id: str, extend_by_ms: int, now_ms: int) -> Renewal:
         """Moves the lease's end by ``extend_by_ms``, or as far as its hard end."""

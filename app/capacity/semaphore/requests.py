@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 AttemptType = Literal["call", "sms"]
 AdmissionStatus = Literal[
-    "admitted", "rate_limited", "capped", "spread", "full", "too_fast", "stale", "ended"
+    "admitted", "rate_limited", "capped", "spread", "full", "rate_exceeded", "stale", "ended"
 ]
 RenewalStatus = Literal["renewed", "expired", "unknown", "at_hard_end"]
 
@@ -62,7 +62,7 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class CpsLimit:
     """A GCRA: ``per_second`` on average, ``burst`` at once (1 or more)."""
 
     name: str
@@ -71,7 +71,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Quota:
+class DailyLimit:
     """At most ``limit`` admissions in any ``window_seconds``, where a GCRA would allow nearly twice that."""
 
     name: str
@@ -94,7 +94,7 @@ class CapCount:
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class SnowshoeCount:
     """One text among those of the account's last ``window_seconds``, to be counted when it is admitted.
 
     ``digest`` is hex, the same for texts that a reader takes for the same. With ``refuse`` a sender more than
@@ -118,7 +118,7 @@ class KnownAttempt:
     at_ms: int
 
 
-ANY_TRY = "-"
+ANY_ATTEMPT = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class AdmitRequest:
 
     ``now_ms`` is the caller's clock, ``epoch`` and ``known_fence`` what the ledger said when the facts were
     gathered. ``hard_end_ms`` (0: four hours and a minute from now) is where renewals end. No ``scopes``: an
-    SMS, which holds no channel. A destination without ``caps`` is not remembered. ``try_id`` (no spaces) tells
+    SMS, which holds no channel. A destination without ``caps`` is not remembered. ``attempt_token`` (no spaces) tells
     apart the tries of one intent where there may be several, see ``Semaphore.withdraw``.
     """
 
@@ -140,14 +140,14 @@ class AdmitRequest:
     scopes: tuple[Scope, ...]
     ttl_ms: int
     hard_end_ms: int
-    paces: tuple[Pace, ...]
+    paces: tuple[CpsLimit, ...]
     destination: str
     attempt_type: AttemptType
     caps: tuple[CapCount, ...]
     known_attempts: tuple[KnownAttempt, ...]
-    quotas: tuple[Quota, ...] = ()
-    try_id: str = ANY_TRY
-    spread: Spread | None = None
+    quotas: tuple[DailyLimit, ...] = ()
+    attempt_token: str = ANY_ATTEMPT
+    spread: SnowshoeCount | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from app.capacity.semaphore.keys import Keys, plain
 from app.capacity.semaphore.requests import Ledger, LiveLease, Rebuild, RedisUnavailable
 from app.capacity.semaphore.scripts import HOLDINGS, REBUILD
-from app.platform.redis.router import Gather
+from app.platform.redis.router import RedisRouter
 
 log = logging.getLogger("callgate.channels")
 
@@ -31,7 +31,7 @@ class Restored:
 
 
 async def restore(
-    gather: Gather, keys: Keys, account_id: str, rebuild: Rebuild, now_ms: int | None
+    gather: RedisRouter, keys: Keys, account_id: str, rebuild: Rebuild, now_ms: int | None
 ) -> Restored:
     """Writes the leases slice by slice; the epoch is ready with the last one. Raises RedisUnavailable."""
     fence = rebuild.epoch * FENCES_PER_EPOCH
@@ -55,7 +55,9 @@ async def restore(
     return Restored(rebuild.epoch, fence)
 
 
-async def outgrow(gather: Gather, keys: Keys, ledger: Ledger, account_id: str, epoch: int) -> Restored | None:
+async def outgrow(
+    gather: RedisRouter, keys: Keys, ledger: Ledger, account_id: str, epoch: int
+) -> Restored | None:
     """Brings the ledger above Redis's epoch, with the leases that it forgot, and rebuilds; None where it need not."""
     held = await holdings(gather, keys, account_id, epoch)
     rebuild = await ledger.outgrow(account_id, epoch, held) if held is not None else None
@@ -71,7 +73,7 @@ async def outgrow(gather: Gather, keys: Keys, ledger: Ledger, account_id: str, e
     return rebuilt
 
 
-async def holdings(gather: Gather, keys: Keys, account_id: str, epoch: int) -> list[LiveLease] | None:
+async def holdings(gather: RedisRouter, keys: Keys, account_id: str, epoch: int) -> list[LiveLease] | None:
     """Every lease that Redis holds in its epoch; None when that is another by now. Raises RedisUnavailable."""
     declared = [keys.account(account_id), keys.leases(account_id, epoch)]
     kind, *ids = await gather.call(HOLDINGS, declared, [str(epoch)], gather.deadline())

@@ -15,11 +15,11 @@ from app.intents.check.inquiry import (
     console,
     facts_about,
     instant_of,
-    knowledge_or_exit,
     number_of,
     print_json,
     recipient_of,
     refuse_hint,
+    rule_set_or_exit,
 )
 from app.platform.environment import UNAVAILABLE, USAGE, fail
 
@@ -43,12 +43,12 @@ def check(
     Nothing is taken, counted or recorded; the channel is not asked for. The exit status is 0 for approved, 1 for
     blocked, 2 for a mistake in the command, and 3 when it cannot be told.
     """
-    knowledge = knowledge_or_exit()
-    to, moment = number_of(knowledge, number), instant_of(at)
+    rule_set = rule_set_or_exit()
+    to, moment = number_of(rule_set, number), instant_of(at)
 
     from app.guardrail.facts import Intent
     from app.intents.describe import describe_check, rfc3339
-    from app.intents.evaluate import judge
+    from app.intents.evaluate import evaluate_intent
     from app.numbering import NumberError, parse_sender
     from app.platform.outcomes import CannotDecide, Unusable
 
@@ -72,7 +72,7 @@ def check(
     )
     facts = facts_about(to, account)
     try:
-        verdict = judge(knowledge, intent, facts, moment).verdict
+        verdict = evaluate_intent(rule_set, intent, facts, moment).verdict
     except Unusable as unusable:
         refuse_hint(unusable)
     except CannotDecide as reason:
@@ -95,6 +95,6 @@ def check(
     else:
         from app.intents.check.verdict_text import verdict_text
 
-        scanned = knowledge.scanner.scan(sms, facts.policy, first_contact) if sms is not None else None
+        scanned = rule_set.scanner.scan(sms, facts.policy, first_contact) if sms is not None else None
         console().print(verdict_text(intent, verdict, moment, scanned))
     raise typer.Exit(1 if verdict.blocked else 0)

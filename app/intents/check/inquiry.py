@@ -18,7 +18,7 @@ from app.platform.environment import UNAVAILABLE, USAGE, fail
 
 if TYPE_CHECKING:
     from app.guardrail.facts import Facts, Recipient
-    from app.intents.services import Knowledge
+    from app.intents.services import RuleSet
     from app.platform.outcomes import Unusable
 
 Option = typer.Option
@@ -85,12 +85,12 @@ def instant_of(text: str | None) -> datetime:
         fail("--at must be an RFC 3339 instant with its offset (e.g. 2026-11-21T18:00:00Z)", USAGE)
 
 
-def number_of(knowledge: Knowledge, text: str) -> str:
+def number_of(rule_set: RuleSet, text: str) -> str:
     """The number, if it can be dialled; anything else ends the command."""
     from app.numbering import NumberError
 
     try:
-        return knowledge.gazetteer.numbers.parse(text).e164
+        return rule_set.number_locator.numbers.parse(text).e164
     except NumberError as error:
         fail(f"{text}: {error.reason}", USAGE)
 
@@ -104,13 +104,13 @@ def recipient_of(postal_code: str | None, region: str | None, timezone: str | No
     return Recipient(postal_code=postal_code, region=region, timezone=timezone)
 
 
-def knowledge_or_exit() -> Knowledge:
+def rule_set_or_exit() -> RuleSet:
     """The rules and tables; a broken one ends the command."""
-    from app.main import load_knowledge
+    from app.main import load_rule_set
     from app.platform.files.broken_file import BrokenRuleFile
 
     try:
-        return load_knowledge()
+        return load_rule_set()
     except BrokenRuleFile as error:
         fail(f"a rule file is broken: {error}", UNAVAILABLE)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from app import calling_window
 from app.guardrail.facts import AccountPolicy, Facts, Intent, RegistryInForce
 from app.guardrail.refusals import Json
-from app.intents.services import Knowledge
+from app.intents.services import RuleSet
 from app.platform.outcomes import CannotDecide
 from app.suppression import verdict as suppression
 from app.suppression.lookup_store import Lookup, NumberOnLists
@@ -29,29 +29,29 @@ class Assessment:
 
 
 def assess_numbers(
-    knowledge: Knowledge, lookup: Lookup, asked: Intent, policy: AccountPolicy, now: datetime
+    rule_set: RuleSet, lookup: Lookup, asked: Intent, policy: AccountPolicy, now: datetime
 ) -> Sequence[Assessment]:
     """One assessment for each number of the look-up. ``asked`` gives the type and the purpose; its number is not
     used. Consents are not looked at: a scrub says what holds without them. Raises CannotDecide when a registry that
     binds one of the numbers is too old."""
-    return [_assess(knowledge, entry, asked, policy, lookup.registries, now) for entry in lookup.numbers]
+    return [_assess(rule_set, entry, asked, policy, lookup.registries, now) for entry in lookup.numbers]
 
 
 def _assess(
-    knowledge: Knowledge,
+    rule_set: RuleSet,
     entry: NumberOnLists,
     asked: Intent,
     policy: AccountPolicy,
     registries: tuple[RegistryInForce, ...],
     now: datetime,
 ) -> Assessment:
-    number = knowledge.gazetteer.numbers.parse(entry.number)
-    places = knowledge.gazetteer.locate(number, None, policy.trust_recipient)
+    number = rule_set.number_locator.numbers.parse(entry.number)
+    places = rule_set.number_locator.locate(number, None, policy.trust_recipient)
     too_old = suppression.too_old(asked, places, registries)
     if too_old:
         raise CannotDecide(f"the registry {too_old[0]} is older than it may be", retry_after_seconds=60)
     intent = Intent(asked.type, entry.number, asked.sender, asked.purpose)
-    found = calling_window.evaluate(intent, places, Facts(policy=policy), knowledge.window_rules, now)
+    found = calling_window.evaluate(intent, places, Facts(policy=policy), rule_set.window_rules, now)
     refusal = found.violations[0].members if found.violations else {}
     return Assessment(
         on_lists=entry,

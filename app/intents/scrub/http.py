@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.accounts.authenticate import Caller
-from app.accounts.caller import GuardedRoute, Requires, equipment_of
+from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.accounts.read_policy import read_account_policy
 from app.guardrail.facts import Intent
 from app.intents.scrub.assess_numbers import Assessment, assess_numbers
@@ -84,17 +84,17 @@ async def post_scrub(
     Each row says what holds now, without consents: valid, line type, regions, zones, suppressed by what, open now,
     and when the window opens next.
     """
-    equipment, format = equipment_of(request), format_of(request)
-    now = equipment.now()
-    policy = await read_account_policy(equipment.database, caller.account_id)
+    services, format = services_of(request), format_of(request)
+    now = services.now()
+    policy = await read_account_policy(services.database, caller.account_id)
     asked = Intent(type, "", "", purpose)
 
     async def assess(lookup: Lookup) -> Sequence[Assessment]:
         # Away from the event loop: decisions must not wait for half a thousand windows.
-        return await asyncio.to_thread(assess_numbers, equipment.knowledge, lookup, asked, policy, now)
+        return await asyncio.to_thread(assess_numbers, services.rule_set, lookup, asked, policy, now)
 
     batches = scrub_numbers(
-        equipment.database.bulk,
+        services.database.bulk,
         caller.account_id,
         chunks_of(request),
         format,
@@ -103,7 +103,7 @@ async def post_scrub(
         check_number=number_fault,
     )
     write = _csv if format == "csv" else _ndjson
-    place = equipment.scrubs.take(caller.account_id)
+    place = services.scrubs.take(caller.account_id)
     try:
         with place.until_failure():
             first: list[ScrubbedNumber[Assessment]] = await anext(batches, [])

@@ -15,8 +15,8 @@ from app.capacity.leases.change_leases import record_expired
 from app.capacity.semaphore import RedisUnavailable
 from app.intents.facts_store import ATTEMPTS_LOOK_BACK_DAYS
 from app.intents.records import partitions
-from app.intents.services import Equipment
-from app.intents.upkeep.compensation import settle_unanswered
+from app.intents.services import Services
+from app.intents.upkeep.compensation import settle_pending
 from app.intents.upkeep.watch_registries import read_registries
 from app.platform.clocks import ASKED_EVERY_SECONDS
 from app.platform.jobs.store import fail_abandoned_jobs
@@ -70,26 +70,26 @@ class ClockOff(Exception):
     """This process's clock is not Postgres's; it must not sweep."""
 
 
-async def maintain(equipment: Equipment) -> None:
+async def maintain(services: Services) -> None:
     """Until cancelled: what was never answered is settled every second, and everything is tidied now and then.
 
     Side by side: tidying may have to wait for a connection or a lock, and a channel must not wait with it.
     """
     await asyncio.gather(
-        _again_and_again(lambda: _settle(equipment), 1.0, 1.0),
-        _again_and_again(lambda: tidy(equipment), EVERY_SECONDS, AGAIN_SECONDS),
-        _again_and_again(lambda: _watch_clock(equipment), ASKED_EVERY_SECONDS, 1.0),
+        _again_and_again(lambda: _settle(services), 1.0, 1.0),
+        _again_and_again(lambda: tidy(services), EVERY_SECONDS, AGAIN_SECONDS),
+        _again_and_again(lambda: _watch_clock(services), ASKED_EVERY_SECONDS, 1.0),
     )
 
 
-async def _settle(equipment: Equipment) -> None:
-    if equipment.unanswered:
-        await settle_unanswered(equipment)
+async def _settle(services: Services) -> None:
+    if services.pending:
+        await settle_pending(services)
 
 
-async def _watch_clock(equipment: Equipment) -> None:
+async def _watch_clock(services: Services) -> None:
     with contextlib.suppress(PostgresUnavailable):  # whoever needs Postgres says that it is away
-        await equipment.clocks.ask(equipment.database)
+        await services.clocks.ask(services.database)
 
 
 async def _again_and_again(
@@ -110,26 +110,26 @@ async def _again_and_again(
         await asyncio.sleep(pause)
 
 
-async def tidy(equipment: Equipment, latest: datetime | None = None) -> None:
+async def tidy(services: Services, latest: datetime | None = None) -> None:
     """Partitions made and dropped, expired rows swept in small steps. Safe in every process at once.
 
     By the earlier of this process's clock and Postgres's (and ``latest``), and not at all while the two are too far
     apart: what is swept here is everybody's, and comes from no backup but yesterday's.
     """
-    await equipment.clocks.ask(equipment.database)
-    now = equipment.clocks.earlier()
+    await services.clocks.ask(services.database)
+    now = services.clocks.earlier()
     if now is None:
         raise ClockOff
     now = min(now, latest or now)
-    async with equipment.database.begin() as connection:
+    async with services.database.begin() as connection:
         if not await _only_one(connection):
             return
         made = await partitions.make_ahead(
-            connection, await partitions.server_now(connection), equipment.retention_days
+            connection, await partitions.server_now(connection), services.retention_days
         )
     for name in made:
         log.info("made the partition %s", name)
-    async with equipment.database.begin() as connection:
+    async with services.database.begin() as connection:
         rows = await connection.execute(
             text("SELECT DISTINCT account_id FROM leases WHERE ended_at IS NULL AND expires_at <= :now"),
             {"now": now},
@@ -137,8 +137,8 @@ async def tidy(equipment: Equipment, latest: datetime | None = None) -> None:
         accounts = [row[0] for row in rows]
     for account_id in accounts:
         with contextlib.suppress(RedisUnavailable):
-            await record_expired(equipment, account_id)
-    await read_registries(equipment)
+            await record_expired(services, account_id)
+    await read_registries(services)
     kept_since = now - timedelta(days=LEASES_KEPT_DAYS)
     given = {
         "now": now,
@@ -148,19 +148,19 @@ async def tidy(equipment: Equipment, latest: datetime | None = None) -> None:
         "events_before": kept_since,
     }
     for statement in _SWEEPS:
-        await _sweep(equipment, text(statement), given)
+        await _sweep(services, text(statement), given)
     # What may have to wait, or give up, comes last.
-    for job_id in await fail_abandoned_jobs(equipment.database.bulk, now):
+    for job_id in await fail_abandoned_jobs(services.database.bulk, now):
         log.warning("the job %s was abandoned by its process; it has failed and changed nothing", job_id)
-    async with equipment.database.begin() as connection:
-        dropped = await partitions.drop_expired(connection, now, equipment.retention_days)
+    async with services.database.begin() as connection:
+        dropped = await partitions.drop_expired(connection, now, services.retention_days)
     for name in dropped:
         log.info("dropped the partition %s, whose retention is over", name)
 
 
-async def _sweep(equipment: Equipment, statement: TextClause, given: Mapping[str, object]) -> None:
+async def _sweep(services: Services, statement: TextClause, given: Mapping[str, object]) -> None:
     while True:
-        async with equipment.database.begin() as connection:
+        async with services.database.begin() as connection:
             result = await connection.execute(statement, given)
         if result.rowcount < _STEP:
             return

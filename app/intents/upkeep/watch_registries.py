@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app import telemetry
-from app.intents.services import Equipment
+from app.intents.services import Services
 from app.suppression.registries.store import Registry, list_registries
 
 log = logging.getLogger("callgate.registries")
@@ -22,15 +22,15 @@ class Standing:
     degraded: bool  # some intents are refused with 503, since a list is too old
 
 
-async def read_registries(equipment: Equipment) -> None:
+async def read_registries(services: Services) -> None:
     """Watch them without being asked. Raises PostgresUnavailable."""
-    found = await equipment.database.run(
-        lambda connection: list_registries(connection, equipment.now()), may_run_twice=True
+    found = await services.database.run(
+        lambda connection: list_registries(connection, services.now()), may_run_twice=True
     )
-    watch_registries(equipment, found)
+    watch_registries(services, found)
 
 
-def watch_registries(equipment: Equipment, found: Sequence[Registry] | None) -> Standing:
+def watch_registries(services: Services, found: Sequence[Registry] | None) -> Standing:
     """Set the metrics by the registries, and log what was not logged before. None: they could not be read."""
     if found is None:
         return Standing({}, (), False)
@@ -42,9 +42,9 @@ def watch_registries(equipment: Equipment, found: Sequence[Registry] | None) -> 
     standing = standing_of(found)
     # A warning that counts days is another one tomorrow, and so is told every day, once a process.
     for warning in standing.warnings:
-        if warning not in equipment.registry_warnings:
+        if warning not in services.registry_warnings:
             log.warning("%s", warning)
-    equipment.registry_warnings = frozenset(standing.warnings)
+    services.registry_warnings = frozenset(standing.warnings)
     return standing
 
 

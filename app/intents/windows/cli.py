@@ -18,11 +18,11 @@ from app.intents.check.inquiry import (
     console,
     facts_about,
     instant_of,
-    knowledge_or_exit,
     number_of,
     print_json,
     recipient_of,
     refuse_hint,
+    rule_set_or_exit,
 )
 
 
@@ -50,8 +50,8 @@ def windows(
 
     The exit status is 0 when there is an opening in these days and 1 when there is none.
     """
-    knowledge = knowledge_or_exit()
-    to, start = number_of(knowledge, number), instant_of(at)
+    rule_set = rule_set_or_exit()
+    to, start = number_of(rule_set, number), instant_of(at)
 
     from app.calling_window import outlook_document
     from app.calling_window.terminal_timeline import timeline
@@ -69,12 +69,12 @@ def windows(
         recipient=recipient_of(postal_code, region, timezone),
     )
     try:
-        outlook = outlook_of(knowledge, intent, facts_about(to, account), start, days)
+        forecast = outlook_of(rule_set, intent, facts_about(to, account), start, days)
     except Unusable as unusable:
         refuse_hint(unusable)
     if as_json:
-        print_json(outlook_document(outlook))
+        print_json(outlook_document(forecast))
     else:
-        told = replace(outlook, help=WHAT_HELPS) if outlook.help else outlook
+        told = replace(forecast, help=WHAT_HELPS) if forecast.help else forecast
         console().print(timeline(told))
-    raise typer.Exit(0 if outlook.open else 1)
+    raise typer.Exit(0 if forecast.open else 1)

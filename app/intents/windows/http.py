@@ -10,13 +10,13 @@ from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from app.accounts.authenticate import Caller
-from app.accounts.caller import GuardedRoute, Requires, equipment_of, presented_hash
-from app.calling_window import Outlook, outlook_document
+from app.accounts.caller import GuardedRoute, Requires, presented_hash, services_of
+from app.calling_window import WindowForecast, outlook_document
 from app.calling_window.picture import timeline_svg
 from app.guardrail.facts import Intent
 from app.intents.bodies import JudgedAt, RecipientBody
-from app.intents.services import Knowledge
-from app.intents.windows.forecast_windows import look_ahead
+from app.intents.services import RuleSet
+from app.intents.windows.forecast_windows import forecast_windows
 from app.platform.http import response_schemas as documents
 from app.platform.http.problems import dump
 from app.platform.http.responses import prefers
@@ -77,7 +77,7 @@ class OutlookZone(documents.Document):
 
     timezone: str
     regions: list[str]
-    because: list[str]
+    reason_considered: list[str]
     utc_offset_seconds: int
     open: list[Stretch]
 
@@ -143,7 +143,7 @@ async def get_windows(
 
     An instant lies in one of `open` exactly when `POST /v1/intents/preview` finds the window open then.
     """
-    equipment = equipment_of(request)
+    services = services_of(request)
     intent = Intent(
         type=query.type,
         to=number,
@@ -152,31 +152,31 @@ async def get_windows(
         voice_type=query.voice_type if query.type == "call" else "live",
         recipient=query.hints(),
     )
-    start = query.at or equipment.now()
+    start = query.at or services.now()
     headers = {"Vary": "Accept"}
-    render: Callable[[Outlook], bytes]
+    render: Callable[[WindowForecast], bytes]
     if prefers(request, SVG, "application/json"):
         headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
         kind, render = SVG, _picture
     else:
-        kind, render = "application/json", lambda outlook: dump(_document(outlook, equipment.knowledge))
-    body = await look_ahead(equipment, presented_hash(request), intent, start, query.days, render)
+        kind, render = "application/json", lambda forecast: dump(_document(forecast, services.rule_set))
+    body = await forecast_windows(services, presented_hash(request), intent, start, query.days, render)
     return Response(body, 200, headers, kind)
 
 
-def _picture(outlook: Outlook) -> bytes:
-    return timeline_svg(outlook).encode()
+def _picture(forecast: WindowForecast) -> bytes:
+    return timeline_svg(forecast).encode()
 
 
-def _document(outlook: Outlook, knowledge: Knowledge) -> dict[str, Any]:
-    document: dict[str, Any] = dict(outlook_document(outlook))
-    open_now = bool(outlook.open) and outlook.open[0][0] <= outlook.start < outlook.open[0][1]
+def _document(forecast: WindowForecast, rule_set: RuleSet) -> dict[str, Any]:
+    document: dict[str, Any] = dict(outlook_document(forecast))
+    open_now = bool(forecast.open) and forecast.open[0][0] <= forecast.start < forecast.open[0][1]
     following = document["open"][1:] if open_now else document["open"]
     document["open_now"] = open_now
     document["next_opens_at"] = following[0]["opens_at"] if following else None
     document["versions"] = {
-        name: knowledge.versions[name]
+        name: rule_set.versions[name]
         for name in ("calling_windows", "tzdata", "phonenumbers")
-        if name in knowledge.versions
+        if name in rule_set.versions
     }
     return document

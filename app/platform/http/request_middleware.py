@@ -21,7 +21,7 @@ CALLER_GONE = 499  # for the log and the metrics only
 log = logging.getLogger("callgate.access")
 
 
-class Edge:
+class RequestMiddleware:
     """Wraps the whole application, so that nothing of it can answer without passing here."""
 
     def __init__(

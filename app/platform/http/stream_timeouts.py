@@ -21,7 +21,7 @@ from app.platform.jobs.stream_places import Place
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class CpsLimit:
     """The least that is asked of the other end.
 
     Over ``window_seconds`` of waiting for it there must be as many bytes as the rate says, on an average; and after
@@ -37,7 +37,7 @@ class Pace:
 class _Credit:
     """Seconds that may still be waited for the other end. Every byte earns some, the window is the most."""
 
-    def __init__(self, pace: Pace, bytes_per_second: int) -> None:
+    def __init__(self, pace: CpsLimit, bytes_per_second: int) -> None:
         self._most, self._rate = pace.window_seconds, bytes_per_second
         self._left = pace.window_seconds
         self._end = time.monotonic() + pace.longest_seconds
@@ -58,12 +58,12 @@ class _Credit:
         self._left = min(self._most, self._left + count / self._rate)
 
 
-def pace_of(request: Request) -> Pace:
+def pace_of(request: Request) -> CpsLimit:
     """The installation's pace."""
-    return cast(Pace, request.app.state.pace)
+    return cast(CpsLimit, request.app.state.pace)
 
 
-async def pieces_of(request: Request, pace: Pace) -> AsyncIterator[bytes]:
+async def pieces_of(request: Request, pace: CpsLimit) -> AsyncIterator[bytes]:
     """The body as it arrives. Raises ClientDisconnect when it breaks off, or comes too slowly."""
     stream, credit = request.stream(), _Credit(pace, pace.upload_bytes_per_second)
     while True:
@@ -86,7 +86,7 @@ class PatientResponse(StreamingResponse):
         media_type: str,
         *,
         place: Place,
-        pace: Pace,
+        pace: CpsLimit,
     ) -> None:
         super().__init__(content, 200, headers, media_type)
         self._place, self._pace, self._content = place, pace, content

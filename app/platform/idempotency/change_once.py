@@ -9,16 +9,16 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.ids import new_id
-from app.intents.decision import Answer, Presented
-from app.intents.services import Equipment
+from app.intents.decision import Answer, RequestIdentity
+from app.intents.services import Services
 from app.platform.idempotency.claims import claim_request, keep_answer, let_go, raise_unless_replayable
 from app.platform.idempotency.store import Existing
 from app.platform.postgres.database import PostgresUnavailable, is_deadlock
 
 
 async def change_once(
-    equipment: Equipment,
-    presented: Presented,
+    services: Services,
+    presented: RequestIdentity,
     *,
     operation: str,
     scope: str,
@@ -30,14 +30,14 @@ async def change_once(
     ``change`` runs in a transaction, with the id for what it makes: the same one whenever the key comes again.
     Raises Conflict, and what ``change`` raises; then nothing is changed and the key may be used again.
     """
-    claim = await claim_request(equipment, presented, operation=operation, scope=scope, now=now)
+    claim = await claim_request(services, presented, operation=operation, scope=scope, now=now)
     if isinstance(claim, Existing):
         raise_unless_replayable(claim)
         return Answer(claim.status or 500, claim.headers, claim.body, replayed=True)
     made_id = claim.resource_id if claim else new_id(now)
 
     async def attempt() -> Answer:
-        async with equipment.database.begin() as connection:
+        async with services.database.begin() as connection:
             answer = await change(connection, made_id)
             if claim is not None:
                 await keep_answer(
@@ -58,5 +58,5 @@ async def change_once(
     finally:
         # What is not kept must not stay claimed.
         if not kept:
-            await let_go(equipment, claim)
+            await let_go(services, claim)
     return answer

@@ -11,7 +11,7 @@ from typing import Protocol
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.ids import new_id
-from app.intents.services import Equipment
+from app.intents.services import Services
 from app.platform.idempotency import store as idempotency
 from app.platform.idempotency.store import Claimed, Existing
 from app.platform.outcomes import Conflict
@@ -35,13 +35,13 @@ class KeyedRequest(Protocol):
 
 
 async def claim_request(
-    equipment: Equipment, presented: KeyedRequest, *, operation: str, scope: str, now: datetime
+    services: Services, presented: KeyedRequest, *, operation: str, scope: str, now: datetime
 ) -> Claimed | Existing | None:
     """The claim, or what is under the key already; None without a key, or when the caller may not do this."""
     if presented.idempotency_key is None:
         return None
     return await idempotency.claim(
-        equipment.database,
+        services.database,
         key_hash=presented.key_hash,
         scope=scope,
         operation=operation,
@@ -81,7 +81,7 @@ async def keep_answer(
 LET_GO_SECONDS = 0.3
 
 
-async def let_go(equipment: Equipment, claim: Claimed | None) -> bool:
+async def let_go(services: Services, claim: Claimed | None) -> bool:
     """Forget an unfinished claim, so that the key may be tried again, if Postgres can be asked at once.
 
     True when it was still this holder's, so that nobody can take it over any more.
@@ -90,13 +90,13 @@ async def let_go(equipment: Equipment, claim: Claimed | None) -> bool:
     if claim is not None:
         with contextlib.suppress(PostgresUnavailable, TimeoutError):
             async with asyncio.timeout(LET_GO_SECONDS):
-                released = await idempotency.release(equipment.database, claim)
+                released = await idempotency.release(services.database, claim)
     return released
 
 
-async def abandon(equipment: Equipment, claim: Claimed | None) -> None:
+async def abandon(services: Services, claim: Claimed | None) -> None:
     """Leave an unfinished claim to whoever comes next with the key, if Postgres can be asked at once."""
     if claim is not None:
         with contextlib.suppress(PostgresUnavailable, TimeoutError):
             async with asyncio.timeout(LET_GO_SECONDS):
-                await idempotency.abandon(equipment.database, claim)
+                await idempotency.abandon(services.database, claim)

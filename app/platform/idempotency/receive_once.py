@@ -12,8 +12,8 @@ import contextlib
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from app.intents.decision import Answer, Presented
-from app.intents.services import Equipment
+from app.intents.decision import Answer, RequestIdentity
+from app.intents.services import Services
 from app.platform.idempotency import store as idempotency
 from app.platform.idempotency.claims import claim_request, keep_answer, let_go, raise_unless_replayable
 from app.platform.outcomes import Conflict
@@ -25,8 +25,8 @@ Receive = Callable[[AsyncIterator[bytes]], Awaitable[Answer]]
 
 
 async def receive_once(
-    equipment: Equipment,
-    presented: Presented,
+    services: Services,
+    presented: RequestIdentity,
     *,
     scope: str,
     operation: str,
@@ -40,7 +40,7 @@ async def receive_once(
     """
     if presented.idempotency_key is None:
         return await receive(chunks)
-    claim = await claim_request(equipment, presented, operation=operation, scope=scope, now=equipment.now())
+    claim = await claim_request(services, presented, operation=operation, scope=scope, now=services.now())
     digest = hashlib.sha256(presented.request_hash)
     if claim is None:  # the API key was revoked since it was looked at; its next request says so
         raise Conflict("The API key was changed while the request came in.")
@@ -57,18 +57,18 @@ async def receive_once(
             digest.update(chunk)
             yield chunk
 
-    renewing = asyncio.create_task(_renew(equipment, claim))
+    renewing = asyncio.create_task(_renew(services, claim))
     try:
         answer = await receive(hashed())
         await _read_on(
             chunks, digest.update
         )  # a list that is useless from its first line on is not read whole
     except BaseException:
-        await asyncio.shield(let_go(equipment, claim))
+        await asyncio.shield(let_go(services, claim))
         raise
     finally:
         renewing.cancel()
-    async with equipment.database.begin() as connection:
+    async with services.database.begin() as connection:
         await keep_answer(
             connection,
             claim,
@@ -85,8 +85,8 @@ async def _read_on(chunks: AsyncIterator[bytes], update: Callable[[bytes], None]
         update(chunk)
 
 
-async def _renew(equipment: Equipment, claim: idempotency.Claimed) -> None:
+async def _renew(services: Services, claim: idempotency.Claimed) -> None:
     while True:
         await asyncio.sleep(RENEW_SECONDS)
         with contextlib.suppress(PostgresUnavailable):
-            await idempotency.renew(equipment.database, claim, equipment.now())
+            await idempotency.renew(services.database, claim, services.now())

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from app.ids import new_id
-from app.intents.services import Equipment
+from app.intents.services import Services
 from app.platform.jobs.run_job import ProgressCallback
 from app.platform.jobs.store import Counts, Job
 from app.platform.jobs.stream_places import Place
@@ -19,15 +19,15 @@ Work = Callable[[AsyncIterator[bytes], uuid.UUID, ProgressCallback], Awaitable[J
 
 
 async def receive_list(
-    equipment: Equipment, account_id: uuid.UUID, chunks: AsyncIterator[bytes], work: Work
+    services: Services, account_id: uuid.UUID, chunks: AsyncIterator[bytes], work: Work
 ) -> uuid.UUID:
     """Start ``work`` as a job on the chunks; answers its id once everything was read, or the job ended.
 
     What ``work`` raises before its job exists is raised here. A connection that breaks ends the job as failed.
     ``account_id`` is the sender's, who may have no more than a share of the lists at once.
     """
-    place = equipment.lists.take(account_id)
-    job_id = new_id(equipment.now())
+    place = services.lists.take(account_id)
+    job_id = new_id(services.now())
     came_in = asyncio.Event()
 
     def progress(counts: Counts, phase: str) -> None:
@@ -38,8 +38,8 @@ async def receive_list(
         return await work(chunks, job_id, progress)
 
     task = asyncio.create_task(whole())
-    equipment.jobs.add(task)
-    task.add_done_callback(lambda done: _ended(equipment, done, came_in, place))
+    services.jobs.add(task)
+    task.add_done_callback(lambda done: _ended(services, done, came_in, place))
     try:
         await came_in.wait()
     except asyncio.CancelledError:
@@ -50,9 +50,9 @@ async def receive_list(
     return job_id
 
 
-def _ended(equipment: Equipment, task: asyncio.Task[Job], came_in: asyncio.Event, place: Place) -> None:
+def _ended(services: Services, task: asyncio.Task[Job], came_in: asyncio.Event, place: Place) -> None:
     place.leave()
-    equipment.jobs.discard(task)
+    services.jobs.discard(task)
     if not task.cancelled() and task.exception() is not None and came_in.is_set():
         log.error("a job failed after its list had come in", exc_info=task.exception())
     came_in.set()

@@ -72,13 +72,13 @@ async def look_through(
     # A filter that many rows pass and one that none does want different plans of the same statement.
     await connection.execute(_PLANNED_ANEW)
     patience = patience or Patience()
-    started, stretch = time.monotonic(), patience.first_rows
+    started, line_batch = time.monotonic(), patience.first_rows
     found: list[Any] = []
     end, rows = _statements(columns, table, filters.indexed, filters.others, order)
     while True:
         given = {**filters.values, "behind": behind}
         began = time.monotonic()
-        reached = (await connection.execute(end, {**given, "skip": stretch - 1})).scalar_one_or_none()
+        reached = (await connection.execute(end, {**given, "skip": line_batch - 1})).scalar_one_or_none()
         last = reached or uuid.UUID(int=(1 << 128) - 1 if order == "ASC" else 0)
         wanted = limit + 1 - len(found)
         found += (await connection.execute(rows, {**given, "last": last, "limit": wanted})).all()
@@ -91,7 +91,7 @@ async def look_through(
         if now - started >= patience.seconds:
             return Page(found, reached)
         if now - began < patience.quick_seconds:
-            stretch = min(2 * stretch, patience.most_rows)
+            line_batch = min(2 * line_batch, patience.most_rows)
 
 
 @lru_cache(maxsize=1024)
@@ -104,9 +104,9 @@ def _statements(
     all, and that plan is right for none.
     """
     beyond, until = (">", "<=") if order == "ASC" else ("<", ">=")
-    stretch = " AND ".join((*indexed, f"id {beyond} :behind"))
-    held = " AND ".join((stretch, f"id {until} :last", *others))
+    line_batch = " AND ".join((*indexed, f"id {beyond} :behind"))
+    held = " AND ".join((line_batch, f"id {until} :last", *others))
     return (
-        text(f"SELECT id FROM {table} WHERE {stretch} ORDER BY id {order} OFFSET :skip LIMIT 1"),
+        text(f"SELECT id FROM {table} WHERE {line_batch} ORDER BY id {order} OFFSET :skip LIMIT 1"),
         text(f"SELECT {columns} FROM {table} WHERE {held} ORDER BY id {order} LIMIT :limit"),
     )

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from app.platform.postgres.connecting import Hosts, Opening, hosts_of_url
 from app.platform.postgres.driver import Connection
-from app.platform.postgres.prepared_query import HotLanes, HotStatement
+from app.platform.postgres.prepared_query import FastPathPool, PreparedQuery
 
 T = TypeVar("T")
 HOT_CONNECTIONS = 7
@@ -157,7 +157,7 @@ class Database:
                 **_BY_INDEX,
             },
         )
-        self.lanes = HotLanes(self._hot)
+        self.lanes = FastPathPool(self._hot)
         # Imports, exports and loads run for minutes; they must not be cut off, nor take the pool of the rest.
         # A connection of theirs is asked first whether it is alive: they are used seldom, and begin no second time.
         self.bulk = _engine(
@@ -171,7 +171,7 @@ class Database:
         )
 
     async def fetch(
-        self, statement: HotStatement, parameters: Mapping[str, Any], *, may_run_twice: bool = False
+        self, statement: PreparedQuery, parameters: Mapping[str, Any], *, may_run_twice: bool = False
     ) -> list[Any]:
         """The rows of a statement that every decision runs, within the deadline. Raises PostgresUnavailable."""
         try:

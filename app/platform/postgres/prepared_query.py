@@ -26,7 +26,7 @@ IDLE_SECONDS = 60.0
 _DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]
 
 
-class HotStatement:
+class PreparedQuery:
     """A statement compiled once, with the order in which the driver wants its parameters."""
 
     def __init__(self, statement: TextClause) -> None:
@@ -40,14 +40,14 @@ class HotStatement:
         return [parameters[name] for name in self.order]
 
 
-class HotLanes:
+class FastPathPool:
     """Connections that are kept at hand; each serves one statement at a time."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._idle: list[tuple[AsyncConnection, Any, float]] = []
 
-    async def fetch(self, statement: HotStatement, parameters: Mapping[str, Any]) -> list[Any]:
+    async def fetch(self, statement: PreparedQuery, parameters: Mapping[str, Any]) -> list[Any]:
         """The statement's rows. After any error the connections at hand are dropped: they may be dead as well."""
         arguments = statement.arguments(parameters)
         try:

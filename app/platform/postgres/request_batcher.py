@@ -20,11 +20,11 @@ class Overloaded(Exception):
     """More is waiting than can be answered in time."""
 
 
-class Gathering(Generic[A, R]):
+class RequestBatcher(Generic[A, R]):
     """Gathers single items into batches for ``answer``, which gets a list and answers one result per item.
 
     A result that is an exception is raised to its own caller alone. An exception raised by ``answer`` reaches
-    every caller of that batch, and if it is one of ``hopeless``, every caller who waits behind it as well: they
+    every caller of that batch, and if it is one of ``fatal_errors``, every caller who waits behind it as well: they
     would only learn the same after as long a wait of their own.
     """
 
@@ -33,17 +33,17 @@ class Gathering(Generic[A, R]):
         answer: Callable[[Sequence[A]], Awaitable[Sequence[R | Exception]]],
         *,
         max_batch: int = 128,
-        max_flights: int = 2,
+        max_in_flight: int = 2,
         max_waiting: int = 4096,
         patience_seconds: float = 0.005,
-        hopeless: tuple[type[Exception], ...] = (),
+        fatal_errors: tuple[type[Exception], ...] = (),
     ) -> None:
         self._answer = answer
         self._max_batch = max_batch
-        self._max_flights = max_flights
+        self._max_flights = max_in_flight
         self._max_waiting = max_waiting
         self._patience_seconds = patience_seconds
-        self._hopeless = hopeless
+        self._hopeless = fatal_errors
         self._waiting: list[tuple[A, asyncio.Future[R]]] = []
         self._flights: set[asyncio.Task[None]] = set()
         self._departure: asyncio.Handle | None = None
@@ -75,14 +75,14 @@ class Gathering(Generic[A, R]):
         if not self._waiting:
             return
         batch, self._waiting = self._waiting[: self._max_batch], self._waiting[self._max_batch :]
-        flight = asyncio.get_running_loop().create_task(self._fly(batch))
-        self._flights.add(flight)
-        flight.add_done_callback(self._landed)
+        send_task = asyncio.get_running_loop().create_task(self._fly(batch))
+        self._flights.add(send_task)
+        send_task.add_done_callback(self._landed)
         if self._waiting:
             self._arrange()
 
-    def _landed(self, flight: asyncio.Task[None]) -> None:
-        self._flights.discard(flight)
+    def _landed(self, send_task: asyncio.Task[None]) -> None:
+        self._flights.discard(send_task)
         if self._departure is not None:
             self._departure.cancel()
             self._departure = None

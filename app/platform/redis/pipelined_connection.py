@@ -45,7 +45,7 @@ class Call:
         self.command, self.answer, self.deadline = command, answer, deadline
 
 
-class Lane:
+class PipelinedConnection:
     """Use from one event loop. ``in_flight`` is bounded by ``limit``."""
 
     def __init__(self, connect: Connect, *, timeout_seconds: float, limit: int, name: str) -> None:

@@ -27,7 +27,7 @@ from redis.exceptions import (
 from app.capacity.semaphore.requests import RedisUnavailable
 from app.capacity.semaphore.scripts import PROBE, Script, packed
 from app.platform.redis.address import Address, Host, connector, parse
-from app.platform.redis.pipelined_connection import Lane
+from app.platform.redis.pipelined_connection import PipelinedConnection
 
 IN_FLIGHT_LIMIT = 4096
 _CONNECT_SECONDS = 1.0
@@ -57,13 +57,13 @@ def _key_in(first: int, last: int, key_of: Callable[[int], str]) -> str:
     return next(key for key in map(key_of, count()) if first <= key_slot(key.encode()) <= last)
 
 
-class Gather:
+class RedisRouter:
     """Calls scripts. ``start`` before use, in the event loop of use."""
 
     def __init__(self, url: str, *, timeout_ms: int) -> None:
         self._address: Address = parse(url)
         self.timeout_seconds = timeout_ms / 1000
-        self._lanes: dict[Host | None, Lane] = {}
+        self._lanes: dict[Host | None, PipelinedConnection] = {}
         self._slots: list[tuple[int, int, Host]] = []
         self._refreshing: asyncio.Task[None] | None = None
         self._refreshed_at = 0.0
@@ -161,10 +161,10 @@ class Gather:
         if lane is not None:
             lane.learn_clock(redis_ms)
 
-    def _lane(self, host: Host | None) -> Lane:
+    def _lane(self, host: Host | None) -> PipelinedConnection:
         lane = self._lanes.get(host)
         if lane is None:
-            lane = self._lanes[host] = Lane(
+            lane = self._lanes[host] = PipelinedConnection(
                 connector(self._address, host, _CONNECT_SECONDS),
                 timeout_seconds=self.timeout_seconds,
                 limit=IN_FLIGHT_LIMIT,
@@ -178,13 +178,13 @@ class Gather:
         if self._address.kind == "cluster":
             self._refresh()
 
-    def _told(self, answer: AskError, lane: Lane) -> Host:
+    def _told(self, answer: AskError, lane: PipelinedConnection) -> Host:
         """Where MOVED or ASK points; without a host it means the one that answered."""
         if answer.host:
             return str(answer.host), int(answer.port)
         return lane.name.rsplit(":", 1)[0], int(answer.port)
 
-    def _known_lane(self, key: str) -> Lane | None:
+    def _known_lane(self, key: str) -> PipelinedConnection | None:
         if self._address.kind != "cluster":
             return self._lanes.get(None)
         slot = key_slot(key.encode())
@@ -193,7 +193,7 @@ class Gather:
                 return self._lane(host)
         return None
 
-    async def _lane_for(self, key: str, deadline: float) -> Lane:
+    async def _lane_for(self, key: str, deadline: float) -> PipelinedConnection:
         if self._address.kind != "cluster":
             return self._lane(None)
         lane = self._known_lane(key)

@@ -13,7 +13,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from app.accounts.authenticate import Caller
-from app.accounts.caller import GuardedRoute, Requires, equipment_of
+from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.intents.describe import rfc3339
 from app.numbering import asked_line, list_fault
 from app.platform.http import response_schemas as documents
@@ -115,11 +115,11 @@ async def post_import(
 
     All or nothing unless `partial`. While it runs, GET shows how far it is.
     """
-    equipment, format = equipment_of(request), format_of(request)
+    services, format = services_of(request), format_of(request)
 
     async def work(chunks: AsyncIterator[bytes], job_id: uuid.UUID, progress: ProgressCallback) -> Job:
         return await import_suppressions(
-            equipment.database.bulk,
+            services.database.bulk,
             caller.account_id,
             chunks,
             format,
@@ -128,11 +128,11 @@ async def post_import(
             partial=partial,
             check_number=list_fault,
             on_progress=progress,
-            clock=equipment.now,
+            clock=services.now,
         )
 
     async def receive(chunks: AsyncIterator[bytes]) -> uuid.UUID:
-        return await receive_list(equipment, caller.account_id, chunks, work)
+        return await receive_list(services, caller.account_id, chunks, work)
 
     return await take_in(request, "suppressions:write", KIND, "/v1/suppressions/imports", receive)
 
@@ -143,7 +143,7 @@ async def list_imports(
 ) -> Response:
     """Newest first; running ones included."""
     before = read_id(cursor)
-    found = await equipment_of(request).database.run(
+    found = await services_of(request).database.run(
         lambda connection: newest_jobs(connection, [KIND], caller.account_id, None, before, limit + 1),
         may_run_twice=True,
     )
@@ -179,12 +179,12 @@ async def get_rejects(request: Request, caller: MayRead, job_id: str) -> Respons
 )
 async def post_lookup(request: Request, caller: MayRead, body: LookupBody) -> Response:
     """Per number: valid, suppressed, by what; one query whatever their number."""
-    equipment = equipment_of(request)
+    services = services_of(request)
     reasons = {number: list_fault(number) for number in dict.fromkeys(body.numbers)}
     asked = [number for number, reason in reasons.items() if reason is None]
-    found = await equipment.database.run(
+    found = await services.database.run(
         lambda connection: look_up(
-            connection, caller.account_id, [asked_line(each) for each in asked], equipment.now()
+            connection, caller.account_id, [asked_line(each) for each in asked], services.now()
         ),
         may_run_twice=True,
     )
@@ -208,9 +208,9 @@ async def get_export(
     request: Request, caller: MayRead, format: Annotated[Literal["csv", "ndjson"], Query()] = "csv"
 ) -> Response:
     """Streams the entries in force under one snapshot; the result can be imported again."""
-    equipment = equipment_of(request)
-    place = equipment.exports.take(caller.account_id)
-    lines = export_suppressions(equipment.database.bulk, caller.account_id, format, now=equipment.now())
+    services = services_of(request)
+    place = services.exports.take(caller.account_id)
+    lines = export_suppressions(services.database.bulk, caller.account_id, format, now=services.now())
     # The first piece is fetched before the status is sent, so that a store that is away answers 503.
     with place.until_failure():
         first = await anext(lines, b"")

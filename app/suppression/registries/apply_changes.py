@@ -131,8 +131,8 @@ async def change_registry(
 async def _read(job: RunningJob, chunks: AsyncIterator[bytes], spool: ChangeSpool) -> None:
     parser = ChangeParser(keep_rejects=job.keep_rejects)
 
-    def take(stretch: bytes) -> ParsedChanges:
-        parsed = parser.parse(stretch)
+    def take(line_batch: bytes) -> ParsedChanges:
+        parsed = parser.parse(line_batch)
         spool.add(parsed.changes)
         return parsed
 

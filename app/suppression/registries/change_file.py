@@ -47,12 +47,12 @@ class ChangeParser:
         self._line = 0
         self._keep = keep_rejects
 
-    def parse(self, stretch: bytes) -> ParsedChanges:
+    def parse(self, line_batch: bytes) -> ParsedChanges:
         """The changes of a stretch, in order."""
         changes: list[int] = []
         rejects: list[Reject] = []
         rows = rejected = 0
-        for raw in stretch.removesuffix(b"\n").split(b"\n"):
+        for raw in line_batch.removesuffix(b"\n").split(b"\n"):
             self._line += 1
             line = raw.removesuffix(b"\r")
             if not line:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
 from app.accounts.authenticate import Caller
-from app.accounts.caller import GuardedRoute, Requires, equipment_of
+from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.platform.http import response_schemas as documents
 from app.platform.http.paging import Cursor, Limit, page_of, read_cursor, read_id
 from app.platform.http.problems import Problem
@@ -55,10 +55,10 @@ KINDS: tuple[JobKind, ...] = ("registry_load", "registry_changes")
 )
 async def get_all(request: Request, caller: AnyKey, limit: Limit = 100, cursor: Cursor = None) -> Response:
     """Their names, dates and ages; every key may read them."""
-    equipment = equipment_of(request)
+    services = services_of(request)
     after = (read_cursor(cursor, 1) or [""])[0]
-    registries = await equipment.database.run(
-        lambda connection: list_registries(connection, equipment.now()), may_run_twice=True
+    registries = await services.database.run(
+        lambda connection: list_registries(connection, services.now()), may_run_twice=True
     )
     # They are a handful: read whole, like every decision does, and cut here.
     found = sorted((each for each in registries if each.name > after), key=lambda each: each.name)
@@ -86,8 +86,8 @@ async def get_one(request: Request, caller: AnyKey, name: Name) -> Response:
 )
 async def put_one(request: Request, caller: Operator, name: Name, body: RegistryBody) -> Response:
     """Never touches its numbers."""
-    equipment = equipment_of(request)
-    async with equipment.database.begin() as connection:
+    services = services_of(request)
+    async with services.database.begin() as connection:
         new = await put_registry(
             connection,
             name,
@@ -96,7 +96,7 @@ async def put_one(request: Request, caller: Operator, name: Name, body: Registry
             applies_to=sorted(set(body.applies_to)),
             purposes=sorted(set(body.purposes)),
             max_age_days=body.max_age_days,
-            now=equipment.now(),
+            now=services.now(),
         )
     return json_response(describe_registry(await _registry(request, name)), 201 if new else 200)
 
@@ -110,7 +110,7 @@ async def put_one(request: Request, caller: Operator, name: Name, body: Registry
 async def delete_one(request: Request, caller: Operator, name: Name) -> Response:
     """409 while it is being loaded or changed."""
     try:
-        async with equipment_of(request).database.bulk.begin() as connection:
+        async with services_of(request).database.bulk.begin() as connection:
             removed = await delete_registry(connection, name)
     except RegistryBusy as busy:
         raise Conflict(f"The registry {name} is being loaded or changed.") from busy
@@ -180,7 +180,7 @@ async def list_jobs(
 ) -> Response:
     """Newest first; running ones included."""
     before = read_id(cursor)
-    found = await equipment_of(request).database.run(
+    found = await services_of(request).database.run(
         lambda connection: newest_jobs(connection, KINDS, None, name, before, limit + 1), may_run_twice=True
     )
     return json_response(page_of(found, limit, job_document, lambda job: str(job.id)))
@@ -220,9 +220,9 @@ async def _taken_in(
     partial: bool,
 ) -> Response:
     """Stream the body into the registry, replacing its list or amending it; the answer is the job."""
-    equipment = equipment_of(request)
+    services = services_of(request)
     try:
-        dated = read_version_date(version_date, equipment.now())
+        dated = read_version_date(version_date, services.now())
     except ValueError as error:
         fault = FieldFault("version_date", str(error), "", malformed=True)
         raise Problem("bad-request", f"version_date {error}.", faults=[fault]) from None
@@ -230,7 +230,7 @@ async def _taken_in(
 
     async def work(chunks: AsyncIterator[bytes], job_id: uuid.UUID, progress: ProgressCallback) -> Job:
         return await apply(
-            equipment.database.bulk,
+            services.database.bulk,
             name,
             chunks,
             version_date=dated,
@@ -238,12 +238,12 @@ async def _taken_in(
             key_id=caller.key_id,
             partial=partial,
             on_progress=progress,
-            clock=equipment.now,
+            clock=services.now,
         )
 
     async def receive(chunks: AsyncIterator[bytes]) -> uuid.UUID:
         try:
-            return await receive_list(equipment, caller.account_id, chunks, work)
+            return await receive_list(services, caller.account_id, chunks, work)
         except NoSuchRegistry:
             raise NotFound(f"There is no registry {name}.") from None
         except RegistryBusy:
@@ -255,9 +255,9 @@ async def _taken_in(
 
 
 async def _registry(request: Request, name: str) -> Registry:
-    equipment = equipment_of(request)
-    found = await equipment.database.run(
-        lambda connection: read_registry(connection, name, equipment.now()), may_run_twice=True
+    services = services_of(request)
+    found = await services.database.run(
+        lambda connection: read_registry(connection, name, services.now()), may_run_twice=True
     )
     if found is None:
         raise NotFound(f"There is no registry {name}.")

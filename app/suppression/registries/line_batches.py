@@ -9,7 +9,7 @@ from typing import Protocol
 from app.platform.files.byte_stream import CountedBytes, unpacked
 from app.platform.files.rejects import Reject
 from app.platform.jobs.run_job import RunningJob
-from app.suppression.registries.registry_file import WholeLines
+from app.suppression.registries.registry_file import LineSplitter
 
 
 class Stretch(Protocol):
@@ -33,11 +33,11 @@ async def read_stretches(
 ) -> None:
     """Feed all of ``chunks``, gzip or not, to ``take``. Raises UnusableList for a stream that cannot be unpacked."""
     counted = CountedBytes(chunks)
-    lines = WholeLines()
+    lines = LineSplitter()
 
-    async def note(stretch: bytes) -> None:
+    async def note(line_batch: bytes) -> None:
         # In a thread: numpy lets go of the interpreter, and decisions must not wait for a load.
-        parsed = await asyncio.to_thread(take, stretch)
+        parsed = await asyncio.to_thread(take, line_batch)
         job.counts.bytes_read = counted.bytes_read
         job.counts.rows_read += parsed.rows
         job.counts.rejected += parsed.rejected
@@ -45,8 +45,8 @@ async def read_stretches(
         await job.report()
 
     async for chunk in unpacked(counted):
-        for stretch in lines.feed(chunk):
-            await note(stretch)
-    for stretch in lines.end():
-        await note(stretch)
+        for line_batch in lines.feed(chunk):
+            await note(line_batch)
+    for line_batch in lines.end():
+        await note(line_batch)
     job.counts.bytes_read = counted.bytes_read

@@ -129,8 +129,8 @@ async def load_registry(
 async def _read(job: RunningJob, chunks: AsyncIterator[bytes], pool: BlockPool, spill: Spill) -> None:
     parser = RegistryParser(keep_rejects=job.keep_rejects)
 
-    def take(stretch: bytes) -> Parsed:
-        parsed = parser.parse(stretch)
+    def take(line_batch: bytes) -> Parsed:
+        parsed = parser.parse(line_batch)
         spill.add(pool.add(parsed.numbers))
         return parsed
 

@@ -56,7 +56,7 @@ def why_rejected(line: bytes) -> str:
     return "neither NPA,NXXXXXX nor an E.164 number with its plus sign"
 
 
-class WholeLines:
+class LineSplitter:
     """Cuts a stream of chunks into stretches of whole lines of about 4 MB, holding no more than that.
 
     A line longer than ``LINE_BYTES`` is dropped as it streams by; only its beginning is kept, for the reject.
@@ -118,9 +118,9 @@ class RegistryParser:
         self._next_line = 1
         self._keep = keep_rejects
 
-    def parse(self, stretch: bytes) -> Parsed:
+    def parse(self, line_batch: bytes) -> Parsed:
         """The numbers of a stretch, in no particular order."""
-        data = np.frombuffer(stretch, np.uint8)
+        data = np.frombuffer(line_batch, np.uint8)
         ends = np.flatnonzero(data == _NEWLINE)
         first_line, self._next_line = self._next_line, self._next_line + len(ends)
         width = int(ends[0]) + 1
@@ -130,10 +130,10 @@ class RegistryParser:
             last = lines[:, -2] if width > 1 else lines[:, -1]
             if not bool((last == _RETURN).any()):
                 numbers, bad = _numbers_of(lines[:, :-1])
-                return self._parsed(stretch, numbers, bad, ends, ends - (width - 1), first_line)
+                return self._parsed(line_batch, numbers, bad, ends, ends - (width - 1), first_line)
             if bool((last == _RETURN).all()):
                 numbers, bad = _numbers_of(lines[:, :-2])
-                return self._parsed(stretch, numbers, bad, ends - 1, ends - (width - 1), first_line)
+                return self._parsed(line_batch, numbers, bad, ends - 1, ends - (width - 1), first_line)
         starts = np.concatenate((np.zeros(1, np.int64), ends[:-1] + 1))
         ends = ends - ((ends > starts) & (data[ends - 1] == _RETURN))
         lengths = ends - starts
@@ -149,7 +149,7 @@ class RegistryParser:
             found.append(numbers)
             bad_lines.append(which[bad])
         return self._parsed(
-            stretch,
+            line_batch,
             np.concatenate([np.empty(0, np.int64), *found]),
             np.sort(np.concatenate(bad_lines)),
             ends,
@@ -158,14 +158,20 @@ class RegistryParser:
         )
 
     def _parsed(
-        self, stretch: bytes, numbers: Numbers, bad: Numbers, ends: Numbers, starts: Numbers, first_line: int
+        self,
+        line_batch: bytes,
+        numbers: Numbers,
+        bad: Numbers,
+        ends: Numbers,
+        starts: Numbers,
+        first_line: int,
     ) -> Parsed:
         # Blank lines come here as bad ones of no length.
         blank = starts[bad] == ends[bad]
         wrong = bad[~blank]
         rejects = []
         for index in wrong[: self._keep].tolist():
-            line = stretch[int(starts[index]) : int(ends[index])]
+            line = line_batch[int(starts[index]) : int(ends[index])]
             rejects.append(Reject(first_line + index, readable(line), why_rejected(line)))
         self._keep -= len(rejects)
         return Parsed(numbers, len(ends) - int(blank.sum()), len(wrong), rejects)

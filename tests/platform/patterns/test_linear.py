@@ -13,7 +13,7 @@ import pytest
 from app.durations import duration_seconds
 from app.guardrail.facts import AccountPolicy, ContentPolicy
 from app.instants import read_instant
-from app.intents.services import Knowledge
+from app.intents.services import RuleSet
 from app.platform.files.spreadsheet import restored
 from app.replies.classify import classify_inbound
 from app.suppression.lists.list_format import e164_form
@@ -94,9 +94,9 @@ DISGUISES = (
 )  # fmt: skip
 
 
-def test_a_text_is_scanned_in_linear_time(knowledge: Knowledge) -> None:
-    scan = knowledge.scanner.scan
-    packs = knowledge.scanner.packs
+def test_a_text_is_scanned_in_linear_time(rule_set: RuleSet) -> None:
+    scan = rule_set.scanner.scan
+    packs = rule_set.scanner.packs
     texts = [phrase.texts[0] for phrase in packs.phrases]
     words = [("", f"{text} ") for text in texts[:: max(1, len(texts) // 60)]]
     pumps = [*_texts("app.content"), *words, *(("", pump) for pump in DISGUISES)]
@@ -123,18 +123,18 @@ POLICIES = {
 
 
 @pytest.mark.parametrize("kind", POLICIES)
-def test_an_accounts_own_phrases_are_found_in_linear_time(knowledge: Knowledge, kind: str) -> None:
+def test_an_accounts_own_phrases_are_found_in_linear_time(rule_set: RuleSet, kind: str) -> None:
     policy = POLICIES[kind]
     words = ("a ", "a b ", "a casino ", "viagra ", "free viagra casino ", "a.com ", "\u00e1 ")
     pumps = [("", word) for word in words]
-    assert not _faults(lambda text: knowledge.scanner.scan(text, policy, True), pumps)
+    assert not _faults(lambda text: rule_set.scanner.scan(text, policy, True), pumps)
 
 
-def test_numbers_and_what_stands_beside_them_are_read_in_linear_time(knowledge: Knowledge) -> None:
+def test_numbers_and_what_stands_beside_them_are_read_in_linear_time(rule_set: RuleSet) -> None:
     def read(text: str) -> None:
         for reader in (
-            knowledge.gazetteer.numbers.parse.__wrapped__,
-            lambda each: knowledge.gazetteer.numbers.parse_sender(each, "sms"),
+            rule_set.number_locator.numbers.parse.__wrapped__,
+            lambda each: rule_set.number_locator.numbers.parse_sender(each, "sms"),
             read_instant,
             lambda each: ChangeParser(keep_rejects=3).parse(each.encode("utf-8", "replace")),
             lambda each: RegistryParser(keep_rejects=3).parse(each.encode("utf-8", "replace") + b"\n"),

@@ -1,4 +1,4 @@
-"""Gathering: many callers, one statement; each gets its own answer or its own exception."""
+"""RequestBatcher: many callers, one statement; each gets its own answer or its own exception."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from app.platform.postgres.request_batcher import Gathering, Overloaded
+from app.platform.postgres.request_batcher import Overloaded, RequestBatcher
 
 
 async def test_a_lone_caller_waits_for_nobody_and_a_crowd_shares() -> None:
@@ -18,7 +18,7 @@ async def test_a_lone_caller_waits_for_nobody_and_a_crowd_shares() -> None:
         await asyncio.sleep(0.01)
         return [item * 10 for item in items]
 
-    gathering = Gathering(answer, max_batch=4, max_flights=1)
+    gathering = RequestBatcher(answer, max_batch=4, max_in_flight=1)
     assert await gathering.ask(7) == 70
     assert batches == [[7]]
     assert await asyncio.gather(*(gathering.ask(item) for item in range(10))) == [i * 10 for i in range(10)]
@@ -34,7 +34,7 @@ async def test_what_comes_while_a_flight_is_under_way_goes_together_in_the_next(
         await landed.wait()
         return list(items)
 
-    gathering = Gathering(answer, max_flights=1)
+    gathering = RequestBatcher(answer, max_in_flight=1)
     first = asyncio.ensure_future(gathering.ask(0))
     await asyncio.sleep(0.01)
     rest = [asyncio.ensure_future(gathering.ask(item)) for item in range(1, 6)]
@@ -53,7 +53,7 @@ async def test_an_exception_reaches_its_own_caller_alone() -> None:
             raise RuntimeError("the statement failed")
         return [ValueError(item) if item % 2 else item for item in items]
 
-    gathering = Gathering(answer)
+    gathering = RequestBatcher(answer)
     results = await asyncio.gather(*(gathering.ask(item) for item in range(4)), return_exceptions=True)
     assert [type(result) for result in results] == [int, ValueError, int, ValueError]
     results = await asyncio.gather(*(gathering.ask(item) for item in (12, 13, 14)), return_exceptions=True)
@@ -66,7 +66,7 @@ async def test_a_caller_who_gives_up_disturbs_nobody() -> None:
         await asyncio.sleep(0.02)
         return list(items)
 
-    gathering = Gathering(answer)
+    gathering = RequestBatcher(answer)
     asked = [asyncio.ensure_future(gathering.ask(item)) for item in range(3)]
     await asyncio.sleep(0.005)
     asked[1].cancel()
@@ -81,7 +81,7 @@ async def test_more_than_can_be_answered_in_time_is_turned_away_at_once() -> Non
         await free.wait()
         return list(items)
 
-    gathering = Gathering(answer, max_batch=2, max_flights=1, max_waiting=3)
+    gathering = RequestBatcher(answer, max_batch=2, max_in_flight=1, max_waiting=3)
     taken = [asyncio.ensure_future(gathering.ask(item)) for item in range(2)]
     await asyncio.sleep(0.01)
     waiting = [asyncio.ensure_future(gathering.ask(item)) for item in range(3)]
@@ -97,21 +97,21 @@ class Away(Exception):
 
 
 async def test_who_waits_behind_a_store_that_is_away_learns_it_at_once() -> None:
-    flights = 0
+    send_tasks = 0
 
     async def answer(items: Sequence[int]) -> Sequence[int | Exception]:
-        nonlocal flights
-        flights += 1
-        if flights == 1:
+        nonlocal send_tasks
+        send_tasks += 1
+        if send_tasks == 1:
             await asyncio.sleep(0.02)
             raise Away
         return list(items)
 
-    gathering = Gathering(answer, max_flights=1, hopeless=(Away,))
+    gathering = RequestBatcher(answer, max_in_flight=1, fatal_errors=(Away,))
     asked = [asyncio.ensure_future(gathering.ask(0))]
     await asyncio.sleep(0.005)
     asked += [asyncio.ensure_future(gathering.ask(item)) for item in (1, 2)]
     results = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(result) for result in results] == [Away] * 3
-    assert flights == 1
+    assert send_tasks == 1
     assert await gathering.ask(5) == 5

@@ -13,11 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.platform.postgres.connecting import Host, Opening, hosts_of_url
 from app.platform.postgres.database import Database, PostgresUnavailable, why_away
-from app.platform.postgres.prepared_query import HotStatement
+from app.platform.postgres.prepared_query import PreparedQuery
 from tests.platform.postgres.standby import Pair, pair_of, silent_host
 from tests.servers import Servers
 
-RECOVERING = HotStatement(text("SELECT pg_is_in_recovery(), :x"))
+RECOVERING = PreparedQuery(text("SELECT pg_is_in_recovery(), :x"))
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +150,7 @@ async def test_a_commit_is_on_disk_although_the_role_or_database_says_it_need_no
     with pair_of(servers) as own:
         await asyncio.to_thread(own.run, own.primary, f"ALTER {way} SET synchronous_commit = off")
         database = Database(own.url(own.primary))
-        level = HotStatement(text("SELECT current_setting(:x)"))
+        level = PreparedQuery(text("SELECT current_setting(:x)"))
         assert (await database.fetch(level, {"x": "synchronous_commit"}))[0][0] == "on"
         async with database.begin() as connection:
             assert (await connection.execute(text("SHOW synchronous_commit"))).scalar_one() == "on"

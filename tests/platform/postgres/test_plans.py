@@ -16,7 +16,7 @@ from app.intents import store as decisions
 from app.intents.facts_store import Ask
 from app.intents.store import Claim, Decision, LeaseRecord
 from app.platform.postgres.database import Database
-from app.platform.postgres.prepared_query import HotStatement
+from app.platform.postgres.prepared_query import PreparedQuery
 from app.suppression import lookup_store as number_lookup
 
 NOW = datetime(2026, 11, 21, 18, tzinfo=UTC)
@@ -53,10 +53,10 @@ class _Explaining(Database):
         self.database, self.plan = database, ""
 
     async def fetch(
-        self, statement: HotStatement, parameters: Mapping[str, Any], *, may_run_twice: bool = False
+        self, statement: PreparedQuery, parameters: Mapping[str, Any], *, may_run_twice: bool = False
     ) -> list[Any]:
         """The plan instead of the rows: there are none."""
-        explained = HotStatement(text("SELECT 1"))
+        explained = PreparedQuery(text("SELECT 1"))
         explained.sql, explained.order = "EXPLAIN " + statement.sql, statement.order
         rows = await self.database.fetch(explained, parameters)
         self.plan = "\n".join(row[0] for row in rows)

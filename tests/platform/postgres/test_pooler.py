@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.platform.postgres.database import Database, PostgresUnavailable
-from app.platform.postgres.prepared_query import HotStatement
+from app.platform.postgres.prepared_query import PreparedQuery
 from app.platform.postgres.sessions import NoSession, require_session
 from tests.faults.load import Load, agreed, trunk
 from tests.platform.postgres.pooler import pooled
@@ -71,7 +71,7 @@ async def test_limits_that_a_pooler_drops_are_set_again_in_each_transaction(
 ) -> None:
     with pooled(servers, "transaction", ignored=ignored, size=4) as port:
         database = Database(through(port, database_url), timeout_seconds=1.5)
-        setting = HotStatement(text("SELECT current_setting(:name)"))
+        setting = PreparedQuery(text("SELECT current_setting(:name)"))
         hot = [(await database.fetch(setting, {"name": name}))[0][0] for name in SETTINGS]
         assert hot == ["1500ms", "1500ms", "force_generic_plan", "off", "on", "UTC"]
 
@@ -102,7 +102,7 @@ async def test_workers_that_share_sessions_never_run_each_others_statements(
         both = [Database(through(port, database_url), timeout_seconds=10) for _ in range(2)]
 
         async def ask(database: Database, number: int) -> None:
-            statement = HotStatement(text(f"SELECT CAST(:x AS int) + {number}"))
+            statement = PreparedQuery(text(f"SELECT CAST(:x AS int) + {number}"))
             for given in range(5):
                 assert (await database.fetch(statement, {"x": given}))[0][0] == given + number
                 assert await database.run(partial(product, given, number)) == given * number

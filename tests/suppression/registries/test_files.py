@@ -18,7 +18,7 @@ from app.suppression.registries.bitmaps import (
     offsets_of,
 )
 from app.suppression.registries.change_file import ChangeParser, ChangeSpool
-from app.suppression.registries.registry_file import LINE_BYTES, RegistryParser, WholeLines
+from app.suppression.registries.registry_file import LINE_BYTES, LineSplitter, RegistryParser
 
 GOOD = st.one_of(
     st.from_regex(r"[2-9][0-9]{2},[0-9]{7}", fullmatch=True),
@@ -44,15 +44,15 @@ def plain_number(line: str) -> int | None:
 
 @given(FILES, st.booleans(), st.booleans(), st.integers(1, 700), st.integers(3, 700))
 def test_any_file_in_any_pieces(
-    lines: list[tuple[str, str]], mark: bool, closed: bool, chunk: int, stretch: int
+    lines: list[tuple[str, str]], mark: bool, closed: bool, chunk: int, line_batch: int
 ) -> None:
     data = "".join(line + end for line, end in lines).encode("latin-1")
     if not closed:
         data = data.removesuffix(b"\n").removesuffix(b"\r")
     data = b"\xef\xbb\xbf" * mark + data
-    cut, parser = WholeLines(stretch), RegistryParser(keep_rejects=1000)
-    stretches = [s for start in range(0, len(data), chunk) for s in cut.feed(data[start : start + chunk])]
-    parsed = [parser.parse(stretch) for stretch in [*stretches, *cut.end()]]
+    cut, parser = LineSplitter(line_batch), RegistryParser(keep_rejects=1000)
+    line_batches = [s for start in range(0, len(data), chunk) for s in cut.feed(data[start : start + chunk])]
+    parsed = [parser.parse(line_batch) for line_batch in [*line_batches, *cut.end()]]
     wanted = [(place, line, plain_number(line)) for place, (line, _) in enumerate(lines, 1) if line]
     numbers = sorted(number for part in parsed for number in part.numbers.tolist())
     assert numbers == sorted(number for _, _, number in wanted if number is not None)

@@ -196,13 +196,13 @@ for index, pace in ipairs(paces) do
   end
   pace.next_ms = arrival + pace.interval_ms
   if pace.next_ms > redis_ms + span_ms + 0.001 then
-    return refuse('too_fast', index - 1, 0, pace.next_ms - span_ms)
+    return refuse('rate_exceeded', index - 1, 0, pace.next_ms - span_ms)
   end
 end
 for index, quota in ipairs(quotas) do
   quota.window = window_read(quota.key, quota.limit, quota.window_ms, redis_ms)
   if quota.window.exceeded then
-    return refuse('too_fast', #paces + index - 1, quota.window.counted, quota.window.free_at_ms)
+    return refuse('rate_exceeded', #paces + index - 1, quota.window.counted, quota.window.free_at_ms)
   end
 end
 
