@@ -23,17 +23,9 @@ from limits.aio.storage import RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from redis.asyncio.lock import Lock
 
-from app.capacity.semaphore import (
-    AdmitRequest,
-    CapCount,
-    CpsLimit,
-    LiveLease,
-    RateSpend,
-    Rebuild,
-    Scope,
-    Semaphore,
-)
+from app.capacity.semaphore import AdmitRequest, CapCount, CpsLimit, LiveLease, Rebuild, Scope, Semaphore
 from app.capacity.semaphore.requests import LONGEST_LEASE_MS
+from app.platform.redis.rate_limits import RateSpend
 from tests.capacity.server import Server, free_port
 
 ACCOUNT = "01990000-0000-7000-8000-000000000001"

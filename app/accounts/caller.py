@@ -20,13 +20,13 @@ from starlette.responses import Response
 from starlette.types import Message
 
 from app.accounts.authenticate import EVERY_KEY, Caller, hash_of
-from app.capacity.semaphore import RateState
 from app.intents.decide import identify as lookup
 from app.intents.services import Services
 from app.platform.http.fields import MOST_FAULTS
 from app.platform.http.problems import CARRIER_PATH, Problem, rate_headers
 from app.platform.http.strict_json import StrictRequest
 from app.platform.outcomes import FieldFault, Outcome, RateExceeded, Unauthorized
+from app.platform.redis.rate_limits import RateState
 
 Handler = Callable[[Request], Awaitable[Response]]
 # How long the rest of a body may be on its way before its key is looked at.

@@ -8,12 +8,12 @@ import logging
 from dataclasses import dataclass, field
 from time import monotonic
 
-from app.capacity.semaphore import RedisUnavailable
 from app.health.store import try_a_decision
 from app.health.store import why_not as why_postgres_cannot
 from app.intents.services import Services
 from app.platform.clocks import described
 from app.platform.postgres.database import PostgresUnavailable, why_away
+from app.platform.redis.errors import RedisUnavailable
 from app.platform.redis.router import why_not as why_redis_cannot
 from app.suppression.registries.store import Registry, list_registries
 

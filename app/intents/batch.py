@@ -12,7 +12,6 @@ from typing import Any
 import orjson
 
 from app.accounts.authenticate import Caller
-from app.capacity.semaphore import RedisUnavailable
 from app.guardrail.facts import Intent
 from app.ids import new_id, nth_id
 from app.intents.decide import decide_intent, identify, need_scopes
@@ -23,6 +22,7 @@ from app.platform.idempotency.claims import abandon, claim_request, keep_answer,
 from app.platform.idempotency.store import Claimed, Existing
 from app.platform.outcomes import Outcome
 from app.platform.postgres.database import PostgresUnavailable
+from app.platform.redis.errors import RedisUnavailable
 
 log = logging.getLogger("callgate.batch")
 OPERATION = "intents.batch"

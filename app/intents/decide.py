@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from app.accounts.authenticate import Caller, authenticate
-from app.capacity.semaphore import ANY_ATTEMPT, Admission, RateSpend, RateState, RedisUnavailable
+from app.capacity.semaphore import ANY_ATTEMPT, Admission
 from app.frequency.verdict import CapInForce
 from app.guardrail.facts import Intent
 from app.ids import new_id
@@ -40,6 +40,8 @@ from app.platform.idempotency.store import Claimed, Existing
 from app.platform.outcomes import CannotDecide, Conflict, RateExceeded
 from app.platform.postgres.database import PostgresUnavailable
 from app.platform.postgres.request_batcher import Overloaded
+from app.platform.redis.errors import RedisUnavailable
+from app.platform.redis.rate_limits import RateSpend, RateState
 from app.telemetry import count_decision
 
 

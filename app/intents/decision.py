@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.accounts.authenticate import Caller
-from app.capacity.semaphore import ANY_ATTEMPT, Admission, RateState
+from app.capacity.semaphore import ANY_ATTEMPT, Admission
 from app.guardrail.evaluation import Verdict
 from app.guardrail.facts import Intent
 from app.intents import take_channel as admission
 from app.intents.services import PendingCompensation
 from app.intents.store import Claim, Decision, LeaseRecord
 from app.platform.idempotency.store import Claimed
+from app.platform.redis.rate_limits import RateState
 
 OPERATION = "intents"
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime
 
 from app.accounts.authenticate import authenticate
-from app.capacity.semaphore import RateState
 from app.guardrail.evaluation import Verdict
 from app.guardrail.facts import Intent
 from app.intents.decide import ask_about, gather_facts, need_scopes
@@ -15,6 +14,7 @@ from app.intents.evaluate import evaluate_intent
 from app.intents.services import Services
 from app.intents.take_channel import check_pool
 from app.platform.outcomes import RateExceeded
+from app.platform.redis.rate_limits import RateState
 
 
 async def preview_intent(

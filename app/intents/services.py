@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Literal
 
 from app.accounts.authenticate import Caller
-from app.capacity.semaphore import RateSpend, Semaphore
+from app.capacity.semaphore import Semaphore
 from app.content import ContentScanner
 from app.intents.facts_store import Ask, Gathered, Key, gather, gather_keys
 from app.intents.store import Decision, Recorded, record
@@ -23,6 +23,7 @@ from app.platform.jobs.store import Job
 from app.platform.jobs.stream_places import Places
 from app.platform.postgres.database import EXPORTS_AT_ONCE, LISTS_AT_ONCE, Database, PostgresUnavailable
 from app.platform.postgres.request_batcher import RequestBatcher
+from app.platform.redis.rate_limits import RateSpend
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from app.capacity.semaphore import (
     CpsLimit,
     DailyLimit,
     KnownAttempt,
-    RateSpend,
     Scope,
     SnowshoeCount,
 )
@@ -32,6 +31,7 @@ from app.intents.facts_store import Gathered, LimitRow
 from app.intents.services import Services
 from app.numbering import canonical, spellings
 from app.platform.outcomes import FieldFault, Unusable
+from app.platform.redis.rate_limits import RateSpend
 
 # However often it is renewed, a lease ends so long after it was acquired: the longest max_duration, and a minute
 # for the switch to notice.

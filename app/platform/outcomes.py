@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.capacity.semaphore import RateState
+from app.platform.redis.rate_limits import RateState
 
 
 @dataclass(frozen=True, slots=True)

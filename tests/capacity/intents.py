@@ -9,15 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from app.capacity.semaphore import (
-    Admission,
-    AdmitRequest,
-    LiveLease,
-    Rebuild,
-    RedisUnavailable,
-    Scope,
-    Semaphore,
-)
+from app.capacity.semaphore import Admission, AdmitRequest, LiveLease, Rebuild, Scope, Semaphore
+from app.platform.redis.errors import RedisUnavailable
 
 HOUR_MS = 3600 * 1000
 # Not the 100 ms of production: a busy machine of two cores may stop us for longer than that.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection
 
-from app.capacity.semaphore import RedisUnavailable, Semaphore
+from app.capacity.semaphore import Semaphore
 from app.platform.redis.address import parse
+from app.platform.redis.errors import RedisUnavailable
 from app.settings import Settings
 from tests.capacity.intents import SECRET, Caller, ListLedger
 from tests.capacity.server import Server, free_port

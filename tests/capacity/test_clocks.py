@@ -7,7 +7,8 @@ from collections import Counter
 
 import pytest
 
-from app.capacity.semaphore import CpsLimit, RateSpend
+from app.capacity.semaphore import CpsLimit
+from app.platform.redis.rate_limits import RateSpend
 from tests.capacity.intents import HOUR_MS, Caller
 from tests.capacity.server import Server
 

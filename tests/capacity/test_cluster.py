@@ -15,7 +15,9 @@ import pytest_asyncio
 import redis
 from redis.crc import key_slot
 
-from app.capacity.semaphore import CapCount, CpsLimit, RateSpend, RedisUnavailable, Scope, Semaphore
+from app.capacity.semaphore import CapCount, CpsLimit, Scope, Semaphore
+from app.platform.redis.errors import RedisUnavailable
+from app.platform.redis.rate_limits import RateSpend
 from tests.capacity.intents import HOUR_MS, SECRET, Caller, ListLedger
 from tests.capacity.server import Server, end_with_the_tests, free_port, server_binary
 

@@ -10,7 +10,9 @@ from collections import Counter
 
 import pytest
 
-from app.capacity.semaphore import RateSpend, RedisUnavailable, Semaphore
+from app.capacity.semaphore import Semaphore
+from app.platform.redis.errors import RedisUnavailable
+from app.platform.redis.rate_limits import RateSpend
 from app.platform.redis.router import IN_FLIGHT_LIMIT
 from tests.capacity.intents import DEADLINE_MS, SECRET, Caller, ListLedger, settled
 from tests.capacity.server import Server

@@ -6,7 +6,8 @@ import asyncio
 import time
 from typing import Any
 
-from app.capacity.semaphore import CapCount, CpsLimit, DailyLimit, KnownAttempt, RateSpend, Scope
+from app.capacity.semaphore import CapCount, CpsLimit, DailyLimit, KnownAttempt, Scope
+from app.platform.redis.rate_limits import RateSpend
 from tests.capacity.intents import HOUR_MS, Caller
 from tests.capacity.server import Server
 

@@ -9,7 +9,7 @@ from collections import Counter
 from typing import Any
 
 from app.capacity.semaphore import Admission, CapCount, CpsLimit, SnowshoeCount
-from app.capacity.semaphore.scripts import ALL
+from app.platform.redis.lua_script import LOADED
 from tests.capacity.intents import Caller
 from tests.capacity.server import Server
 
@@ -142,7 +142,7 @@ async def until_gone(server: Server, key: str) -> None:
 
 async def test_no_script_makes_up_the_name_of_a_key() -> None:
     """Of a key that is not declared, a cluster, a proxy or an access list knows nothing."""
-    for script in ALL:
+    for script in LOADED:
         calls = re.findall(r"redis\.call\('\w+', ([^,)]+)", script.source)
         assert calls, script.name
         assert [name for name in calls if ".." in name or "string." in name] == []

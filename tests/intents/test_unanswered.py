@@ -12,7 +12,6 @@ import pytest
 
 from app.accounts.authenticate import hash_of
 from app.accounts.manage_keys import ensure_bootstrap_key
-from app.capacity.semaphore import RedisUnavailable
 from app.clock import utc_now
 from app.ids import new_id
 from app.intents import store as decisions
@@ -24,6 +23,7 @@ from app.intents.upkeep.compensation import settle_pending
 from app.main import equip
 from app.platform.http.responses import answer_of
 from app.platform.idempotency import store as idempotency
+from app.platform.redis.errors import RedisUnavailable
 from app.settings import Settings
 from tests.capacity.wire import Wire
 from tests.intents.conftest import CALL, KEY, WRITER, Decider

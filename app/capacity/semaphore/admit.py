@@ -7,15 +7,9 @@ from typing import cast
 
 from app.capacity.semaphore.keys import Keys, plain
 from app.capacity.semaphore.memory import AccountMemory
-from app.capacity.semaphore.requests import (
-    LONGEST_LEASE_MS,
-    Admission,
-    AdmissionStatus,
-    AdmitRequest,
-    RateSpend,
-    RateState,
-)
+from app.capacity.semaphore.requests import LONGEST_LEASE_MS, Admission, AdmissionStatus, AdmitRequest
 from app.capacity.semaphore.waiting import LONGEST_SECONDS
+from app.platform.redis.rate_limits import RateSpend, RateState
 
 DEFAULT_HARD_END_MS = (4 * 3600 + 60) * 1000  # the longest max_duration and a minute
 SEND_BY_AT = 4  # the argument that says until when Redis may still carry the command out

@@ -21,10 +21,7 @@ from app.capacity.semaphore.requests import (
     AdmitRequest,
     HeldLease,
     Ledger,
-    RateSpend,
-    RateState,
     Reconciliation,
-    RedisUnavailable,
     Renewal,
     RenewalStatus,
 )
@@ -35,13 +32,16 @@ from app.capacity.semaphore.scripts import (
     FORGET,
     LEASE,
     MEMBERS,
+    PROBE,
     RELEASE,
     RENEW,
     SPEND,
     USAGE,
     WITHDRAW,
-    Script,
 )
+from app.platform.redis.errors import RedisUnavailable
+from app.platform.redis.lua_script import Script
+from app.platform.redis.rate_limits import RateSpend, RateState
 from app.platform.redis.router import RedisRouter
 
 _PAGE = 1000
@@ -80,7 +80,7 @@ class Semaphore:
 
     async def probe(self) -> None:
         """Raises RedisUnavailable unless every server in use takes a write in time."""
-        await self._gather.probe(self._keys.probe)
+        await self._gather.probe(PROBE, self._keys.probe)
 
     async def spend(self, rate: RateSpend) -> RateState:
         """Counts one request against a key's rate limit, and nothing else."""

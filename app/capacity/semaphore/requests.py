@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from app.platform.redis.rate_limits import RateSpend, RateState
+
 AttemptType = Literal["call", "sms"]
 AdmissionStatus = Literal[
     "admitted", "rate_limited", "capped", "spread", "full", "rate_exceeded", "stale", "ended"
@@ -17,39 +19,6 @@ AdmissionStatus = Literal[
 RenewalStatus = Literal["renewed", "expired", "unknown", "at_hard_end"]
 
 LONGEST_LEASE_MS = 6 * 24 * 3600 * 1000  # every key outlives the longest lease; see clocks.lua
-
-
-class RedisUnavailable(Exception):
-    """Redis did not answer in time, cannot be reached, or cannot serve. Nothing is known to be decided.
-
-    ``maybe_done``: the command had been sent, so it may have been carried out.
-    """
-
-    def __init__(self, reason: str, *, maybe_done: bool = False) -> None:
-        super().__init__(reason)
-        self.maybe_done = maybe_done
-
-
-@dataclass(frozen=True, slots=True)
-class RateSpend:
-    """One request of a key in an API class: at most ``limit`` in any ``window_seconds``."""
-
-    key_id: str
-    api_class: str
-    limit: int
-    window_seconds: int
-    account_id: str  # names the slot, so that the spending travels in the same script as the decision
-
-
-@dataclass(frozen=True, slots=True)
-class RateState:
-    """What is left of a rate limit. ``reset_seconds``: when at least one more request will be allowed."""
-
-    limit: int
-    window_seconds: int
-    remaining: int
-    reset_seconds: int
-    exceeded: bool
 
 
 @dataclass(frozen=True, slots=True)

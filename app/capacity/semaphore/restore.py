@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from app.capacity.semaphore.keys import Keys, plain
-from app.capacity.semaphore.requests import Ledger, LiveLease, Rebuild, RedisUnavailable
+from app.capacity.semaphore.requests import Ledger, LiveLease, Rebuild
 from app.capacity.semaphore.scripts import HOLDINGS, REBUILD
+from app.platform.redis.errors import RedisUnavailable
 from app.platform.redis.router import RedisRouter
 
 log = logging.getLogger("callgate.channels")

@@ -23,11 +23,12 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable
 
-from app.capacity.semaphore import ANY_ATTEMPT, RedisUnavailable
+from app.capacity.semaphore import ANY_ATTEMPT
 from app.intents import store as decisions
 from app.intents.services import PendingCompensation, Services
 from app.platform.idempotency import store as idempotency
 from app.platform.postgres.database import PostgresUnavailable, is_held_up
+from app.platform.redis.errors import RedisUnavailable
 
 _AT_ONCE = 250
 

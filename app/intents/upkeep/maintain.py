@@ -12,7 +12,6 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.capacity.leases.change_leases import record_expired
-from app.capacity.semaphore import RedisUnavailable
 from app.intents.facts_store import ATTEMPTS_LOOK_BACK_DAYS
 from app.intents.records import partitions
 from app.intents.services import Services
@@ -21,6 +20,7 @@ from app.intents.upkeep.watch_registries import read_registries
 from app.platform.clocks import ASKED_EVERY_SECONDS
 from app.platform.jobs.store import fail_abandoned_jobs
 from app.platform.postgres.database import PostgresUnavailable
+from app.platform.redis.errors import RedisUnavailable
 
 log = logging.getLogger("callgate.maintenance")
 EVERY_SECONDS = 600

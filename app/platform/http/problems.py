@@ -15,12 +15,13 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Scope
 
-from app.capacity.semaphore import RateState, RedisUnavailable
 from app.intents.describe import describe_violation
 from app.platform import outcomes
 from app.platform.http.fields import faults_of
 from app.platform.http.problem_types import BY_NAME
 from app.platform.postgres.database import PostgresUnavailable, is_away
+from app.platform.redis.errors import RedisUnavailable
+from app.platform.redis.rate_limits import RateState
 
 MEDIA_TYPE = "application/problem+json"
 # Here carriers call, which can hold credentials only in the URL that they were given, so as HTTP Basic.

@@ -18,9 +18,9 @@ from typing import Any
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError, ResponseError
 
-from app.capacity.semaphore.requests import RedisUnavailable
-from app.capacity.semaphore.scripts import ALL, packed
 from app.platform.redis.address import Connect
+from app.platform.redis.errors import RedisUnavailable
+from app.platform.redis.lua_script import LOADED, packed
 
 log = logging.getLogger(__name__)
 
@@ -197,13 +197,13 @@ class PipelinedConnection:
 
     async def _greet(self, connection: AbstractConnection) -> None:
         """A connection is used only when its server answers, keeps what it is told, and knows the scripts."""
-        commands = [["TIME"], ["INFO", "memory"], *(["SCRIPT", "LOAD", script.source] for script in ALL)]
+        commands = [["TIME"], ["INFO", "memory"], *(["SCRIPT", "LOAD", script.source] for script in LOADED)]
         await connection.send_packed_command(packed_together(commands))
         seconds, microseconds = await connection.read_response()
         self.learn_clock(int(seconds) * 1000 + int(microseconds) / 1000)
         if evicts(await connection.read_response()):
             raise RedisUnavailable(_EVICTING)
-        for _ in ALL:
+        for _ in LOADED:
             await connection.read_response()
 
     async def _watch_memory(self) -> None:

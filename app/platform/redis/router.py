@@ -24,9 +24,9 @@ from redis.exceptions import (
     TryAgainError,
 )
 
-from app.capacity.semaphore.requests import RedisUnavailable
-from app.capacity.semaphore.scripts import PROBE, Script, packed
 from app.platform.redis.address import Address, Host, connector, parse
+from app.platform.redis.errors import RedisUnavailable
+from app.platform.redis.lua_script import Script, packed
 from app.platform.redis.pipelined_connection import PipelinedConnection
 
 IN_FLIGHT_LIMIT = 4096
@@ -92,8 +92,8 @@ class RedisRouter:
         """
         return monotonic() + self.timeout_seconds
 
-    async def probe(self, key_of: Callable[[int], str]) -> None:
-        """Every server that is in use takes a write. Raises RedisUnavailable.
+    async def probe(self, script: Script, key_of: Callable[[int], str]) -> None:
+        """Every server that is in use takes the write that ``script`` makes. Raises RedisUnavailable.
 
         ``key_of`` makes a key for each number; the first that falls into a server's slots is written there.
         """
@@ -102,7 +102,7 @@ class RedisRouter:
         if self._address.kind == "cluster":
             await self._lane_for(keys[0], deadline)
             keys = [_key_in(first, last, key_of) for first, last in self._one_range_each()]
-        await asyncio.gather(*(self.call(PROBE, [key], [PROBE_TTL_MS], deadline) for key in keys))
+        await asyncio.gather(*(self.call(script, [key], [PROBE_TTL_MS], deadline) for key in keys))
 
     def _one_range_each(self) -> list[tuple[int, int]]:
         """Of each server of the cluster its widest range of slots."""
