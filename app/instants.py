@@ -34,3 +34,8 @@ def read_instant(text: str) -> datetime:
     if not EARLIEST <= instant <= LATEST:
         raise OutOfReach(IN_REACH)
     return instant
+
+
+def instant_of_ms(milliseconds: int) -> datetime:
+    """The instant of milliseconds since 1970."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

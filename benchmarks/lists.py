@@ -25,8 +25,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.clock import utc_now
+from app.ids import floor_id
 from app.intents.records import store as decision_records
-from app.intents.records.partitions import floor_id, month_start, partition_name
+from app.intents.records.partitions import month_start, partition_name
 from app.platform.jobs.store import JobKind, newest_jobs
 from app.platform.postgres.bounded_pages import Page
 from app.platform.postgres.database import Database

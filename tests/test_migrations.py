@@ -21,6 +21,7 @@ import migrations.registry_tables
 import migrations.tables  # noqa: F401
 from app.accounts.store import insert_key
 from app.clock import utc_now
+from app.ids import floor_id
 from app.intents.records import partitions
 from app.platform.postgres.migrate import configuration, migrate, newest_revision
 from migrations.metadata import metadata
@@ -215,7 +216,7 @@ async def add_decision(connection: AsyncConnection, at: datetime) -> None:
             " purpose, document) VALUES (:id, gen_random_uuid(), gen_random_uuid(), :at, 'call', 'approved', '{}',"
             " '+14155551234', '+12125550100', 'marketing', '{}')"
         ),
-        {"id": partitions.floor_id(at), "at": at},
+        {"id": floor_id(at), "at": at},
     )
 
 

@@ -8,7 +8,7 @@ from app.accounts.authenticate import Caller
 from app.consents import store as consents
 from app.consents.store import NewConsent
 from app.ids import new_id
-from app.intents.describe import rfc3339
+from app.instants import rfc3339
 from app.intents.services import Services
 from app.numbering import spellings
 from app.platform.outcomes import Conflict, FieldFault, NotFound, Unusable

@@ -9,8 +9,8 @@ from time import monotonic
 
 from sqlalchemy import text
 
+from app.ids import floor_id
 from app.intents.facts_store import GATHER, Ask, asked
-from app.intents.records.partitions import floor_id
 from app.intents.store import RECORD, Decision, columns_of
 from app.platform.postgres.database import Database, sqlstate
 

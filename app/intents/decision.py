@@ -12,6 +12,7 @@ from app.accounts.authenticate import Caller
 from app.capacity.semaphore import ANY_ATTEMPT, Admission
 from app.guardrail.evaluation import Verdict
 from app.guardrail.facts import Intent
+from app.instants import instant_of_ms
 from app.intents import take_channel as admission
 from app.intents.services import PendingCompensation
 from app.intents.store import Claim, Decision, LeaseRecord
@@ -98,7 +99,7 @@ def decision_row(
     intent, lease = decided.intent, None
     if admitted is not None and intent.type == "call":
         hard_end = decided.decided_at + timedelta(milliseconds=admission.HARD_END_MS)
-        expires = admission.instant_of_ms(admitted.expires_at_ms)
+        expires = instant_of_ms(admitted.expires_at_ms)
         lease = LeaseRecord(intent.pool, admission.scope_names(intent), expires, max(hard_end, expires))
     kept = None
     if claim is not None:

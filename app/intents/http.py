@@ -16,14 +16,15 @@ from starlette.responses import Response
 from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, note_rate, presented_hash, reads, services_of
 from app.guardrail.facts import Intent
+from app.ids import instant_of
+from app.instants import rfc3339
 from app.intents.batch import decide_batch
 from app.intents.bodies import INTENT, BatchBody, IntentBody, PoolName, PreviewBody, SmsSender
 from app.intents.decide import decide_intent
 from app.intents.decision import RequestIdentity, rate_class
-from app.intents.describe import describe_check, record_violation, rfc3339
+from app.intents.describe import describe_check, record_violation
 from app.intents.preview import preview_intent
 from app.intents.records import store as decision_records
-from app.intents.records.partitions import instant_of
 from app.numbering.number_filter import NumberFilter, number_filter
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Instant

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +25,7 @@ from app.frequency.verdict import CapInForce
 from app.guardrail.evaluation import Verdict
 from app.guardrail.facts import Intent
 from app.guardrail.refusals import CHANNEL_BUDGET_EXCEEDED, RATE_LIMITED, Check, Finding, Json, Violation
-from app.intents.describe import rfc3339
+from app.instants import instant_of_ms, rfc3339
 from app.intents.evaluate import Evaluation
 from app.intents.facts_store import Gathered, LimitRow
 from app.intents.services import Services
@@ -237,8 +237,3 @@ def describe_lease(intent: Intent, intent_id: UUID, admitted: Admission | None) 
         "in_use": admitted.in_use,
         "capacity": admitted.capacity,
     }
-
-
-def instant_of_ms(milliseconds: int) -> datetime:
-    """The instant of milliseconds since 1970."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)

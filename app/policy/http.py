@@ -14,7 +14,7 @@ from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.accounts.policy_document import minutes_of, write_policy
 from app.durations import duration_seconds
-from app.intents.describe import rfc3339
+from app.instants import rfc3339
 from app.intents.facts_store import ATTEMPTS_LOOK_BACK_DAYS
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Words, malformed, unusable

@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.accounts.authenticate import Caller
 from app.consents import store as consents
 from app.ids import new_id
+from app.instants import rfc3339
 from app.intents.decision import Answer, RequestIdentity
-from app.intents.describe import rfc3339
 from app.intents.services import Services
 from app.numbering import spellings
 from app.platform.idempotency.change_once import change_once

@@ -12,9 +12,8 @@ from starlette.responses import Response
 
 from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, presented_hash, services_of
-from app.instants import EARLIEST, read_instant
+from app.instants import EARLIEST, read_instant, rfc3339
 from app.intents.decision import Answer, RequestIdentity
-from app.intents.describe import rfc3339
 from app.intents.http import writer_of
 from app.numbering import spellings
 from app.platform.http import response_schemas as documents

@@ -14,8 +14,8 @@ from starlette.responses import Response
 
 from app.accounts.authenticate import Caller
 from app.accounts.caller import presented_hash, services_of
+from app.instants import rfc3339
 from app.intents.decision import Answer, RequestIdentity
-from app.intents.describe import rfc3339
 from app.platform.files.byte_stream import BrokenStream
 from app.platform.files.records import Format
 from app.platform.files.spreadsheet import neutralised

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.intents.records.partitions import floor_id
+from app.ids import floor_id
 from app.platform.postgres.bounded_pages import Filters, Page, Patience, look_through
 
 # An import gives its rows their ids while it reads them, and enters them at its end; none takes a week.

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from app.clock import utc_now
-from app.intents.describe import rfc3339
+from app.instants import rfc3339
 from tests.contract.dialler import Dialler, call, sms
 from tests.service import RunningService
 

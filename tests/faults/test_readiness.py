@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from app.ids import floor_id
 from app.intents.records import partitions
 from app.platform.embedded.postgres import USER
 from tests.capacity.server import Server, free_port
@@ -119,7 +120,7 @@ def this_month(order: str) -> Callable[[Gate], None]:
 
     def tell(gate: Gate) -> None:
         start = partitions.month_start(_server_now(gate))
-        low, high = partitions.floor_id(start), partitions.floor_id(partitions.month_start(start, 1))
+        low, high = floor_id(start), floor_id(partitions.month_start(start, 1))
         bounds = f" FOR VALUES FROM ('{low}') TO ('{high}')" if order == "ATTACH" else ""
         gate.sql(f"ALTER TABLE decisions {order} PARTITION {partitions.partition_name(start)}{bounds}")
 

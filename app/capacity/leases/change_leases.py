@@ -12,8 +12,8 @@ from app.capacity.leases import store as leases
 from app.capacity.leases.ledger import lease_of
 from app.capacity.leases.store import Lease
 from app.capacity.semaphore import Reconciliation, Renewal
+from app.instants import instant_of_ms
 from app.intents.services import Services
-from app.intents.take_channel import instant_of_ms
 from app.platform.outcomes import CannotDecide, Conflict, NotFound
 
 

@@ -13,7 +13,7 @@ from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.capacity.leases.change_leases import read_lease, release_lease, renew_lease
 from app.capacity.leases.store import Lease
-from app.intents.describe import rfc3339
+from app.instants import rfc3339
 from app.intents.services import Services
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body

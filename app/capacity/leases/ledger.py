@@ -9,7 +9,7 @@ from app.capacity.leases import store as leases
 from app.capacity.leases.store import Lease
 from app.capacity.pools.store import DEFAULT
 from app.capacity.semaphore import HeldLease, LiveLease, Rebuild
-from app.intents.take_channel import instant_of_ms
+from app.instants import instant_of_ms
 from app.platform.clocks import Clocks
 from app.platform.postgres.database import Database
 

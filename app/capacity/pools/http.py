@@ -16,7 +16,7 @@ from app.capacity.leases import store as leases
 from app.capacity.leases.change_leases import reconcile_pool, record_expired
 from app.capacity.pools import store as pools
 from app.capacity.pools.store import DEFAULT, Pool
-from app.intents.describe import rfc3339
+from app.instants import rfc3339
 from app.intents.services import Services
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Instant

@@ -47,7 +47,8 @@ def check(
     to, moment = number_of(rule_set, number), instant_of(at)
 
     from app.guardrail.facts import Intent
-    from app.intents.describe import describe_check, rfc3339
+    from app.instants import rfc3339
+    from app.intents.describe import describe_check
     from app.intents.evaluate import evaluate_intent
     from app.numbering import NumberError, parse_sender
     from app.platform.outcomes import CannotDecide, Unusable

@@ -54,7 +54,7 @@ def console() -> Console:
 
 def print_json(document: Any) -> None:
     """The document as JSON for a machine."""
-    from app.intents.describe import rfc3339
+    from app.instants import rfc3339
 
     def written(value: object) -> str:
         return rfc3339(value) if isinstance(value, datetime) else str(value)

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.instants import LATEST
+from app.ids import floor_id
 
 MONTHS_AHEAD = 3
 # One at a time, whatever the number of processes; the number is arbitrary and only ours.
 LOCK = 0x0CA11_6A7E
-
-
-def floor_id(instant: datetime) -> uuid.UUID:
-    """The smallest UUIDv7-ordered id of an instant: 48 bits of milliseconds, then zeros (RFC 9562, 5.7).
-
-    Before 1970 there are no ids, so any earlier instant has the smallest of all.
-    """
-    return uuid.UUID(int=(max(0, int(instant.timestamp() * 1000)) << 80))
-
-
-def instant_of(identifier: uuid.UUID) -> datetime:
-    """The instant that a UUIDv7 was made at, to the millisecond; one beyond the calendar is its end."""
-    milliseconds = min(identifier.int >> 80, int(LATEST.timestamp() * 1000))
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def month_start(instant: datetime, months: int = 0) -> datetime:

@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.intents.records.partitions import floor_id
+from app.ids import floor_id
 from app.platform.postgres.bounded_pages import Filters, Page, Patience, look_through
 from app.platform.postgres.database import Database
 

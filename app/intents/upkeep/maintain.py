@@ -12,6 +12,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.capacity.leases.change_leases import record_expired
+from app.ids import floor_id
 from app.intents.facts_store import ATTEMPTS_LOOK_BACK_DAYS
 from app.intents.records import partitions
 from app.intents.services import Services
@@ -144,7 +145,7 @@ async def tidy(services: Services, latest: datetime | None = None) -> None:
         "now": now,
         "attempts_before": now - timedelta(days=ATTEMPTS_LOOK_BACK_DAYS),
         "leases_ended_before": now - timedelta(minutes=5),
-        "leases_before": partitions.floor_id(kept_since - timedelta(days=LONGEST_LEASE_DAYS)),
+        "leases_before": floor_id(kept_since - timedelta(days=LONGEST_LEASE_DAYS)),
         "events_before": kept_since,
     }
     for statement in _SWEEPS:

@@ -8,8 +8,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.instants import rfc3339
 from app.intents.decision import Answer
-from app.intents.describe import rfc3339
 from app.platform.http.problems import MEDIA_TYPE, ProblemWriter, dump, problem_headers
 
 

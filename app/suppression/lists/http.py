@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, services_of
-from app.intents.describe import rfc3339
+from app.instants import rfc3339
 from app.numbering import asked_line, list_fault
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Words

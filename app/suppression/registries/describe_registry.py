@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.intents.describe import rfc3339
+from app.instants import rfc3339
 from app.suppression.registries.store import Registry
 
 

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import text
 
 from app.clock import utc_now
+from app.ids import floor_id
 from app.intents.records import store as decision_records
-from app.intents.records.partitions import floor_id
 from app.platform.jobs.store import newest_jobs
 from app.platform.postgres.bounded_pages import Page, Patience
 from app.platform.postgres.database import Database
