@@ -15,9 +15,10 @@ from app.accounts.authenticate import Caller
 from app.guardrail.facts import Intent
 from app.ids import new_id, nth_id
 from app.intents.decide import decide_intent, identify, need_scopes
-from app.intents.decision import Answer, Render, RequestIdentity, recorded_wait
+from app.intents.decision import IntentRequest, Render, recorded_wait
 from app.intents.records import store as decision_records
 from app.intents.services import PendingCompensation, Services
+from app.platform.idempotency.answers import Answer
 from app.platform.idempotency.claims import abandon, claim_request, keep_answer, raise_unless_replayable
 from app.platform.idempotency.store import Claimed, Existing
 from app.platform.outcomes import Outcome
@@ -35,7 +36,7 @@ DescribeProblem = Callable[[Exception], Mapping[str, Any]]
 
 async def decide_batch(
     services: Services,
-    presented: RequestIdentity,
+    presented: IntentRequest,
     items: Sequence[Intent | Exception],
     render: Render,
     describe_problem: DescribeProblem,
@@ -87,7 +88,7 @@ class _Decider:
     def __init__(
         self,
         services: Services,
-        presented: RequestIdentity,
+        presented: IntentRequest,
         caller: Caller,
         render: Render,
         describe_problem: DescribeProblem,
@@ -96,9 +97,9 @@ class _Decider:
         self.services, self.caller = services, caller
         self.render, self.describe_problem = render, describe_problem
         self.pending: list[PendingCompensation] = []
-        self.presented = RequestIdentity(presented.key_hash)
+        self.presented = IntentRequest(presented.key_hash)
         if claim is not None:
-            self.presented = RequestIdentity(
+            self.presented = IntentRequest(
                 presented.key_hash,
                 attempt_token=claim.holder.hex,
                 taken_over=claim.taken_over,

@@ -20,10 +20,9 @@ from app.ids import new_id
 from app.intents import take_channel as admission
 from app.intents.decision import (
     OPERATION,
-    Answer,
     Decided,
+    IntentRequest,
     Render,
-    RequestIdentity,
     decision_row,
     rate_class,
     recorded_wait,
@@ -35,6 +34,7 @@ from app.intents.records import store as decision_records
 from app.intents.services import CompensationAction, PendingCompensation, Services
 from app.intents.upkeep.compensation import withdraw, withdraw_now
 from app.numbering import asked_line, canonical
+from app.platform.idempotency.answers import Answer
 from app.platform.idempotency.claims import claim_request, let_go, raise_unless_replayable
 from app.platform.idempotency.store import Claimed, Existing
 from app.platform.outcomes import CannotDecide, Conflict, RateExceeded
@@ -46,7 +46,7 @@ from app.telemetry import count_decision
 
 
 async def decide_intent(
-    services: Services, presented: RequestIdentity, intent: Intent, render: Render
+    services: Services, presented: IntentRequest, intent: Intent, render: Render
 ) -> Answer:
     """Approve or refuse the intent, and record it. Raises the outcomes of app.platform.outcomes."""
     services.clocks.refuse_if_off()
@@ -81,7 +81,7 @@ def need_scopes(caller: Caller, *intents: Intent) -> None:
 
 
 async def _replay(
-    services: Services, presented: RequestIdentity, intent: Intent, existing: Existing, now: datetime
+    services: Services, presented: IntentRequest, intent: Intent, existing: Existing, now: datetime
 ) -> Answer:
     caller = await identify(services, presented.key_hash, now)
     need_scopes(caller, intent)
@@ -98,7 +98,7 @@ class _Deciding:
     def __init__(
         self,
         services: Services,
-        presented: RequestIdentity,
+        presented: IntentRequest,
         intent: Intent,
         intent_id: uuid.UUID,
         claim: Claimed | None,

@@ -16,21 +16,10 @@ from app.instants import instant_of_ms
 from app.intents import take_channel as admission
 from app.intents.services import PendingCompensation
 from app.intents.store import Claim, Decision, LeaseRecord
+from app.platform.idempotency.answers import Answer, RequestIdentity
 from app.platform.idempotency.store import Claimed
-from app.platform.redis.rate_limits import RateState
 
 OPERATION = "intents"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A decision as it will be answered. ``headers`` hold only what belongs to the decision itself."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    rate: RateState | None = None
-    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +50,13 @@ Render = Callable[[Mapping[str, Any], int | None], Answer]
 
 
 @dataclass(frozen=True, slots=True)
-class RequestIdentity:
-    """Who asks, and under which Idempotency-Key if any.
+class IntentRequest(RequestIdentity):
+    """Who asks for an intent to be decided.
 
     For the items of a batch: ``intent_id`` fixes the id, ``attempt_token`` tells apart the tries of a batch with a key,
     ``taken_over`` says that an earlier one died, and ``unanswered`` takes what this one may have to undo.
     """
 
-    key_hash: bytes
-    idempotency_key: str | None = None
-    request_hash: bytes = b""
     intent_id: uuid.UUID | None = None
     attempt_token: str = ANY_ATTEMPT
     taken_over: bool = False

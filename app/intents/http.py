@@ -21,7 +21,7 @@ from app.instants import rfc3339
 from app.intents.batch import decide_batch
 from app.intents.bodies import INTENT, BatchBody, IntentBody, PoolName, PreviewBody, SmsSender
 from app.intents.decide import decide_intent
-from app.intents.decision import RequestIdentity, rate_class
+from app.intents.decision import IntentRequest, rate_class
 from app.intents.describe import describe_check, record_violation
 from app.intents.preview import preview_intent
 from app.intents.records import store as decision_records
@@ -76,7 +76,7 @@ async def post_intent(request: Request, intent: IntentBody) -> Response:
     """Approve the intent, or refuse it with every reason. The decision is committed before it is answered."""
     writer = writer_of(request)
     key = idempotency_key(request)
-    presented = RequestIdentity(
+    presented = IntentRequest(
         presented_hash(request), key, request_hash(request, await request.body()) if key is not None else b""
     )
     wanted = intent.intent()
@@ -98,7 +98,7 @@ async def post_preview(request: Request, intent: PreviewBody) -> Response:
     writer = writer_of(request)
     wanted = intent.intent()
     verdict, at, rate = await preview_intent(
-        services_of(request), RequestIdentity(presented_hash(request)), wanted, intent.at
+        services_of(request), IntentRequest(presented_hash(request)), wanted, intent.at
     )
     note_rate(request, rate_class(wanted), rate)
     return json_response(
@@ -119,7 +119,7 @@ async def post_preview(request: Request, intent: PreviewBody) -> Response:
 async def post_batch(request: Request, batch: BatchBody) -> Response:
     """Each intent decided exactly as if posted alone, answered in order."""
     key = idempotency_key(request)
-    presented = RequestIdentity(
+    presented = IntentRequest(
         presented_hash(request), key, request_hash(request, await request.body()) if key is not None else b""
     )
     writer = writer_of(request)

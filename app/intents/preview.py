@@ -9,7 +9,7 @@ from app.accounts.authenticate import authenticate
 from app.guardrail.evaluation import Verdict
 from app.guardrail.facts import Intent
 from app.intents.decide import ask_about, gather_facts, need_scopes
-from app.intents.decision import RequestIdentity, rate_class
+from app.intents.decision import IntentRequest, rate_class
 from app.intents.evaluate import evaluate_intent
 from app.intents.services import Services
 from app.intents.take_channel import check_pool
@@ -18,7 +18,7 @@ from app.platform.redis.rate_limits import RateState
 
 
 async def preview_intent(
-    services: Services, presented: RequestIdentity, intent: Intent, at: datetime | None
+    services: Services, presented: IntentRequest, intent: Intent, at: datetime | None
 ) -> tuple[Verdict, datetime, RateState]:
     """The verdict of every guardrail but the channel, for ``at`` or for now."""
     now = services.now()

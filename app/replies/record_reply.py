@@ -16,9 +16,9 @@ from app.accounts.policy_document import read_policy
 from app.consents import store as consents
 from app.content import mask
 from app.ids import new_id
-from app.intents.decision import Answer, RequestIdentity
 from app.intents.services import Services
 from app.numbering import spellings
+from app.platform.idempotency.answers import Answer, RequestIdentity
 from app.platform.idempotency.change_once import change_once
 from app.platform.outcomes import NotAllowed
 from app.policy.change_policy import SECRET

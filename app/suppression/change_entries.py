@@ -14,9 +14,9 @@ from app.accounts.authenticate import Caller
 from app.consents import store as consents
 from app.ids import new_id
 from app.instants import rfc3339
-from app.intents.decision import Answer, RequestIdentity
 from app.intents.services import Services
 from app.numbering import spellings
+from app.platform.idempotency.answers import Answer, RequestIdentity
 from app.platform.idempotency.change_once import change_once
 from app.platform.outcomes import Conflict, FieldFault, NotFound, Unusable
 from app.suppression import opt_out_store as opt_outs

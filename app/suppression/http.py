@@ -13,7 +13,6 @@ from starlette.responses import Response
 from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, presented_hash, services_of
 from app.instants import EARLIEST, read_instant, rfc3339
-from app.intents.decision import Answer, RequestIdentity
 from app.intents.http import writer_of
 from app.numbering import spellings
 from app.platform.http import response_schemas as documents
@@ -29,6 +28,7 @@ from app.platform.http.paging import (
 )
 from app.platform.http.problems import MEDIA_TYPE, dump, instance_of
 from app.platform.http.responses import json_response, response_of
+from app.platform.idempotency.answers import Answer, RequestIdentity
 from app.platform.idempotency.http import idempotency_key, request_hash
 from app.platform.outcomes import NotFound
 from app.suppression import history_store as suppression_history

@@ -15,7 +15,6 @@ from starlette.responses import Response
 from app.accounts.authenticate import Caller
 from app.accounts.caller import presented_hash, services_of
 from app.instants import rfc3339
-from app.intents.decision import Answer, RequestIdentity
 from app.platform.files.byte_stream import BrokenStream
 from app.platform.files.records import Format
 from app.platform.files.spreadsheet import neutralised
@@ -23,6 +22,7 @@ from app.platform.http import response_schemas as documents
 from app.platform.http.problems import Problem, dump
 from app.platform.http.responses import response_of
 from app.platform.http.stream_timeouts import PatientResponse, pace_of, pieces_of
+from app.platform.idempotency.answers import Answer, RequestIdentity
 from app.platform.idempotency.http import idempotency_key, request_hash
 from app.platform.idempotency.receive_once import receive_once
 from app.platform.jobs.store import Job, read_job, stream_rejects

@@ -15,13 +15,14 @@ from app.guardrail.facts import Intent
 from app.ids import new_id
 from app.intents import take_channel as admission
 from app.intents.decide import decide_intent, gather_facts, identify
-from app.intents.decision import Answer, RequestIdentity
+from app.intents.decision import IntentRequest
 from app.intents.facts_store import Ask
 from app.intents.services import RuleSet, Services
 from app.main import equip
 from app.platform.http.problems import ProblemWriter
 from app.platform.http.responses import answer_of
 from app.platform.idempotency import store as idempotency
+from app.platform.idempotency.answers import Answer
 from app.platform.idempotency.store import Claimed
 from app.settings import Settings
 
@@ -37,9 +38,9 @@ class Decider:
     services: Services
     caller: Caller
 
-    def presented(self, idempotency_key: str | None = None) -> RequestIdentity:
+    def presented(self, idempotency_key: str | None = None) -> IntentRequest:
         """The key as a request would carry it."""
-        return RequestIdentity(hash_of(KEY), idempotency_key, b"one request" if idempotency_key else b"")
+        return IntentRequest(hash_of(KEY), idempotency_key, b"one request" if idempotency_key else b"")
 
     async def decide(self, idempotency_key: str | None = None) -> Answer:
         """Decide the call."""

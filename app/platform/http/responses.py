@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.instants import rfc3339
-from app.intents.decision import Answer
 from app.platform.http.problems import MEDIA_TYPE, ProblemWriter, dump, problem_headers
+from app.platform.idempotency.answers import Answer
 
 
 def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -12,9 +12,9 @@ import contextlib
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from app.intents.decision import Answer, RequestIdentity
 from app.intents.services import Services
 from app.platform.idempotency import store as idempotency
+from app.platform.idempotency.answers import Answer, RequestIdentity
 from app.platform.idempotency.claims import claim_request, keep_answer, let_go, raise_unless_replayable
 from app.platform.outcomes import Conflict
 from app.platform.postgres.database import PostgresUnavailable
