@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from app import clock
 from app.accounts import http as admin
+from app.accounts.account_services import ClassLimit
 from app.accounts.store import installation_secret
 from app.calling_window import http as emergencies
 from app.capacity.leases import http as leases
@@ -29,7 +30,7 @@ from app.health import http as health
 from app.health.readiness import Readiness
 from app.intents import http as intents
 from app.intents.scrub import http as scrub
-from app.intents.services import ClassLimit, RuleSet, Services
+from app.intents.services import RuleSet, Services
 from app.intents.upkeep.compensation import settle_what_can_be
 from app.intents.upkeep.maintain import maintain
 from app.intents.windows import http as calling_windows
@@ -128,6 +129,7 @@ async def equip(
     return Services(
         database=database,
         semaphore=semaphore,
+        rate_limiter=semaphore,
         rule_set=rule_set,
         clocks=clocks,
         class_limits={

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
-from app.intents.facts_store import Key
+from app.accounts.key_store import Key
 from app.platform.outcomes import MissingScope, Unauthorized
 
 Scope = Literal[

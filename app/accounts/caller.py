@@ -19,9 +19,9 @@ from starlette.exceptions import HTTPException as StarletteHTTPException  # noqa
 from starlette.responses import Response
 from starlette.types import Message
 
+from app.accounts.account_services import AccountServices
 from app.accounts.authenticate import EVERY_KEY, Caller, hash_of
-from app.intents.decide import identify as lookup
-from app.intents.services import Services
+from app.accounts.identify import identify as lookup
 from app.platform.http.fields import MOST_FAULTS
 from app.platform.http.problems import CARRIER_PATH, Problem, rate_headers
 from app.platform.http.strict_json import StrictRequest
@@ -37,9 +37,9 @@ _BEARER = re.compile(r"(?i:bearer) +(cg_[A-Za-z0-9_-]{1,250}) *")
 _KEY = re.compile(r"cg_[A-Za-z0-9_-]{1,250}")
 
 
-def services_of(request: Request) -> Services:
-    """The process's services."""
-    return cast(Services, request.app.state.services)
+def services_of(request: Request) -> AccountServices:
+    """The process's services, as much of them as whoever is known by a key may use."""
+    return cast(AccountServices, request.app.state.services)
 
 
 def presented_hash(request: Request) -> bytes:
@@ -97,7 +97,7 @@ class Requires:
     async def __call__(self, request: Request) -> Caller:
         caller = await identify(request)
         services = services_of(request)
-        state = await services.semaphore.spend(services.rate(caller, self.api_class))
+        state = await services.rate_limiter.spend(services.rate(caller, self.api_class))
         if state.exceeded:
             raise RateExceeded(state, self.api_class)
         note_rate(request, self.api_class, state)

@@ -12,9 +12,10 @@ from typing import Any
 import orjson
 
 from app.accounts.authenticate import Caller
+from app.accounts.identify import identify
 from app.guardrail.facts import Intent
 from app.ids import new_id, nth_id
-from app.intents.decide import decide_intent, identify, need_scopes
+from app.intents.decide import decide_intent, need_scopes
 from app.intents.decision import IntentRequest, Render, recorded_wait
 from app.intents.records import store as decision_records
 from app.intents.services import PendingCompensation, Services

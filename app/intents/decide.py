@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from app.accounts.authenticate import Caller, authenticate
+from app.accounts.identify import identify
 from app.capacity.semaphore import ANY_ATTEMPT, Admission
 from app.frequency.verdict import CapInForce
 from app.guardrail.facts import Intent
@@ -277,12 +278,3 @@ async def gather_facts(services: Services, ask: Ask) -> Gathered:
         return await services.facts.ask(ask)
     except Overloaded:
         raise CannotDecide("too many intents are waiting") from None
-
-
-async def identify(services: Services, key_hash: bytes, now: datetime) -> Caller:
-    """Who the key belongs to, from Postgres at every request. Raises Unauthorized."""
-    try:
-        stored = await services.keys.ask(key_hash)
-    except Overloaded:
-        raise CannotDecide("too many requests are waiting") from None
-    return authenticate(stored, key_hash, now)

@@ -6,7 +6,6 @@ remembers keys.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from typing import Any, overload
 import orjson
 from sqlalchemy import text
 
+from app.accounts.key_store import Key, read_key
 from app.accounts.policy_document import read_policy
 from app.guardrail.facts import AccountPolicy, Attempt, Consent, Emergency, Facts, SuppressionEntry
 from app.platform.postgres.database import Database
@@ -30,19 +30,6 @@ from app.suppression.registries.store import (
 
 # No cap of the law or of a policy looks back further (see AccountPolicy's limits in the API).
 ATTEMPTS_LOOK_BACK_DAYS = 31
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """An API key as stored, whether or not it may still be used."""
-
-    id: uuid.UUID
-    account_id: uuid.UUID
-    scopes: frozenset[str]
-    hash: bytes
-    is_first_account: bool
-    expires_at: datetime | None
-    revoked_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,29 +190,6 @@ GATHER = PreparedQuery(text(_gather_sql(None)))
 GATHER_SPELLED = PreparedQuery(text(_gather_sql("ask.others")))
 
 
-_KEYS = PreparedQuery(
-    text(
-        """
-    SELECT k.id, k.account_id, k.scopes, k.key_hash, a.is_first, k.expires_at, k.revoked_at
-      FROM unnest(CAST(:hashes AS bytea[])) WITH ORDINALITY AS ask(key_hash, place)
-      LEFT JOIN api_keys k ON k.key_hash = ask.key_hash
-      LEFT JOIN accounts a ON a.id = k.account_id
-     ORDER BY ask.place
-    """
-    )
-)
-
-
-async def gather_keys(database: Database, hashes: Sequence[bytes]) -> list[Key | None]:
-    """The keys with those hashes, in order. Raises PostgresUnavailable."""
-    rows = await database.fetch(_KEYS, {"hashes": list(hashes)}, may_run_twice=True)
-    return [_key(row) if row[0] is not None else None for row in rows]
-
-
-def _key(row: Sequence[Any]) -> Key:
-    return Key(row[0], row[1], frozenset(row[2]), bytes(row[3]), bool(row[4]), row[5], row[6])
-
-
 async def gather(database: Database, asks: Sequence[Ask], now: datetime) -> list[Gathered]:
     """Answer every ask in one statement, in order. Raises PostgresUnavailable."""
     statement = GATHER_SPELLED if any(ask.others for ask in asks) else GATHER
@@ -269,7 +233,7 @@ def _list(column: str | None) -> list[Any]:
 def _gathered(row: Sequence[Any], ask: Ask) -> Gathered:
     if row[0] is None:
         return Gathered(key=None, read_at=row[19])
-    key = _key((*row[:4], row[6], row[4], row[5]))
+    key = read_key((*row[:4], row[6], row[4], row[5]))
     pool = _list(row[14])
     attempts = RecordedAttempts(row[13])
     facts = Facts(

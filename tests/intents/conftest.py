@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 import pytest
 
 from app.accounts.authenticate import Caller, hash_of
+from app.accounts.identify import identify
 from app.accounts.manage_keys import ensure_bootstrap_key
 from app.clock import utc_now
 from app.guardrail.facts import Intent
 from app.ids import new_id
 from app.intents import take_channel as admission
-from app.intents.decide import decide_intent, gather_facts, identify
+from app.intents.decide import decide_intent, gather_facts
 from app.intents.decision import IntentRequest
 from app.intents.facts_store import Ask
 from app.intents.services import RuleSet, Services

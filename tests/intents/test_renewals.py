@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import text
 
 from app.accounts.authenticate import hash_of
+from app.accounts.identify import identify
 from app.capacity.leases import change_leases
 from app.capacity.leases import store as leases
 from app.capacity.leases.change_leases import renew_lease
 from app.clock import utc_now
-from app.intents.decide import identify
 from tests.intents.conftest import KEY, Decider
 from tests.intents.test_commit import rows
 from tests.servers import Servers

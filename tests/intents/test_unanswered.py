@@ -11,11 +11,12 @@ from dataclasses import replace
 import pytest
 
 from app.accounts.authenticate import hash_of
+from app.accounts.identify import identify
 from app.accounts.manage_keys import ensure_bootstrap_key
 from app.clock import utc_now
 from app.ids import new_id
 from app.intents import store as decisions
-from app.intents.decide import decide_intent, identify
+from app.intents.decide import decide_intent
 from app.intents.services import RuleSet
 from app.intents.store import Claim
 from app.intents.upkeep.compensation import settle_pending

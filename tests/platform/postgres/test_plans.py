@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
+from app.accounts import key_store
 from app.intents import facts_store as facts
 from app.intents import store as decisions
 from app.intents.facts_store import Ask
@@ -76,7 +77,7 @@ async def test_the_facts_and_the_keys_are_found_by_index(database: Database) -> 
         )
     assert "suppressions" in explaining.plan
     assert read_whole(explaining.plan) == set()
-    await facts.gather_keys(explaining, [b"hash"])
+    await key_store.gather_keys(explaining, [b"hash"])
     assert "api_keys" in explaining.plan
     assert read_whole(explaining.plan) == set()
 
