@@ -186,6 +186,7 @@ def build(
         telemetry={"tracing": False, "metrics": False, "logs": False},  # asked for anew at every request
     )
     app.state.writer = writer
+    app.state.scanner = rule_set.scanner
     app.state.metrics_dir = metrics_dir
     app.state.pace = CpsLimit(window_seconds=settings.stream_timeout_seconds)
     for module in ROUTES:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.calling_window import store as emergencies
-from app.intents.services import Services
+from app.numbering import load as load_number_locator
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Instant, Words
 from app.platform.http.paging import Cursor, Limit, page_of, read_cursor
@@ -52,9 +52,9 @@ class EmergencyPage(documents.Document):
     next_cursor: str | None
 
 
-def _known(services: Services, region: str) -> str:
+def _known(region: str) -> str:
     """The region, if the rules know it: an emergency in a region that no number can lie in would protect nobody."""
-    if services.rule_set.number_locator.regions.find(region) is None:
+    if load_number_locator().regions.find(region) is None:
         reason = "must be a region of ISO 3166-2 that is known here, as US-LA"
         raise Unusable([FieldFault("region", reason, "")])
     return region
@@ -106,7 +106,7 @@ async def put_emergency(
     """Bans solicitation in the region for every account until the instant, from the next decision on."""
     services = services_of(request)
     now = services.now()
-    _known(services, region)
+    _known(region)
     if not now < body.until < LATEST:
         raise Unusable([FieldFault("until", "must be in the future, and before the year 2200", "/until")])
     async with services.database.begin() as connection:

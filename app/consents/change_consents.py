@@ -9,14 +9,14 @@ from app.consents import store as consents
 from app.consents.store import NewConsent
 from app.ids import new_id
 from app.instants import rfc3339
-from app.intents.services import Services
 from app.numbering import spellings
 from app.platform.outcomes import Conflict, FieldFault, NotFound, Unusable
+from app.platform.stores import Stores
 from app.replies import store as inbound_messages
 
 
 async def record_consent(
-    services: Services, caller: Caller, consent: NewConsent
+    services: Stores, caller: Caller, consent: NewConsent
 ) -> tuple[bool, dict[str, Any]]:
     """Put the consent on record in place of the one before it; answers whether it is the first, and the consent.
 
@@ -55,7 +55,7 @@ async def record_consent(
     return before is None, stored
 
 
-async def withdraw_consent(services: Services, caller: Caller, number: str) -> None:
+async def withdraw_consent(services: Stores, caller: Caller, number: str) -> None:
     """End the consent on record. Raises NotFound when there is none."""
     line = spellings(number)
     async with services.database.begin() as connection:

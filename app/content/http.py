@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, services_of
-from app.content import ScanResult, mask
+from app.content import ContentScanner, ScanResult, mask
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Words
 from app.platform.http.responses import json_response
@@ -68,9 +68,8 @@ def scanned_document(result: ScanResult, version: str) -> dict[str, Any]:
 )
 async def post_scan(request: Request, caller: MayWrite, body: ScanBody) -> Response:
     """By the account's policy; always 200, whatever is found. Nothing of the text is kept."""
-    services = services_of(request)
-    found = await current_policy(services, caller)
-    scanner = services.rule_set.scanner
+    found = await current_policy(services_of(request), caller)
+    scanner: ContentScanner = request.app.state.scanner
     return json_response(
         scanned_document(scanner.scan(body.body, found.policy, body.first_contact), scanner.version)
     )

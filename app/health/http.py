@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Literal
+from typing import Literal, cast
 
 from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse, Response
@@ -52,7 +52,7 @@ async def readyz(request: Request) -> Response:
     It tries what a decision does, in both stores, at most once a second however often it is asked. `degraded`, with
     200: a registry is too old, so that whom it binds is refused with 503, here as everywhere.
     """
-    services = services_of(request)
+    services = cast(Services, services_of(request))
     readiness: Readiness = request.app.state.readiness
     outcome = await readiness.look()
     standing = _standing(services, outcome)
@@ -87,7 +87,7 @@ async def metrics(request: Request) -> Response:
     """Of all worker processes together."""
     # So that the age of a registry is seen by whoever collects only this.
     readiness: Readiness = request.app.state.readiness
-    _standing(services_of(request), await readiness.look())
+    _standing(cast(Services, services_of(request)), await readiness.look())
     body = await asyncio.to_thread(telemetry.exposition, request.app.state.metrics_dir)
     return Response(body, media_type="text/plain; version=0.0.4; charset=utf-8")
 

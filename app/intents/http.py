@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -25,6 +25,7 @@ from app.intents.decision import IntentRequest, rate_class
 from app.intents.describe import describe_check, record_violation
 from app.intents.preview import preview_intent
 from app.intents.records import store as decision_records
+from app.intents.services import Services
 from app.numbering.number_filter import NumberFilter, number_filter
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Instant
@@ -81,7 +82,10 @@ async def post_intent(request: Request, intent: IntentBody) -> Response:
     )
     wanted = intent.intent()
     answer = await decide_intent(
-        services_of(request), presented, wanted, lambda record, wait: answer_of(record, wait, writer)
+        cast(Services, services_of(request)),
+        presented,
+        wanted,
+        lambda record, wait: answer_of(record, wait, writer),
     )
     if answer.rate is not None:
         note_rate(request, rate_class(wanted), answer.rate)
@@ -98,7 +102,7 @@ async def post_preview(request: Request, intent: PreviewBody) -> Response:
     writer = writer_of(request)
     wanted = intent.intent()
     verdict, at, rate = await preview_intent(
-        services_of(request), IntentRequest(presented_hash(request)), wanted, intent.at
+        cast(Services, services_of(request)), IntentRequest(presented_hash(request)), wanted, intent.at
     )
     note_rate(request, rate_class(wanted), rate)
     return json_response(
@@ -124,7 +128,7 @@ async def post_batch(request: Request, batch: BatchBody) -> Response:
     )
     writer = writer_of(request)
     answer = await decide_batch(
-        services_of(request),
+        cast(Services, services_of(request)),
         presented,
         await _all_parsed(batch.intents),
         lambda record, wait: answer_of(record, wait, writer),
@@ -165,7 +169,7 @@ async def list_intents(
     A page may hold fewer than `limit` decisions, or none, though `next_cursor` leads on to more: where few decisions
     pass the filters, each page looks through a stretch of the history, and the next goes on from there.
     """
-    services, writer = services_of(request), writer_of(request)
+    services, writer = cast(Services, services_of(request)), writer_of(request)
     now = services.now()
     oldest = now - timedelta(days=services.retention_days)
     found = await decision_records.newest_first(
@@ -197,7 +201,7 @@ async def list_intents(
 )
 async def get_intent(request: Request, caller: MayRead, intent_id: str) -> Response:
     """The decision with its checks, its violations and the versions of the rules it was made with."""
-    services = services_of(request)
+    services = cast(Services, services_of(request))
     try:
         identifier = UUID(intent_id)
     except ValueError:

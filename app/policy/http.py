@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import AfterValidator, Field, model_validator
@@ -16,6 +16,7 @@ from app.accounts.policy_document import minutes_of, write_policy
 from app.durations import duration_seconds
 from app.instants import rfc3339
 from app.intents.facts_store import ATTEMPTS_LOOK_BACK_DAYS
+from app.intents.services import Services
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Words, malformed, unusable
 from app.platform.http.paging import Cursor, Limit, bad_cursor, next_cursor, read_cursor
@@ -236,7 +237,7 @@ def _document(found: PolicyInForce) -> dict[str, Any]:
 )
 async def get_policy(request: Request, caller: EveryKey) -> Response:
     """Every key may read it. What it answers can be changed and put back as it is."""
-    return json_response(_document(await current_policy(services_of(request), caller)))
+    return json_response(_document(await current_policy(cast(Services, services_of(request)), caller)))
 
 
 @router.put(
@@ -248,7 +249,7 @@ async def put_policy(request: Request, caller: Admin, body: PolicyBody) -> Respo
     """The whole policy at once; in force for every process by the time the response is sent."""
     document = body.model_dump(exclude={"inbound", "version"})
     inbound = body.inbound.model_dump(exclude_unset=True)
-    found = await change_policy(services_of(request), caller, document, inbound, body.version)
+    found = await change_policy(cast(Services, services_of(request)), caller, document, inbound, body.version)
     return json_response(_document(found))
 
 
@@ -265,7 +266,7 @@ async def list_versions(
     if parts is not None and not re.fullmatch(r"[0-9]{1,9}", parts[0]):
         raise bad_cursor()
     before = int(parts[0]) if parts is not None else 2**31 - 1
-    async with services_of(request).database.begin() as connection:
+    async with cast(Services, services_of(request)).database.begin() as connection:
         found = await policies.versions(connection, caller.account_id, before, limit + 1)
     return json_response(
         {

@@ -16,11 +16,11 @@ from app.accounts.policy_document import read_policy
 from app.consents import store as consents
 from app.content import mask
 from app.ids import new_id
-from app.intents.services import Services
 from app.numbering import spellings
 from app.platform.idempotency.answers import Answer, RequestIdentity
 from app.platform.idempotency.change_once import change_once
 from app.platform.outcomes import NotAllowed
+from app.platform.stores import Stores
 from app.policy.change_policy import SECRET
 from app.replies import store as inbound_messages
 from app.replies.classify import InboundMeaning, classify_inbound
@@ -62,7 +62,7 @@ class Taken:
 
 
 async def record_inbound(
-    services: Services,
+    services: Stores,
     caller: Caller,
     presented: RequestIdentity,
     received: Received,

@@ -14,11 +14,11 @@ from app.accounts.authenticate import Caller
 from app.consents import store as consents
 from app.ids import new_id
 from app.instants import rfc3339
-from app.intents.services import Services
 from app.numbering import spellings
 from app.platform.idempotency.answers import Answer, RequestIdentity
 from app.platform.idempotency.change_once import change_once
 from app.platform.outcomes import Conflict, FieldFault, NotFound, Unusable
+from app.platform.stores import Stores
 from app.suppression import opt_out_store as opt_outs
 from app.suppression import store as suppressions
 from app.suppression.store import Entry
@@ -37,7 +37,7 @@ class Added:
 
 
 async def add_suppression(
-    services: Services,
+    services: Stores,
     caller: Caller,
     presented: RequestIdentity,
     entry: Entry,
@@ -66,7 +66,7 @@ async def add_suppression(
     )
 
 
-async def put_suppression(services: Services, caller: Caller, entry: Entry) -> Added:
+async def put_suppression(services: Stores, caller: Caller, entry: Entry) -> Added:
     """Add the entry, or make the one that is there like it."""
     now = services.now()
     check_expiry(entry, services)
@@ -86,7 +86,7 @@ async def put_suppression(services: Services, caller: Caller, entry: Entry) -> A
 
 
 async def remove_suppression(
-    services: Services, caller: Caller, number: str, channel: str | None, reason: str
+    services: Stores, caller: Caller, number: str, channel: str | None, reason: str
 ) -> datetime | None:
     """Remove the account's entry of a channel, or all its entries; answers since when the person's own opt-out
     stands all the same, if one does.
@@ -125,7 +125,7 @@ async def _end_consents(connection: AsyncConnection, caller: Caller, entry: Entr
         await consents.end(connection, caller.account_id, line, "opt_out", now)
 
 
-def check_expiry(entry: Entry, services: Services) -> None:
+def check_expiry(entry: Entry, services: Stores) -> None:
     """An entry that has expired before it begins would suppress nobody; that is a mistake, not a wish."""
     if entry.expires_at is not None and entry.expires_at <= services.now():
         raise Unusable([FieldFault("expires_at", "must be in the future", "/expires_at")])

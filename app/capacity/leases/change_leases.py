@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.accounts.authenticate import Caller
+from app.capacity.channel_services import ChannelServices
 from app.capacity.leases import store as leases
 from app.capacity.leases.ledger import lease_of
 from app.capacity.leases.store import Lease
 from app.capacity.semaphore import Reconciliation, Renewal
 from app.instants import instant_of_ms
-from app.intents.services import Services
 from app.platform.outcomes import CannotDecide, Conflict, NotFound
 
 
-async def read_lease(services: Services, caller: Caller, lease_id: uuid.UUID) -> Lease:
+async def read_lease(services: ChannelServices, caller: Caller, lease_id: uuid.UUID) -> Lease:
     """The lease as the ledger knows it. Raises NotFound for an id that was never leased."""
     lease = await _fetch(services, caller, lease_id)
     if lease is None and await _put_back(services, caller, lease_id):
@@ -27,13 +27,13 @@ async def read_lease(services: Services, caller: Caller, lease_id: uuid.UUID) ->
     return lease
 
 
-async def _fetch(services: Services, caller: Caller, lease_id: uuid.UUID) -> Lease | None:
+async def _fetch(services: ChannelServices, caller: Caller, lease_id: uuid.UUID) -> Lease | None:
     return await services.database.run(
         lambda connection: leases.fetch(connection, caller.account_id, lease_id), may_run_twice=True
     )
 
 
-async def _put_back(services: Services, caller: Caller, lease_id: uuid.UUID) -> bool:
+async def _put_back(services: ChannelServices, caller: Caller, lease_id: uuid.UUID) -> bool:
     """Whether Redis holds the lease. A ledger restored from a backup does not know it; its caller does, and may go
     on to renew and release it.
     """
@@ -50,7 +50,7 @@ async def _put_back(services: Services, caller: Caller, lease_id: uuid.UUID) -> 
 
 
 async def renew_lease(
-    services: Services, caller: Caller, lease_id: uuid.UUID, extend_by_seconds: int
+    services: ChannelServices, caller: Caller, lease_id: uuid.UUID, extend_by_seconds: int
 ) -> datetime:
     """The lease's new end: ``extend_by_seconds`` after its present one, but never past its hard end.
 
@@ -76,7 +76,9 @@ async def renew_lease(
     raise CannotDecide("the channel semaphore is being rebuilt")
 
 
-async def _note_renewal(services: Services, caller: Caller, lease_id: uuid.UUID, renewal: Renewal) -> bool:
+async def _note_renewal(
+    services: ChannelServices, caller: Caller, lease_id: uuid.UUID, renewal: Renewal
+) -> bool:
     """Whether the ledger took it, in the epoch in which Redis renewed."""
     return await services.database.run(
         lambda connection: leases.renew(
@@ -91,7 +93,7 @@ async def _note_renewal(services: Services, caller: Caller, lease_id: uuid.UUID,
     )
 
 
-async def release_lease(services: Services, caller: Caller, lease_id: uuid.UUID) -> None:
+async def release_lease(services: ChannelServices, caller: Caller, lease_id: uuid.UUID) -> None:
     """Give the channel back; harmless when repeated. Raises NotFound for an id that was never leased."""
     await read_lease(services, caller, lease_id)
     now = services.now()
@@ -112,7 +114,7 @@ class Reconciled:
 
 
 async def reconcile_pool(
-    services: Services, caller: Caller, pool: str, active: Sequence[str], listed_at: datetime
+    services: ChannelServices, caller: Caller, pool: str, active: Sequence[str], listed_at: datetime
 ) -> Reconciled:
     """Release the pool's leases that are older than the list and not named in it."""
     now = services.now()
@@ -134,7 +136,7 @@ async def reconcile_pool(
     return Reconciled(len(released), tuple(outcome.unknown))
 
 
-async def record_expired(services: Services, account_id: uuid.UUID) -> int:
+async def record_expired(services: ChannelServices, account_id: uuid.UUID) -> int:
     """Note in the ledger which leases ended by their own expiry. Answers how many there were."""
     now = services.now()
     expired = await services.semaphore.drain_expired(str(account_id), int(now.timestamp() * 1000))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import Field
@@ -11,10 +11,10 @@ from starlette.responses import Response
 
 from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, services_of
+from app.capacity.channel_services import ChannelServices
 from app.capacity.leases.change_leases import read_lease, release_lease, renew_lease
 from app.capacity.leases.store import Lease
 from app.instants import rfc3339
-from app.intents.services import Services
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body
 from app.platform.http.responses import json_response
@@ -49,7 +49,7 @@ class LeaseStateDocument(documents.Document):
 )
 async def get_lease(request: Request, caller: MayRead, lease_id: str) -> Response:
     """Held, or how it ended."""
-    services = services_of(request)
+    services = cast(ChannelServices, services_of(request))
     lease = await read_lease(services, caller, _id(lease_id))
     return json_response(_document(lease, services))
 
@@ -61,7 +61,7 @@ async def get_lease(request: Request, caller: MayRead, lease_id: str) -> Respons
 )
 async def post_renew(request: Request, caller: MayWrite, lease_id: str, body: RenewBody) -> Response:
     """409 when the lease has expired: its channel may belong to another call by now."""
-    services, identifier = services_of(request), _id(lease_id)
+    services, identifier = cast(ChannelServices, services_of(request)), _id(lease_id)
     expires_at = await renew_lease(services, caller, identifier, body.extend_by)
     lease = await read_lease(services, caller, identifier)
     return json_response(_document(lease, services) | {"expires_at": rfc3339(expires_at)})
@@ -75,7 +75,7 @@ async def post_renew(request: Request, caller: MayWrite, lease_id: str, body: Re
 )
 async def delete_lease(request: Request, caller: MayWrite, lease_id: str) -> Response:
     """Harmless when repeated."""
-    await release_lease(services_of(request), caller, _id(lease_id))
+    await release_lease(cast(ChannelServices, services_of(request)), caller, _id(lease_id))
     return Response(status_code=204)
 
 
@@ -86,7 +86,7 @@ def _id(text: str) -> uuid.UUID:
         raise NotFound("No such lease.") from None
 
 
-def _document(lease: Lease, services: Services) -> dict[str, object]:
+def _document(lease: Lease, services: ChannelServices) -> dict[str, object]:
     expired = lease.ended_at is None and lease.expires_at <= services.now()
     state = lease.ended_by or ("expired" if expired else "held")
     return {

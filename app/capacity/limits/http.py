@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Path, Request
 from pydantic import Field
@@ -10,9 +10,9 @@ from starlette.responses import Response
 
 from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, services_of
+from app.capacity.channel_services import ChannelServices
 from app.capacity.limits import store as limits
 from app.capacity.limits.store import NamedLimit
-from app.intents.services import Services
 from app.numbering import (
     NumberFormatError,
     NumberImpossibleError,
@@ -66,7 +66,7 @@ async def list_limits(
     request: Request, caller: MayRead, limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
     """In the order of their names."""
-    services = services_of(request)
+    services = cast(ChannelServices, services_of(request))
     after = (read_cursor(cursor, 1) or [""])[0]
     async with services.database.begin() as connection:
         found = await limits.page(connection, caller.account_id, after, limit + 1)
@@ -85,7 +85,7 @@ async def list_limits(
 )
 async def get_limit(request: Request, caller: MayRead, name: Name) -> Response:
     """The limit with its present use."""
-    services = services_of(request)
+    services = cast(ChannelServices, services_of(request))
     async with services.database.begin() as connection:
         found = await limits.fetch(connection, caller.account_id, _spelled(name))
     if found is None:
@@ -100,7 +100,7 @@ async def get_limit(request: Request, caller: MayRead, name: Name) -> Response:
 )
 async def put_limit(request: Request, caller: MayWrite, name: Name, body: LimitBody) -> Response:
     """In force at once, in every process; calls in progress count under it and are never ended by it."""
-    services = services_of(request)
+    services = cast(ChannelServices, services_of(request))
     _check(name, body)
     async with services.database.begin() as connection:
         there = await limits.fetch(connection, caller.account_id, _spelled(name))
@@ -121,7 +121,7 @@ async def put_limit(request: Request, caller: MayWrite, name: Name, body: LimitB
 )
 async def delete_limit(request: Request, caller: MayWrite, name: Name) -> Response:
     """What it bounded is unbounded from the next decision on."""
-    async with services_of(request).database.begin() as connection:
+    async with cast(ChannelServices, services_of(request)).database.begin() as connection:
         if not await limits.delete(connection, caller.account_id, _spelled(name)):
             raise NotFound(f"There is no limit {name}.")
     return Response(status_code=204)
@@ -160,7 +160,9 @@ def _check(name: str, body: LimitBody) -> None:
         raise Unusable(faults)
 
 
-async def _documents(services: Services, caller: Caller, found: list[NamedLimit]) -> list[dict[str, Any]]:
+async def _documents(
+    services: ChannelServices, caller: Caller, found: list[NamedLimit]
+) -> list[dict[str, Any]]:
     names = [limit.name for limit in found if limit.capacity is not None]
     in_use = await services.semaphore.usage(str(caller.account_id), names) if names else {}
     return [

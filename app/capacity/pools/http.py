@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Depends, Path, Request
 from pydantic import Field
@@ -12,12 +12,12 @@ from starlette.responses import Response
 
 from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, services_of
+from app.capacity.channel_services import ChannelServices
 from app.capacity.leases import store as leases
 from app.capacity.leases.change_leases import reconcile_pool, record_expired
 from app.capacity.pools import store as pools
 from app.capacity.pools.store import DEFAULT, Pool
 from app.instants import rfc3339
-from app.intents.services import Services
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Instant
 from app.platform.http.paging import Cursor, Limit, bad_cursor, next_cursor, read_cursor
@@ -93,7 +93,7 @@ class LeaseEventPage(documents.Document):
     next_cursor: str | None
 
 
-async def _documents(services: Services, caller: Caller, found: list[Pool]) -> list[dict[str, Any]]:
+async def _documents(services: ChannelServices, caller: Caller, found: list[Pool]) -> list[dict[str, Any]]:
     names = [f"pool:{pool.name}" for pool in found]
     in_use = await services.semaphore.usage(str(caller.account_id), names) if names else {}
     return [
@@ -115,7 +115,7 @@ async def list_pools(
     request: Request, caller: MayRead, limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
     """In the order of their names; every account has the pool `default`."""
-    services = services_of(request)
+    services = cast(ChannelServices, services_of(request))
     after = (read_cursor(cursor, 1) or [""])[0]
     async with services.database.begin() as connection:
         found = await pools.page(connection, caller.account_id, after, limit + 1)
@@ -134,7 +134,7 @@ async def list_pools(
 )
 async def get_pool(request: Request, caller: MayRead, name: Name) -> Response:
     """The pool with its present use."""
-    services = services_of(request)
+    services = cast(ChannelServices, services_of(request))
     pool = await _pool(services, caller, name)
     return json_response((await _documents(services, caller, [pool]))[0])
 
@@ -146,7 +146,7 @@ async def get_pool(request: Request, caller: MayRead, name: Name) -> Response:
 )
 async def put_pool(request: Request, caller: MayWrite, name: Name, body: PoolBody) -> Response:
     """In force at once, in every process; calls in progress go on even when the capacity is now less."""
-    services = services_of(request)
+    services = cast(ChannelServices, services_of(request))
     reserve = {str(purpose): channels for purpose, channels in body.reserve.items()}
     pool = Pool(name, body.capacity, body.calls_per_second, body.burst, reserve)
     async with services.database.begin() as connection:
@@ -163,7 +163,7 @@ async def put_pool(request: Request, caller: MayWrite, name: Name, body: PoolBod
 )
 async def delete_pool(request: Request, caller: MayWrite, name: Name) -> Response:
     """409 while calls hold channels of it. Removing `default` brings back its configured capacity."""
-    services = services_of(request)
+    services = cast(ChannelServices, services_of(request))
     pool = await _pool(services, caller, name)
     async with services.database.begin() as connection:
         await pools.delete(connection, caller.account_id, name)
@@ -182,7 +182,7 @@ async def delete_pool(request: Request, caller: MayWrite, name: Name) -> Respons
 )
 async def post_reconcile(request: Request, caller: MayWrite, name: Name, body: ReconcileBody) -> Response:
     """The list must be complete: what is older than it and not named is released."""
-    services = services_of(request)
+    services = cast(ChannelServices, services_of(request))
     listed_at = body.listed_at or services.now()
     await _pool(services, caller, name)
     outcome = await reconcile_pool(services, caller, name, [_canonical(i) for i in body.active], listed_at)
@@ -198,7 +198,7 @@ async def get_events(
     request: Request, caller: MayRead, name: Name, limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
     """Newest first: released, reconciled, withdrawn, or expired because nobody released them."""
-    services = services_of(request)
+    services = cast(ChannelServices, services_of(request))
     parts = read_cursor(cursor, 1)
     if parts is not None and not re.fullmatch("[0-9]{1,18}", parts[0]):
         raise bad_cursor()
@@ -224,7 +224,7 @@ def _canonical(lease_id: str) -> str:
         return lease_id
 
 
-async def _pool(services: Services, caller: Caller, name: str) -> Pool:
+async def _pool(services: ChannelServices, caller: Caller, name: str) -> Pool:
     found = await services.database.run(
         lambda connection: pools.fetch(connection, caller.account_id, name), may_run_twice=True
     )

@@ -6,7 +6,7 @@ import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request
@@ -19,6 +19,7 @@ from app.accounts.read_policy import read_account_policy
 from app.guardrail.facts import Intent
 from app.intents.scrub.assess_numbers import Assessment, assess_numbers
 from app.intents.scrub.scrub_numbers import ScrubbedNumber, scrub_numbers
+from app.intents.services import Services
 from app.numbering import number_fault
 from app.platform.files.byte_stream import UnusableList
 from app.platform.files.spreadsheet import neutralised
@@ -84,7 +85,7 @@ async def post_scrub(
     Each row says what holds now, without consents: valid, line type, regions, zones, suppressed by what, open now,
     and when the window opens next.
     """
-    services, format = services_of(request), format_of(request)
+    services, format = cast(Services, services_of(request)), format_of(request)
     now = services.now()
     policy = await read_account_policy(services.database, caller.account_id)
     asked = Intent(type, "", "", purpose)

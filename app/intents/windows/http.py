@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import ConfigDict, Field
@@ -15,7 +15,7 @@ from app.calling_window import WindowForecast, outlook_document
 from app.calling_window.picture import timeline_svg
 from app.guardrail.facts import Intent
 from app.intents.bodies import JudgedAt, RecipientBody
-from app.intents.services import RuleSet
+from app.intents.services import RuleSet, Services
 from app.intents.windows.forecast_windows import forecast_windows
 from app.platform.http import response_schemas as documents
 from app.platform.http.problems import dump
@@ -143,7 +143,7 @@ async def get_windows(
 
     An instant lies in one of `open` exactly when `POST /v1/intents/preview` finds the window open then.
     """
-    services = services_of(request)
+    services = cast(Services, services_of(request))
     intent = Intent(
         type=query.type,
         to=number,

@@ -9,15 +9,15 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.ids import new_id
-from app.intents.services import Services
 from app.platform.idempotency.answers import Answer, RequestIdentity
 from app.platform.idempotency.claims import claim_request, keep_answer, let_go, raise_unless_replayable
 from app.platform.idempotency.store import Existing
 from app.platform.postgres.database import PostgresUnavailable, is_deadlock
+from app.platform.stores import Stores
 
 
 async def change_once(
-    services: Services,
+    services: Stores,
     presented: RequestIdentity,
     *,
     operation: str,

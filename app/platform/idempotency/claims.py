@@ -11,11 +11,11 @@ from typing import Protocol
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.ids import new_id
-from app.intents.services import Services
 from app.platform.idempotency import store as idempotency
 from app.platform.idempotency.store import Claimed, Existing
 from app.platform.outcomes import Conflict
 from app.platform.postgres.database import PostgresUnavailable
+from app.platform.stores import Stores
 
 
 class KeyedRequest(Protocol):
@@ -35,7 +35,7 @@ class KeyedRequest(Protocol):
 
 
 async def claim_request(
-    services: Services, presented: KeyedRequest, *, operation: str, scope: str, now: datetime
+    services: Stores, presented: KeyedRequest, *, operation: str, scope: str, now: datetime
 ) -> Claimed | Existing | None:
     """The claim, or what is under the key already; None without a key, or when the caller may not do this."""
     if presented.idempotency_key is None:
@@ -81,7 +81,7 @@ async def keep_answer(
 LET_GO_SECONDS = 0.3
 
 
-async def let_go(services: Services, claim: Claimed | None) -> bool:
+async def let_go(services: Stores, claim: Claimed | None) -> bool:
     """Forget an unfinished claim, so that the key may be tried again, if Postgres can be asked at once.
 
     True when it was still this holder's, so that nobody can take it over any more.
@@ -94,7 +94,7 @@ async def let_go(services: Services, claim: Claimed | None) -> bool:
     return released
 
 
-async def abandon(services: Services, claim: Claimed | None) -> None:
+async def abandon(services: Stores, claim: Claimed | None) -> None:
     """Leave an unfinished claim to whoever comes next with the key, if Postgres can be asked at once."""
     if claim is not None:
         with contextlib.suppress(PostgresUnavailable, TimeoutError):

@@ -12,12 +12,12 @@ import contextlib
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from app.intents.services import Services
 from app.platform.idempotency import store as idempotency
 from app.platform.idempotency.answers import Answer, RequestIdentity
 from app.platform.idempotency.claims import claim_request, keep_answer, let_go, raise_unless_replayable
 from app.platform.outcomes import Conflict
 from app.platform.postgres.database import PostgresUnavailable
+from app.platform.stores import Stores
 
 RENEW_SECONDS = idempotency.DEAD_AFTER.total_seconds() / 4
 
@@ -25,7 +25,7 @@ Receive = Callable[[AsyncIterator[bytes]], Awaitable[Answer]]
 
 
 async def receive_once(
-    services: Services,
+    services: Stores,
     presented: RequestIdentity,
     *,
     scope: str,
@@ -85,7 +85,7 @@ async def _read_on(chunks: AsyncIterator[bytes], update: Callable[[bytes], None]
         update(chunk)
 
 
-async def _renew(services: Services, claim: idempotency.Claimed) -> None:
+async def _renew(services: Stores, claim: idempotency.Claimed) -> None:
     while True:
         await asyncio.sleep(RENEW_SECONDS)
         with contextlib.suppress(PostgresUnavailable):

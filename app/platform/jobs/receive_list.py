@@ -8,10 +8,10 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from app.ids import new_id
-from app.intents.services import Services
 from app.platform.jobs.run_job import ProgressCallback
 from app.platform.jobs.store import Counts, Job
 from app.platform.jobs.stream_places import Place
+from app.platform.stores import Stores
 
 log = logging.getLogger("callgate.jobs")
 
@@ -19,7 +19,7 @@ Work = Callable[[AsyncIterator[bytes], uuid.UUID, ProgressCallback], Awaitable[J
 
 
 async def receive_list(
-    services: Services, account_id: uuid.UUID, chunks: AsyncIterator[bytes], work: Work
+    services: Stores, account_id: uuid.UUID, chunks: AsyncIterator[bytes], work: Work
 ) -> uuid.UUID:
     """Start ``work`` as a job on the chunks; answers its id once everything was read, or the job ended.
 
@@ -50,7 +50,7 @@ async def receive_list(
     return job_id
 
 
-def _ended(services: Services, task: asyncio.Task[Job], came_in: asyncio.Event, place: Place) -> None:
+def _ended(services: Stores, task: asyncio.Task[Job], came_in: asyncio.Event, place: Place) -> None:
     place.leave()
     services.jobs.discard(task)
     if not task.cancelled() and task.exception() is not None and came_in.is_set():
