@@ -17,10 +17,9 @@ from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Instant, Words
 from app.platform.http.paging import Cursor, Limit, page_of, read_id
 from app.platform.http.problems import Problem
-from app.platform.http.responses import json_response
+from app.platform.http.responses import entry_document, json_response
 from app.platform.idempotency.http import idempotency_key
 from app.platform.outcomes import FieldFault, NotFound
-from app.suppression.http import entry_document
 
 router = APIRouter(prefix="/v1", tags=["administration"], route_class=GuardedRoute)
 Admin = Annotated[Caller, Depends(Requires("admin"))]

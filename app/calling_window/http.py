@@ -16,9 +16,8 @@ from app.numbering import load as load_number_locator
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Instant, Words
 from app.platform.http.paging import Cursor, Limit, page_of, read_cursor
-from app.platform.http.responses import json_response
+from app.platform.http.responses import entry_document, json_response
 from app.platform.outcomes import FieldFault, NotFound, Unusable
-from app.suppression.http import entry_document
 
 router = APIRouter(prefix="/v1/emergencies", tags=["emergencies"], route_class=GuardedRoute)
 EveryKey = Annotated[Caller, Depends(Requires())]

@@ -16,12 +16,12 @@ from app.consents import store as consents
 from app.consents.change_consents import record_consent, withdraw_consent
 from app.consents.store import NewConsent
 from app.numbering import spellings
+from app.numbering.number_fields import PathNumber
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Instant, malformed, unusable
 from app.platform.http.paging import Cursor, Limit, page_of, read_id
-from app.platform.http.responses import json_response
+from app.platform.http.responses import entry_document, json_response
 from app.platform.outcomes import NotFound
-from app.suppression.http import PathNumber, entry_document
 
 router = APIRouter(prefix="/v1/consents", tags=["consents"], route_class=GuardedRoute)
 MayRead = Annotated[Caller, Depends(Requires("consents:read", "suppressions"))]

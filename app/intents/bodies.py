@@ -8,28 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, TypeAdapter, model_validator
 
 from app.guardrail.facts import Intent, Recipient
-from app.numbering import NumberFormatError, NumberImpossibleError, UnsupportedDestinationError, parse_sender
-from app.platform.http.fields import Body, Instant, Number, Words, malformed, unusable
+from app.numbering.number_fields import Number, SmsSender, sender_check
+from app.platform.http.fields import Body, Instant, Words, unusable
 
-
-def _sender(kind: Literal["call", "sms"]) -> AfterValidator:
-    wanted = "must be E.164 format (e.g. +14155551234)"
-    if kind == "sms":
-        wanted += " or a short code of 3 to 8 digits"
-
-    def check(text: str) -> str:
-        try:
-            parse_sender(text, kind)
-        except NumberFormatError:
-            raise malformed(wanted) from None
-        except (NumberImpossibleError, UnsupportedDestinationError) as error:
-            raise unusable(str(error)) from None
-        return text
-
-    return AfterValidator(check)
-
-
-SmsSender = Annotated[str, _sender("sms")]
 Label = Annotated[Words, Field(min_length=1, max_length=64)]
 PoolName = Annotated[Words, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
@@ -73,7 +54,7 @@ class CallBody(_IntentBody):
     """A call."""
 
     type: Annotated[Literal["call"], BeforeValidator(_type)]
-    sender: Annotated[str, _sender("call")] = Field(alias="from", description="Caller id, E.164")
+    sender: Annotated[str, sender_check("call")] = Field(alias="from", description="Caller id, E.164")
     pool: PoolName = "default"
     max_duration: Annotated[
         int, Field(ge=30, le=14400, description="Seconds that the lease lasts unless renewed")

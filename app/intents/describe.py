@@ -8,7 +8,7 @@ from typing import Any
 from app.content import mask
 from app.guardrail.evaluation import Verdict
 from app.guardrail.facts import Intent
-from app.guardrail.refusals import BY_SLUG, Check, Violation
+from app.guardrail.refusals import Check, Violation
 from app.instants import rfc3339 as rfc3339
 
 
@@ -20,18 +20,6 @@ def describe_check(check: Check) -> dict[str, Any]:
 def record_violation(violation: Violation) -> dict[str, Any]:
     """A violation as a decision's row keeps it: without the type's URI, which is a setting of the reader."""
     return {"slug": violation.refusal.slug, "detail": violation.detail, "members": dict(violation.members)}
-
-
-def describe_violation(recorded: Mapping[str, Any], type_base: str) -> dict[str, Any]:
-    """One entry of ``violations``."""
-    refusal = BY_SLUG[recorded["slug"]]
-    return {
-        "type": f"{type_base}/{refusal.slug}",
-        "code": refusal.code,
-        "guardrail": refusal.guardrail,
-        "detail": recorded["detail"],
-        **recorded["members"],
-    }
 
 
 def describe_recipient(intent: Intent) -> dict[str, Any] | None:

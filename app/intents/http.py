@@ -19,19 +19,21 @@ from app.guardrail.facts import Intent
 from app.ids import instant_of
 from app.instants import rfc3339
 from app.intents.batch import decide_batch
-from app.intents.bodies import INTENT, BatchBody, IntentBody, PoolName, PreviewBody, SmsSender
+from app.intents.bodies import INTENT, BatchBody, IntentBody, PoolName, PreviewBody
 from app.intents.decide import decide_intent
 from app.intents.decision import IntentRequest, rate_class
+from app.intents.decision_answers import answer_of, recorded
 from app.intents.describe import describe_check, record_violation
 from app.intents.preview import preview_intent
 from app.intents.records import store as decision_records
 from app.intents.services import Services
+from app.numbering.number_fields import SmsSender
 from app.numbering.number_filter import NumberFilter, number_filter
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Instant
 from app.platform.http.paging import Cursor, Limit, page_looked_through, read_id
-from app.platform.http.problems import ProblemWriter, document_of
-from app.platform.http.responses import answer_of, json_response, recorded, response_of
+from app.platform.http.problems import document_of, writer_of
+from app.platform.http.responses import json_response, response_of
 from app.platform.idempotency.http import idempotency_key, request_hash
 from app.platform.outcomes import Gone, NotFound
 
@@ -55,12 +57,6 @@ async def _all_parsed(bodies: Sequence[dict[str, Any]]) -> list[Intent | Excepti
             await asyncio.sleep(0)
         parsed.append(_parsed(raw))
     return parsed
-
-
-def writer_of(request: Request) -> ProblemWriter:
-    """The process's writer of problems."""
-    writer: ProblemWriter = request.app.state.writer
-    return writer
 
 
 @router.post(

@@ -9,7 +9,8 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from app.numbering import spellings
-from app.platform.http.fields import E164_REASON, malformed, parse_written
+from app.numbering.number_fields import parse_written
+from app.platform.http.fields import E164_REASON, malformed
 from app.platform.http.problems import Problem
 from app.platform.outcomes import FieldFault
 

@@ -16,10 +16,10 @@ from starlette.responses import Response
 
 from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, presented_hash, services_of
-from app.intents.http import writer_of
+from app.numbering.number_fields import Receiver, Sender
 from app.platform.http import response_schemas as documents
-from app.platform.http.fields import Body, Receiver, Sender, Words
-from app.platform.http.problems import CARRIER_PATH, Problem, dump
+from app.platform.http.fields import Body, Words
+from app.platform.http.problems import CARRIER_PATH, Problem, dump, writer_of
 from app.platform.http.responses import response_of
 from app.platform.http.strict_json import parse
 from app.platform.idempotency.answers import Answer, RequestIdentity

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -13,10 +12,10 @@ from starlette.responses import Response
 from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, presented_hash, services_of
 from app.instants import EARLIEST, read_instant, rfc3339
-from app.intents.http import writer_of
 from app.numbering import spellings
+from app.numbering.number_fields import ListNumber
 from app.platform.http import response_schemas as documents
-from app.platform.http.fields import Body, Instant, ListNumber, Number, Words
+from app.platform.http.fields import Body, Instant, Words
 from app.platform.http.paging import (
     Cursor,
     Limit,
@@ -26,8 +25,8 @@ from app.platform.http.paging import (
     read_id,
     write_cursor,
 )
-from app.platform.http.problems import MEDIA_TYPE, dump, instance_of
-from app.platform.http.responses import json_response, response_of
+from app.platform.http.problems import MEDIA_TYPE, dump, instance_of, writer_of
+from app.platform.http.responses import entry_document, json_response, response_of
 from app.platform.idempotency.answers import Answer, RequestIdentity
 from app.platform.idempotency.http import idempotency_key, request_hash
 from app.platform.outcomes import NotFound
@@ -46,7 +45,6 @@ OPT_OUT_STANDS = {
         "schema": {"type": "string", "format": "date-time"},
     }
 }
-PathNumber = Annotated[Number, Path(description="E.164")]
 ListedNumber = Annotated[ListNumber, Path(description="E.164, in any spelling of the line")]
 
 
@@ -99,13 +97,6 @@ class EventPage(documents.Document):
     number: str
     items: list[EventDocument]
     next_cursor: str | None
-
-
-def entry_document(entry: dict[str, Any] | Any) -> dict[str, Any]:
-    """An entry as answered."""
-    return {
-        name: rfc3339(value) if isinstance(value, datetime) else value for name, value in dict(entry).items()
-    }
 
 
 @router.post(

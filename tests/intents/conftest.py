@@ -17,11 +17,11 @@ from app.ids import new_id
 from app.intents import take_channel as admission
 from app.intents.decide import decide_intent, gather_facts
 from app.intents.decision import IntentRequest
+from app.intents.decision_answers import answer_of
 from app.intents.facts_store import Ask
 from app.intents.services import RuleSet, Services
 from app.main import equip
 from app.platform.http.problems import ProblemWriter
-from app.platform.http.responses import answer_of
 from app.platform.idempotency import store as idempotency
 from app.platform.idempotency.answers import Answer
 from app.platform.idempotency.store import Claimed

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from app.intents.batch import decide_batch
-from app.platform.http.responses import answer_of
+from app.intents.decision_answers import answer_of
 from app.platform.idempotency import store as idempotency
 from app.platform.outcomes import Conflict
 from tests.intents.conftest import CALL, WRITER, Decider

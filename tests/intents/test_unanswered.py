@@ -17,11 +17,11 @@ from app.clock import utc_now
 from app.ids import new_id
 from app.intents import store as decisions
 from app.intents.decide import decide_intent
+from app.intents.decision_answers import answer_of
 from app.intents.services import RuleSet
 from app.intents.store import Claim
 from app.intents.upkeep.compensation import settle_pending
 from app.main import equip
-from app.platform.http.responses import answer_of
 from app.platform.idempotency import store as idempotency
 from app.platform.idempotency.answers import Answer
 from app.platform.redis.errors import RedisUnavailable

@@ -17,10 +17,10 @@ from app.guardrail.facts import Intent
 from app.intents.bodies import JudgedAt, RecipientBody
 from app.intents.services import RuleSet, Services
 from app.intents.windows.forecast_windows import forecast_windows
+from app.numbering.number_fields import PathNumber
 from app.platform.http import response_schemas as documents
 from app.platform.http.problems import dump
 from app.platform.http.responses import prefers
-from app.suppression.http import PathNumber
 
 router = APIRouter(prefix="/v1/calling-windows", tags=["looking ahead"], route_class=GuardedRoute)
 MayRead = Annotated[Caller, Depends(Requires("intents:read"))]

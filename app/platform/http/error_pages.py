@@ -10,9 +10,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
-from app.intents.http import writer_of
 from app.platform.http import response_schemas as documents
 from app.platform.http.problem_types import BY_NAME, TYPES, ProblemType
+from app.platform.http.problems import writer_of
 from app.platform.http.responses import json_response, prefers
 from app.platform.outcomes import NotFound
 

@@ -11,20 +11,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Str
 from pydantic_core import PydanticCustomError
 
 from app.instants import OutOfReach, read_instant
-from app.numbering import (
-    NumberFormatError,
-    NumberImpossibleError,
-    UnsupportedDestinationError,
-    list_fault,
-    parse_number,
-    sender_line,
-)
 from app.platform.outcomes import FieldFault
 
 E164_REASON = "must be E.164 format (e.g. +14155551234)"
 # Faults of form: the JSON type or the format of a present field. Everything else is 422.
 MALFORMED = frozenset({"malformed", "json_invalid"})
-_SHORT_CODE = re.compile(r"[0-9]{3,8}", re.ASCII)
 _TYPE_FAULTS = re.compile(r".*_(type|parsing|unicode)|finite_number|.*_attributes_type|int_from_float")
 
 _LENGTHS = {"too_short": "least", "too_long": "most", "string_too_short": "least", "string_too_long": "most"}
@@ -54,34 +45,6 @@ def _no_nul(text: str) -> str:
     return text
 
 
-def parse_written(text: str) -> str:
-    """The E.164 form of a number. Raises a fault of form or of meaning."""
-    try:
-        return parse_number(text).e164
-    except NumberFormatError:
-        raise malformed(E164_REASON) from None
-    except (NumberImpossibleError, UnsupportedDestinationError) as error:
-        raise unusable(str(error)) from None
-
-
-def _list_number(text: str) -> str:
-    """As a number, and the spellings of a line that cannot be dialled any more as well."""
-    return text if list_fault(text) is None else parse_written(text)
-
-
-def _receiver(text: str) -> str:
-    if sender_line(text) is None and not _SHORT_CODE.fullmatch(text):
-        raise malformed("must be E.164 format (e.g. +14155551234) or a short code of 3 to 8 digits")
-    return text
-
-
-def _sender(text: str) -> str:
-    line = sender_line(text)
-    if line is None:
-        raise malformed(E164_REASON)
-    return line
-
-
 def parse_instant(value: object) -> object:
     """The aware UTC datetime of an RFC 3339 text; anything but a text is left to the type check."""
     if not isinstance(value, str):
@@ -95,13 +58,6 @@ def parse_instant(value: object) -> object:
 
 
 Words = Annotated[str, AfterValidator(_no_nul)]
-Number = Annotated[str, AfterValidator(parse_written)]
-# What a list may hold: an old spelling, which nobody could dial, still names the line.
-ListNumber = Annotated[str, AfterValidator(_list_number)]
-# Who sent a message, whether or not a numbering plan knows the number.
-Sender = Annotated[str, AfterValidator(_sender)]
-# To which number of the account a message came. No opt-out is lost to what a table thinks of that number.
-Receiver = Annotated[str, AfterValidator(_receiver)]
 Instant = Annotated[datetime, Strict(), BeforeValidator(parse_instant)]
 
 

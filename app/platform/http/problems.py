@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Scope
 
-from app.intents.describe import describe_violation
+from app.guardrail.refusals import BY_SLUG
 from app.platform import outcomes
 from app.platform.http.fields import faults_of
 from app.platform.http.problem_types import BY_NAME
@@ -269,3 +269,21 @@ class TooSlow(StarletteHTTPException):
 def too_large() -> StarletteHTTPException:
     """Raised while a body is read; the framework passes its own kind of exception through untouched."""
     return StarletteHTTPException(413)
+
+
+def writer_of(request: Request) -> ProblemWriter:
+    """The process's writer of problems."""
+    writer: ProblemWriter = request.app.state.writer
+    return writer
+
+
+def describe_violation(recorded: Mapping[str, Any], type_base: str) -> dict[str, Any]:
+    """One entry of ``violations``."""
+    refusal = BY_SLUG[recorded["slug"]]
+    return {
+        "type": f"{type_base}/{refusal.slug}",
+        "code": refusal.code,
+        "guardrail": refusal.guardrail,
+        "detail": recorded["detail"],
+        **recorded["members"],
+    }

@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from starlette.requests import Request
+from fastapi import Request
 from starlette.responses import Response
 
 from app.instants import rfc3339
-from app.platform.http.problems import MEDIA_TYPE, ProblemWriter, dump, problem_headers
+from app.platform.http.problems import (
+    MEDIA_TYPE,
+    dump,
+)
 from app.platform.idempotency.answers import Answer
 
 
 def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """The content as JSON."""
     return Response(dump(content), status, dict(headers or {}), "application/json")
-
-
-def answer_of(record: Mapping[str, Any], retry_after_seconds: int | None, writer: ProblemWriter) -> Answer:
-    """The decision's answer: 201 with the approval, or the problem of its first refusal."""
-    if record["verdict"] == "blocked":
-        document = writer.of_decision(record, retry_after_seconds)
-        return Answer(document["status"], problem_headers(document), dump(document))
-    approval = {name: record[name] for name in ("id", "type", "verdict", "to", "from")}
-    approval |= {"decided_at": rfc3339(record["decided_at"]), "checks": record["checks"]}
-    if "lease" in record:
-        approval["lease"] = record["lease"]
-    segments = next((check["segments"] for check in record["checks"] if "segments" in check), None)
-    if segments is not None:
-        approval["segments"] = segments
-    return Answer(201, {"Location": f"/v1/intents/{record['id']}"}, dump(approval))
 
 
 def response_of(answer: Answer, media_type: str | None = None) -> Response:
@@ -41,12 +30,6 @@ def response_of(answer: Answer, media_type: str | None = None) -> Response:
     if answer.replayed:
         headers["Idempotent-Replayed"] = "true"
     return Response(answer.body, answer.status, headers, media_type)
-
-
-def recorded(decision: dict[str, Any], writer: ProblemWriter) -> dict[str, Any]:
-    """A recorded decision as GET answers it."""
-    violations = writer.violations(decision["violations"])
-    return {**decision, "decided_at": rfc3339(decision["decided_at"]), "violations": violations}
 
 
 def prefers(request: Request, wanted: str, *over: str) -> bool:
@@ -65,3 +48,10 @@ def prefers(request: Request, wanted: str, *over: str) -> bool:
         if name.strip().lower() in weights:
             weights[name.strip().lower()] = quality
     return weights[wanted] > max(weights[other] for other in over)
+
+
+def entry_document(entry: dict[str, Any] | Any) -> dict[str, Any]:
+    """An entry as answered."""
+    return {
+        name: rfc3339(value) if isinstance(value, datetime) else value for name, value in dict(entry).items()
+    }
