@@ -11,7 +11,7 @@ from datetime import timedelta
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from app import clock
+from app import VERSION
 from app.accounts import http as admin
 from app.accounts.account_services import ClassLimit
 from app.accounts.store import installation_secret
@@ -22,10 +22,7 @@ from app.capacity.limits import http as limits
 from app.capacity.pools import http as pools
 from app.capacity.semaphore import Semaphore
 from app.consents import http as consents
-from app.content import ContentScanner
 from app.content import http as content
-from app.content.account_phrases import folded_phrase
-from app.content.signs.links import registrable_domain
 from app.health import http as health
 from app.health.readiness import Readiness
 from app.intents import http as intents
@@ -34,9 +31,6 @@ from app.intents.services import RuleSet, Services
 from app.intents.upkeep.compensation import settle_what_can_be
 from app.intents.upkeep.maintain import maintain
 from app.intents.windows import http as calling_windows
-from app.law import window_loader as window_rules
-from app.numbering import load as load_number_locator
-from app.numbering import versions as place_versions
 from app.platform.clocks import Clocks
 from app.platform.http import docs_page, error_pages, problems
 from app.platform.http.openapi import describe
@@ -46,14 +40,12 @@ from app.platform.http.stream_timeouts import CpsLimit
 from app.platform.postgres.database import Database, PostgresUnavailable
 from app.platform.postgres.migrate import newest_revision
 from app.policy import http as policy
-from app.replies import classify as opt_out
 from app.replies import http as inbound_messages
 from app.settings import Settings
 from app.suppression import http as suppressions
 from app.suppression.lists import http as imports
 from app.suppression.registries import http as registries
 
-VERSION = "0.1.0"
 ROUTES = (
     intents,
     calling_windows,
@@ -74,28 +66,6 @@ ROUTES = (
     docs_page,
     health,
 )
-
-
-def load_rule_set() -> RuleSet:
-    """Read every rule and table. A broken one raises BrokenRuleFile, and nothing starts."""
-    scanner = ContentScanner.load()
-    # What policies and inbound messages are read with; it loads itself at its first use, which shall be now.
-    folded_phrase("first use")
-    registrable_domain("example.com")
-    rules = window_rules.load()
-    year = clock.utc_now().year
-    rules.prepare((year, year + 1))
-    return RuleSet(
-        scanner=scanner,
-        window_rules=rules,
-        number_locator=load_number_locator(),
-        versions={
-            "callgate": VERSION,
-            "content": scanner.version,
-            **place_versions(rules),
-            "opt_outs": opt_out.VERSION,
-        },
-    )
 
 
 async def equip(

@@ -38,7 +38,8 @@ def _serve(found: Stores) -> int:
 def _listen_and_serve(found: Stores, metrics_dir: str | None) -> int:
     from app import telemetry
     from app.ids import new_id
-    from app.main import build, load_rule_set
+    from app.intents.services import load_rule_set
+    from app.main import build
     from app.platform.files.broken_file import BrokenRuleFile
     from app.platform.http.problems import ProblemWriter, dump, problem_headers
     from app.platform.server import prefork

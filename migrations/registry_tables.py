@@ -2,7 +2,7 @@
 
 A registry is not stored as one row per number. A row of ``registry_blocks`` stands for 10,000 consecutive
 numbers (``block`` is the number without its plus sign, divided by 10,000) and carries which of them are
-listed, in one of two forms that ``app.suppression.registries.bitmaps`` describes: a bitmap of 1,250 bytes, or two bytes for
+listed, in one of two forms that ``bitmaps`` of the registries describes: a bitmap of 1,250 bytes, or two bytes for
 each listed number where few are. The key begins with the block, so that one descent of the index finds the
 block in every registry at once, however many there are.
 """

@@ -9,8 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from app.intents.services import RuleSet
-from app.main import load_rule_set
+from app.intents.services import RuleSet, load_rule_set
 from tests.contract.dialler import Dialler, new_account
 from tests.servers import Servers
 from tests.service import PATIENT, RunningService

@@ -9,8 +9,8 @@ import typer
 
 from app import clock
 from app.accounts.cli import AsJson, with_database
-from app.intents.check.inquiry import print_json
 from app.platform.environment import USAGE, fail
+from app.platform.printing import print_json
 
 app = typer.Typer(help="Accounts of this installation.", no_args_is_help=True)
 

@@ -24,6 +24,7 @@ from app.accounts.authenticate import EVERY_KEY, Caller, hash_of
 from app.accounts.identify import identify as lookup
 from app.platform.http.fields import MOST_FAULTS
 from app.platform.http.problems import CARRIER_PATH, Problem, rate_headers
+from app.platform.http.stream_timeouts import STREAMS
 from app.platform.http.strict_json import StrictRequest
 from app.platform.outcomes import FieldFault, Outcome, RateExceeded, Unauthorized
 from app.platform.redis.rate_limits import RateState
@@ -31,8 +32,6 @@ from app.platform.redis.rate_limits import RateState
 Handler = Callable[[Request], Awaitable[Response]]
 # How long the rest of a body may be on its way before its key is looked at.
 PROMPT_SECONDS = 0.05
-# Routes that read their body as a stream and bound what they keep themselves; they look at the key first.
-STREAMS = re.compile(r"/v1/(suppressions/imports|scrub|registries/[^/]+/(versions|changes))/?")
 _BEARER = re.compile(r"(?i:bearer) +(cg_[A-Za-z0-9_-]{1,250}) *")
 _KEY = re.compile(r"cg_[A-Za-z0-9_-]{1,250}")
 

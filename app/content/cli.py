@@ -8,8 +8,8 @@ from typing import Any
 import typer
 
 from app.accounts.cli import AccountOption, AsJson, account_of, with_database
-from app.intents.check.inquiry import console, print_json
 from app.platform.environment import UNAVAILABLE, USAGE, fail
+from app.platform.printing import console, print_json
 
 
 def scan(
@@ -31,8 +31,8 @@ def scan(
 
     from app.content import ContentScanner
     from app.content.http import scanned_document
+    from app.content.scan_report import scan_text
     from app.guardrail.facts import AccountPolicy
-    from app.intents.check.verdict_text import scan_text
     from app.platform.files.broken_file import BrokenRuleFile
 
     try:

@@ -8,15 +8,22 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Literal
 
+from app import VERSION, clock
 from app.capacity.channel_services import ChannelServices
 from app.content import ContentScanner
+from app.content.account_phrases import folded_phrase
+from app.content.signs.links import registrable_domain
 from app.intents.facts_store import Ask, Gathered, gather
 from app.intents.store import Decision, Recorded, record
+from app.law import window_loader as window_rules
 from app.law.window_rules import WindowRules
 from app.numbering import NumberLocator
+from app.numbering import load as load_number_locator
+from app.numbering import versions as place_versions
 from app.platform.idempotency.store import Claimed
 from app.platform.postgres.database import PostgresUnavailable
 from app.platform.postgres.request_batcher import RequestBatcher
+from app.replies import classify as opt_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +91,26 @@ class Services(ChannelServices):
                 return [error]
         # One row that Postgres will not take must not take its neighbours down with it.
         return [(await self._record([decision]))[0] for decision in decisions]
+
+
+def load_rule_set() -> RuleSet:
+    """Read every rule and table. A broken one raises BrokenRuleFile, and nothing starts."""
+    scanner = ContentScanner.load()
+    # What policies and inbound messages are read with; it loads itself at its first use, which shall be now.
+    folded_phrase("first use")
+    registrable_domain("example.com")
+    rules = window_rules.load()
+    year = clock.utc_now().year
+    rules.prepare((year, year + 1))
+    return RuleSet(
+        scanner=scanner,
+        window_rules=rules,
+        number_locator=load_number_locator(),
+        versions={
+            "callgate": VERSION,
+            "content": scanner.version,
+            **place_versions(),
+            "calling_windows": rules.version,
+            "opt_outs": opt_out.VERSION,
+        },
+    )

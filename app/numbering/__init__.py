@@ -6,7 +6,6 @@ from functools import lru_cache
 
 from app.guardrail.facts import Recipient
 from app.guardrail.places import Place, Places
-from app.law.window_rules import WindowRules
 from app.numbering import zones
 from app.numbering.hints import HintError
 from app.numbering.lines import asked_line, canonical, recorded_form, spellings
@@ -49,11 +48,10 @@ def load() -> NumberLocator:
     return NumberLocator.load()
 
 
-def versions(rules: WindowRules) -> dict[str, str]:
-    """The versions of all data that a window decision rests on, for the decision's row and for /readyz."""
+def versions() -> dict[str, str]:
+    """The versions of all data that say where a number is, for the decision's row and for /readyz."""
     return {
         **zones.versions(),
-        "calling_windows": rules.version,
         "area_codes": load().area_codes.version,
         "regions": load().regions.version,
         "zip_codes": load().hints.zip_codes.version,

@@ -18,8 +18,8 @@ from rich.console import Console
 
 from app import clock
 from app.accounts.cli import AccountOption, AsJson, account_of, with_database
-from app.intents.check.inquiry import print_json
 from app.platform.environment import UNAVAILABLE, USAGE, fail
+from app.platform.printing import print_json
 from app.suppression.list_files import FAILED, FileArgument, Partial, RejectsFile, open_list, take_list
 
 if TYPE_CHECKING:

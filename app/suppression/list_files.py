@@ -19,8 +19,8 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.text import Text
 
 from app.accounts.cli import with_database
-from app.intents.check.inquiry import print_json
 from app.platform.environment import UNAVAILABLE, USAGE, fail
+from app.platform.printing import print_json
 
 if TYPE_CHECKING:
     from app.platform.files.rejects import Reject

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.law import window_loader as calling_windows
 from app.numbering import versions, zones
 
 WINTER = datetime(2026, 12, 1, tzinfo=UTC)
@@ -63,7 +62,7 @@ def test_names_that_are_no_zone_and_zones_that_are_no_place() -> None:
 
 
 def test_versions_name_what_a_decision_rests_on() -> None:
-    told = versions(calling_windows.load())
+    told = versions()
     assert told["tzdata"] == zones.TZDATA_VERSION
     assert set(told) == {
         "tzdata", "phonenumbers", "timezonefinder_data", "holidays", "calling_windows", "area_codes",

@@ -12,16 +12,15 @@ from app.intents.check.inquiry import (
     Timezone,
     VoiceType,
     Zip,
-    console,
     facts_about,
     instant_of,
     number_of,
-    print_json,
     recipient_of,
     refuse_hint,
     rule_set_or_exit,
 )
 from app.platform.environment import UNAVAILABLE, USAGE, fail
+from app.platform.printing import console, print_json
 
 
 def check(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
-from rich.console import Console
 
 from app import clock
 from app.accounts.cli import account_of, with_database
@@ -44,22 +42,6 @@ Zip = Option(None, "--zip", help="US ZIP code.", rich_help_panel=PLACE)
 Region = Option(None, "--region", help="ISO 3166-2, as US-CA.", rich_help_panel=PLACE)
 Timezone = Option(None, "--timezone", help="IANA name, as America/Denver.", rich_help_panel=PLACE)
 At = Option(None, "--at", help="RFC 3339, as 2026-11-21T18:00:00Z; now when absent.")
-
-
-def console() -> Console:
-    """Colours on a terminal only, and lines of a fixed width elsewhere."""
-    found = Console(highlight=False)
-    return found if found.is_terminal else Console(highlight=False, width=120, color_system=None)
-
-
-def print_json(document: Any) -> None:
-    """The document as JSON for a machine."""
-    from app.instants import rfc3339
-
-    def written(value: object) -> str:
-        return rfc3339(value) if isinstance(value, datetime) else str(value)
-
-    typer.echo(json.dumps(document, ensure_ascii=False, indent=2, default=written))
 
 
 def refuse_hint(unusable: Unusable) -> NoReturn:
@@ -106,7 +88,7 @@ def recipient_of(postal_code: str | None, region: str | None, timezone: str | No
 
 def rule_set_or_exit() -> RuleSet:
     """The rules and tables; a broken one ends the command."""
-    from app.main import load_rule_set
+    from app.intents.services import load_rule_set
     from app.platform.files.broken_file import BrokenRuleFile
 
     try:

@@ -9,7 +9,7 @@ what gives the channel back.
 - ``look``: whoever holds the Idempotency-Key may come back, and is answered from the ledger. If the decision is
   there, it stands with its channel; if it is not, the channel goes back.
 
-A withdrawal names its try (app.capacity.semaphore.Semaphore.withdraw), so it can come late or twice: what a later try of the
+A withdrawal names its try (see Semaphore.withdraw), so it can come late or twice: what a later try of the
 same intent has made its own stays. A statement that Postgres had begun when we gave up waiting may still commit: soon,
 by its own time limit, or much later, when its commit waits for a synchronous standby. Such a row is seen by nobody
 until then. So the ledger is not just read: ``void`` takes the id's place, and ``look`` tries to, which waits for

@@ -15,15 +15,14 @@ from app.intents.check.inquiry import (
     Timezone,
     VoiceType,
     Zip,
-    console,
     facts_about,
     instant_of,
     number_of,
-    print_json,
     recipient_of,
     refuse_hint,
     rule_set_or_exit,
 )
+from app.platform.printing import console, print_json
 
 
 class Kind(str, Enum):  # noqa: UP042  typer shows the values

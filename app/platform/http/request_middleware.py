@@ -12,9 +12,9 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import clock, telemetry
-from app.accounts.caller import STREAMS
 from app.ids import new_id
 from app.platform.http.problems import ProblemWriter, TooSlow, document_of, respond, too_large
+from app.platform.http.stream_timeouts import STREAMS
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 CALLER_GONE = 499  # for the log and the metrics only

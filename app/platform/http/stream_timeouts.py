@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from starlette.requests import ClientDisconnect, Request
+from fastapi import Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
@@ -114,3 +116,7 @@ class PatientResponse(StreamingResponse):
             credit.earn(len(message.get("body", b"")))
 
         await super().stream_response(send_in_time)
+
+
+# Routes that read their body as a stream and bound what they keep themselves; they look at the key first.
+STREAMS = re.compile(r"/v1/(suppressions/imports|scrub|registries/[^/]+/(versions|changes))/?")

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
-    """A connection that knows whether its sessions are shared. See app.platform.postgres.connecting, which opens them."""
+    """A connection that knows whether its sessions are shared. See ``connecting``, which opens them."""
 
     shared = False
     told = ""  # the settings, as SET LOCAL

@@ -50,7 +50,7 @@ async def change_registry(
     clock: Callable[[], datetime] = utc_now,
     spill_directory: Path | None = None,
 ) -> Job:
-    """Applies the adds and deletes in ``chunks`` (as ``app.suppression.registries.change_file`` takes them, gzip or not).
+    """Applies the adds and deletes in ``chunks`` (as ``change_file`` takes them, gzip or not).
 
     ``version_date`` is the change list's own and becomes the version's. It may equal the date that is loaded,
     so that a list can be applied again or several on one day; an older one is refused, because it would undo

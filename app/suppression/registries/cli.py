@@ -16,8 +16,8 @@ from rich.table import Table
 
 from app import clock
 from app.accounts.cli import AsJson, with_database
-from app.intents.check.inquiry import console, print_json
 from app.platform.environment import USAGE, fail
+from app.platform.printing import console, print_json
 from app.suppression.list_files import (
     FAILED,
     FileArgument,
