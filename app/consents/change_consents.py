@@ -12,7 +12,6 @@ from app.instants import rfc3339
 from app.numbering import spellings
 from app.platform.outcomes import Conflict, FieldFault, NotFound, Unusable
 from app.platform.stores import Stores
-from app.replies import store as inbound_messages
 
 
 async def record_consent(
@@ -34,7 +33,7 @@ async def record_consent(
     async with services.database.begin() as connection:
         await consents.begin_recording(connection, caller.account_id)
         await consents.lock(connection, caller.account_id, line[0])
-        opted_out = await inbound_messages.last_opt_out(connection, caller.account_id, line)
+        opted_out = await consents.last_opt_out(connection, caller.account_id, line)
         if opted_out is not None and opted_out >= consent.given_at:
             raise Conflict(
                 f"The person opted out at {rfc3339(opted_out)}, which ended every consent given until then.",

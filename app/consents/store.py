@@ -144,3 +144,26 @@ def _as_answered(row: Mapping[Any, Any]) -> dict[str, Any]:
         "evidence": orjson.loads(row["evidence"]),
         "created_by": str(row["created_by"]) if row["created_by"] else None,
     }
+
+
+_LAST_OPT_OUT = text(
+    """
+    SELECT max(at) FROM (
+        SELECT max(received_at) AS at FROM inbound_messages
+         WHERE account_id = :account AND from_number = ANY (:numbers) AND action = 'opt_out'
+        UNION ALL
+        SELECT max(at) FROM suppression_events
+         WHERE account_id = :account AND number = ANY (:numbers) AND source = 'opt_out'
+           AND action IN ('added', 'changed')
+    ) AS opt_outs
+    """
+)
+
+
+async def last_opt_out(
+    connection: AsyncConnection, account_id: uuid.UUID, numbers: Sequence[str]
+) -> datetime | None:
+    """When the person last opted out, whatever has happened since; None for never."""
+    found = await connection.execute(_LAST_OPT_OUT, {"account": account_id, "numbers": list(numbers)})
+    at: datetime | None = found.scalar_one_or_none()
+    return at

@@ -10,11 +10,11 @@ from starlette.responses import Response
 
 from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, services_of
+from app.accounts.read_policy import current_policy
 from app.content import ContentScanner, ScanResult, mask
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Words
 from app.platform.http.responses import json_response
-from app.policy.change_policy import current_policy
 
 router = APIRouter(prefix="/v1/content", tags=["looking ahead"], route_class=GuardedRoute)
 # As for a preview: it says what posting the text would be answered with, to those who may post it.

@@ -66,8 +66,3 @@ class HolidayCalendar:
                 if day.weekday() == 5 and self.moved == "nearest_weekday":
                     days.append((day - timedelta(days=1), f"{name} (observed)"))
         return days
-
-
-def all_subdivisions(country: str) -> tuple[str, ...]:
-    """Every subdivision for which the package knows days of its own; KeyError for an unknown country."""
-    return tuple(holidays.list_supported_countries(include_aliases=False)[country])

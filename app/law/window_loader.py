@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from app.law.holiday_calendars import HolidayCalendar, all_subdivisions
+from app.law.holiday_calendars import HolidayCalendar
 from app.law.window_rules import (
     CALLED_PARTY,
     EmergencyClause,
@@ -19,6 +19,7 @@ from app.law.window_rules import (
     WindowRule,
     WindowRules,
 )
+from app.numbering.regions import all_subdivisions
 from app.numbering.zones import TZDATA_VERSION, is_zone
 from app.platform.files.broken_file import BrokenRuleFile
 from app.platform.files.toml_positions import Positions, read_toml

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.law.holiday_calendars import all_subdivisions
+import holidays
+
 from app.numbering.zones import is_zone, zones_of_countries
 from app.platform.files.broken_file import BrokenRuleFile
 from app.platform.files.digest import digest_of
@@ -74,3 +75,8 @@ def load(path: Path = PATH) -> Regions:
         for name in region.zones:
             by_zone[name] = (*by_zone.get(name, ()), region)
     return Regions(digest_of(path), by_code, by_zone)
+
+
+def all_subdivisions(country: str) -> tuple[str, ...]:
+    """Every subdivision for which the package knows days of its own; KeyError for an unknown country."""
+    return tuple(holidays.list_supported_countries(include_aliases=False)[country])

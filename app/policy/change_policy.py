@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from app.accounts import policy_store as policies
 from app.accounts.authenticate import Caller
 from app.accounts.policy_document import read_policy, write_policy
+from app.accounts.read_policy import REPLIES, SECRET, PolicyInForce, _in_force
 from app.content import ContentScanner
 from app.content.account_phrases import folded_phrase
 from app.content.signs.links import registrable_domain
@@ -16,29 +16,6 @@ from app.content.volume import RULE as SNOWSHOE
 from app.guardrail.facts import AccountPolicy
 from app.intents.services import Services
 from app.platform.outcomes import Conflict, FieldFault, Unusable
-
-REPLIES = ("opt_out_reply", "opt_in_reply", "help_reply")
-SECRET = "webhook_secret"  # noqa: S105  the member's name
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyInForce:
-    """An account's policy as it is answered: ``replies`` has None where the built-in wording stands."""
-
-    policy: AccountPolicy
-    replies: Mapping[str, str | None]
-    has_webhook_secret: bool
-
-    def inbound(self) -> dict[str, Any]:
-        """What is said of inbound messages: the replies, and of the secret only whether there is one."""
-        return {**self.replies, "has_webhook_secret": self.has_webhook_secret}
-
-
-async def current_policy(services: Services, caller: Caller) -> PolicyInForce:
-    """The policy of the caller's account."""
-    async with services.database.begin() as connection:
-        stored = await policies.fetch(connection, caller.account_id)
-    return _in_force(read_policy(stored.policy, stored.version), stored.inbound)
 
 
 async def change_policy(
@@ -116,7 +93,3 @@ def rule_faults(policy: AccountPolicy, scanner: ContentScanner) -> list[FieldFau
                 f"domains.{place}", "must be a domain that somebody can own, as example.com", "domains", place
             )
     return faults
-
-
-def _in_force(policy: AccountPolicy, inbound: Mapping[str, Any]) -> PolicyInForce:
-    return PolicyInForce(policy, {name: inbound.get(name) for name in REPLIES}, SECRET in inbound)

@@ -13,6 +13,7 @@ from app.accounts import policy_store as policies
 from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.accounts.policy_document import minutes_of, write_policy
+from app.accounts.read_policy import PolicyInForce, current_policy
 from app.durations import duration_seconds
 from app.instants import rfc3339
 from app.intents.facts_store import ATTEMPTS_LOOK_BACK_DAYS
@@ -21,7 +22,7 @@ from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Words, malformed, unusable
 from app.platform.http.paging import Cursor, Limit, bad_cursor, next_cursor, read_cursor
 from app.platform.http.responses import json_response
-from app.policy.change_policy import PolicyInForce, change_policy, current_policy
+from app.policy.change_policy import change_policy
 
 router = APIRouter(prefix="/v1/policy", tags=["policy"], route_class=GuardedRoute)
 EveryKey = Annotated[Caller, Depends(Requires())]

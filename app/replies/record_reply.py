@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.accounts import policy_store as policies
 from app.accounts.authenticate import Caller
 from app.accounts.policy_document import read_policy
+from app.accounts.read_policy import SECRET
 from app.consents import store as consents
 from app.content import mask
 from app.ids import new_id
@@ -21,7 +22,6 @@ from app.platform.idempotency.answers import Answer, RequestIdentity
 from app.platform.idempotency.change_once import change_once
 from app.platform.outcomes import NotAllowed
 from app.platform.stores import Stores
-from app.policy.change_policy import SECRET
 from app.replies import store as inbound_messages
 from app.replies.classify import InboundMeaning, classify_inbound
 from app.replies.store import InboundMessage

@@ -33,18 +33,6 @@ _ADD = text(
             :received_at, :key)
     """
 )
-_LAST_OPT_OUT = text(
-    """
-    SELECT max(at) FROM (
-        SELECT max(received_at) AS at FROM inbound_messages
-         WHERE account_id = :account AND from_number = ANY (:numbers) AND action = 'opt_out'
-        UNION ALL
-        SELECT max(at) FROM suppression_events
-         WHERE account_id = :account AND number = ANY (:numbers) AND source = 'opt_out'
-           AND action IN ('added', 'changed')
-    ) AS opt_outs
-    """
-)
 
 
 async def add(
@@ -66,12 +54,3 @@ async def add(
             "key": key_id,
         },
     )
-
-
-async def last_opt_out(
-    connection: AsyncConnection, account_id: uuid.UUID, numbers: Sequence[str]
-) -> datetime | None:
-    """When the person last opted out, whatever has happened since; None for never."""
-    found = await connection.execute(_LAST_OPT_OUT, {"account": account_id, "numbers": list(numbers)})
-    at: datetime | None = found.scalar_one_or_none()
-    return at
