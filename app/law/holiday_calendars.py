@@ -44,6 +44,11 @@ class HolidayCalendar:
         return checked if isinstance(checked, date) else None
 
     @property
+    def note(self) -> str:
+        """What a reader must know of it."""
+        return str(self.about.get("note", ""))
+
+    @property
     def area_codes(self) -> frozenset[str]:
         """The area codes that have days of their own."""
         return frozenset(code for day in self.days for code in day.area_codes)
