@@ -159,17 +159,16 @@ def violation(intent: Intent, cap: CapInForce, ends: datetime) -> Violation:
 
 def _place_caps(intent: Intent, here: ApplicableRules, rules: WindowRules) -> list[PlaceCap]:
     """The caps of the places that are about this channel, voice, purpose and line, which may be any when unknown."""
-    line = intent.recipient.line_type if intent.recipient is not None else None
-    return [
+    found = [
         item
-        for item in rules.caps
-        if item.applied
-        and item.place in here.jurisdictions
-        and intent.type in item.cap.counts
-        and intent.voice_type in item.voices
+        for item in rules.applied_caps
+        if intent.voice_type in item.voices
         and intent.purpose in item.purposes
-        and (line is None or line in item.line_types)
+        and intent.type in item.cap.counts
+        and item.place in here.jurisdictions
     ]
+    line = intent.recipient.line_type if intent.recipient is not None else None
+    return found if line is None else [item for item in found if line in item.line_types]
 
 
 def _holds(cap: PlaceCap, zones: tuple[str, ...], now: datetime) -> bool:

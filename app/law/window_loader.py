@@ -56,6 +56,7 @@ def load(directory: Path = DIRECTORY) -> WindowRules:
         fallback=fallback_rule("ZZ", windows, citation),
         fallbacks=fallbacks_of(by_jurisdiction, windows, citation, missing),
         caps=caps,
+        applied_caps=tuple(cap for cap in caps if cap.applied),
         no_rule=missing,
         compiled=compiled,
         digest=digest_of(directory),

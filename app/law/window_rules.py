@@ -250,6 +250,7 @@ class WindowRules:
     # What holds in a country while it has no rule of its own; empty where it always has one.
     fallbacks: Mapping[str, tuple[WindowRule, ...]] = field(default_factory=dict)
     caps: tuple[PlaceCap, ...] = ()
+    applied_caps: tuple[PlaceCap, ...] = ()
     no_rule: Mapping[str, str] = field(default_factory=dict)  # country to why there is none
     compiled: date | None = None
     digest: str = ""
