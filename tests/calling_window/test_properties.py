@@ -23,7 +23,7 @@ from app.guardrail.facts import (
 from app.guardrail.places import Place, Places
 from app.law import window_loader as calling_windows
 from app.law.timetable import second_of
-from app.law.window_rules import WindowRules
+from app.law.window_rules import CALLED_PARTY, Exemption, Hours, WindowRule, WindowRules
 from app.numbering import locate, parse_number, regions
 from app.numbering.zones import zones_of_countries
 
@@ -113,7 +113,6 @@ def test_more_places_never_allow_more(
 def test_a_proclaimed_holiday_never_allows_more(
     intent: Intent, places: list[Place], facts: Facts, at: datetime
 ) -> None:
-    # Of rules that keep Sunday's hours on holidays only Nebraska's opens: recorded voices, from 13 to 21.
     ordinary = replace(facts, holidays=())
     if passes(intent, places, facts, at):
         assert passes(intent, places, ordinary, at)
@@ -150,6 +149,75 @@ def test_the_verdict_turns_exactly_at_the_instants_told(
     forecast = open_intervals(intent, at_places(places), facts, RULES, at, days)
     edges = {edge for span in forecast.open for edge in span if edge > second_of(at)}
     assert min(edges) == second_of(turn)
+
+
+def dated_rule(
+    place: str, begins: date | None, ends: date | None, open_from: int, open_until: int
+) -> WindowRules:
+    """The rules and one more, which is law for a time."""
+    span = ((open_from, open_until),)
+    rule = WindowRule(
+        id="dated",
+        name="A law for a time",
+        jurisdiction=place,
+        scope="all",
+        text="yes",
+        hours=Hours(span, span, (), begins=begins, ends=ends),
+        clocks=(CALLED_PARTY,),
+        solicitation_only=False,
+        citation="the test's own act",
+        confidence="low",
+        exemptions=(Exemption("purchase", within_days=20),),
+    )
+    return replace(RULES, by_jurisdiction={**RULES.by_jurisdiction, place: (*RULES.of(place), rule)})
+
+
+dated_packs = st.builds(
+    lambda place, first, days, minutes: dated_rule(
+        place,
+        first,
+        first + timedelta(days=days) if days else None,
+        *sorted(minutes),
+    ),
+    place=st.sampled_from(["US", "US-TX", "US-FL", "FR"]),
+    first=st.dates(date(2026, 1, 1), date(2027, 12, 1)),
+    days=st.sampled_from([0, 1, 7, 40]),
+    minutes=st.tuples(st.integers(0, 24 * 60), st.integers(0, 24 * 60)),
+)
+places_of_dated_packs = st.lists(
+    st.sampled_from(
+        [place for place in ALL_PLACES if place.jurisdiction in ("US-TX", "US-FL", "US-NY", "FR")]
+    ),
+    min_size=1,
+    max_size=2,
+    unique=True,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(intents, places_of_dated_packs, facts_of_any_kind, dated_packs, st.integers(-3 * 86_400, 3 * 86_400))
+def test_the_verdict_turns_exactly_where_it_says_across_a_change_of_the_law(
+    intent: Intent, places: list[Place], facts: Facts, rules: WindowRules, around: int
+) -> None:
+    begins = next(
+        rule.effective_from
+        for listed in rules.by_jurisdiction.values()
+        for rule in listed
+        if rule.id == "dated"
+    )
+    assert begins is not None
+    at = datetime(begins.year, begins.month, begins.day, tzinfo=UTC) + timedelta(seconds=around)
+    finding = evaluate(intent, at_places(places), facts, rules, at)
+    passed = finding.check.outcome == "pass"
+    # One rule more never allows more.
+    assert not passed or passes(intent, places, facts, at)
+    told = finding.check.members["closes_at" if passed else "next_allowed_at"]
+    if told is None:
+        return
+    turn = datetime.fromisoformat(str(told))
+    assert turn > at
+    assert passes(intent, places, facts, turn, rules) != passed
+    assert passes(intent, places, facts, turn - timedelta(seconds=1), rules) == passed
 
 
 def test_the_intervals_agree_with_the_verdicts_at_ten_thousand_instants() -> None:
