@@ -91,9 +91,9 @@ def caps_in_force(
     if candidate_places(places, facts.policy):
         here = applicable_rules(intent, places, facts.policy, rules, facts.holidays)
         consents = tuple(item for item in facts.consents if intent.type in item.channels)
-        for item in here.in_force(second_of(now)).bound:
+        for item in here.in_force(second_of(now)).capped:
             rule = item.rule
-            if not rule.caps or (consents and lifting_consent(rule.exemptions, consents, now) is not None):
+            if consents and lifting_consent(rule.exemptions, consents, now) is not None:
                 continue
             counted = [cap for cap in rule.caps if cap.unit != "after_refusal" and intent.type in cap.counts]
             until = _until(item.hours.ends, item.clocks)
@@ -162,11 +162,13 @@ def _place_caps(intent: Intent, here: ApplicableRules, rules: WindowRules) -> li
     found = [
         item
         for item in rules.applied_caps
-        if intent.voice_type in item.voices
-        and intent.purpose in item.purposes
+        if intent.purpose in item.purposes
+        and intent.voice_type in item.voices
         and intent.type in item.cap.counts
         and item.place in here.jurisdictions
     ]
+    if not found:
+        return found
     line = intent.recipient.line_type if intent.recipient is not None else None
     return found if line is None else [item for item in found if line in item.line_types]
 
@@ -193,8 +195,6 @@ def _legal(
     now: datetime,
     until: datetime | None,
 ) -> CapInForce:
-    kinds: tuple[IntentType, ...] = ("call", "sms")
-    counts = frozenset(kind for kind in kinds if kind in cap.counts)
     since = now - timedelta(seconds=cap.period_seconds)
     days = None if cap.unit == "rolling" else cap.period_seconds // 86_400
     if days is not None:
@@ -203,7 +203,7 @@ def _legal(
         cap_id,
         cap.max,
         cap.period,
-        counts,
+        cap.counts,
         since,
         cap.period_seconds if days is None else None,
         days,

@@ -42,6 +42,7 @@ class Era:
 
     bound: tuple[BoundRule, ...]
     rule_ids: tuple[str, ...]
+    capped: tuple[BoundRule, ...]  # those with caps on attempts
 
 
 class ApplicableRules:
@@ -86,7 +87,11 @@ class ApplicableRules:
                 for item in self.bound
                 if any(start <= second < end for start, end in map(item.span_on, item.clocks))
             )
-            known = self._eras[index] = Era(bound, tuple(item.rule.id for item in bound))
+            known = self._eras[index] = Era(
+                bound,
+                tuple(item.rule.id for item in bound),
+                tuple(item for item in bound if item.rule.caps),
+            )
         return known
 
     def without(self, lifted: frozenset[str]) -> Timetable:

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from app.guardrail.facts import IntentType
 from app.law.window_rules import Exemption, LegalCap, Provenance
 from app.platform.files.broken_file import BrokenRuleFile
 from app.platform.files.toml_positions import Positions, read_toml
@@ -197,7 +198,9 @@ class FieldReader:
             self.fail("caps", "max must be a positive number")
         if not isinstance(cap["same_subject"], bool):
             self.fail("caps", "same_subject must be true or false")
-        counts = self.some_of(cap["counts"], "caps", frozenset(("call", "sms")))
+        named = self.some_of(cap["counts"], "caps", frozenset(("call", "sms")))
+        kinds: tuple[IntentType, ...] = ("call", "sms")
+        counts = frozenset(kind for kind in kinds if kind in named)
         results = self.some_of(cap["result"], "caps", _RESULTS) if "result" in cap else frozenset()
         days, hours = period.groups()
         if cap["unit"] == "calendar_days" and days is None:

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Literal
 
+from app.guardrail.facts import IntentType
 from app.law.holiday_calendars import HolidayCalendar, ProclaimedCalendar
 
 Minutes = tuple[int, int]
@@ -134,7 +135,7 @@ class LegalCap:
     period_seconds: int
     unit: Literal["rolling", "calendar_days", "after_refusal"]
     same_subject: bool
-    counts: frozenset[str]  # call, sms
+    counts: frozenset[IntentType]
     results: frozenset[str] = frozenset()  # only attempts that ended so count; empty: all do
 
 
