@@ -36,7 +36,7 @@ from app.platform.http import docs_page, error_pages, problems
 from app.platform.http.openapi import describe
 from app.platform.http.problems import ProblemWriter
 from app.platform.http.request_middleware import RequestMiddleware
-from app.platform.http.stream_timeouts import CpsLimit
+from app.platform.http.stream_timeouts import StreamPace
 from app.platform.postgres.database import Database, PostgresUnavailable
 from app.platform.postgres.migrate import newest_revision
 from app.policy import http as policy
@@ -158,7 +158,7 @@ def build(
     )
     app.state.writer = writer
     app.state.metrics_dir = metrics_dir
-    app.state.pace = CpsLimit(window_seconds=settings.stream_timeout_seconds)
+    app.state.pace = StreamPace(window_seconds=settings.stream_timeout_seconds)
     for module in ROUTES:
         app.include_router(module.router)
     problems.install(app, writer)
