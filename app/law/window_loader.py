@@ -34,17 +34,9 @@ _REQUIRED = (
     "id", "name", "jurisdiction", "scope", "text", "weekday", "saturday", "sunday", "holiday", "clocks",
     "solicitation_only", "exemptions", "citation", "source", "confidence",
 )  # fmt: skip
-_OPTIONAL = {
-    "also_in",
-    "adds_nothing",
-    "eve",
-    "calendar",
-    "outside",
-    "caps",
-    "emergency",
-    "effective",
-    "note",
-}
+_OPTIONAL = (
+    "also_in", "adds_nothing", "eve", "calendar", "outside", "caps", "emergency", "effective", "note",
+)  # fmt: skip
 _CHOICES = {
     "scope": ("all", "prerecorded", "securities"),
     "text": ("yes", "no", "conservative"),
