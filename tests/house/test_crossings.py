@@ -71,7 +71,7 @@ async def test_the_diagram_shows_the_rooms_that_a_request_goes_through(
     ]
     inner = edge.app  # type: ignore[attr-defined]
     async with inner.router.lifespan_context(inner):
-        transport = httpx.ASGITransport(app=edge)  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(app=edge)
         async with httpx.AsyncClient(transport=transport, base_url="http://gate") as client:
             answered = []
             with watched() as seen:
