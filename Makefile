@@ -8,7 +8,7 @@ export PYTHON
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow test-sip chaos lint types contracts format check bench lock docker clean run-environment dev-environment
+.PHONY: help run test test-fast test-slow test-sip chaos lint types contracts format check bench lock docker clean run-environment dev-environment
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ run: run-environment ## start Callgate with its own Postgres and Valkey, unless 
 test: dev-environment ## run the tests on real Postgres and Valkey (PYTEST_ARGS="-k …" chooses)
 	$(PY) -m pytest -n $(PYTEST_PROCESSES) --dist loadfile -m "not sip and not slow and not alone" $(PYTEST_ARGS) || [ $$? = 5 ]
 	$(PY) -m pytest -m "alone and not slow" $(PYTEST_ARGS) || [ $$? = 5 ]
+
+test-fast: dev-environment ## the tests that need no store: under a minute
+	$(PY) -m pytest -n $(PYTEST_PROCESSES) --dist loadfile -m "not stores and not sip and not slow and not alone" $(PYTEST_ARGS)
 
 test-slow: dev-environment ## the races a hundred times over
 	$(PY) -m pytest -m "slow and not sip" $(PYTEST_ARGS)

@@ -126,8 +126,7 @@ def build(
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         services = await equip(settings, rule_set, database_url, redis_url, secret)
-        app.state.services = services
-        app.state.scanner = rule_set.scanner
+        app.state.services, app.state.scanner = services, rule_set.scanner
         app.state.readiness = Readiness(services, newest_revision())
         # What was loaded lives as long as the process. Left among the young, it is walked by every full
         # collection, a pause of some 100 ms: longer than Redis may take to answer.

@@ -24,8 +24,12 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m is looked at
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On the machine's own servers only what talks to them is run again; the rest would only repeat itself."""
+    """Mark what talks to a store. On the machine's own servers only that is run again; the rest would repeat itself."""
+    for item in items:
+        if STORES & set(getattr(item, "fixturenames", ())):
+            item.add_marker("stores")
     if os.environ.get("CALLGATE_TEST_SERVERS") != "debian":
         return
     stores = [item for item in items if STORES & set(getattr(item, "fixturenames", ()))]

@@ -11,13 +11,19 @@ from app.intents.batch import AT_ONCE
 from tests.service import CHECKOUT
 
 PAGES = [CHECKOUT / "docs/tour.md", *sorted((CHECKOUT / "docs/decisions").glob("*.md"))]
-SOURCES = [path for path in (CHECKOUT / "app").rglob("*") if path.suffix in (".py", ".lua", ".toml")]
+SOURCES = [
+    path
+    for folder in ("app", "migrations", "tests")
+    for path in (CHECKOUT / folder).rglob("*")
+    if path.suffix in (".py", ".lua", ".toml")
+]
 _CODE = re.compile(r"`([^`]+)`")
 _FILE = re.compile(r"[\w/*]+\.(?:py|lua|toml)")
 _NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _WORDS = frozenset(
     word
     for path in SOURCES
+    if "tests" not in path.parts
     for word in re.findall(r"\w+", f"{path.parent.name} {path.stem} {path.read_text()}")
 )
 
@@ -51,7 +57,7 @@ def test_the_figures_of_the_tour_are_those_of_the_code() -> None:
 
 def test_confidence_means_the_same_wherever_it_is_told() -> None:
     """In the README, on the page of the law, and at the head of the rules themselves."""
-    rules = (CHECKOUT / "app" / "rules" / "calling_windows.toml").read_text()
+    rules = (CHECKOUT / "app" / "law" / "calling_windows.toml").read_text()
     for text in ((CHECKOUT / "README.md").read_text(), (CHECKOUT / "docs" / "law.md").read_text(), rules):
         told = " ".join(re.sub("[*#]", "", text).split())
         assert "two independent sources" in told

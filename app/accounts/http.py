@@ -120,10 +120,10 @@ async def post_key(request: Request, caller: Admin, body: KeyBody) -> Response:
 @router.get("/api-keys", summary="List the keys", responses={200: {"model": KeyPage}, **documents.problems()})
 async def list_keys(request: Request, caller: Admin, limit: Limit = 100, cursor: Cursor = None) -> Response:
     """Of the caller's account, oldest first, revoked ones included."""
-    async with services_of(request).database.begin() as connection:
-        found = await accounts.keys(
-            connection, caller.account_id, read_id(cursor) or uuid.UUID(int=0), limit + 1
-        )
+    after = read_id(cursor) or uuid.UUID(int=0)
+    found = await services_of(request).database.run(
+        lambda connection: accounts.keys(connection, caller.account_id, after, limit + 1), may_run_twice=True
+    )
     return json_response(page_of(found, limit, _key_document, lambda key: key["id"]))
 
 
@@ -165,6 +165,8 @@ async def list_accounts(
     request: Request, caller: Operator, limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
     """Of the installation, oldest first."""
-    async with services_of(request).database.begin() as connection:
-        found = await accounts.accounts(connection, read_id(cursor) or uuid.UUID(int=0), limit + 1)
+    after = read_id(cursor) or uuid.UUID(int=0)
+    found = await services_of(request).database.run(
+        lambda connection: accounts.accounts(connection, after, limit + 1), may_run_twice=True
+    )
     return json_response(page_of(found, limit, entry_document, lambda account: account["id"]))

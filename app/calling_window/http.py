@@ -70,8 +70,9 @@ async def list_emergencies(
     """In the order of their regions. Every key may read them."""
     services = services_of(request)
     after = (read_cursor(cursor, 1) or [""])[0]
-    async with services.database.begin() as connection:
-        found = await emergencies.page(connection, after, limit + 1, services.now())
+    found = await services.database.run(
+        lambda connection: emergencies.page(connection, after, limit + 1, services.now()), may_run_twice=True
+    )
     return json_response(page_of(found, limit, entry_document, lambda emergency: emergency["region"]))
 
 
@@ -83,8 +84,9 @@ async def list_emergencies(
 async def get_emergency(request: Request, caller: EveryKey, region: RegionCode) -> Response:
     """404 when none is in force."""
     services = services_of(request)
-    async with services.database.begin() as connection:
-        found = await emergencies.fetch(connection, region, services.now())
+    found = await services.database.run(
+        lambda connection: emergencies.fetch(connection, region, services.now()), may_run_twice=True
+    )
     if found is None:
         raise NotFound(f"No emergency is declared in {region}.")
     return json_response(entry_document(found))
@@ -108,10 +110,10 @@ async def put_emergency(
     _known(region)
     if not now < body.until < LATEST:
         raise Unusable([FieldFault("until", "must be in the future, and before the year 2200", "/until")])
-    async with services.database.begin() as connection:
-        before = await emergencies.fetch(connection, region, now)
-        stored = await emergencies.put(connection, region, body.until, body.reason, caller.key_id, now)
-    return json_response(entry_document(stored), 200 if before else 201)
+    stored, new = await emergencies.declare(
+        services.database, region, body.until, body.reason, caller.key_id, now
+    )
+    return json_response(entry_document(stored), 201 if new else 200)
 
 
 @router.delete(
@@ -123,7 +125,8 @@ async def put_emergency(
 async def delete_emergency(request: Request, caller: Operator, region: RegionCode) -> Response:
     """From the next decision on."""
     services = services_of(request)
-    async with services.database.begin() as connection:
-        if not await emergencies.delete(connection, region, services.now()):
-            raise NotFound(f"No emergency is declared in {region}.")
+    if not await services.database.run(
+        lambda connection: emergencies.delete(connection, region, services.now())
+    ):
+        raise NotFound(f"No emergency is declared in {region}.")
     return Response(status_code=204)

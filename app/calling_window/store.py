@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.platform.postgres.database import Database
+
 _EARLIER = "LEAST(CAST(:now AS timestamptz), clock_timestamp())"
 _COLUMNS = "region, until, reason, declared_by, updated_at"
 _PUT = text(
@@ -29,13 +31,15 @@ _ALL = text(
 _DELETE = text(f"DELETE FROM emergencies WHERE region = :region AND until > {_EARLIER}")
 
 
-async def put(
-    connection: AsyncConnection, region: str, until: datetime, reason: str, key_id: uuid.UUID, now: datetime
-) -> dict[str, Any]:
-    """Declare an emergency, or change the one that is there."""
+async def declare(
+    database: Database, region: str, until: datetime, reason: str, key_id: uuid.UUID, now: datetime
+) -> tuple[dict[str, Any], bool]:
+    """Declare an emergency, or change the one in force; answers it, and whether none was in force before."""
     given = {"region": region, "until": until, "reason": reason, "key": key_id, "now": now}
-    row = (await connection.execute(_PUT, given)).mappings().one()
-    return _as_answered(row)
+    async with database.begin() as connection:
+        before = await fetch(connection, region, now)
+        row = (await connection.execute(_PUT, given)).mappings().one()
+    return _as_answered(row), before is None
 
 
 async def fetch(connection: AsyncConnection, region: str, now: datetime) -> dict[str, Any] | None:

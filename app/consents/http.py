@@ -99,8 +99,10 @@ class ConsentPage(documents.Document):
 )
 async def get_consent(request: Request, caller: MayRead, number: PathNumber) -> Response:
     """The one that has not ended; 404 if there is none. `expires_at` may have passed."""
-    async with services_of(request).database.begin() as connection:
-        found = await consents.current(connection, caller.account_id, spellings(number))
+    found = await services_of(request).database.run(
+        lambda connection: consents.current(connection, caller.account_id, spellings(number)),
+        may_run_twice=True,
+    )
     if found is None:
         raise NotFound(f"There is no consent on record for {number}.")
     return json_response(entry_document(found))
@@ -144,8 +146,12 @@ async def get_history(
 ) -> Response:
     """Newest first, with how each ended."""
     before = read_id(cursor) or uuid.UUID(int=(1 << 128) - 1)
-    async with services_of(request).database.begin() as connection:
-        found = await consents.history(connection, caller.account_id, spellings(number), before, limit + 1)
+    found = await services_of(request).database.run(
+        lambda connection: consents.history(
+            connection, caller.account_id, spellings(number), before, limit + 1
+        ),
+        may_run_twice=True,
+    )
     return json_response(
         {"number": number, **page_of(found, limit, entry_document, lambda consent: consent["id"])}
     )

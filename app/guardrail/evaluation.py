@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from app.guardrail.refusals import PRECEDENCE, Check, Finding, Violation
+from app.guardrail.refusals import GUARDRAILS, PRECEDENCE, Check, Finding, Violation
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,7 @@ class Verdict:
 
 
 _ORDER = {refusal: place for place, refusal in enumerate(PRECEDENCE)}
-_GUARDRAILS = {
-    name: place
-    for place, name in enumerate(("suppression", "calling_window", "frequency", "content", "channel"))
-}
+_GUARDRAILS = {name: place for place, name in enumerate(GUARDRAILS)}
 
 
 def combine(findings: Iterable[Finding], violations: Iterable[Violation] = ()) -> Verdict:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 GuardrailName = Literal["suppression", "calling_window", "frequency", "content", "channel"]
+GUARDRAILS: tuple[str, ...] = get_args(GuardrailName)  # in the order in which their checks are told
 Outcome = Literal["pass", "block", "skip"]
 
 

@@ -267,8 +267,10 @@ async def list_versions(
     if parts is not None and not re.fullmatch(r"[0-9]{1,9}", parts[0]):
         raise bad_cursor()
     before = int(parts[0]) if parts is not None else 2**31 - 1
-    async with cast(Services, services_of(request)).database.begin() as connection:
-        found = await policies.versions(connection, caller.account_id, before, limit + 1)
+    found = await services_of(request).database.run(
+        lambda connection: policies.versions(connection, caller.account_id, before, limit + 1),
+        may_run_twice=True,
+    )
     return json_response(
         {
             "items": [

@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.platform.postgres.database import Database
+from app.suppression.store import expire
 
 _HISTORY = text(
     """
@@ -20,24 +22,25 @@ _HISTORY = text(
 
 
 async def history(
-    connection: AsyncConnection,
+    database: Database,
     account_id: uuid.UUID,
     numbers: Sequence[str],
     *,
+    now: datetime,
     after: tuple[datetime, uuid.UUID],
     limit: int,
 ) -> list[dict[str, Any]]:
-    """Up to ``limit`` events of the line, oldest first, after the given one."""
-    rows = await connection.execute(
-        _HISTORY,
-        {
-            "account": account_id,
-            "numbers": list(numbers),
-            "after_at": after[0],
-            "after": after[1],
-            "limit": limit,
-        },
-    )
+    """Up to ``limit`` events of the line, oldest first, after the given one; among them what has expired by ``now``."""
+    given = {
+        "account": account_id,
+        "numbers": list(numbers),
+        "after_at": after[0],
+        "after": after[1],
+        "limit": limit,
+    }
+    async with database.begin() as connection:
+        await expire(connection, account_id, numbers, now)
+        rows = (await connection.execute(_HISTORY, given)).all()
     return [
         {
             "id": str(row.id),

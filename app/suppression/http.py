@@ -146,15 +146,14 @@ async def list_suppressions(
 ) -> Response:
     """Oldest first. A page may hold fewer than `limit` entries, or none, though `next_cursor` leads on to more."""
     services = services_of(request)
-    async with services.database.begin() as connection:
-        found = await suppressions.page(
-            connection,
-            caller.account_id,
-            filters={"channel": channel, "source": source, "prefix": prefix, "created_after": created_after},
-            after=read_id(cursor) or UUID(int=0),
-            limit=limit,
-            now=services.now(),
-        )
+    found = await suppressions.page(
+        services.database,
+        caller.account_id,
+        filters={"channel": channel, "source": source, "prefix": prefix, "created_after": created_after},
+        after=read_id(cursor) or UUID(int=0),
+        limit=limit,
+        now=services.now(),
+    )
     return json_response(page_looked_through(found, entry_document))
 
 
@@ -166,8 +165,12 @@ async def list_suppressions(
 async def get_suppression(request: Request, caller: MayRead, number: Recorded) -> Response:
     """Every entry of the number that is in force."""
     services = services_of(request)
-    async with services.database.begin() as connection:
-        found = await suppressions.entries(connection, caller.account_id, spellings(number), services.now())
+    found = await services.database.run(
+        lambda connection: suppressions.entries(
+            connection, caller.account_id, spellings(number), services.now()
+        ),
+        may_run_twice=True,
+    )
     if not found:
         raise NotFound(f"The number {number} is not on the suppression list.")
     return json_response(
@@ -236,11 +239,14 @@ async def get_history(
         after = (read_instant(parts[0]), UUID(parts[1])) if parts else (EARLIEST, UUID(int=0))
     except ValueError:
         raise bad_cursor() from None
-    async with services.database.begin() as connection:
-        await suppressions.expire(connection, caller.account_id, spellings(number), services.now())
-        found = await suppression_history.history(
-            connection, caller.account_id, spellings(number), after=after, limit=limit + 1
-        )
+    found = await suppression_history.history(
+        services.database,
+        caller.account_id,
+        spellings(number),
+        now=services.now(),
+        after=after,
+        limit=limit + 1,
+    )
     last = found[limit - 1] if len(found) > limit else None
     return json_response(
         {

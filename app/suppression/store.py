@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.ids import floor_id
 from app.platform.postgres.bounded_pages import Filters, Page, Patience, look_through
+from app.platform.postgres.database import Database
 
 # An import gives its rows their ids while it reads them, and enters them at its end; none takes a week.
 _ID_BEFORE_ENTRY = timedelta(days=7)
@@ -223,7 +224,7 @@ async def entries(
 
 
 async def page(
-    connection: AsyncConnection,
+    database: Database,
     account_id: uuid.UUID,
     *,
     filters: Mapping[str, Any],
@@ -245,16 +246,17 @@ async def page(
         others=(_IN_FORCE, *(_FILTERS[name] for name in _FILTERS if name in given)),
         values={**given, "account": account_id, "now": now},
     )
-    found = await look_through(
-        connection,
-        _COLUMNS,
-        "suppressions",
-        asked,
-        order="ASC",
-        behind=after,
-        limit=limit,
-        patience=patience,
-    )
+    async with database.begin() as connection:
+        found = await look_through(
+            connection,
+            _COLUMNS,
+            "suppressions",
+            asked,
+            order="ASC",
+            behind=after,
+            limit=limit,
+            patience=patience,
+        )
     return Page([_as_answered(row) for row in found.rows], found.next_id)
 
 

@@ -20,6 +20,27 @@ def counted(service: RunningService) -> dict[tuple[str, ...], float]:
     return {(kind, *re.findall(r'"([^"]*)"', labels)): float(value) for kind, labels, value in found}
 
 
+def test_every_answer_is_counted_and_timed_by_its_route_and_status(dialler: Dialler) -> None:
+    before, known = timed(dialler.service), "/v1/pools/{name}"
+    assert dialler.get("/v1/pools/default").status == 200
+    assert dialler.get("/v1/pools/nobodys").status == 404
+    after = timed(dialler.service)
+    grown = {labels: value - before.get(labels, 0) for labels, value in after.items() if known in labels}
+    assert {labels: value for labels, value in grown.items() if value} == {
+        ("callgate_http_requests_total", "GET", known, "200"): 1,
+        ("callgate_http_requests_total", "GET", known, "404"): 1,
+        ("callgate_http_request_seconds_count", "GET", known): 2,
+    }
+
+
+def timed(service: RunningService) -> dict[tuple[str, ...], float]:
+    """The counters of answers and of the time they took: name and labels, with their values."""
+    body = service.request("GET", "/metrics").body.decode()
+    pattern = r"^(callgate_http_requests_total|callgate_http_request_seconds_count)\{(.*)\} (\S+)$"
+    found = re.findall(pattern, body, re.MULTILINE)
+    return {(name, *re.findall(r'"([^"]*)"', labels)): float(value) for name, labels, value in found}
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_decisions_are_counted_by_type_verdict_and_code(
     start_service: Callable[..., RunningService], workers: int

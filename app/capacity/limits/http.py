@@ -68,8 +68,9 @@ async def list_limits(
     """In the order of their names."""
     services = cast(ChannelServices, services_of(request))
     after = (read_cursor(cursor, 1) or [""])[0]
-    async with services.database.begin() as connection:
-        found = await limits.page(connection, caller.account_id, after, limit + 1)
+    found = await services.database.run(
+        lambda connection: limits.page(connection, caller.account_id, after, limit + 1), may_run_twice=True
+    )
     return json_response(
         {
             "items": await _documents(services, caller, found[:limit]),
@@ -86,8 +87,9 @@ async def list_limits(
 async def get_limit(request: Request, caller: MayRead, name: Name) -> Response:
     """The limit with its present use."""
     services = cast(ChannelServices, services_of(request))
-    async with services.database.begin() as connection:
-        found = await limits.fetch(connection, caller.account_id, _spelled(name))
+    found = await services.database.run(
+        lambda connection: limits.fetch(connection, caller.account_id, _spelled(name)), may_run_twice=True
+    )
     if found is None:
         raise NotFound(f"There is no limit {name}.")
     return json_response((await _documents(services, caller, [found]))[0])
@@ -102,15 +104,10 @@ async def put_limit(request: Request, caller: MayWrite, name: Name, body: LimitB
     """In force at once, in every process; calls in progress count under it and are never ended by it."""
     services = cast(ChannelServices, services_of(request))
     _check(name, body)
-    names = _spelled(name)
-    async with services.database.begin() as connection:
-        if len(names) > 1:
-            await limits.hold(connection, caller.account_id, min(names))
-        there = await limits.fetch(connection, caller.account_id, names)
-        wanted = NamedLimit(
-            there.name if there else name, body.capacity, body.messages_per_second, body.messages_per_day
-        )
-        new = await limits.put(connection, caller.account_id, wanted, services.now())
+    wanted = NamedLimit(name, body.capacity, body.messages_per_second, body.messages_per_day)
+    wanted, new = await limits.put(
+        services.database, caller.account_id, wanted, _spelled(name), services.now()
+    )
     if new and wanted.capacity is not None:
         await services.semaphore.recount(str(caller.account_id))
     return json_response((await _documents(services, caller, [wanted]))[0], 201 if new else 200)
@@ -124,9 +121,10 @@ async def put_limit(request: Request, caller: MayWrite, name: Name, body: LimitB
 )
 async def delete_limit(request: Request, caller: MayWrite, name: Name) -> Response:
     """What it bounded is unbounded from the next decision on."""
-    async with cast(ChannelServices, services_of(request)).database.begin() as connection:
-        if not await limits.delete(connection, caller.account_id, _spelled(name)):
-            raise NotFound(f"There is no limit {name}.")
+    if not await services_of(request).database.run(
+        lambda connection: limits.delete(connection, caller.account_id, _spelled(name))
+    ):
+        raise NotFound(f"There is no limit {name}.")
     return Response(status_code=204)
 
 

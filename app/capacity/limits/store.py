@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.platform.postgres.database import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +49,31 @@ _HOLD = text("SELECT pg_advisory_xact_lock(hashtext(:account), hashtext(:name))"
 _DELETE = text("DELETE FROM limits WHERE account_id = :account AND name = ANY (:names)")
 
 
-async def put(connection: AsyncConnection, account_id: uuid.UUID, limit: NamedLimit, now: datetime) -> bool:
-    """Set the limit; answers whether it is new."""
-    row = await connection.execute(
-        _PUT,
-        {
-            "account": account_id,
-            "name": limit.name,
-            "capacity": limit.capacity,
-            "messages_per_second": limit.messages_per_second,
-            "messages_per_day": limit.messages_per_day,
-            "now": now,
-        },
-    )
-    new = bool(row.scalar_one())
-    if new and limit.capacity is not None:
-        await connection.execute(_RENEW_EPOCH, {"account": account_id})
-    return new
+async def put(
+    database: Database, account_id: uuid.UUID, limit: NamedLimit, names: Sequence[str], now: datetime
+) -> tuple[NamedLimit, bool]:
+    """Set the limit, under that of the names which it stands under already; answers it, and whether it is new."""
+    async with database.begin() as connection:
+        if len(names) > 1:
+            await hold(connection, account_id, min(names))
+        there = await fetch(connection, account_id, names)
+        if there is not None:
+            limit = replace(limit, name=there.name)
+        row = await connection.execute(
+            _PUT,
+            {
+                "account": account_id,
+                "name": limit.name,
+                "capacity": limit.capacity,
+                "messages_per_second": limit.messages_per_second,
+                "messages_per_day": limit.messages_per_day,
+                "now": now,
+            },
+        )
+        new = bool(row.scalar_one())
+        if new and limit.capacity is not None:
+            await connection.execute(_RENEW_EPOCH, {"account": account_id})
+    return limit, new
 
 
 async def hold(connection: AsyncConnection, account_id: uuid.UUID, name: str) -> None:

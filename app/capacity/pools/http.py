@@ -117,10 +117,11 @@ async def list_pools(
     """In the order of their names; every account has the pool `default`."""
     services = cast(ChannelServices, services_of(request))
     after = (read_cursor(cursor, 1) or [""])[0]
-    async with services.database.begin() as connection:
-        found = await pools.page(connection, caller.account_id, after, limit + 1)
-        if after < DEFAULT and not await pools.fetch(connection, caller.account_id, DEFAULT):
-            found = sorted([*found, Pool(DEFAULT, services.default_capacity)], key=lambda pool: pool.name)
+    unset = Pool(DEFAULT, services.default_capacity)
+    found = await services.database.run(
+        lambda connection: pools.page(connection, caller.account_id, after, limit + 1, unset),
+        may_run_twice=True,
+    )
     return json_response(
         {
             "items": await _documents(services, caller, found[:limit]),
@@ -149,8 +150,9 @@ async def put_pool(request: Request, caller: MayWrite, name: Name, body: PoolBod
     services = cast(ChannelServices, services_of(request))
     reserve = {str(purpose): channels for purpose, channels in body.reserve.items()}
     pool = Pool(name, body.capacity, body.calls_per_second, body.burst, reserve)
-    async with services.database.begin() as connection:
-        new = await pools.put(connection, caller.account_id, pool, services.now())
+    new = await services.database.run(
+        lambda connection: pools.put(connection, caller.account_id, pool, services.now())
+    )
     document = (await _documents(services, caller, [pool]))[0]
     return json_response(document, 201 if new and name != DEFAULT else 200)
 
@@ -165,8 +167,7 @@ async def delete_pool(request: Request, caller: MayWrite, name: Name) -> Respons
     """409 while calls hold channels of it. Removing `default` brings back its configured capacity."""
     services = cast(ChannelServices, services_of(request))
     pool = await _pool(services, caller, name)
-    async with services.database.begin() as connection:
-        await pools.delete(connection, caller.account_id, name)
+    async with pools.deleting(services.database, caller.account_id, name):
         # A call that gathered its facts a moment ago may still take a channel after this look; it holds what it
         # was granted, as any call in progress does when a pool changes.
         in_use = await services.semaphore.usage(str(caller.account_id), [f"pool:{pool.name}"])
@@ -204,8 +205,10 @@ async def get_events(
         raise bad_cursor()
     await record_expired(services, caller.account_id)
     before = int(parts[0]) if parts else (1 << 63) - 1
-    async with services.database.begin() as connection:
-        found = await leases.events(connection, caller.account_id, name, before, limit + 1)
+    found = await services.database.run(
+        lambda connection: leases.events(connection, caller.account_id, name, before, limit + 1),
+        may_run_twice=True,
+    )
     return json_response(
         {
             "items": [

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.platform.postgres.database import Database
 
 DEFAULT = "default"
 
@@ -68,10 +71,15 @@ async def put(connection: AsyncConnection, account_id: uuid.UUID, pool: Pool, no
     return bool(row.scalar_one())
 
 
-async def page(connection: AsyncConnection, account_id: uuid.UUID, after: str, limit: int) -> list[Pool]:
-    """Pools in the order of their names."""
+async def page(
+    connection: AsyncConnection, account_id: uuid.UUID, after: str, limit: int, unset: Pool
+) -> list[Pool]:
+    """Pools in the order of their names, with ``unset`` where nobody has set a pool of its name."""
     rows = await connection.execute(_ALL, {"account": account_id, "after": after, "limit": limit})
-    return [_pool(row) for row in rows]
+    found = [_pool(row) for row in rows]
+    if after < unset.name and not await fetch(connection, account_id, unset.name):
+        found = sorted([*found, unset], key=lambda pool: pool.name)
+    return found
 
 
 async def fetch(connection: AsyncConnection, account_id: uuid.UUID, name: str) -> Pool | None:
@@ -80,10 +88,12 @@ async def fetch(connection: AsyncConnection, account_id: uuid.UUID, name: str) -
     return _pool(row) if row else None
 
 
-async def delete(connection: AsyncConnection, account_id: uuid.UUID, name: str) -> bool:
-    """Remove the pool; answers whether it was there."""
-    result = await connection.execute(_DELETE, {"account": account_id, "name": name})
-    return result.rowcount == 1
+@asynccontextmanager
+async def deleting(database: Database, account_id: uuid.UUID, name: str) -> AsyncIterator[None]:
+    """Remove the pool, unless the block raises: it looks last whether calls hold channels of it."""
+    async with database.begin() as connection:
+        await connection.execute(_DELETE, {"account": account_id, "name": name})
+        yield
 
 
 def _pool(row: Sequence[Any]) -> Pool:

@@ -12,6 +12,7 @@ from time import monotonic
 from typing import cast
 from urllib.parse import unquote
 
+from app.capacity.semaphore import scripts
 from app.capacity.semaphore.admit import SEND_BY_AT, SILENT_AT, admission, admit_command, rate_state
 from app.capacity.semaphore.keys import Keys, plain
 from app.capacity.semaphore.memory import AccountMemory, Memory
@@ -26,19 +27,6 @@ from app.capacity.semaphore.requests import (
     RenewalStatus,
 )
 from app.capacity.semaphore.restore import outgrow, restore
-from app.capacity.semaphore.scripts import (
-    ADMIT,
-    EXPIRED,
-    FORGET,
-    LEASE,
-    MEMBERS,
-    PROBE,
-    RELEASE,
-    RENEW,
-    SPEND,
-    USAGE,
-    WITHDRAW,
-)
 from app.platform.redis.errors import RedisUnavailable
 from app.platform.redis.lua_script import Script
 from app.platform.redis.rate_limits import RateSpend, RateState
@@ -80,13 +68,13 @@ class Semaphore:
 
     async def probe(self) -> None:
         """Raises RedisUnavailable unless every server in use takes a write in time."""
-        await self._gather.probe(PROBE, self._keys.probe)
+        await self._gather.probe(scripts.PROBE, self._keys.probe)
 
     async def spend(self, rate: RateSpend) -> RateState:
         """Counts one request against a key's rate limit, and nothing else."""
         key = self._keys.rate(rate.account_id, rate.key_id, rate.api_class)
         arguments = [str(rate.limit), str(rate.window_seconds * 1000)]
-        answer = await self._gather.call(SPEND, [key], arguments, self._gather.deadline())
+        answer = await self._gather.call(scripts.SPEND, [key], arguments, self._gather.deadline())
         exceeded, remaining, reset_ms = answer
         return rate_state(rate, exceeded == "1", int(remaining), int(reset_ms))
 
@@ -99,7 +87,7 @@ class Semaphore:
             redis_ms = self._gather.redis_now_ms(keys[0])
             left_ms = (deadline - monotonic()) * 1000
             arguments[SEND_BY_AT] = str(int(redis_ms + left_ms)) if redis_ms else "0"
-            answer = await self._gather.call(ADMIT, keys, arguments, deadline)
+            answer = await self._gather.call(scripts.ADMIT, keys, arguments, deadline)
             self._gather.learn_clock(keys[0], float(answer[9]))
             if answer[0] != "late":
                 break
@@ -128,18 +116,19 @@ class Semaphore:
         rebuild from the ledger, has made its own stays. So it may come at any time, and as often as one likes.
         """
         attempts = self._keys.attempts(account_id, destination)
-        await self._held(WITHDRAW, account_id, intent_id, attempts, [attempt_token])
+        await self._held(scripts.WITHDRAW, account_id, intent_id, attempts, [attempt_token])
 
     async def renew(self, account_id: str, lease_id: str, extend_by_ms: int, now_ms: int) -> Renewal:
         """Moves the lease's end by ``extend_by_ms``, or as far as its hard end."""
-        status, *told = await self._held(RENEW, account_id, lease_id, [], [str(now_ms), str(extend_by_ms)])
+        wanted = [str(now_ms), str(extend_by_ms)]
+        status, *told = await self._held(scripts.RENEW, account_id, lease_id, [], wanted)
         return Renewal(cast(RenewalStatus, status), *map(int, told))
 
     async def usage(self, account_id: str, scope_names: Sequence[str]) -> dict[str, int]:
         """Channels in use per scope."""
         if not scope_names:
             return {}
-        counts = await self._counted(USAGE, account_id, [plain(name) for name in scope_names], [])
+        counts = await self._counted(scripts.USAGE, account_id, [plain(name) for name in scope_names], [])
         return {name: int(count) for name, count in zip(scope_names, counts, strict=True)}
 
     async def recount(self, account_id: str) -> None:
@@ -166,7 +155,7 @@ class Semaphore:
 
     async def lease(self, account_id: str, lease_id: str) -> HeldLease | None:
         """The lease, or None when it is not held now."""
-        answer = await self._held(LEASE, account_id, lease_id, [], [])
+        answer = await self._held(scripts.LEASE, account_id, lease_id, [], [])
         if answer[0] == "none":
             return None
         ends_ms, acquired_ms, hard_end_ms, fence = map(int, answer[:4])
@@ -184,7 +173,7 @@ class Semaphore:
         held: list[str] = []
         while len(held) % _PAGE == 0:
             page = [str(now_ms), str(len(held)), str(_PAGE)]
-            _, *ids = await self._counted(MEMBERS, account_id, [scope], page)
+            _, *ids = await self._counted(scripts.MEMBERS, account_id, [scope], page)
             if ids in ([], [""]):
                 break
             held.extend(map(unquote, ids))
@@ -207,7 +196,7 @@ class Semaphore:
         They are told again until they are named in ``recorded``, so that a crash loses no event.
         """
         page = [str(now_ms), str(_PAGE), *map(plain, recorded)]
-        _, *words = await self._counted(EXPIRED, account_id, None, page)
+        _, *words = await self._counted(scripts.EXPIRED, account_id, None, page)
         return [(unquote(words[i]), int(words[i + 1])) for i in range(0, len(words) - 1, 2)]
 
     async def drain_expired(self, account_id: str, now_ms: int) -> list[tuple[str, int]]:
@@ -221,10 +210,10 @@ class Semaphore:
         """Has the senders of texts forgotten that fell silent; nobody waits for it, and they end by themselves."""
         names = [self._keys.texts(account_id), *(self._keys.senders(account_id, each) for each in digests)]
         with contextlib.suppress(RedisUnavailable):
-            await self._gather.call(FORGET, names, list(digests), self._gather.deadline())
+            await self._gather.call(scripts.FORGET, names, list(digests), self._gather.deadline())
 
     async def _release(self, account_id: str, lease_id: str, only_before_ms: int) -> bool:
-        held, *scopes = await self._held(RELEASE, account_id, lease_id, [], [str(only_before_ms)])
+        held, *scopes = await self._held(scripts.RELEASE, account_id, lease_id, [], [str(only_before_ms)])
         if held != "1":
             return False
         memory, now = self._memory.of(account_id), monotonic()

@@ -16,8 +16,8 @@ from app.content.reading.views import SPACED_RUN
 
 _FOREIGN_SCRIPTS = frozenset(
     {"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "CANADIAN", "LISU", "GEORGIAN", "DESERET",
-     "OSAGE", "WARANG", "GOTHIC", "OLD", "LYCIAN", "CARIAN", "RUNIC", "TIFINAGH", "VAI", "MIAO",
-     "ELBASAN", "LYDIAN"}
+     "OSAGE", "WARANG", "GOTHIC", "OLD", "LYCIAN", "CARIAN", "RUNIC", "TIFINAGH", "VAI", "MIAO", "ELBASAN",
+     "LYDIAN"}
 )  # fmt: skip
 # Signs that are no disguise though Unicode derives them from letters.
 _HONEST_SIGNS = frozenset("™℠ℹⓂªº№℃℉Ω℧K℅℀℡ℓ㎏㎝㎜㎡㎞㏄Å℮")
@@ -37,8 +37,7 @@ _LEET_WORD = re.compile(
 )
 _BULLETS_APART = 3
 _MARKS_READ = 32  # on one letter; more are put in order in the square of their number, and change nothing
-_CAPS_MIN_LETTERS = 24
-_CAPS_MIN_WORDS = 4
+_CAPS_MIN_LETTERS, _CAPS_MIN_WORDS = 24, 4
 
 
 class Kind(Enum):

@@ -12,7 +12,6 @@ import ctypes
 import mmap
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -95,7 +94,6 @@ def beat_always(
 
 def end_with_parent(parent: int) -> None:
     """In a worker that was just forked: SIGTERM when ``parent`` ends, and at once if it has ended already."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
-        if os.getppid() != parent:
-            os._exit(1)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)

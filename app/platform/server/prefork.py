@@ -29,14 +29,12 @@ from app.platform.server.heartbeat import Heartbeats, beat_always, end_with_pare
 from app.platform.server.listener import BACKLOG
 
 logger = logging.getLogger("callgate.prefork")
-
 TICK_SECONDS = 1.0
 GRACE_SECONDS = 15
 LONGEST_BACK_OFF_SECONDS = 10.0
 HEALTHY_SECONDS = 30.0
 START_ATTEMPTS = 3
 _STARTUP_FAILURE = 3  # what uvicorn exits with when the application's lifespan refuses to start
-
 AsgiFactory = Callable[[], Any]
 
 

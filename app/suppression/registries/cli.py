@@ -184,8 +184,7 @@ def delete(name: str = Name, as_json: bool = AsJson) -> None:
         from app.suppression.registries.store import delete_registry
 
         try:
-            async with database.bulk.begin() as connection:
-                return await delete_registry(connection, name)
+            return await delete_registry(database.bulk, name)
         except RegistryBusy:
             fail(f"the registry {name} is being loaded or changed", FAILED)
 

@@ -87,8 +87,8 @@ async def get_one(request: Request, caller: AnyKey, name: Name) -> Response:
 async def put_one(request: Request, caller: Operator, name: Name, body: RegistryBody) -> Response:
     """Never touches its numbers."""
     services = services_of(request)
-    async with services.database.begin() as connection:
-        new = await put_registry(
+    new = await services.database.run(
+        lambda connection: put_registry(
             connection,
             name,
             kind=body.kind,
@@ -98,6 +98,7 @@ async def put_one(request: Request, caller: Operator, name: Name, body: Registry
             max_age_days=body.max_age_days,
             now=services.now(),
         )
+    )
     return json_response(describe_registry(await _registry(request, name)), 201 if new else 200)
 
 
@@ -110,8 +111,7 @@ async def put_one(request: Request, caller: Operator, name: Name, body: Registry
 async def delete_one(request: Request, caller: Operator, name: Name) -> Response:
     """409 while it is being loaded or changed."""
     try:
-        async with services_of(request).database.bulk.begin() as connection:
-            removed = await delete_registry(connection, name)
+        removed = await delete_registry(services_of(request).database.bulk, name)
     except RegistryBusy as busy:
         raise Conflict(f"The registry {name} is being loaded or changed.") from busy
     if not removed:

@@ -31,7 +31,6 @@ _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _MIN_DIGITS, _MAX_DIGITS = 7, 15
 _FTC_LENGTH = len("415,5551234")
 E164 = re.compile(rb"\+[1-9][0-9]{6,14}")
-FTC = re.compile(rb"([2-9][0-9]{2}),([0-9]{7})")
 
 
 class Parsed(NamedTuple):

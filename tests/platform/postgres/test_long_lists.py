@@ -179,16 +179,15 @@ async def test_paging_on_finds_every_entry_once_oldest_first(
         wanted = [str(row[0]) for row in rows]
 
     async def ask(behind: UUID | None) -> Page[Any]:
-        async with database.begin() as connection:
-            return await suppressions.page(
-                connection,
-                MINE,
-                filters=filters,
-                after=behind or UUID(int=0),
-                limit=limit,
-                now=NOW,
-                patience=ONE_STRETCH,
-            )
+        return await suppressions.page(
+            database,
+            MINE,
+            filters=filters,
+            after=behind or UUID(int=0),
+            limit=limit,
+            now=NOW,
+            patience=ONE_STRETCH,
+        )
 
     found, _ = await all_of(ask, limit)
     assert [row["id"] for row in found] == wanted

@@ -132,8 +132,7 @@ async def test_the_second_of_two_loads_is_turned_away_unread(engine: AsyncEngine
     with pytest.raises(RegistryBusy):
         await load_registry(engine, "national", unread(), version_date=DAY)
     with pytest.raises(RegistryBusy):
-        async with engine.begin() as connection:
-            await delete_registry(connection, "national")
+        await delete_registry(engine, "national")
     let_go.set()
     assert (await first).status == "succeeded"
     assert await held(engine) == {14155550000, 14155550001}
