@@ -78,10 +78,13 @@ def test_the_help_of_keys_create_names_every_scope() -> None:
         assert scope in shown, scope
 
 
+LIBRARIES = "import typer, sqlalchemy.ext.asyncio, asyncpg, numpy, holidays, phonenumbers, redis.asyncio"
+
+
 def seconds_of_processor(arguments: list[str], environment: dict[str, str] | None = None) -> float:
     """The least of three tries: what else the machine does must not count."""
     program = (
-        "import os, subprocess, sys\nsubprocess.run([sys.executable, '-m', 'app.cli', *sys.argv[1:]],"
+        "import os, subprocess, sys\nsubprocess.run([sys.executable, *sys.argv[1:]],"
         " stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\nspent = os.times()\n"
         "print(spent.children_user + spent.children_system)"
     )
@@ -98,9 +101,11 @@ def seconds_of_processor(arguments: list[str], environment: dict[str, str] | Non
 @pytest.mark.alone
 def test_a_mistake_is_told_before_anything_heavy_is_loaded(callgate: CommandLine) -> None:
     for arguments in (["check", "123"], ["check", "+19995551234"], ["windows", "5"], ["pools", "put", "x"]):
-        assert seconds_of_processor(arguments) < 0.4, arguments
-    asked = ["check", "+14155551234", "--at", "2028-02-08T18:00:00Z"]
-    assert seconds_of_processor(asked, callgate.environment) < 1.2
+        assert seconds_of_processor(["-m", "app.cli", *arguments]) < 0.4, arguments
+    # Half of what a check takes is the libraries' own; on a machine where those are slow, it may take longer.
+    asked = ["-m", "app.cli", "check", "+14155551234", "--at", "2028-02-08T18:00:00Z"]
+    limit = max(1.2, 2.2 * seconds_of_processor(["-c", LIBRARIES]))
+    assert seconds_of_processor(asked, callgate.environment) < limit
 
 
 def test_an_entry_is_added_shown_and_removed(callgate: CommandLine, dialler: Dialler) -> None:
