@@ -32,9 +32,9 @@ def sample(schema: Mapping[str, Any], schemas: Mapping[str, Any], name: str = ""
         members = schema.get("properties", {})
         return {each: sample(members[each], schemas, each) for each in schema.get("required", ())}
     told_of = schema.get("items", {}) if kind == "array" else schema
-    if told_of.get("type") == "string" and "format" not in told_of and name in SAMPLES:
-        if isinstance(SAMPLES[name], list) == (kind == "array"):
-            return SAMPLES[name]
+    is_text = told_of.get("type") == "string" and "format" not in told_of
+    if is_text and name in SAMPLES and isinstance(SAMPLES[name], list) == (kind == "array"):
+        return SAMPLES[name]
     if kind == "array":
         return [sample(schema.get("items", {}), schemas, name.removesuffix("s"))]
     if kind == "string":
