@@ -11,9 +11,9 @@ from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from app.platform.http import openapi_operations as known
 from app.platform.http import response_schemas as documents
-from app.platform.http.openapi_samples import sample
+from app.platform.http.openapi import operations as known
+from app.platform.http.openapi.samples import sample
 from app.platform.http.problem_types import TYPES
 from app.platform.http.problems import MEDIA_TYPE, ProblemWriter
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.platform.http.openapi_operations import SAMPLES
+from app.platform.http.openapi.operations import SAMPLES
 
 _FORMATS = {
     "date-time": "2026-11-21T18:00:00Z",
