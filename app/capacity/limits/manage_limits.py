@@ -53,8 +53,11 @@ async def show_limit(services: ChannelServices, caller: Caller, name: str) -> Li
 async def set_limit(services: ChannelServices, caller: Caller, wanted: NamedLimit) -> tuple[bool, LimitInUse]:
     """Set the limit; answers whether it is new. In force at once, in every process. Raises Unusable."""
     _check(wanted)
+    names = _spelled(wanted.name)
     async with services.database.begin() as connection:
-        there = await limits.fetch(connection, caller.account_id, _spelled(wanted.name))
+        if len(names) > 1:
+            await limits.hold(connection, caller.account_id, min(names))
+        there = await limits.fetch(connection, caller.account_id, names)
         wanted = replace(wanted, name=there.name) if there else wanted
         new = await limits.put(connection, caller.account_id, wanted, services.now())
     if new and wanted.capacity is not None:
