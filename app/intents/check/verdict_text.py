@@ -15,7 +15,7 @@ from app.content.scan_report import scan_text
 from app.guardrail.evaluation import Verdict
 from app.guardrail.facts import Intent
 from app.guardrail.refusals import Check, Violation
-from app.instants import told
+from app.instants import read_instant, told
 from app.numbering.zones import zone
 
 _MARKS = {"pass": ("✓", "green"), "block": ("✗", "red"), "skip": ("–", "bright_black")}
@@ -65,7 +65,7 @@ def _told(check: Check) -> Text:
         )
         said = f"{clocks}  ({', '.join(members['regions'])})"
         if members.get("closes_at"):
-            said += f", closes {members['closes_at']}"
+            said += f", closes {told(read_instant(members['closes_at']), _clocks([check]))}"
         for consent in members.get("consent", ()):
             said += f", by consent {consent['id']} ({consent['kind']})"
         return Text(said, "bright_black")
@@ -106,7 +106,7 @@ def _refusal(violation: Violation, check: Check) -> RenderableType:
         lines.append(Text(f"  {WHAT_HELPS}", "yellow"))
     again = members.get("next_allowed_at")
     if again:
-        moment = datetime.fromisoformat(str(again).replace("Z", "+00:00"))
+        moment = read_instant(str(again))
         lines.append(Text(f"  may go out again: {told(moment, _clocks([check]))}", "cyan"))
     return Group(*lines)
 
