@@ -8,7 +8,7 @@ export PYTHON
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-slow test-sip chaos lint types contracts format check bench lock docker clean run-environment dev-environment
+.PHONY: help run test test-fast test-slow test-sip chaos lint types contracts format check bench openapi release-check lock docker clean run-environment dev-environment
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,12 @@ bench: bench-intents bench-window bench-content ## intents a second against the 
 
 bench-%: dev-environment ## bench-content, bench-window, bench-channels, bench-registry, bench-imports: one part by itself
 	$(PY) -m benchmarks.$*
+
+openapi: dev-environment ## at a release: write docs/openapi.json, which the next one must not break
+	$(PY) -m tests.contract.openapi_diff --write
+
+release-check: dev-environment ## sdist and wheel built, installed outside the checkout, served, toured and removed
+	$(PY) .ci/release-check
 
 lock: ## write the lock files anew from pyproject.toml
 	.ci/lock

@@ -3,43 +3,96 @@
 from __future__ import annotations
 
 import gc
+import importlib
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
-from app import migrate_command as migrate
-from app import serve
-from app.accounts import accounts_command as accounts
-from app.accounts import cli as keys
-from app.content import cli as scan
-from app.intents.check import cli as check
-from app.intents.windows import cli as windows
-from app.suppression import cli as lists
-from app.suppression.registries import cli as registry
+from app import VERSION
+
+# Each command with its module and what it is there; a module is imported when its command is wanted, since some
+# of them take longer to import than a mistake in the arguments takes to be told.
+COMMANDS = {
+    "serve": ("app.serve", "serve"),
+    "migrate": ("app.migrate_command", "migrate"),
+    "check": ("app.intents.check.cli", "check"),
+    "windows": ("app.intents.windows.cli", "windows"),
+    "scan": ("app.content.cli", "scan"),
+    "decisions": ("app.intents.records.cli", "app"),
+    "suppressions": ("app.suppression.entries_command", "app"),
+    "import": ("app.suppression.cli", "import_list"),
+    "export": ("app.suppression.cli", "export_list"),
+    "registry": ("app.suppression.registries.cli", "app"),
+    "consents": ("app.consents.cli", "app"),
+    "policy": ("app.policy.cli", "app"),
+    "pools": ("app.capacity.pools.cli", "app"),
+    "limits": ("app.capacity.limits.cli", "app"),
+    "emergencies": ("app.calling_window.cli", "app"),
+    "keys": ("app.accounts.cli", "app"),
+    "accounts": ("app.accounts.accounts_command", "app"),
+}
+
+
+class LazyCommands(TyperGroup):
+    """The commands by name, each imported when it is asked for."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands: Any = dict.fromkeys(
+            COMMANDS
+        )  # first the names alone, which misspelt ones are compared with
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        if self.commands[cmd_name] is None:
+            module, name = COMMANDS[cmd_name]
+            found = getattr(importlib.import_module(module), name)
+            if not isinstance(found, typer.Typer):
+                alone = typer.Typer(add_completion=False)
+                alone.command(cmd_name)(found)
+                found = alone
+            command = typer.main.get_command(found)
+            command.name = cmd_name
+            self.commands[cmd_name] = command
+        return self.commands[cmd_name]
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Their names, in the order in which people meet them."""
+        return list(COMMANDS)
+
 
 app = typer.Typer(
     name="callgate",
+    cls=LazyCommands,
     help="The gate that a dialler or an SMS gateway asks before anything reaches a carrier.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("serve")(serve.serve)
-app.command("migrate")(migrate.migrate)
-app.command("check")(check.check)
-app.command("windows")(windows.windows)
-app.command("scan")(scan.scan)
-app.command("import")(lists.import_list)
-app.command("export")(lists.export_list)
-app.add_typer(registry.app, name="registry")
-app.add_typer(keys.app, name="keys")
-app.add_typer(accounts.app, name="accounts")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"callgate {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def callgate(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
+    ),
+) -> None:
+    """The gate that a dialler or an SMS gateway asks before anything reaches a carrier."""
 
 
 def main() -> None:
     """Run the command that the arguments name."""
     # Reading the rules makes a million objects that all stay; looking them over again and again takes a quarter of it.
     gc.set_threshold(50_000, 20, 50)
-    app()
+    app(prog_name="callgate")
 
 
 if __name__ == "__main__":

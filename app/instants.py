@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, tzinfo
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:[0-5]\d)")
 # Not the calendar's own ends: those the driver of Postgres takes for infinity, which is no instant of ours.
@@ -39,3 +40,20 @@ def read_instant(text: str) -> datetime:
 def instant_of_ms(milliseconds: int) -> datetime:
     """The instant of milliseconds since 1970."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+_TYPED = re.compile(r"^(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(?=[Zz+-]|(:))")
+
+
+def read_typed_instant(text: str) -> datetime:
+    """An instant as a person types it: seconds may be left out, and a blank stand for the T. Raises ValueError."""
+    return read_instant(_TYPED.sub(lambda m: f"{m[1]}T{m[2]}" + ("" if m[3] else ":00"), text))
+
+
+def told(instant: datetime, clocks: Sequence[tuple[str, tzinfo]] = ()) -> str:
+    """The instant as people are told it: on the person's clocks, by their names, and UTC in brackets."""
+    if not clocks:
+        return rfc3339(instant)
+    local = ((name, instant.astimezone(clock)) for name, clock in clocks)
+    there = ", ".join(f"{at:%a} {at.day} {at:%b %Y %H:%M} {name}" for name, at in local)
+    return f"{there} ({rfc3339(instant)})"

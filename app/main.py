@@ -33,7 +33,7 @@ from app.intents.upkeep.maintain import maintain
 from app.intents.windows import http as calling_windows
 from app.platform.clocks import Clocks
 from app.platform.http import docs_page, error_pages, problems
-from app.platform.http.openapi import describe
+from app.platform.http.openapi.description import describe
 from app.platform.http.problems import ProblemWriter
 from app.platform.http.request_middleware import RequestMiddleware
 from app.platform.http.stream_timeouts import StreamPace
@@ -160,7 +160,7 @@ def build(
     app.state.pace = StreamPace(window_seconds=settings.stream_timeout_seconds)
     for module in ROUTES:
         app.include_router(module.router)
-    problems.install(app, writer)
+    problems.install(app, writer, error_pages.missing_page)
     describe(app, writer)
     return RequestMiddleware(
         app, writer, max_body_bytes=settings.max_body_bytes, body_seconds=settings.body_timeout_seconds

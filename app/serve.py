@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 import typer
 
 from app import clock
 from app.platform.environment import Stores, fail, run_plainly, stores
 from app.platform.server.metrics_files import metrics_directory
-from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.settings import Settings
 
 
 def serve(

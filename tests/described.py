@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema_rs
@@ -20,7 +21,8 @@ _ANYWHERE = frozenset({"400", "404", "405", "413"})
 @cache
 def description() -> dict[str, Any]:
     """The description, of an application that is connected to nothing."""
-    edge: Any = build(Settings(), None, "", "", secret=b"")  # type: ignore[arg-type]
+    rules: Any = SimpleNamespace(scanner=None)
+    edge: Any = build(Settings(), rules, "", "", secret=b"")
     found: dict[str, Any] = edge.app.openapi()
     return found
 

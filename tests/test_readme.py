@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic_core import PydanticUndefined
@@ -35,7 +36,8 @@ def test_the_table_has_every_setting_with_its_default_and_no_other() -> None:
 
 
 def test_every_command_that_pages_name_exists() -> None:
-    commands = getattr(get_command(command_line), "commands", {})
+    group: Any = get_command(command_line)
+    commands = {name: group.get_command(None, name) for name in group.list_commands(None)}
     named = {
         tuple(words.split())
         for page in PAGES

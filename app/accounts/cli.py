@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from enum import Enum
 from typing import Any, TypeVar
 
 import typer
 
 from app import clock
-from app.platform.environment import USAGE, fail, run, stores
+from app.platform.environment import USAGE, Stores, fail, run, stores
+from app.platform.printing import print_json, print_rows
 
 T = TypeVar("T")
 UNDEFINED_TABLE = "42P01"  # SQLSTATE
@@ -20,18 +21,40 @@ AsJson = typer.Option(False, "--json", help="Print JSON.")
 AccountOption = typer.Option(None, "--account", help="Account id; the first account when absent.")
 
 
+class ScopeName(str, Enum):  # noqa: UP042  typer shows the values
+    """What a key may do."""
+
+    intents_write = "intents:write"
+    intents_read = "intents:read"
+    suppressions_read = "suppressions:read"
+    suppressions_write = "suppressions:write"
+    consents_read = "consents:read"
+    consents_write = "consents:write"
+    inbound_write = "inbound:write"
+    pools_read = "pools:read"
+    pools_write = "pools:write"
+    intents_emergency = "intents:emergency"
+    admin = "admin"
+    operator = "operator"
+
+
 def with_database(work: Callable[[Any], Awaitable[T]]) -> T:
     """Run ``work`` with the database, embedded or configured."""
-    from sqlalchemy.exc import ProgrammingError
+    return with_stores(lambda _, database: work(database))
 
-    from app.platform.postgres.database import Database, PostgresUnavailable, is_away, why_away
 
+def with_stores(work: Callable[[Stores, Any], Awaitable[T]]) -> T:
+    """Run ``work`` with where the stores are, and the database, embedded or configured."""
     with stores() as found:
 
         async def whole() -> T:
+            from sqlalchemy.exc import ProgrammingError
+
+            from app.platform.postgres.database import Database, PostgresUnavailable, is_away, why_away
+
             database = Database(found.database_url, timeout_seconds=10, pool_size=2)
             try:
-                return await work(database)
+                return await work(found, database)
             except PostgresUnavailable as error:
                 fail(f"the database cannot be asked ({why_away(error)})")
             except ProgrammingError as error:
@@ -68,43 +91,43 @@ async def account_of(database: Any, account: str | None) -> uuid.UUID:
 @app.command("create")
 def create(
     name: str = typer.Argument(help="What the key is for."),
-    scope: list[str] = typer.Option(["intents:write"], "--scope", help="May be repeated."),
-    expires_at: datetime | None = typer.Option(None, help="UTC."),
+    scope: list[ScopeName] = typer.Option(
+        [ScopeName.intents_write],
+        "--scope",
+        metavar="SCOPE",
+        help="May be repeated: " + ", ".join(scope.value for scope in ScopeName) + ".",
+    ),
+    expires_at: str | None = typer.Option(None, help="RFC 3339, as 2026-11-21T18:00:00Z."),
     account: str | None = AccountOption,
     as_json: bool = AsJson,
 ) -> None:
     """Make a key and print it, this once."""
-    from app.accounts.authenticate import SCOPES
+    from app.accounts.command_access import instant_or_exit
 
-    unknown = [wanted for wanted in scope if wanted not in SCOPES]
-    if unknown:
-        fail(f"no such scope: {unknown[0]}; the scopes are {', '.join(SCOPES)}", USAGE)
-    made = with_database(lambda database: _create(database, name, scope, expires_at, account))
-    typer.echo(json.dumps(made, default=str) if as_json else made["key"])
+    ends = instant_or_exit("--expires-at", expires_at) if expires_at is not None else None
+    scopes = [wanted.value for wanted in scope]
+    made = with_database(lambda database: _create(database, name, scopes, ends, account))
+    if as_json:
+        print_json(made)
+    else:
+        typer.echo(made["key"])
 
 
 async def _create(
     database: Any, name: str, scopes: list[str], expires_at: datetime | None, account: str | None
 ) -> dict[str, Any]:
-    from datetime import UTC
-
-    from app.accounts import store as accounts
-    from app.accounts.authenticate import SCOPES, Caller
+    from app.accounts.command_access import commander
     from app.accounts.manage_keys import create_key
     from app.platform.outcomes import Outcome
 
-    account_id = await account_of(database, account)
-    async with database.begin() as connection:
-        is_first = await accounts.first_account(connection) == account_id
-    # Whoever can run this command holds the database; the scopes are bounded by the account alone.
-    caller = Caller(uuid.UUID(int=0), account_id, frozenset(SCOPES), is_first)
+    caller = await commander(database, account)
     try:
         return await create_key(
             database,
             caller,
             name=name,
             scopes=scopes,
-            expires_at=expires_at.replace(tzinfo=UTC) if expires_at else None,
+            expires_at=expires_at,
             now=clock.utc_now(),
         )
     except Outcome as outcome:
@@ -124,11 +147,18 @@ def list_keys(account: str | None = AccountOption, as_json: bool = AsJson) -> No
 
     found = with_database(work)
     if as_json:
-        typer.echo(json.dumps(found, default=str))
+        print_json(found)
         return
-    for key in found:
-        state = "revoked" if key["revoked_at"] else "in force"
-        typer.echo(f"{key['id']}  {state:8}  {key['name']}  {' '.join(key['scopes'])}")
+    rows = [
+        (
+            str(key["id"]),
+            "revoked" if key["revoked_at"] else "in force",
+            key["name"],
+            " ".join(key["scopes"]),
+        )
+        for key in found
+    ]
+    print_rows(("id", "state", "name", "scopes"), rows)
 
 
 @app.command("revoke")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
@@ -12,19 +11,17 @@ from starlette.responses import Response
 from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.calling_window import store as emergencies
-from app.numbering import load as load_number_locator
+from app.calling_window.declare_emergency import declare_emergency, end_emergency
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Instant, Words
 from app.platform.http.paging import Cursor, Limit, page_of, read_cursor
 from app.platform.http.responses import entry_document, json_response
-from app.platform.outcomes import FieldFault, NotFound, Unusable
+from app.platform.outcomes import NotFound
 
 router = APIRouter(prefix="/v1/emergencies", tags=["emergencies"], route_class=GuardedRoute)
 EveryKey = Annotated[Caller, Depends(Requires())]
 Operator = Annotated[Caller, Depends(Requires("operator"))]
 RegionCode = Annotated[Words, Path(max_length=16, description="ISO 3166-2, as US-LA")]
-# Beyond this nobody means it, and calendars end.
-LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 
 class EmergencyBody(Body):
@@ -49,14 +46,6 @@ class EmergencyPage(documents.Document):
 
     items: list[EmergencyDocument]
     next_cursor: str | None
-
-
-def _known(region: str) -> str:
-    """The region, if the rules know it: an emergency in a region that no number can lie in would protect nobody."""
-    if load_number_locator().regions.find(region) is None:
-        reason = "must be a region of ISO 3166-2 that is known here, as US-LA"
-        raise Unusable([FieldFault("region", reason, "")])
-    return region
 
 
 @router.get(
@@ -105,14 +94,7 @@ async def put_emergency(
     request: Request, caller: Operator, region: RegionCode, body: EmergencyBody
 ) -> Response:
     """Bans solicitation in the region for every account until the instant, from the next decision on."""
-    services = services_of(request)
-    now = services.now()
-    _known(region)
-    if not now < body.until < LATEST:
-        raise Unusable([FieldFault("until", "must be in the future, and before the year 2200", "/until")])
-    stored, new = await emergencies.declare(
-        services.database, region, body.until, body.reason, caller.key_id, now
-    )
+    new, stored = await declare_emergency(services_of(request), caller, region, body.until, body.reason)
     return json_response(entry_document(stored), 201 if new else 200)
 
 
@@ -124,9 +106,5 @@ async def put_emergency(
 )
 async def delete_emergency(request: Request, caller: Operator, region: RegionCode) -> Response:
     """From the next decision on."""
-    services = services_of(request)
-    if not await services.database.run(
-        lambda connection: emergencies.delete(connection, region, services.now())
-    ):
-        raise NotFound(f"No emergency is declared in {region}.")
+    await end_emergency(services_of(request), region)
     return Response(status_code=204)

@@ -3,13 +3,14 @@
 from app.content.findings import ContentFinding, ScanResult, Segments
 from app.content.reading.fold import folded_hash
 from app.content.rendering import render
-from app.content.scanner import ContentScanner
+from app.content.scanner import CallsOnly, ContentScanner
 from app.content.segments import count_segments
 from app.content.signs.sensitive import mask
 from app.content.verdict import evaluate
 from app.content.volume import evaluate_spread, spread_digest
 
 __all__ = [
+    "CallsOnly",
     "ContentFinding",
     "ContentScanner",
     "ScanResult",

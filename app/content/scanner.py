@@ -202,6 +202,22 @@ class ContentScanner:
         return tuple(findings)
 
 
+class CallsOnly(ContentScanner):
+    """A scanner without packs, for whoever asks about calls only: those have no text to scan."""
+
+    def __init__(self) -> None:
+        """Nothing is read."""
+
+    @property
+    def version(self) -> str:
+        """No packs, no version."""
+        return ""
+
+    def scan(self, body: str, policy: AccountPolicy, first_contact: bool) -> ScanResult:
+        """Never, since that would pass every text."""
+        raise AssertionError("the packs were not read")
+
+
 class _Company:
     """Whether a link or a phone number stands in the text; looked for when first asked."""
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from app import VERSION, clock
 from app.capacity.channel_services import ChannelServices
-from app.content import ContentScanner
+from app.content import CallsOnly, ContentScanner
 from app.content.account_phrases import folded_phrase
 from app.content.signs.links import registrable_domain
 from app.intents.facts_store import Ask, Gathered, gather
@@ -93,12 +93,16 @@ class Services(ChannelServices):
         return [(await self._record([decision]))[0] for decision in decisions]
 
 
-def load_rule_set() -> RuleSet:
-    """Read every rule and table. A broken one raises BrokenRuleFile, and nothing starts."""
-    scanner = ContentScanner.load()
-    # What policies and inbound messages are read with; it loads itself at its first use, which shall be now.
-    folded_phrase("first use")
-    registrable_domain("example.com")
+def load_rule_set(*, texts: bool = True) -> RuleSet:
+    """Read every rule and table. A broken one raises BrokenRuleFile, and nothing starts.
+
+    Without ``texts`` the scanner knows no pack, for a command that asks about a call: the packs take the longest.
+    """
+    scanner = ContentScanner.load() if texts else CallsOnly()
+    if texts:
+        # What policies and inbound messages are read with; it loads itself at its first use, which shall be now.
+        folded_phrase("first use")
+        registrable_domain("example.com")
     rules = window_rules.load()
     year = clock.utc_now().year
     rules.prepare((year, year + 1))

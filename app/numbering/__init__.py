@@ -16,7 +16,7 @@ from app.numbering.number import (
     NumberImpossibleError,
     UnsupportedDestinationError,
 )
-from app.numbering.number_locator import NumberLocator
+from app.numbering.number_locator import NumberLocator, plan_numbers
 
 __all__ = [
     "HintError",
@@ -36,6 +36,7 @@ __all__ = [
     "number_fault",
     "parse_number",
     "parse_sender",
+    "plan_numbers",
     "sender_line",
     "spellings",
     "versions",
@@ -66,7 +67,7 @@ def parse_number(text: str) -> Number:
 def number_fault(text: str) -> str | None:
     """Why a text is no number that can be dialled, in words that follow the field's name; None when it is one."""
     try:
-        load().numbers.parse(text)
+        plan_numbers().parse(text)
     except NumberError as error:
         return error.reason
     return None
@@ -87,7 +88,7 @@ def sender_line(text: str) -> str | None:
 
 def parse_sender(text: str, intent_type: str) -> Number | None:
     """A caller id; None for the short code of a text. Raises NumberFormatError or NumberImpossibleError."""
-    return load().numbers.parse_sender(text, intent_type)
+    return plan_numbers().parse_sender(text, intent_type)
 
 
 def locate(number: Number, recipient: Recipient | None, trust_recipient: bool) -> Places:

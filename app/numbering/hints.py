@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-
-from timezonefinder import TimezoneFinder
+from typing import TYPE_CHECKING
 
 from app.guardrail.facts import Recipient
 from app.guardrail.places import Place
 from app.numbering.regions import Region, Regions
 from app.numbering.zip_codes import ASSOCIATED, MILITARY, ZipCodes
 from app.numbering.zones import canonical_zone, country_of_zone, is_zone, same_clock, zones_of_countries
+
+if TYPE_CHECKING:
+    from timezonefinder import TimezoneFinder
 
 _ZIP = re.compile(r"([0-9]{5})(?:-[0-9]{4})?", re.ASCII)  # of ZIP+4 the place is that of the five
 

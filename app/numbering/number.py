@@ -68,6 +68,11 @@ class Number:
     known: bool = True  # False: in no range that phonenumbers knows to be in use
 
 
+def looks_like_e164(text: str) -> bool:
+    """Whether the text is written as E.164 wants it, which says nothing of whether there is such a number."""
+    return _E164.fullmatch(text) is not None
+
+
 class Numbers:
     """Reads numbers by our own table for the North American plan and by phonenumbers for the rest."""
 
@@ -76,7 +81,7 @@ class Numbers:
         self.parse = lru_cache(maxsize=16_384)(self._parse)
 
     def _parse(self, text: str) -> Number:
-        if not _E164.fullmatch(text):
+        if not looks_like_e164(text):
             raise NumberFormatError(E164_REASON)
         if text.startswith("+1"):
             return self._north_american(text)

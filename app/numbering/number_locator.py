@@ -7,7 +7,6 @@ from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import timezone as number_zones
-from timezonefinder import TimezoneFinder
 
 from app.guardrail.facts import Recipient
 from app.guardrail.places import Place, Places
@@ -40,10 +39,11 @@ class NumberLocator:
     @classmethod
     def load(cls) -> NumberLocator:
         """Read every table and try each once; BrokenRuleFile when one must not be used."""
-        known_regions = regions.load()
-        codes = area_codes.load(known_regions)
+        from timezonefinder import TimezoneFinder  # and numpy with it, which the numbers alone do not need
+
+        known_regions, codes = _plan()
         finder = TimezoneFinder(in_memory=False)
-        loaded = cls(Numbers(codes), Hints(known_regions, zip_codes.load(), finder), known_regions, codes)
+        loaded = cls(plan_numbers(), Hints(known_regions, zip_codes.load(), finder), known_regions, codes)
         # Touch what loads itself on first use, so that the first request does not pay for it.
         loaded.locate(loaded.numbers.parse("+33142345678"), Recipient(postal_code="10001"), False)
         return loaded
@@ -99,6 +99,18 @@ class NumberLocator:
             code for code in phonenumbers.region_codes_for_country_code(number.calling_code) if code != "001"
         ]
         return tuple(place for country in countries for place in _of_country(country))
+
+
+@lru_cache(maxsize=1)
+def _plan() -> tuple[Regions, AreaCodes]:
+    known_regions = regions.load()
+    return known_regions, area_codes.load(known_regions)
+
+
+@lru_cache(maxsize=1)
+def plan_numbers() -> Numbers:
+    """What reads numbers, without the tables of places. BrokenRuleFile for a table that must not be used."""
+    return Numbers(_plan()[1])
 
 
 @lru_cache(maxsize=1024)

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import holidays
-
 from app.numbering.zones import is_zone, zones_of_countries
 from app.platform.files.broken_file import BrokenRuleFile
 from app.platform.files.digest import digest_of
@@ -79,4 +77,6 @@ def load(path: Path = PATH) -> Regions:
 
 def all_subdivisions(country: str) -> tuple[str, ...]:
     """Every subdivision for which the package knows days of its own; KeyError for an unknown country."""
+    import holidays  # takes a while, which a command that only reads a number has not
+
     return tuple(holidays.list_supported_countries(include_aliases=False)[country])

@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from app.platform.files.broken_file import BrokenRuleFile
 from app.platform.files.digest import short_digest
+
+if TYPE_CHECKING:  # numpy takes longer to import than a mistake in a command takes to be told
+    import numpy as np
+    from numpy.typing import NDArray
 
 PATH = Path(__file__).with_name("zip_codes.csv")
 MILITARY = frozenset({"AA", "AE", "AP"})
@@ -49,6 +51,8 @@ class ZipCodes:
 
     def find(self, code: str) -> ZipCode | None:
         """The ZIP code of five digits; None when it does not exist."""
+        import numpy as np
+
         index = int(np.searchsorted(self.codes, int(code)))
         if index >= len(self.codes) or int(self.codes[index]) != int(code):
             return None
@@ -68,6 +72,8 @@ class ZipCodes:
         no more than 50 km farther: an area's point is about as far from its own edge as from the next area's. Boxes
         and buildings would make the nearest look too near. Empty where it is more than 300 km away.
         """
+        import numpy as np
+
         asked = np.array([state in among for state in self.states])
         north = (self.latitudes - latitude) * _KM_PER_DEGREE
         east = (self.longitudes - longitude) * (_KM_PER_DEGREE * float(np.cos(np.radians(latitude))))
@@ -83,6 +89,8 @@ class ZipCodes:
 
 def load(path: Path = PATH) -> ZipCodes:
     """Read the table; BrokenRuleFile with the line when it is damaged."""
+    import numpy as np
+
     codes: list[int] = []
     states: dict[str, int] = {}
     state_of: list[int] = []

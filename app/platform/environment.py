@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import sys
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import typer
 
-from app.platform.embedded import (
-    AlreadyRunning,
-    Embedded,
-    EmbeddedError,
-    EmbeddedServers,
-    attach_or_start,
-    default_data_dir,
-)
-from app.settings import Settings, SettingsError
+if TYPE_CHECKING:
+    from app.platform.embedded import EmbeddedServers
+    from app.settings import Settings
 
 T = TypeVar("T")
 
@@ -35,6 +28,8 @@ def fail(message: str, status: int = UNAVAILABLE) -> NoReturn:
 
 def settings_or_exit() -> Settings:
     """The settings of the environment; a wrong one ends the command with one line."""
+    from app.settings import Settings, SettingsError
+
     try:
         return Settings.from_environ(os.environ)
     except SettingsError as error:
@@ -57,6 +52,14 @@ def stores(*, own: bool = False) -> Iterator[Stores]:
 
     With ``own`` the data directory must be ours (serve); without, a running Callgate's servers are shared.
     """
+    from app.platform.embedded import (
+        AlreadyRunning,
+        Embedded,
+        EmbeddedError,
+        attach_or_start,
+        default_data_dir,
+    )
+
     settings = settings_or_exit()
     postgres, redis = settings.database_url is None, settings.redis_url is None
     embedded: EmbeddedServers | None = None
@@ -90,4 +93,6 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 def run_plainly(work: Coroutine[Any, Any, T]) -> T:
     """Run it on asyncio's own loop, for a process that forks later."""
+    import asyncio
+
     return asyncio.run(work)

@@ -14,12 +14,13 @@ from app.content.account_phrases import folded_phrase
 from app.content.signs.links import registrable_domain
 from app.content.volume import RULE as SNOWSHOE
 from app.guardrail.facts import AccountPolicy
-from app.intents.services import Services
 from app.platform.outcomes import Conflict, FieldFault, Unusable
+from app.platform.stores import Stores
 
 
 async def change_policy(
-    services: Services,
+    services: Stores,
+    scanner: ContentScanner,
     caller: Caller,
     document: Mapping[str, Any],
     inbound: Mapping[str, Any],
@@ -32,7 +33,7 @@ async def change_policy(
     and Conflict when the policy is no longer of the expected version.
     """
     wanted = read_policy(document, 0)
-    faults = rule_faults(wanted, services.rule_set.scanner)
+    faults = rule_faults(wanted, scanner)
     if faults:
         raise Unusable(faults)
     async with services.database.begin() as connection:

@@ -229,7 +229,8 @@ class PolicyVersionPage(documents.Document):
     next_cursor: str | None
 
 
-def _document(found: PolicyInForce) -> dict[str, Any]:
+def policy_document(found: PolicyInForce) -> dict[str, Any]:
+    """A policy as it is answered."""
     return {"version": found.policy.version, **write_policy(found.policy), "inbound": found.inbound()}
 
 
@@ -238,7 +239,7 @@ def _document(found: PolicyInForce) -> dict[str, Any]:
 )
 async def get_policy(request: Request, caller: EveryKey) -> Response:
     """Every key may read it. What it answers can be changed and put back as it is."""
-    return json_response(_document(await current_policy(cast(Services, services_of(request)), caller)))
+    return json_response(policy_document(await current_policy(cast(Services, services_of(request)), caller)))
 
 
 @router.put(
@@ -250,8 +251,10 @@ async def put_policy(request: Request, caller: Admin, body: PolicyBody) -> Respo
     """The whole policy at once; in force for every process by the time the response is sent."""
     document = body.model_dump(exclude={"inbound", "version"})
     inbound = body.inbound.model_dump(exclude_unset=True)
-    found = await change_policy(cast(Services, services_of(request)), caller, document, inbound, body.version)
-    return json_response(_document(found))
+    services = cast(Services, services_of(request))
+    scanner = services.rule_set.scanner
+    found = await change_policy(services, scanner, caller, document, inbound, body.version)
+    return json_response(policy_document(found))
 
 
 @router.get(

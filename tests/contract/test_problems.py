@@ -19,7 +19,7 @@ ABSENT_ID = "01a1ffe4-05e4-7eae-af21-be1e5475cd4c"
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/v1", "/v1/nothing", "/v1/intents/", "/errors/no-such-type", "/%2e%2e/etc/passwd", "/v1/Intents"],
+    ["/v1", "/v1/nothing", "/v1/intents/", "/errors/no-such-type", "/%2e%2e/etc/passwd", "/v1/Intents"],
 )
 def test_an_unknown_path_is_404(gate: RunningService, path: str) -> None:
     check_problem(gate.get(path), "not-found", gate.base_url)

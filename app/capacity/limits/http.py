@@ -11,20 +11,13 @@ from starlette.responses import Response
 from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.capacity.channel_services import ChannelServices
-from app.capacity.limits import store as limits
+from app.capacity.limits import manage_limits
+from app.capacity.limits.manage_limits import LimitInUse
 from app.capacity.limits.store import NamedLimit
-from app.numbering import (
-    NumberFormatError,
-    NumberImpossibleError,
-    UnsupportedDestinationError,
-    asked_line,
-    parse_sender,
-)
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Words
-from app.platform.http.paging import Cursor, Limit, next_cursor, read_cursor
+from app.platform.http.paging import Cursor, Limit, page_of, read_cursor
 from app.platform.http.responses import json_response
-from app.platform.outcomes import FieldFault, NotFound, Unusable
 
 router = APIRouter(prefix="/v1/limits", tags=["limits"], route_class=GuardedRoute)
 MayRead = Annotated[Caller, Depends(Requires("pools:read"))]
@@ -68,15 +61,8 @@ async def list_limits(
     """In the order of their names."""
     services = cast(ChannelServices, services_of(request))
     after = (read_cursor(cursor, 1) or [""])[0]
-    found = await services.database.run(
-        lambda connection: limits.page(connection, caller.account_id, after, limit + 1), may_run_twice=True
-    )
-    return json_response(
-        {
-            "items": await _documents(services, caller, found[:limit]),
-            "next_cursor": next_cursor(found, limit, lambda each: each.name),
-        }
-    )
+    found = await manage_limits.list_limits(services, caller, after, limit + 1)
+    return json_response(page_of(found, limit, limit_document, lambda each: each.limit.name))
 
 
 @router.get(
@@ -87,12 +73,7 @@ async def list_limits(
 async def get_limit(request: Request, caller: MayRead, name: Name) -> Response:
     """The limit with its present use."""
     services = cast(ChannelServices, services_of(request))
-    found = await services.database.run(
-        lambda connection: limits.fetch(connection, caller.account_id, _spelled(name)), may_run_twice=True
-    )
-    if found is None:
-        raise NotFound(f"There is no limit {name}.")
-    return json_response((await _documents(services, caller, [found]))[0])
+    return json_response(limit_document(await manage_limits.show_limit(services, caller, name)))
 
 
 @router.put(
@@ -103,14 +84,9 @@ async def get_limit(request: Request, caller: MayRead, name: Name) -> Response:
 async def put_limit(request: Request, caller: MayWrite, name: Name, body: LimitBody) -> Response:
     """In force at once, in every process; calls in progress count under it and are never ended by it."""
     services = cast(ChannelServices, services_of(request))
-    _check(name, body)
     wanted = NamedLimit(name, body.capacity, body.messages_per_second, body.messages_per_day)
-    wanted, new = await limits.put(
-        services.database, caller.account_id, wanted, _spelled(name), services.now()
-    )
-    if new and wanted.capacity is not None:
-        await services.semaphore.recount(str(caller.account_id))
-    return json_response((await _documents(services, caller, [wanted]))[0], 201 if new else 200)
+    new, stored = await manage_limits.set_limit(services, caller, wanted)
+    return json_response(limit_document(stored), 201 if new else 200)
 
 
 @router.delete(
@@ -121,59 +97,17 @@ async def put_limit(request: Request, caller: MayWrite, name: Name, body: LimitB
 )
 async def delete_limit(request: Request, caller: MayWrite, name: Name) -> Response:
     """What it bounded is unbounded from the next decision on."""
-    if not await services_of(request).database.run(
-        lambda connection: limits.delete(connection, caller.account_id, _spelled(name))
-    ):
-        raise NotFound(f"There is no limit {name}.")
+    await manage_limits.remove_limit(cast(ChannelServices, services_of(request)), caller, name)
     return Response(status_code=204)
 
 
-def _spelled(name: str) -> list[str]:
-    """The names that the limit may stand under: a sender's line has one limit, whichever way it is spelled."""
-    kind, _, label = name.partition(":")
-    return [f"sender:{spelling}" for spelling in asked_line(label)] if kind == "sender" else [name]
-
-
-def _check(name: str, body: LimitBody) -> None:
-    """The name is one of the three kinds, and the members are that kind's. Raises Unusable."""
-    faults = []
-    kind, _, label = name.partition(":")
-    paces = {"messages_per_second": body.messages_per_second, "messages_per_day": body.messages_per_day}
-    if name == "account" or (kind == "campaign" and 1 <= len(label) <= 64):
-        if body.capacity is None:
-            faults.append(FieldFault("capacity", "required field missing", "/capacity"))
-        for field, value in paces.items():
-            if value is not None:
-                faults.append(FieldFault(field, "is for a sender", f"/{field}"))
-    elif kind == "sender":
-        try:
-            parse_sender(label, "sms")
-        except (NumberFormatError, NumberImpossibleError, UnsupportedDestinationError) as error:
-            faults.append(FieldFault("name", f"must be sender: and a number; {error.reason}", ""))
-        if body.capacity is not None:
-            faults.append(FieldFault("capacity", "is for the account and its campaigns", "/capacity"))
-        if all(value is None for value in paces.values()):
-            reason = "required field missing, or messages_per_day"
-            faults.append(FieldFault("messages_per_second", reason, "/messages_per_second"))
-    else:
-        faults.append(FieldFault("name", "must be account, campaign:NAME or sender:NUMBER", ""))
-    if faults:
-        raise Unusable(faults)
-
-
-async def _documents(
-    services: ChannelServices, caller: Caller, found: list[NamedLimit]
-) -> list[dict[str, Any]]:
-    names = [limit.name for limit in found if limit.capacity is not None]
-    in_use = await services.semaphore.usage(str(caller.account_id), names) if names else {}
-    return [
-        {
-            "name": limit.name,
-            "capacity": limit.capacity,
-            "messages_per_second": limit.messages_per_second,
-            "messages_per_day": limit.messages_per_day,
-            "in_use": in_use.get(limit.name),
-            "available": max(0, limit.capacity - in_use[limit.name]) if limit.capacity is not None else None,
-        }
-        for limit in found
-    ]
+def limit_document(found: LimitInUse) -> dict[str, Any]:
+    """A limit as it is answered."""
+    return {
+        "name": found.limit.name,
+        "capacity": found.limit.capacity,
+        "messages_per_second": found.limit.messages_per_second,
+        "messages_per_day": found.limit.messages_per_day,
+        "in_use": found.in_use,
+        "available": found.available,
+    }

@@ -15,14 +15,14 @@ from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.capacity.channel_services import ChannelServices
 from app.capacity.leases import store as leases
 from app.capacity.leases.change_leases import reconcile_pool, record_expired
-from app.capacity.pools import store as pools
-from app.capacity.pools.store import DEFAULT, Pool
+from app.capacity.pools import manage_pools
+from app.capacity.pools.manage_pools import PoolInUse
+from app.capacity.pools.store import Pool
 from app.instants import rfc3339
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Instant
-from app.platform.http.paging import Cursor, Limit, bad_cursor, next_cursor, read_cursor
+from app.platform.http.paging import Cursor, Limit, bad_cursor, next_cursor, page_of, read_cursor
 from app.platform.http.responses import json_response
-from app.platform.outcomes import Conflict, NotFound
 
 router = APIRouter(prefix="/v1/pools", tags=["pools"], route_class=GuardedRoute)
 MayRead = Annotated[Caller, Depends(Requires("pools:read"))]
@@ -93,21 +93,18 @@ class LeaseEventPage(documents.Document):
     next_cursor: str | None
 
 
-async def _documents(services: ChannelServices, caller: Caller, found: list[Pool]) -> list[dict[str, Any]]:
-    names = [f"pool:{pool.name}" for pool in found]
-    in_use = await services.semaphore.usage(str(caller.account_id), names) if names else {}
-    return [
-        {
-            "name": pool.name,
-            "capacity": pool.capacity,
-            "calls_per_second": pool.calls_per_second,
-            "burst": pool.burst,
-            "reserve": dict(pool.reserve or {}),
-            "in_use": in_use[f"pool:{pool.name}"],
-            "available": max(0, pool.capacity - in_use[f"pool:{pool.name}"]),
-        }
-        for pool in found
-    ]
+def pool_document(found: PoolInUse) -> dict[str, Any]:
+    """A pool as it is answered."""
+    pool = found.pool
+    return {
+        "name": pool.name,
+        "capacity": pool.capacity,
+        "calls_per_second": pool.calls_per_second,
+        "burst": pool.burst,
+        "reserve": dict(pool.reserve or {}),
+        "in_use": found.in_use,
+        "available": found.available,
+    }
 
 
 @router.get("", summary="List the pools", responses={200: {"model": PoolPage}, **documents.problems()})
@@ -117,17 +114,8 @@ async def list_pools(
     """In the order of their names; every account has the pool `default`."""
     services = cast(ChannelServices, services_of(request))
     after = (read_cursor(cursor, 1) or [""])[0]
-    unset = Pool(DEFAULT, services.default_capacity)
-    found = await services.database.run(
-        lambda connection: pools.page(connection, caller.account_id, after, limit + 1, unset),
-        may_run_twice=True,
-    )
-    return json_response(
-        {
-            "items": await _documents(services, caller, found[:limit]),
-            "next_cursor": next_cursor(found, limit, lambda each: each.name),
-        }
-    )
+    found = await manage_pools.list_pools(services, caller, after, limit + 1)
+    return json_response(page_of(found, limit, pool_document, lambda each: each.pool.name))
 
 
 @router.get(
@@ -136,8 +124,7 @@ async def list_pools(
 async def get_pool(request: Request, caller: MayRead, name: Name) -> Response:
     """The pool with its present use."""
     services = cast(ChannelServices, services_of(request))
-    pool = await _pool(services, caller, name)
-    return json_response((await _documents(services, caller, [pool]))[0])
+    return json_response(pool_document(await manage_pools.show_pool(services, caller, name)))
 
 
 @router.put(
@@ -150,11 +137,8 @@ async def put_pool(request: Request, caller: MayWrite, name: Name, body: PoolBod
     services = cast(ChannelServices, services_of(request))
     reserve = {str(purpose): channels for purpose, channels in body.reserve.items()}
     pool = Pool(name, body.capacity, body.calls_per_second, body.burst, reserve)
-    new = await services.database.run(
-        lambda connection: pools.put(connection, caller.account_id, pool, services.now())
-    )
-    document = (await _documents(services, caller, [pool]))[0]
-    return json_response(document, 201 if new and name != DEFAULT else 200)
+    new, stored = await manage_pools.set_pool(services, caller, pool)
+    return json_response(pool_document(stored), 201 if new else 200)
 
 
 @router.delete(
@@ -165,14 +149,7 @@ async def put_pool(request: Request, caller: MayWrite, name: Name, body: PoolBod
 )
 async def delete_pool(request: Request, caller: MayWrite, name: Name) -> Response:
     """409 while calls hold channels of it. Removing `default` brings back its configured capacity."""
-    services = cast(ChannelServices, services_of(request))
-    pool = await _pool(services, caller, name)
-    async with pools.deleting(services.database, caller.account_id, name):
-        # A call that gathered its facts a moment ago may still take a channel after this look; it holds what it
-        # was granted, as any call in progress does when a pool changes.
-        in_use = await services.semaphore.usage(str(caller.account_id), [f"pool:{pool.name}"])
-        if in_use[f"pool:{pool.name}"] > 0:
-            raise Conflict(f"The pool {name} is in use by {in_use[f'pool:{pool.name}']} calls.")
+    await manage_pools.remove_pool(cast(ChannelServices, services_of(request)), caller, name)
     return Response(status_code=204)
 
 
@@ -185,7 +162,7 @@ async def post_reconcile(request: Request, caller: MayWrite, name: Name, body: R
     """The list must be complete: what is older than it and not named is released."""
     services = cast(ChannelServices, services_of(request))
     listed_at = body.listed_at or services.now()
-    await _pool(services, caller, name)
+    await manage_pools.find_pool(services, caller, name)
     outcome = await reconcile_pool(services, caller, name, [_canonical(i) for i in body.active], listed_at)
     return json_response({"released": outcome.released, "unknown": list(outcome.unknown)})
 
@@ -225,14 +202,3 @@ def _canonical(lease_id: str) -> str:
         return str(uuid.UUID(lease_id))
     except ValueError:
         return lease_id
-
-
-async def _pool(services: ChannelServices, caller: Caller, name: str) -> Pool:
-    found = await services.database.run(
-        lambda connection: pools.fetch(connection, caller.account_id, name), may_run_twice=True
-    )
-    if found is None and name == DEFAULT:
-        return Pool(DEFAULT, services.default_capacity)
-    if found is None:
-        raise NotFound(f"There is no pool {name}.")
-    return found

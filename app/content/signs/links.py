@@ -11,11 +11,11 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-import tldextract
+if TYPE_CHECKING:
+    from tldextract import TLDExtract
 
-# The reserved ends of RFC 2606 count as suffixes, so that samples behave as the real thing.
-_EXTRACT = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=(), extra_suffixes=("example", "test"))
 _SCHEME = re.compile(
     r"(?<![a-z0-9])(?P<scheme>h(?:tt|xx|\*\*)ps?|meow|ftp)\s?(?:\[:\]|\(:\)|:)\s?(?:[/\\]\s?){1,3}"
     r"(?P<rest>[^\s<>\"]+)",
@@ -218,7 +218,7 @@ def _judged(
 
 def registrable_domain(domain: str) -> str | None:
     """The domain that somebody owns, of a host in ASCII; None for a public suffix or no domain at all."""
-    found = _EXTRACT.extract_str(domain)
+    found = _extract().extract_str(domain)
     return found.top_domain_under_public_suffix or None
 
 
@@ -227,9 +227,18 @@ def _is_ip(host: str) -> bool:
     return _QUAD.fullmatch(host) is not None
 
 
+@lru_cache(maxsize=1)
+def _extract() -> TLDExtract:
+    """The public suffixes. The package brings an HTTP client with it, which who asks about a call need not import."""
+    import tldextract
+
+    # The reserved ends of RFC 2606 count as suffixes, so that samples behave as the real thing.
+    return tldextract.TLDExtract(cache_dir=None, suffix_list_urls=(), extra_suffixes=("example", "test"))
+
+
 @lru_cache(maxsize=4096)
 def _registrable(host: str) -> str:
-    found = _EXTRACT.extract_str(host)
+    found = _extract().extract_str(host)
     return f"{found.domain}.{found.suffix}" if found.domain and found.suffix else ""
 
 

@@ -42,24 +42,19 @@ def check(
     Nothing is taken, counted or recorded; the channel is not asked for. The exit status is 0 for approved, 1 for
     blocked, 2 for a mistake in the command, and 3 when it cannot be told.
     """
-    rule_set = rule_set_or_exit()
-    to, moment = number_of(rule_set, number), instant_of(at)
+    to, moment = number_of(number), instant_of(at)
+    if sms is not None and not 1 <= len(sms) <= 1600:
+        fail("--sms takes 1 to 1600 characters", USAGE)
+    if sender is not None:
+        _check_sender(sender, "call" if sms is None else "sms")
+    rule_set = rule_set_or_exit(texts=sms is not None)
 
     from app.guardrail.facts import Intent
     from app.instants import rfc3339
     from app.intents.describe import describe_check
     from app.intents.evaluate import evaluate_intent
-    from app.numbering import NumberError, parse_sender
     from app.platform.outcomes import CannotDecide, Unusable
 
-    kind = "call" if sms is None else "sms"
-    if sms is not None and not 1 <= len(sms) <= 1600:
-        fail("--sms takes 1 to 1600 characters", USAGE)
-    if sender is not None:
-        try:
-            parse_sender(sender, kind)
-        except NumberError as error:
-            fail(f"--from {sender}: {error.reason}", USAGE)
     intent = Intent(
         type="call" if sms is None else "sms",
         to=to,
@@ -98,3 +93,12 @@ def check(
         scanned = rule_set.scanner.scan(sms, facts.policy, first_contact) if sms is not None else None
         console().print(verdict_text(intent, verdict, moment, scanned))
     raise typer.Exit(1 if verdict.blocked else 0)
+
+
+def _check_sender(sender: str, kind: str) -> None:
+    from app.numbering import NumberError, parse_sender
+
+    try:
+        parse_sender(sender, kind)
+    except NumberError as error:
+        fail(f"--from {sender}: {error.reason}", USAGE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -11,7 +10,7 @@ import typer
 
 from app import clock
 from app.accounts.cli import account_of, with_database
-from app.instants import read_instant
+from app.accounts.command_access import instant_or_exit
 from app.platform.environment import UNAVAILABLE, USAGE, fail
 
 if TYPE_CHECKING:
@@ -52,27 +51,17 @@ def refuse_hint(unusable: Unusable) -> NoReturn:
     fail(told, USAGE)
 
 
-def _whole(written: re.Match[str]) -> str:
-    return f"{written[1]}T{written[2]}" + ("" if written[3] else ":00")
-
-
 def instant_of(text: str | None) -> datetime:
     """The instant of an RFC 3339 text, or now; anything else ends the command."""
-    if text is None:
-        return clock.utc_now()
-    try:
-        # Seconds may be left out, and a blank stand for the T: it is typed by hand.
-        return read_instant(re.sub(r"^(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(?=[Zz+-]|(:))", _whole, text))
-    except ValueError:
-        fail("--at must be an RFC 3339 instant with its offset (e.g. 2026-11-21T18:00:00Z)", USAGE)
+    return clock.utc_now() if text is None else instant_or_exit("--at", text)
 
 
-def number_of(rule_set: RuleSet, text: str) -> str:
-    """The number, if it can be dialled; anything else ends the command."""
-    from app.numbering import NumberError
+def number_of(text: str) -> str:
+    """The number, if it can be dialled; anything else ends the command, before anything heavy is read."""
+    from app.numbering import NumberError, plan_numbers
 
     try:
-        return rule_set.number_locator.numbers.parse(text).e164
+        return plan_numbers().parse(text).e164
     except NumberError as error:
         fail(f"{text}: {error.reason}", USAGE)
 
@@ -86,13 +75,13 @@ def recipient_of(postal_code: str | None, region: str | None, timezone: str | No
     return Recipient(postal_code=postal_code, region=region, timezone=timezone)
 
 
-def rule_set_or_exit() -> RuleSet:
-    """The rules and tables; a broken one ends the command."""
+def rule_set_or_exit(*, texts: bool) -> RuleSet:
+    """The rules and tables; a broken one ends the command. What only texts need is left out unless asked for."""
     from app.intents.services import load_rule_set
     from app.platform.files.broken_file import BrokenRuleFile
 
     try:
-        return load_rule_set()
+        return load_rule_set(texts=texts)
     except BrokenRuleFile as error:
         fail(f"a rule file is broken: {error}", UNAVAILABLE)
 

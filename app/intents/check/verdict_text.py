@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -14,6 +15,7 @@ from app.content.scan_report import scan_text
 from app.guardrail.evaluation import Verdict
 from app.guardrail.facts import Intent
 from app.guardrail.refusals import Check, Violation
+from app.instants import read_instant, told
 from app.numbering.zones import zone
 
 _MARKS = {"pass": ("✓", "green"), "block": ("✗", "red"), "skip": ("–", "bright_black")}
@@ -34,7 +36,10 @@ def verdict_text(
     word, colour = ("blocked", "bold red") if verdict.blocked else ("approved", "bold green")
     what = "call" if intent.type == "call" else "text"
     head = Text.assemble(
-        (intent.to, "bold"), "  ", (word, colour), f"  {what}, {intent.purpose}, {_when(at)}"
+        (intent.to, "bold"),
+        "  ",
+        (word, colour),
+        f"  {what}, {intent.purpose}, {told(at, _clocks(verdict.checks))}",
     )
     parts: list[RenderableType] = [head, Text()]
     for check in verdict.checks:
@@ -60,7 +65,7 @@ def _told(check: Check) -> Text:
         )
         said = f"{clocks}  ({', '.join(members['regions'])})"
         if members.get("closes_at"):
-            said += f", closes {members['closes_at']}"
+            said += f", closes {told(read_instant(members['closes_at']), _clocks([check]))}"
         for consent in members.get("consent", ()):
             said += f", by consent {consent['id']} ({consent['kind']})"
         return Text(said, "bright_black")
@@ -101,12 +106,12 @@ def _refusal(violation: Violation, check: Check) -> RenderableType:
         lines.append(Text(f"  {WHAT_HELPS}", "yellow"))
     again = members.get("next_allowed_at")
     if again:
-        moment = datetime.fromisoformat(str(again).replace("Z", "+00:00"))
-        names: Any = check.members.get("timezones") or ()
-        there = ", ".join(f"{moment.astimezone(zone(name)):%a %d %b %H:%M} {name}" for name in names)
-        lines.append(Text(f"  may go out again: {again}" + (f"  ({there})" if there else ""), "cyan"))
+        moment = read_instant(str(again))
+        lines.append(Text(f"  may go out again: {told(moment, _clocks([check]))}", "cyan"))
     return Group(*lines)
 
 
-def _when(at: datetime) -> str:
-    return f"{at:%a} {at.day} {at:%b %Y %H:%M} UTC"
+def _clocks(checks: Sequence[Check]) -> list[tuple[str, tzinfo]]:
+    """The clocks where the person may be, as the calling windows found them."""
+    names: Any = next((check.members["timezones"] for check in checks if check.members.get("timezones")), ())
+    return [(name, zone(name)) for name in names]

@@ -49,8 +49,8 @@ def windows(
 
     The exit status is 0 when there is an opening in these days and 1 when there is none.
     """
-    rule_set = rule_set_or_exit()
-    to, start = number_of(rule_set, number), instant_of(at)
+    to, start = number_of(number), instant_of(at)
+    rule_set = rule_set_or_exit(texts=False)
 
     from app.calling_window import outlook_document
     from app.calling_window.terminal_timeline import timeline

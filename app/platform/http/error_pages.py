@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import json
 from pathlib import Path
@@ -19,6 +21,7 @@ from app.platform.outcomes import NotFound
 router = APIRouter(prefix="/errors", tags=["errors"])
 
 _STYLE = (Path(__file__).parent / "error_pages.css").read_text()
+_STYLE_HASH = f"'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'"
 
 
 class TypeDocument(documents.Document):
@@ -125,13 +128,33 @@ def _document(request: Request, kind: ProblemType) -> dict[str, Any]:
     }
 
 
-def page(title: str, body: str) -> HTMLResponse:
-    """A page that loads nothing from anywhere."""
+def page(title: str, body: str, status: int = 200, *, script: str | None = None) -> HTMLResponse:
+    """A page that loads nothing from another host; ``script``, a path of ours, is the only one that may run."""
+    loaded = f'<script src="{script}" defer></script>' if script is not None else ""
     page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(title)} · Callgate</title><style>{_STYLE}</style></head>"
-        f"<body><main><h1>{html.escape(title)}</h1>{body}</main></body></html>"
+        '<link rel="icon" href="/favicon.ico" type="image/svg+xml">'
+        f"<title>{html.escape(title)} · Callgate</title><style>{_STYLE}</style>{loaded}</head>"
+        f'<body><nav><a href="/">Callgate</a> <a href="/docs">API</a> <a href="/errors">Problems</a></nav>'
+        f"<main><h1>{html.escape(title)}</h1>{body}</main></body></html>"
     )
-    policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
-    return HTMLResponse(page, headers={**_VARY, "Content-Security-Policy": policy})
+    runs = "script-src 'self'; connect-src 'self'; " if script is not None else ""
+    policy = (
+        f"default-src 'none'; style-src {_STYLE_HASH}; img-src 'self'; {runs}"
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    headers = {**_VARY, "Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"}
+    return HTMLResponse(page, status, headers=headers)
+
+
+def missing_page(request: Request) -> HTMLResponse | None:
+    """The page of a wrong address, for whoever prefers one to a problem document."""
+    if not _wants_html(request):
+        return None
+    body = (
+        f"<p>There is nothing at <code>{html.escape(request.url.path[:200])}</code>.</p>"
+        '<p><a href="/">Callgate</a> · <a href="/docs">the API</a> · '
+        '<a href="/errors/not-found">what programs are told</a></p>'
+    )
+    return page("Not found", body, 404)

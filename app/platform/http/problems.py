@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -240,12 +240,13 @@ def allowed_methods(scope: Scope) -> list[str]:
     return found
 
 
-def install(app: FastAPI, writer: ProblemWriter) -> None:
-    """Make every exception of the routes answer with its problem."""
+def install(app: FastAPI, writer: ProblemWriter, missing_page: Callable[[Request], Response | None]) -> None:
+    """Make every exception of the routes answer with its problem; a wrong address in a browser with a page."""
 
     async def translate(request: Request, error: Exception) -> Response:
         document, headers = document_of(writer, request.scope, error)
-        return respond(document, headers)
+        shown = missing_page(request) if document["status"] == 404 else None
+        return shown or respond(document, headers)
 
     for kind in (
         Exception,  # the framework answers it, then raises it again for the edge to log

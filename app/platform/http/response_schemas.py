@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from app.platform.http.problem_examples import refusal_members
 from app.platform.http.problem_types import TYPES
 from app.platform.http.verdict_documents import (
     CheckDocument,
@@ -216,4 +217,4 @@ def example(
         }
     if kind.status in (429, 503):
         document["retry_after"] = 5
-    return document
+    return document | refusal_members(slug, document["type"], kind.code, kind.detail)
