@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 from itertools import pairwise
 
-from app.guardrail.facts import AccountPolicy, Consent, Emergency, Facts, HouseWindow, Intent
+from app.guardrail.facts import AccountPolicy, Consent, Emergency, Facts, HouseWindow, Intent, counts_as
 from app.guardrail.places import Place, Places
 from app.law.timetable import Binding, Timetable, instant_of, second_of
 from app.law.window_rules import CALLED_PARTY, EmergencyClause, Exemption, Hours, WindowRule, WindowRules
@@ -266,7 +266,7 @@ def lifting_consent(
         if consent.given_at > at or (consent.expires_at is not None and consent.expires_at <= at):
             continue
         for exemption in exemptions:
-            if exemption.kind == consent.kind and (
+            if counts_as(consent.kind, exemption.kind) and (
                 exemption.within_months is None
                 or at < months_after(consent.given_at, exemption.within_months)
             ):

@@ -99,7 +99,8 @@ class WindowRule:
             return False
         if intent_type == "sms":
             return self.text != "no" and self.scope == "all"
-        return self.scope == "all" or voice_type == "prerecorded"
+        # A synthetic voice is bound by whatever binds a recorded one.
+        return self.scope == "all" or voice_type != "live"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
