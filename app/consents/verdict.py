@@ -1,6 +1,6 @@
 """The consents guardrail: what the law, or the account, requires the person to have agreed to before a contact.
 
-Sources of the rules: ``app/law/consents.toml``, each with its own citation. Every rule of every place where the
+Sources of the rules: ``app/law/rules/consents.toml``, each with its own citation. Every rule of every place where the
 person may be holds, as with the hours, and a line of unknown type counts as whatever binds more.
 """
 
@@ -12,14 +12,16 @@ from datetime import datetime
 from functools import lru_cache
 
 from app.consents.standing import PRESENTED, Standing
-from app.guardrail.facts import AccountPolicy, Consent, Intent, counts_as
+from app.guardrail.facts import AccountPolicy, Consent, Intent
 from app.guardrail.places import Place, Places
 from app.guardrail.refusals import CONSENT_REQUIRED, Check, Finding, Json, Violation
 from app.instants import rfc3339
-from app.law.applicable import candidate_places, months_after
-from app.law.consent_rules import ConsentRule, ConsentRules, RequiredKind
-from app.law.disclosures import Disclosures
-from app.law.law_rows import LINE_TYPES, in_force, local_days
+from app.law.applicable import candidate_places
+from app.law.conditions.consent_rules import ConsentRule, ConsentRules
+from app.law.conditions.disclosures import Disclosures
+from app.law.conditions.law_rows import LINE_TYPES, in_force, local_days
+from app.law.phases import lifting_consent
+from app.law.window_rules import Exemption
 
 _PLAN_SAYS = {"mobile": "mobile", "fixed_line": "landline", "voip": "voip"}
 HOUSE = ConsentRule(
@@ -31,7 +33,7 @@ HOUSE = ConsentRule(
     purposes=frozenset(("marketing",)),
     line_types=frozenset(LINE_TYPES),
     recipients=frozenset(("consumer", "business")),
-    requires=(RequiredKind("express"), RequiredKind("express_written")),
+    requires=(Exemption("express"), Exemption("express_written")),
     citation="the account's policy",
     confidence="high",
 )
@@ -66,7 +68,7 @@ def evaluate(
     met: dict[str, list[ConsentRule]] = {}
     unmet: list[ConsentRule] = []
     for rule in rules:
-        consent = meeting_consent(rule, standing.consents, now)
+        consent = lifting_consent(rule.requires, standing.consents, now)
         if consent is None:
             unmet.append(rule)
         else:
@@ -150,17 +152,6 @@ def _names(here: tuple[Place, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*(place.country for place in here), *regions)))
 
 
-def meeting_consent(rule: ConsentRule, consents: Iterable[Consent], now: datetime) -> Consent | None:
-    """The first consent that meets the rule: of a kind that would do, and young enough."""
-    for consent in consents:
-        for wanted in rule.requires:
-            if counts_as(consent.kind, wanted.kind) and (
-                wanted.within_months is None or now < months_after(consent.given_at, wanted.within_months)
-            ):
-                return consent
-    return None
-
-
 def _refusal(intent: Intent, unmet: list[ConsentRule], standing: Standing, now: datetime) -> Violation:
     shared = [kind.kind for kind in unmet[0].requires]
     for rule in unmet[1:]:
@@ -196,7 +187,7 @@ def _refusal(intent: Intent, unmet: list[ConsentRule], standing: Standing, now: 
 
 
 def _why_not(consent: Consent, unmet: list[ConsentRule]) -> str:
-    named = any(counts_as(consent.kind, kind.kind) for rule in unmet for kind in rule.requires)
+    named = any(kind.covers(consent.kind) for rule in unmet for kind in rule.requires)
     return "too_old" if named else "other_kind"
 
 

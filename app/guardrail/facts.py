@@ -15,19 +15,11 @@ IntentType = Literal["call", "sms"]
 Purpose = Literal["marketing", "informational", "emergency"]
 VoiceType = Literal["live", "prerecorded", "artificial"]
 SuppressionChannel = Literal["call", "sms", "all"]
-# existing_business stands in rows of earlier releases only, and counts as an inquiry.
+# ``existing_business`` is what older consents are called; it counts as an inquiry, the shorter of the two.
 ConsentKind = Literal["express", "express_written", "purchase", "inquiry", "existing_business"]
-LineType = Literal["mobile", "landline", "voip"]
 RecipientKind = Literal["consumer", "business"]
-
-
-def counts_as(kind: str, wanted: str) -> bool:
-    """Whether a consent of ``kind`` is one of the kind ``wanted``, an earlier release's name for either included."""
-    if kind == wanted:
-        return True
-    if wanted == "existing_business":
-        return kind in ("purchase", "inquiry")
-    return kind == "existing_business" and wanted == "inquiry"
+LineType = Literal["mobile", "landline", "voip"]
+AttemptResult = Literal["answered", "no_answer", "busy", "abandoned", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +32,7 @@ class Recipient:
     latitude: float | None = None  # degrees, WGS 84
     longitude: float | None = None
     kind: RecipientKind = "consumer"
-    line_type: LineType | None = None
+    line_type: LineType | None = None  # None: whatever binds more
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +59,7 @@ class Intent:
     max_duration_seconds: int = 3600
     voice_type: VoiceType = "live"
     recipient: Recipient | None = None
-    subject: str | None = None  # what the contact is about: a debt, an offer
+    subject: str | None = None  # what it is about, a debt or an offer; None: may be about anything
     consent: PresentedConsent | None = None
 
 
@@ -195,11 +187,22 @@ class Emergency:
 
 
 @dataclass(frozen=True, slots=True)
+class ProclaimedHoliday:
+    """A day that a government proclaimed a holiday: in a region (US-LA), or in a whole country (US)."""
+
+    region: str
+    day: date
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """An approved attempt to the destination, as recorded."""
 
     type: IntentType
     at: datetime
+    subject: str | None = None  # None: may have been about anything
+    result: AttemptResult | None = None  # None: nobody said how it ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +215,7 @@ class Facts:
     registries: tuple[RegistryInForce, ...] = ()
     consents: tuple[Consent, ...] = ()
     emergencies: tuple[Emergency, ...] = ()
+    holidays: tuple[ProclaimedHoliday, ...] = ()
     attempts: Sequence[Attempt] = ()
     # The last opt-out, or the last end of a consent by the account: what was given until then is over. Gathered for
     # intents that present a consent; those on record have ended with it.

@@ -2,7 +2,7 @@
 
 A person's own opt-out, and anything else on the account's list, binds every purpose but an emergency. A registry
 binds the types and purposes that it is made for, and a consent lifts the registries whose law names that exemption,
-for as long as that law says (``app/law/lists.toml``).
+for as long as that law says (``app/law/rules/lists.toml``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from app.guardrail.facts import Consent, Facts, Intent, RegistryHit, RegistryInF
 from app.guardrail.places import Places
 from app.guardrail.refusals import DNC_BLOCKED, Check, Finding, Json, Violation
 from app.instants import rfc3339
-from app.law.list_rules import ListRules
+from app.law.conditions.list_rules import ListRules
 
 
 def evaluate(intent: Intent, places: Places, facts: Facts, rules: ListRules, now: datetime) -> Finding:

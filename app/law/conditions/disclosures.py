@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from app.law.law_rows import CHANNELS, PURPOSES, VOICES, LawFile, in_force
+from app.law.conditions.law_rows import CHANNELS, PURPOSES, VOICES, LawFile, in_force
+from app.law.window_loader import DIRECTORY
 
-PATH = Path(__file__).with_name("disclosures.toml")
+PATH = DIRECTORY / "disclosures.toml"
 _REQUIRED = ("id", "place", "channels", "voices", "purposes", "what", "say", "when")
 _OPTIONAL = ("also_in", "only_if", "required")
 _CODES = (

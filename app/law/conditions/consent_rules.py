@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from app.law.law_rows import (
+from app.law.conditions.law_rows import (
     CHANNELS,
     CONSENT_KINDS,
     LINE_TYPES,
@@ -18,18 +18,12 @@ from app.law.law_rows import (
     LawFile,
     Row,
 )
+from app.law.window_loader import DIRECTORY
+from app.law.window_rules import Exemption
 
-PATH = Path(__file__).with_name("consents.toml")
+PATH = DIRECTORY / "consents.toml"
 _REQUIRED = ("id", "place", "channels", "voices", "purposes", "line_types", "recipients", "requires")
 _OPTIONAL = ("also_in", "policy", "when", "same_as", "ban_by_letter")
-
-
-@dataclass(frozen=True, slots=True)
-class RequiredKind:
-    """A kind of consent that would do, if it was given at most ``within_months`` ago (None: ever)."""
-
-    kind: str
-    within_months: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +41,7 @@ class ConsentRule:
     purposes: frozenset[str]
     line_types: frozenset[str]
     recipients: frozenset[str]
-    requires: tuple[RequiredKind, ...]
+    requires: tuple[Exemption, ...]
     citation: str
     confidence: str
     left_open: bool = False
@@ -121,11 +115,11 @@ def _rule(row: Row) -> ConsentRule:
     )  # fmt: skip
 
 
-def _kinds(row: Row) -> tuple[RequiredKind, ...]:
+def _kinds(row: Row) -> tuple[Exemption, ...]:
     written = row.entry["requires"]
     if not isinstance(written, list):
         row.fail("requires", "must be a list of kinds")
-    found: list[RequiredKind] = []
+    found: list[Exemption] = []
     for item in written:
         if not isinstance(item, dict) or set(item) - {"kind", "within_months"}:
             row.fail("requires", "takes tables of kind and within_months")
@@ -134,7 +128,7 @@ def _kinds(row: Row) -> tuple[RequiredKind, ...]:
             row.fail("requires", f"names each of {', '.join(CONSENT_KINDS)} once, not {kind!r}")
         if months is not None and (not isinstance(months, int) or isinstance(months, bool) or months < 1):
             row.fail("requires", "within_months must be a positive number")
-        found.append(RequiredKind(kind, months))
+        found.append(Exemption(kind, months))
     kinds = {item.kind for item in found}
     if "express" in kinds and "express_written" not in kinds:
         row.fail("requires", "names express and not express_written, which is more")

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from app.law.applicable import months_after
-from app.law.law_rows import ABOUT, CHANNELS, CONSENT_KINDS, RECIPIENTS, LawFile, Row, in_force
+from app.law.conditions.law_rows import ABOUT, CHANNELS, CONSENT_KINDS, RECIPIENTS, LawFile, Row, in_force
+from app.law.window_loader import DIRECTORY
+from app.law.window_rules import Exemption
 
-PATH = Path(__file__).with_name("lists.toml")
+PATH = DIRECTORY / "lists.toml"
 _REGISTRIES = ("national_dnc", "state_dnc", "litigator", "reassigned", "custom")
 EVERYWHERE = "*"
 
@@ -34,16 +35,14 @@ class ListExemption:
     citation: str
     confidence: str
     none: bool = False
-    within_months: int | None = None
-    within_days: int | None = None
+    age: Exemption = Exemption("")  # how old it may be
     effective_from: date | None = None
     effective_until: date | None = None
 
     def young_enough(self, given_at: datetime, now: datetime) -> bool:
         """Whether a consent of that day still lifts."""
-        if self.within_days is not None:
-            return now < given_at + timedelta(days=self.within_days)
-        return self.within_months is None or now < months_after(given_at, self.within_months)
+        ends = self.age.ends(given_at)
+        return ends is None or now < ends
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,8 +141,7 @@ def _exemption(row: Row) -> ListExemption:
         citation=row.text("citation"),
         confidence=row.text("confidence"),
         none=none,
-        within_months=months,
-        within_days=days,
+        age=Exemption(kind or "", months, days),
         effective_from=row.day("effective_from"),
         effective_until=row.day("effective_until"),
     )
