@@ -6,7 +6,6 @@ person may be holds, as with the hours, and a line of unknown type counts as wha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache

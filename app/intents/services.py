@@ -16,8 +16,8 @@ from app.content.account_phrases import folded_phrase
 from app.content.signs.links import registrable_domain
 from app.intents.facts_store import Ask, Gathered, gather
 from app.intents.store import Decision, Recorded, record
-from app.law.conditions import consent_rules, disclosures, list_rules
 from app.law import window_loader as window_rules
+from app.law.conditions import consent_rules, disclosures, list_rules
 from app.law.conditions.list_rules import ListRules
 from app.law.window_rules import WindowRules
 from app.numbering import NumberLocator

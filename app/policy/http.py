@@ -18,12 +18,12 @@ from app.durations import duration_seconds
 from app.instants import rfc3339
 from app.intents.facts_store import ATTEMPTS_LOOK_BACK_DAYS
 from app.intents.services import Services
-from app.numbering.number_fields import SmsSender
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Words, malformed, unusable
 from app.platform.http.paging import Cursor, Limit, bad_cursor, next_cursor, read_cursor
 from app.platform.http.responses import json_response
 from app.policy.change_policy import change_policy
+from app.policy.policy_fields import Callers, CallersOnly, ConsentChoice
 
 router = APIRouter(prefix="/v1/policy", tags=["policy"], route_class=GuardedRoute)
 EveryKey = Annotated[Caller, Depends(Requires())]
@@ -153,16 +153,6 @@ class InboundBody(Body):
     )
 
 
-class ConsentByChannel(Body):
-    """Of each channel, whether a consent is asked for where the law leaves it open."""
-
-    call: Literal["law", "all"] = "law"
-    sms: Literal["law", "all"] = "law"
-
-
-ConsentChoice = Literal["law", "all"] | ConsentByChannel
-
-
 class PolicyBody(Body):
     """The whole policy; what is absent gets its default."""
 
@@ -178,17 +168,9 @@ class PolicyBody(Body):
     domains: Annotated[list[Annotated[Words, AfterValidator(_domain)]], Field(max_length=200)] = Field(
         default_factory=list, description="The account's own links"
     )
-    consent: ConsentChoice = Field(
-        default="law",
-        description="Where the law leaves it open whether marketing needs a consent: law asks for none, all for one "
-        "always; or one of the two for each channel. What the law requires it requires whatever stands here",
-    )
-    callers: Annotated[list[SmsSender], Field(max_length=1000), AfterValidator(_each_once)] = Field(
-        default_factory=list, description="The caller ids that the account may show; empty: any"
-    )
-    callers_only: bool = Field(
-        default=False, description="Refuse caller ids that are not among callers, with 422"
-    )
+    consent: ConsentChoice = "law"
+    callers: Annotated[Callers, AfterValidator(_each_once)] = Field(default_factory=list)
+    callers_only: CallersOnly = False
     inbound: InboundBody = InboundBody()
     version: Annotated[int, Field(ge=0)] | None = Field(
         default=None, description="When given, 409 unless the policy is still of this version"

@@ -32,10 +32,10 @@ class ListExemption:
     region: str
     kind: str | None
     channels: frozenset[str]
+    age: Exemption  # how old it may be
     citation: str
     confidence: str
     none: bool = False
-    age: Exemption = Exemption("")  # how old it may be
     effective_from: date | None = None
     effective_until: date | None = None
 

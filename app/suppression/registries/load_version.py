@@ -22,8 +22,8 @@ from uuid_utils.compat import uuid7
 from app.clock import utc_now
 from app.platform.files.byte_stream import UnusableList
 from app.platform.files.rejects import nothing_changed
-from app.platform.jobs.run_job import REJECTS_KEPT, ProgressCallback, RunningJob, run_job
-from app.platform.jobs.store import Job
+from app.platform.jobs.run_job import ProgressCallback, RunningJob, run_job
+from app.platform.jobs.store import REJECTS_KEPT, Job
 from app.suppression.registries.bitmaps import Block, BlockPool, common_numbers
 from app.suppression.registries.line_batches import read_stretches
 from app.suppression.registries.loading_store import (
