@@ -23,7 +23,7 @@ from app.platform.http.fields import Body, Words, malformed, unusable
 from app.platform.http.paging import Cursor, Limit, bad_cursor, next_cursor, read_cursor
 from app.platform.http.responses import json_response
 from app.policy.change_policy import change_policy
-from app.policy.policy_fields import Callers, CallersOnly, ConsentChoice
+from app.policy.policy_fields import Callers, CallersOnly, ConsentAsked, ConsentByChannel, ConsentChoice
 
 router = APIRouter(prefix="/v1/policy", tags=["policy"], route_class=GuardedRoute)
 EveryKey = Annotated[Caller, Depends(Requires())]
@@ -168,7 +168,7 @@ class PolicyBody(Body):
     domains: Annotated[list[Annotated[Words, AfterValidator(_domain)]], Field(max_length=200)] = Field(
         default_factory=list, description="The account's own links"
     )
-    consent: ConsentChoice = "law"
+    consent: ConsentAsked = ConsentByChannel()
     callers: Annotated[Callers, AfterValidator(_each_once)] = Field(default_factory=list)
     callers_only: CallersOnly = False
     inbound: InboundBody = InboundBody()

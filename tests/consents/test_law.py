@@ -106,13 +106,18 @@ def test_every_rule_of_the_table_refuses_and_is_met(row: dict[str, Any], rule_se
         assert found.check.outcome == "block"
         at = datetime.fromisoformat(contact["at"])
         for item in row["requires"]:
-            own = [rule["id"] for rule in _unmet(ask(rule_set, contact, consent(item["kind"], at - timedelta(days=20))))]
+            own = [
+                rule["id"]
+                for rule in _unmet(ask(rule_set, contact, consent(item["kind"], at - timedelta(days=20))))
+            ]
             assert row["id"] not in own
             if "within_months" in item:
                 old = consent(item["kind"], at - timedelta(days=31 * item["within_months"]))
                 assert row["id"] in [rule["id"] for rule in _unmet(ask(rule_set, contact, old))]
         for kind in {"express", "express_written", "purchase", "inquiry"} - set(kinds):
-            own = [rule["id"] for rule in _unmet(ask(rule_set, contact, consent(kind, at - timedelta(days=20))))]
+            own = [
+                rule["id"] for rule in _unmet(ask(rule_set, contact, consent(kind, at - timedelta(days=20))))
+            ]
             assert row["id"] in own
         if row["recipients"] == ["consumer"]:
             business = {**contact, "recipient": {**contact["recipient"], "kind": "business"}}
@@ -163,6 +168,8 @@ def test_a_broken_file_is_refused_with_its_line(
     path = tmp_path / file
     shutil.copy(DIRECTORY / file, path)
     path.write_text(path.read_text("utf-8").replace(*change, 1), "utf-8")
-    load = {"consents.toml": consent_rules, "lists.toml": list_rules, "disclosures.toml": disclosures}[file].load
+    load = {"consents.toml": consent_rules, "lists.toml": list_rules, "disclosures.toml": disclosures}[
+        file
+    ].load
     with pytest.raises(BrokenRuleFile, match=rf"{file}:\d+: .*{told}"):
         load(path)

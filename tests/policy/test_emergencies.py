@@ -36,7 +36,9 @@ def test_an_emergency_bans_solicitation_in_its_region_and_nowhere_else(
 
 
 def test_a_person_who_may_be_there_is_protected_too(storm: Account, account: Account) -> None:
-    assert account.codes(to=FRANCISCO, at=MORNING, recipient={"postal_code": "70112", **LANDLINE}) == ["TCPA_BLOCKED"]
+    assert account.codes(to=FRANCISCO, at=MORNING, recipient={"postal_code": "70112", **LANDLINE}) == [
+        "TCPA_BLOCKED"
+    ]
 
 
 def test_it_ends_when_the_operator_says_so(storm: Account, account: Account) -> None:
