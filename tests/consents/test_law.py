@@ -13,7 +13,7 @@ import pytest
 from app.consents.verdict import HOUSE
 from app.guardrail.facts import AccountPolicy, ConsentPolicy
 from app.intents.services import RuleSet
-from app.law.conditions import consent_rules, disclosures, list_rules
+from app.law.conditions import consent_rules, consents_page, disclosures, list_rules
 from app.law.window_loader import DIRECTORY
 from app.platform.files.broken_file import BrokenRuleFile
 from tests.consents.asking import ask, consent
@@ -173,3 +173,8 @@ def test_a_broken_file_is_refused_with_its_line(
     ].load
     with pytest.raises(BrokenRuleFile, match=rf"{file}:\d+: .*{told}"):
         load(path)
+
+
+def test_the_page_is_made_from_the_rules() -> None:
+    written = (Path(__file__).parents[2] / "docs" / "consents.md").read_text("utf-8")
+    assert written == consents_page.page(consent_rules.load(), list_rules.load(), disclosures.load())
