@@ -70,6 +70,14 @@ registry_versions = Table(
     Index("ix_registry_versions_registry_loaded_at", "registry", "loaded_at"),
 )
 
+reassigned_numbers = Table(
+    "reassigned_numbers",
+    metadata,
+    Column("version_id", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("since", Date, nullable=False),  # disconnected since
+)
+
 registry_blocks = Table(
     "registry_blocks",
     metadata,

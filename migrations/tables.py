@@ -257,7 +257,10 @@ consents = Table(
     Column("created_by", UUID),
     Column("ended_at", INSTANT),
     Column("ended_by", Text),  # replaced, withdrawn, opt_out
-    CheckConstraint("kind IN ('express', 'express_written', 'existing_business')", name="kind"),
+    # existing_business: of earlier releases, read as an inquiry
+    CheckConstraint(
+        "kind IN ('express', 'express_written', 'purchase', 'inquiry', 'existing_business')", name="kind"
+    ),
     Index("ix_consents_account_id_number", "account_id", "number"),
 )
 

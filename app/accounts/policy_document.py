@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.durations import duration_seconds, duration_text
-from app.guardrail.facts import AccountPolicy, Cap, ContentPolicy, HouseWindow, SnowshoePolicy
+from app.guardrail.facts import (
+    AccountPolicy,
+    Cap,
+    ConsentPolicy,
+    ContentPolicy,
+    HouseWindow,
+    SnowshoePolicy,
+)
 
 
 def minutes_of(clock: str) -> int:
@@ -56,7 +63,22 @@ def read_policy(stored: Mapping[str, Any], version: int) -> AccountPolicy:
         trust_recipient=stored.get("trust_recipient", False),
         names=tuple(stored.get("names", ())),
         domains=tuple(stored.get("domains", ())),
+        consent=read_consent(stored.get("consent", "law")),
+        callers=tuple(stored.get("callers", ())),
+        callers_only=stored.get("callers_only", False),
     )
+
+
+def read_consent(stored: str | Mapping[str, Any]) -> ConsentPolicy:
+    """One word for both channels, or one for each; a channel that is not named is left to the law."""
+    if isinstance(stored, str):
+        stored = {"call": stored, "sms": stored}
+    return ConsentPolicy(**{channel: word for channel, word in stored.items() if word is not None})
+
+
+def write_consent(consent: ConsentPolicy) -> str | dict[str, str]:
+    """As ``read_consent`` takes it: one word where both channels have the same."""
+    return consent.call if consent.call == consent.sms else {"call": consent.call, "sms": consent.sms}
 
 
 def write_policy(policy: AccountPolicy) -> dict[str, Any]:
@@ -89,4 +111,7 @@ def write_policy(policy: AccountPolicy) -> dict[str, Any]:
         "trust_recipient": policy.trust_recipient,
         "names": list(policy.names),
         "domains": list(policy.domains),
+        "consent": write_consent(policy.consent),
+        "callers": list(policy.callers),
+        "callers_only": policy.callers_only,
     }

@@ -5,20 +5,20 @@ from __future__ import annotations
 import uuid
 from typing import Annotated, Any, Literal
 
-import orjson
 from fastapi import APIRouter, Depends, Request
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
 from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.consents import store as consents
 from app.consents.change_consents import record_consent, withdraw_consent
+from app.consents.consent_fields import Evidence, Kind, StoredKind
 from app.consents.store import NewConsent
 from app.numbering import spellings
 from app.numbering.number_fields import PathNumber
 from app.platform.http import response_schemas as documents
-from app.platform.http.fields import Body, Instant, malformed, unusable
+from app.platform.http.fields import Body, Instant, unusable
 from app.platform.http.paging import Cursor, Limit, page_of, read_id
 from app.platform.http.responses import entry_document, json_response
 from app.platform.outcomes import NotFound
@@ -26,24 +26,6 @@ from app.platform.outcomes import NotFound
 router = APIRouter(prefix="/v1/consents", tags=["consents"], route_class=GuardedRoute)
 MayRead = Annotated[Caller, Depends(Requires("consents:read", "suppressions"))]
 MayWrite = Annotated[Caller, Depends(Requires("consents:write", "suppressions"))]
-Kind = Literal["express", "express_written", "existing_business"]
-MAX_EVIDENCE_BYTES = 8192
-
-
-def _evidence(given: object) -> object:
-    if not isinstance(given, dict | str):
-        raise malformed("must be a JSON object or a text")
-    if not given:
-        raise unusable("must say what proves the consent")
-    try:
-        written = orjson.dumps(given)
-    except orjson.JSONEncodeError:
-        raise unusable("must be JSON of Unicode text, and of whole numbers within 64 bits") from None
-    if len(written) > MAX_EVIDENCE_BYTES:
-        raise unusable(f"must be at most {MAX_EVIDENCE_BYTES} bytes of JSON")
-    if b"\\u0000" in written:
-        raise unusable("must not contain a NUL character")
-    return given
 
 
 def _each_once(channels: list[str]) -> list[str]:
@@ -61,11 +43,7 @@ class ConsentBody(Body):
     ]
     given_at: Instant
     expires_at: Instant | None = None
-    evidence: Annotated[
-        dict[str, Any] | str,
-        BeforeValidator(_evidence),
-        Field(description="What proves it: a JSON object or a text, up to 8 KiB"),
-    ]
+    evidence: Evidence
 
 
 class ConsentDocument(documents.Document):
@@ -73,7 +51,7 @@ class ConsentDocument(documents.Document):
 
     id: str
     number: str
-    kind: Kind
+    kind: StoredKind
     channels: list[Literal["call", "sms"]]
     given_at: str
     expires_at: str | None

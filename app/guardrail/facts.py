@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 
 IntentType = Literal["call", "sms"]
 Purpose = Literal["marketing", "informational", "emergency"]
@@ -24,7 +24,7 @@ AttemptResult = Literal["answered", "no_answer", "busy", "abandoned", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """What the caller knows of where the person is. Every field may be absent."""
+    """What the caller knows of the person and of where they are. Every field may be absent."""
 
     postal_code: str | None = None  # US ZIP, five digits
     region: str | None = None  # ISO 3166-2, as US-CA
@@ -33,6 +33,15 @@ class Recipient:
     longitude: float | None = None
     kind: RecipientKind = "consumer"
     line_type: LineType | None = None  # None: whatever binds more
+
+
+@dataclass(frozen=True, slots=True)
+class PresentedConsent:
+    """A consent that the caller keeps elsewhere and presents with the intent."""
+
+    kind: ConsentKind
+    given_at: datetime
+    evidence: Any  # a JSON object or a text
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,8 @@ class Intent:
     max_duration_seconds: int = 3600
     voice_type: VoiceType = "live"
     recipient: Recipient | None = None
-    subject: str | None = None  # what it is about; None: may be about anything
+    subject: str | None = None  # what it is about, a debt or an offer; None: may be about anything
+    consent: PresentedConsent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,14 @@ class ContentPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsentPolicy:
+    """Where the law leaves it open whether a consent is needed: ``law`` asks for none, ``all`` for one always."""
+
+    call: Literal["law", "all"] = "law"
+    sms: Literal["law", "all"] = "law"
+
+
+@dataclass(frozen=True, slots=True)
 class AccountPolicy:
     """The account's policy; it can narrow the law and never widen it."""
 
@@ -105,6 +123,9 @@ class AccountPolicy:
     trust_recipient: bool = False  # a full address is trusted over the area code
     names: tuple[str, ...] = ()  # the sender's names
     domains: tuple[str, ...] = ()  # its own links
+    consent: ConsentPolicy = ConsentPolicy()
+    callers: tuple[str, ...] = ()  # the caller ids that the account may show; empty: any
+    callers_only: bool = False  # refuse the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +150,7 @@ class RegistryHit:
     version_date: str  # RFC 3339 date
     applies_to: frozenset[IntentType]
     purposes: frozenset[str]
+    since: date | None = None  # of a reassigned number: disconnected since
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +168,7 @@ class RegistryInForce:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """A consent on record for the destination, in force now."""
+    """A consent for the destination, in force now: on record, or presented with the intent (then its id says so)."""
 
     id: str
     kind: ConsentKind
@@ -195,3 +217,6 @@ class Facts:
     emergencies: tuple[Emergency, ...] = ()
     holidays: tuple[ProclaimedHoliday, ...] = ()
     attempts: Sequence[Attempt] = ()
+    # The last opt-out, or the last end of a consent by the account: what was given until then is over. Gathered for
+    # intents that present a consent; those on record have ended with it.
+    consents_ended_at: datetime | None = None

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
-GuardrailName = Literal["suppression", "calling_window", "frequency", "content", "channel"]
+GuardrailName = Literal["suppression", "consents", "calling_window", "frequency", "content", "channel"]
 GUARDRAILS: tuple[str, ...] = get_args(GuardrailName)  # in the order in which their checks are told
 Outcome = Literal["pass", "block", "skip"]
 
@@ -34,6 +34,7 @@ class RefusalCode:
 
 
 DNC_BLOCKED = RefusalCode("dnc-blocked", 403, "DNC Blocked", "suppression")
+CONSENT_REQUIRED = RefusalCode("consent-required", 403, "Consent Required", "consents")
 TCPA_BLOCKED = RefusalCode("tcpa-blocked", 403, "TCPA Blocked", "calling_window")
 FREQUENCY_CAPPED = RefusalCode("frequency-capped", 403, "Frequency Capped", "frequency")
 CONTENT_BLOCKED = RefusalCode("content-blocked", 422, "Content Blocked", "content")
@@ -44,6 +45,7 @@ RATE_LIMITED = RefusalCode("rate-limited", 429, "Too Many Requests", "channel")
 
 PRECEDENCE: tuple[RefusalCode, ...] = (
     DNC_BLOCKED,
+    CONSENT_REQUIRED,
     TCPA_BLOCKED,
     FREQUENCY_CAPPED,
     CONTENT_BLOCKED,

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, TypeAdapter, model_validator
 
-from app.guardrail.facts import Intent, Recipient
+from app.consents.consent_fields import Evidence, Kind
+from app.guardrail.facts import Intent, PresentedConsent, Recipient
 from app.numbering.number_fields import Number, SmsSender, sender_check
 from app.platform.http.fields import Body, Instant, Words, unusable
 
@@ -16,13 +17,17 @@ PoolName = Annotated[Words, Field(min_length=1, max_length=64, pattern=r"^[A-Za-
 
 
 class RecipientBody(Body):
-    """What the caller knows of where the person is."""
+    """What the caller knows of the person and of where they are."""
 
     postal_code: Annotated[Words, Field(max_length=16, description="US ZIP")] | None = None
     region: Annotated[Words, Field(max_length=16, description="ISO 3166-2, as US-CA")] | None = None
     timezone: Annotated[Words, Field(max_length=64, description="IANA name")] | None = None
     latitude: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)] | None = None
     longitude: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)] | None = None
+    line_type: Literal["mobile", "landline", "voip"] | None = Field(
+        default=None, description="Unknown counts as whatever the law binds more"
+    )
+    kind: Literal["consumer", "business"] = "consumer"
 
     @model_validator(mode="after")
     def both_or_neither(self) -> RecipientBody:
@@ -33,7 +38,7 @@ class RecipientBody(Body):
 
     def hints(self) -> Recipient | None:
         """The hints, or None when there are none."""
-        given = self.model_dump(exclude_none=True)
+        given = self.model_dump(exclude_none=True, exclude_defaults=True)
         return Recipient(**given) if given else None
 
 
@@ -43,11 +48,27 @@ def _type(value: Any) -> Any:
     return value
 
 
+class PresentedConsentBody(Body):
+    """A consent that the caller keeps elsewhere, for the channel of the intent."""
+
+    kind: Kind
+    given_at: Instant
+    evidence: Evidence
+
+    def presented(self) -> PresentedConsent:
+        """As it is judged."""
+        return PresentedConsent(self.kind, self.given_at, self.evidence)
+
+
 class _IntentBody(Body):
     to: Number = Field(description="Destination, E.164")
     purpose: Literal["marketing", "informational", "emergency"] = "marketing"
     campaign: Label | None = None
+    subject: Label | None = Field(default=None, description="What the contact is about: a debt, an offer")
     recipient: RecipientBody | None = None
+    consent: PresentedConsentBody | None = Field(
+        default=None, description="Worth as much as one on record, and recorded with the decision"
+    )
 
 
 class CallBody(_IntentBody):
@@ -59,7 +80,10 @@ class CallBody(_IntentBody):
     max_duration: Annotated[
         int, Field(ge=30, le=14400, description="Seconds that the lease lasts unless renewed")
     ] = 3600
-    voice_type: Literal["live", "prerecorded"] = "live"
+    voice_type: Literal["live", "prerecorded", "artificial"] = Field(
+        default="live",
+        description="artificial: a synthetic or AI voice, bound by every rule for prerecorded ones",
+    )
 
     def intent(self) -> Intent:
         """The intent that this body asks for."""
@@ -73,6 +97,8 @@ class CallBody(_IntentBody):
             max_duration_seconds=self.max_duration,
             voice_type=self.voice_type,
             recipient=self.recipient.hints() if self.recipient else None,
+            subject=self.subject,
+            consent=self.consent.presented() if self.consent else None,
         )
 
 
@@ -95,6 +121,8 @@ class SmsBody(_IntentBody):
             body=self.body,
             first_contact=self.first_contact,
             recipient=self.recipient.hints() if self.recipient else None,
+            subject=self.subject,
+            consent=self.consent.presented() if self.consent else None,
         )
 
 

@@ -269,6 +269,7 @@ def ask_about(key_hash: bytes, intent: Intent) -> Ask:
         intent.sender,
         others=tuple(others),
         other_senders=tuple(other_senders),
+        presents_consent=intent.consent is not None,
     )
 
 

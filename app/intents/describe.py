@@ -27,6 +27,8 @@ def describe_recipient(intent: Intent) -> dict[str, Any] | None:
     if intent.recipient is None:
         return None
     hints = {name: getattr(intent.recipient, name) for name in intent.recipient.__slots__}
+    if hints["kind"] == "consumer":  # what everybody is taken for
+        del hints["kind"]
     return {name: value for name, value in hints.items() if value is not None}
 
 
@@ -42,6 +44,14 @@ def describe_request(
     recipient = describe_recipient(intent)
     if recipient:
         document["recipient"] = recipient
+    if intent.subject is not None:
+        document["subject"] = intent.subject
+    if intent.consent is not None:
+        document["consent"] = {
+            "kind": intent.consent.kind,
+            "given_at": rfc3339(intent.consent.given_at),
+            "evidence": intent.consent.evidence,
+        }
     if intent.type == "call":
         document |= {
             "pool": intent.pool,

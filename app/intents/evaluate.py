@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app import calling_window, content
+from app.consents import verdict as consents
+from app.consents.standing import standing_consents
 from app.frequency import verdict as frequency
 from app.frequency.verdict import CapInForce
 from app.guardrail.evaluation import Verdict, combine
-from app.guardrail.facts import Facts, Intent
+from app.guardrail.facts import AccountPolicy, Facts, Intent
 from app.guardrail.places import Places
 from app.guardrail.refusals import Check, Finding
 from app.intents.services import RuleSet
-from app.numbering import HintError
+from app.numbering import HintError, canonical
 from app.platform.outcomes import CannotDecide, FieldFault, Unusable
 from app.suppression import verdict as suppression
 
@@ -29,18 +31,23 @@ class Evaluation:
 def evaluate_intent(rule_set: RuleSet, intent: Intent, facts: Facts, now: datetime) -> Evaluation:
     """Every guardrail but the channel, which is sought only when all of these pass.
 
-    Raises Unusable for a hint of a place that does not exist, CannotDecide when a registry that binds the
-    intent is too old to rely on.
+    Raises Unusable for a hint of a place that does not exist or a caller id that is not the account's, CannotDecide
+    when a registry that binds the intent is too old to rely on.
     """
+    check_caller_id(intent, facts.policy)
     places = locate(rule_set, intent, facts)
     too_old = suppression.too_old(intent, places, facts.registries)
     if too_old:
         raise CannotDecide(f"the registry {too_old[0]} is older than it may be", retry_after_seconds=60)
+    standing = standing_consents(intent, facts, now)
+    if standing.consents != facts.consents:
+        facts = replace(facts, consents=standing.consents)
     rules = rule_set.window_rules
     caps = frequency.caps_in_force(intent, places, facts, rules, now)
     verdict = combine(
         (
-            suppression.evaluate(intent, facts),
+            suppression.evaluate(intent, places, facts, rule_set.list_rules, now),
+            consents.evaluate(intent, places, facts.policy, rule_set.consent_law, standing, now),
             calling_window.evaluate(intent, places, facts, rules, now),
             frequency.evaluate(intent, caps, facts.attempts, now),
             content.evaluate(intent, facts.policy, rule_set.scanner),
@@ -58,3 +65,11 @@ def locate(rule_set: RuleSet, intent: Intent, facts: Facts) -> Places:
     except HintError as error:
         field = error.field if error.field.startswith("recipient") else f"recipient.{error.field}"
         raise Unusable([FieldFault(field, error.reason, "/" + field.replace(".", "/"))]) from None
+
+
+def check_caller_id(intent: Intent, policy: AccountPolicy) -> None:
+    """Raises Unusable for a caller id that the account may not show, where its policy names those that it may."""
+    if not (policy.callers_only and policy.callers and intent.sender):
+        return
+    if canonical(intent.sender) not in {canonical(caller) for caller in policy.callers}:
+        raise Unusable([FieldFault("from", "is not one of the caller ids in the account's policy", "/from")])

@@ -92,7 +92,8 @@ class Ask:
 
     ``at`` is the instant to judge at, when it is not now: what will have expired by then is left out. Whether a
     registry is too old is a question of now all the same. ``others`` and ``other_senders`` are the further spellings
-    of the number's and of the sender's line.
+    of the number's and of the sender's line. ``presents_consent`` asks as well when what the person agreed to last
+    ended.
     """
 
     key_hash: bytes
@@ -103,6 +104,7 @@ class Ask:
     at: datetime | None = None
     others: tuple[str, ...] = ()
     other_senders: tuple[str, ...] = ()
+    presents_consent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +139,33 @@ _GIVEN = f"ended_at IS NULL AND given_at <= {_EARLIER} AND (expires_at IS NULL O
 _RECENT = f"type <> 'emergency' AND at > {_EARLIER} - interval '{ATTEMPTS_LOOK_BACK_DAYS} days'"
 
 
+# What a consent that is presented is weighed against; those on record end in their own rows.
+_OPTED_OUT = "source = 'opt_out' AND action IN ('added', 'changed')"
+
+
 def _gather_sql(others: str | None) -> str:
     def of_line(table: str, columns: str, condition: str) -> str:
         """The account's rows of the line that is asked about."""
         return under_every_spelling(
             lambda number: (
                 f"SELECT {columns} FROM {table} WHERE account_id = a.id AND number = {number} AND {condition}"
+            ),
+            "ask.number",
+            others,
+        )
+
+    def last_end() -> str:
+        return under_every_spelling(
+            lambda number: (
+                f"""
+                SELECT max(ended_at) AS at FROM consents
+                 WHERE account_id = a.id AND number = {number} AND ended_by IN ('withdrawn', 'opt_out')
+                UNION ALL
+                SELECT max(received_at) FROM inbound_messages
+                 WHERE account_id = a.id AND from_number = {number} AND action = 'opt_out'
+                UNION ALL
+                SELECT max(at) FROM suppression_events
+                 WHERE account_id = a.id AND number = {number} AND {_OPTED_OUT}"""
             ),
             "ask.number",
             others,
@@ -174,11 +197,12 @@ def _gather_sql(others: str | None) -> str:
            {registries_in_force_sql("GREATEST(CAST(:now AS timestamptz), statement_timestamp())")}::text,
            (SELECT jsonb_agg(jsonb_build_array(e.region, {_us("e.until")}, e.reason))
               FROM emergencies e WHERE e.until > {_EARLIER})::text,
-           clock_timestamp()
+           clock_timestamp(),
+           CASE WHEN ask.presents THEN (SELECT {_us("max(e.at)")} FROM {last_end()} e) END
       FROM unnest(CAST(:hashes AS bytea[]), CAST(:numbers AS text[]), CAST(:others AS text[]),
                   CAST(:pools AS text[]), CAST(:campaigns AS text[]), CAST(:senders AS text[]),
-                  CAST(:ats AS timestamptz[]))
-           WITH ORDINALITY AS ask(key_hash, number, others, pool, campaign, senders, at, place)
+                  CAST(:ats AS timestamptz[]), CAST(:presents AS boolean[]))
+           WITH ORDINALITY AS ask(key_hash, number, others, pool, campaign, senders, at, presents, place)
       LEFT JOIN api_keys k ON k.key_hash = ask.key_hash
       LEFT JOIN accounts a ON a.id = k.account_id
      ORDER BY ask.place
@@ -202,6 +226,7 @@ def asked(asks: Sequence[Ask], now: datetime) -> dict[str, Any]:
     return {
         "now": now,
         "ats": [ask.at or now for ask in asks],
+        "presents": [ask.presents_consent for ask in asks],
         "hashes": [ask.key_hash for ask in asks],
         "numbers": [ask.number for ask in asks],
         "others": [joined(ask.others) for ask in asks],
@@ -250,6 +275,7 @@ def _gathered(row: Sequence[Any], ask: Ask) -> Gathered:
         ),
         emergencies=tuple(Emergency(region, _at(until), reason) for region, until, reason in _list(row[18])),
         attempts=attempts,
+        consents_ended_at=instant(row[20]),
     )
     return Gathered(
         key=key,

@@ -10,12 +10,15 @@ from typing import Literal
 
 from app import VERSION, clock
 from app.capacity.channel_services import ChannelServices
+from app.consents.verdict import ConsentLaw
 from app.content import CallsOnly, ContentScanner
 from app.content.account_phrases import folded_phrase
 from app.content.signs.links import registrable_domain
 from app.intents.facts_store import Ask, Gathered, gather
 from app.intents.store import Decision, Recorded, record
 from app.law import window_loader as window_rules
+from app.law.conditions import consent_rules, disclosures, list_rules
+from app.law.conditions.list_rules import ListRules
 from app.law.window_rules import WindowRules
 from app.numbering import NumberLocator
 from app.numbering import load as load_number_locator
@@ -32,6 +35,8 @@ class RuleSet:
 
     scanner: ContentScanner
     window_rules: WindowRules
+    consent_law: ConsentLaw
+    list_rules: ListRules
     number_locator: NumberLocator
     versions: Mapping[str, str]
 
@@ -104,17 +109,24 @@ def load_rule_set(*, texts: bool = True) -> RuleSet:
         folded_phrase("first use")
         registrable_domain("example.com")
     rules = window_rules.load()
+    consents = ConsentLaw(consent_rules.load(), disclosures.load())
+    lists = list_rules.load()
     year = clock.utc_now().year
     rules.prepare((year, year + 1))
     return RuleSet(
         scanner=scanner,
         window_rules=rules,
+        consent_law=consents,
+        list_rules=lists,
         number_locator=load_number_locator(),
         versions={
             "callgate": VERSION,
             "content": scanner.version,
             **place_versions(),
             "calling_windows": rules.version,
+            "consents": consents.rules.version,
+            "disclosures": consents.disclosures.version,
+            "lists": lists.version,
             "opt_outs": opt_out.VERSION,
         },
     )

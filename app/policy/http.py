@@ -23,6 +23,7 @@ from app.platform.http.fields import Body, Words, malformed, unusable
 from app.platform.http.paging import Cursor, Limit, bad_cursor, next_cursor, read_cursor
 from app.platform.http.responses import json_response
 from app.policy.change_policy import change_policy
+from app.policy.policy_fields import Callers, CallersOnly, ConsentAsked, ConsentByChannel, ConsentChoice
 
 router = APIRouter(prefix="/v1/policy", tags=["policy"], route_class=GuardedRoute)
 EveryKey = Annotated[Caller, Depends(Requires())]
@@ -167,6 +168,9 @@ class PolicyBody(Body):
     domains: Annotated[list[Annotated[Words, AfterValidator(_domain)]], Field(max_length=200)] = Field(
         default_factory=list, description="The account's own links"
     )
+    consent: ConsentAsked = ConsentByChannel()
+    callers: Annotated[Callers, AfterValidator(_each_once)] = Field(default_factory=list)
+    callers_only: CallersOnly = False
     inbound: InboundBody = InboundBody()
     version: Annotated[int, Field(ge=0)] | None = Field(
         default=None, description="When given, 409 unless the policy is still of this version"
@@ -194,6 +198,9 @@ class PolicyDocument(documents.Document):
     trust_recipient: bool
     names: list[str]
     domains: list[str]
+    consent: ConsentChoice
+    callers: list[str]
+    callers_only: bool
     inbound: RepliesDocument
 
 
@@ -208,6 +215,9 @@ class StoredPolicy(documents.Document):
     trust_recipient: bool | None = None
     names: list[str] = Field(default_factory=list)
     domains: list[str] = Field(default_factory=list)
+    consent: ConsentChoice | None = None
+    callers: list[str] = Field(default_factory=list)
+    callers_only: bool | None = None
     inbound: RepliesDocument | None = Field(
         default=None, description="Absent from versions that an earlier release put"
     )

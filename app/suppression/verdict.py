@@ -1,42 +1,36 @@
 """The suppression guardrail: the account's own list, then the registries.
 
 A person's own opt-out, and anything else on the account's list, binds every purpose but an emergency. A registry
-binds the types and purposes that it is made for, and a consent on record lifts the registries whose law names
-that exemption.
+binds the types and purposes that it is made for, and a consent lifts the registries whose law names that exemption,
+for as long as that law says (``app/law/rules/lists.toml``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from app.guardrail.facts import Consent, Facts, Intent, RegistryHit, RegistryInForce, SuppressionEntry
 from app.guardrail.places import Places
 from app.guardrail.refusals import DNC_BLOCKED, Check, Finding, Json, Violation
 from app.instants import rfc3339
-
-# Which consents lift a hit in a registry of which kind.
-# national_dnc: prior express invitation or permission in a signed writing, or an established business relationship
-# (47 CFR 64.1200(c)(2)(ii) and (f)(5), (f)(15)). state_dnc: the state laws that ours cover exempt the same two.
-# reassigned: a consent given before the number changed hands says nothing of its present holder, so none lifts it.
-# litigator and custom lists are a house's own choice, not a law with exemptions.
-LIFTED_BY: dict[str, frozenset[str]] = {
-    "national_dnc": frozenset({"express_written", "existing_business"}),
-    "state_dnc": frozenset({"express_written", "existing_business"}),
-}
+from app.law.conditions.list_rules import ListRules
 
 
-def evaluate(intent: Intent, facts: Facts) -> Finding:
+def evaluate(intent: Intent, places: Places, facts: Facts, rules: ListRules, now: datetime) -> Finding:
     """Whether the destination may be contacted at all."""
     if intent.purpose == "emergency":
         return Finding(Check("suppression", "skip", {"reason": "emergency"}))
     entries = [entry for entry in facts.suppressions if entry.channel in ("all", intent.type)]
     hits = [
-        hit for hit in facts.registry_hits if intent.type in hit.applies_to and intent.purpose in hit.purposes
+        hit
+        for hit in facts.registry_hits
+        if binds_number(hit) and intent.type in hit.applies_to and intent.purpose in hit.purposes
     ]
     violations = [_of_entry(intent, entry) for entry in entries]
     relied_on: list[Json] = []
     for hit in hits:
-        consent = lifting_consent(hit, intent, facts.consents)
+        consent = lifting_consent(hit, intent, places, facts.consents, rules, now)
         if consent is None:
             violations.append(_of_hit(intent, hit))
         else:
@@ -81,13 +75,39 @@ def _as_asked(registry: RegistryInForce) -> Json:
     }
 
 
-def lifting_consent(hit: RegistryHit, intent: Intent, consents: tuple[Consent, ...]) -> Consent | None:
-    """The consent on record that lifts the hit, or None."""
-    lifted_by = LIFTED_BY.get(hit.kind, frozenset())
+def binds_number(hit: RegistryHit) -> bool:
+    """Whether the list forbids the number. One of reassigned numbers ends older consents, and nothing else."""
+    return hit.kind != "reassigned"
+
+
+def lifting_consent(
+    hit: RegistryHit,
+    intent: Intent,
+    places: Places,
+    consents: Iterable[Consent],
+    rules: ListRules,
+    now: datetime,
+) -> Consent | None:
+    """The first consent that lifts the hit wherever the person may be, by its kind and its age; None when none does."""
+    regions = _judged_in(hit, places)
     for consent in consents:
-        if consent.kind in lifted_by and intent.type in consent.channels:
+        if intent.type not in consent.channels:
+            continue
+        kind = "inquiry" if consent.kind == "existing_business" else consent.kind
+        found = [rules.exemption(hit.kind, region, kind, intent.type, (now.date(),)) for region in regions]
+        if all(row is not None and row.young_enough(consent.given_at, now) for row in found):
             return consent
     return None
+
+
+def _judged_in(hit: RegistryHit, places: Places) -> tuple[str, ...]:
+    """Whose law says what lifts the hit: a state list's own, a national list's in every state that may be meant."""
+    if hit.region is not None and "-" in hit.region:
+        return (hit.region,)
+    found = dict.fromkeys(place.jurisdiction for place in places.places or places.anywhere)
+    if hit.region is not None:
+        found = {name: None for name in found if name.partition("-")[0] == hit.region}
+    return tuple(found) or (hit.region or places.country or "US",)
 
 
 def _of_entry(intent: Intent, entry: SuppressionEntry) -> Violation:

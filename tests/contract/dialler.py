@@ -11,6 +11,7 @@ from app.clock import utc_now
 from tests.service import Answer, RunningService
 
 CALLER_ID = "+12125550100"
+PRESENTED = {"kind": "express", "given_at": "2026-01-05T12:00:00Z", "evidence": "the form at the counter"}
 # Places on whose clocks it is between 09:00 and 21:00 for at least one at every hour of every day, Sundays and
 # holidays included, and whose law caps no attempts. Four digits are free, so that each test has its own numbers.
 OPEN_SOMEWHERE = (
@@ -106,8 +107,16 @@ def call(to: str, **fields: object) -> dict[str, object]:
 
 
 def sms(to: str, **fields: object) -> dict[str, object]:
-    """The body of a text's intent."""
-    return {"type": "sms", "to": to, "from": CALLER_ID, "body": "Your table for two is ready.", **fields}
+    """The body of a text's intent, which presents the consent that some places ask for; `consent=None` does not."""
+    body = {
+        "type": "sms",
+        "to": to,
+        "from": CALLER_ID,
+        "body": "Your table for two is ready.",
+        "consent": PRESENTED,
+        **fields,
+    }
+    return body if body["consent"] is not None else {k: v for k, v in body.items() if k != "consent"}
 
 
 def instant(text: str) -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.contract.dialler import PRESENTED
 from tests.service import Answer, RunningService
 
 FRANCISCO, ORLEANS, UTAH = "+14155551234", "+15045551234", "+18015551234"
@@ -45,8 +46,10 @@ class Account:
         return document
 
     def preview(self, to: str = FRANCISCO, at: str = MORNING, **fields: object) -> dict[str, Any]:
-        """The preview of a call, or of a text where a body is given."""
+        """The preview of a call, or of a text where a body is given, which presents a consent unless told otherwise."""
         kind = "sms" if "body" in fields else "call"
+        if kind == "sms":
+            fields.setdefault("consent", PRESENTED)
         body = {"type": kind, "to": to, "from": CALLER_ID, "at": at, **fields}
         answer = self.send("POST", "/v1/intents/preview", body)
         assert answer.status == 200, answer.body

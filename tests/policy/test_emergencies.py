@@ -11,6 +11,9 @@ from tests.policy.account import FRANCISCO, MORNING, ORLEANS, Account, reasons
 UNTIL = "2199-06-01T00:00:00Z"
 
 
+LANDLINE = {"line_type": "landline"}  # sales calls to mobiles want a consent in Louisiana
+
+
 @pytest.fixture
 def storm(operator: Account) -> Iterator[Account]:
     """The operator, with an emergency in Louisiana for the length of the test: it is in force for every account."""
@@ -23,7 +26,7 @@ def storm(operator: Account) -> Iterator[Account]:
 def test_an_emergency_bans_solicitation_in_its_region_and_nowhere_else(
     storm: Account, account: Account
 ) -> None:
-    found = account.preview(to=ORLEANS, at=MORNING)
+    found = account.preview(to=ORLEANS, at=MORNING, recipient=LANDLINE)
     assert [violation["code"] for violation in found["violations"]] == ["TCPA_BLOCKED"]
     assert "emergency" in found["violations"][0]["detail"]
     assert "Hurricane" in str(found["violations"][0])
@@ -33,12 +36,14 @@ def test_an_emergency_bans_solicitation_in_its_region_and_nowhere_else(
 
 
 def test_a_person_who_may_be_there_is_protected_too(storm: Account, account: Account) -> None:
-    assert account.codes(to=FRANCISCO, at=MORNING, recipient={"postal_code": "70112"}) == ["TCPA_BLOCKED"]
+    assert account.codes(to=FRANCISCO, at=MORNING, recipient={"postal_code": "70112", **LANDLINE}) == [
+        "TCPA_BLOCKED"
+    ]
 
 
 def test_it_ends_when_the_operator_says_so(storm: Account, account: Account) -> None:
     assert storm.send("DELETE", "/v1/emergencies/US-LA").status == 204
-    assert account.codes(to=ORLEANS, at=MORNING) == []
+    assert account.codes(to=ORLEANS, at=MORNING, recipient=LANDLINE) == []
     assert account.get("/v1/emergencies/US-LA").status == 404
     assert storm.send("DELETE", "/v1/emergencies/US-LA").status == 404
 

@@ -7,6 +7,9 @@ import typer
 from app.accounts.cli import AccountOption, AsJson
 from app.intents.check.inquiry import (
     At,
+    Business,
+    Line,
+    LineType,
     Purpose,
     Region,
     Timezone,
@@ -34,6 +37,8 @@ def check(
     postal_code: str | None = Zip,
     region: str | None = Region,
     timezone: str | None = Timezone,
+    line_type: LineType | None = Line,
+    business: bool = Business,
     account: str | None = AccountOption,
     as_json: bool = AsJson,
 ) -> None:
@@ -63,7 +68,7 @@ def check(
         body=sms,
         first_contact=first_contact,
         voice_type=voice_type.value,
-        recipient=recipient_of(postal_code, region, timezone),
+        recipient=recipient_of(postal_code, region, timezone, line_type, business),
     )
     facts = facts_about(to, account)
     try:

@@ -35,11 +35,22 @@ class VoiceType(str, Enum):  # noqa: UP042
 
     live = "live"
     prerecorded = "prerecorded"
+    artificial = "artificial"
+
+
+class LineType(str, Enum):  # noqa: UP042
+    """What line the number is of."""
+
+    mobile = "mobile"
+    landline = "landline"
+    voip = "voip"
 
 
 Zip = Option(None, "--zip", help="US ZIP code.", rich_help_panel=PLACE)
 Region = Option(None, "--region", help="ISO 3166-2, as US-CA.", rich_help_panel=PLACE)
 Timezone = Option(None, "--timezone", help="IANA name, as America/Denver.", rich_help_panel=PLACE)
+Line = Option(None, "--line-type", help="What line it is; unknown counts as whatever binds more.")
+Business = Option(False, "--business", help="The person is reached as a business.")
 At = Option(None, "--at", help="RFC 3339, as 2026-11-21T18:00:00Z; now when absent.")
 
 
@@ -66,13 +77,25 @@ def number_of(text: str) -> str:
         fail(f"{text}: {error.reason}", USAGE)
 
 
-def recipient_of(postal_code: str | None, region: str | None, timezone: str | None) -> Recipient | None:
+def recipient_of(
+    postal_code: str | None,
+    region: str | None,
+    timezone: str | None,
+    line_type: LineType | None = None,
+    business: bool = False,
+) -> Recipient | None:
     """The hints, or None when none is given."""
     from app.guardrail.facts import Recipient
 
-    if postal_code is None and region is None and timezone is None:
+    if postal_code is None and region is None and timezone is None and line_type is None and not business:
         return None
-    return Recipient(postal_code=postal_code, region=region, timezone=timezone)
+    return Recipient(
+        postal_code=postal_code,
+        region=region,
+        timezone=timezone,
+        kind="business" if business else "consumer",
+        line_type=line_type.value if line_type is not None else None,
+    )
 
 
 def rule_set_or_exit(*, texts: bool) -> RuleSet:

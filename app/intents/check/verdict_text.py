@@ -22,6 +22,7 @@ _MARKS = {"pass": ("✓", "green"), "block": ("✗", "red"), "skip": ("–", "br
 WHAT_HELPS = "say where the person is: --zip, or --region with --timezone"
 _NAMES = {
     "suppression": "suppression",
+    "consents": "consents",
     "calling_window": "calling window",
     "frequency": "frequency",
     "content": "content",
@@ -74,6 +75,8 @@ def _told(check: Check) -> Text:
             f"{cap['used']} of {cap['max']} in {cap['period']} ({cap['id']})" for cap in members["caps"]
         )
         return Text(used, "bright_black")
+    if check.guardrail == "consents":
+        return _consents(members)
     if check.guardrail == "suppression" and members.get("consents"):
         said = ", ".join(
             f"{item['registry']} lifted by consent {item['consent']}" for item in members["consents"]
@@ -82,9 +85,23 @@ def _told(check: Check) -> Text:
     return Text()
 
 
+def _consents(members: Any) -> Text:
+    """Which consent met what, and what the voice must say."""
+    said = [
+        f"{item['kind']} consent {item['id']} meets {', '.join(item['meets'])}"
+        for item in members.get("consents", ())
+    ]
+    for item in members.get("disclosures", ()):
+        when = "if recorded" if item["only_if"] else item["when"]
+        said.append(f"say ({when}): {item['say']} ({item['citation']})")
+    return Text("\n  ".join(said), "bright_black")
+
+
 def _refusal(violation: Violation, check: Check) -> RenderableType:
     members: Any = violation.members
     lines = [Text.assemble((violation.refusal.code, "red"), " ", violation.detail)]
+    if check.guardrail == "consents":
+        return Group(*lines, *_who_wants(members))
     clocks_of: dict[tuple[str, str, str], list[str]] = {}
     for rule in members.get("rules", ()):
         clocks = clocks_of.setdefault((rule["id"], rule["reason"], rule["citation"]), [])
@@ -115,3 +132,19 @@ def _clocks(checks: Sequence[Check]) -> list[tuple[str, tzinfo]]:
     """The clocks where the person may be, as the calling windows found them."""
     names: Any = next((check.members["timezones"] for check in checks if check.members.get("timezones")), ())
     return [(name, zone(name)) for name in names]
+
+
+def _who_wants(members: Any) -> list[Text]:
+    lines = []
+    for rule in members["rules"]:
+        kinds = " or ".join(
+            item["kind"] + (f" of the last {item['within_months']} months" if item["within_months"] else "")
+            for item in rule["kinds"]
+        )
+        lines.append(Text(f"  {rule['id']}: {kinds or 'no consent lifts it'} ({rule['citation']})"))
+    for item in members["considered"]:
+        why = item["reason"].replace("_", " ")
+        lines.append(
+            Text(f"  {item['kind']} consent {item['id']} of {item['given_at']} does not count: {why}")
+        )
+    return lines

@@ -56,7 +56,10 @@ def _assess(
     return Assessment(
         on_lists=entry,
         suppressed=any(s.channel in ("all", asked.type) for s in entry.suppressions)
-        or any(asked.type in h.applies_to and asked.purpose in h.purposes for h in entry.registry_hits),
+        or any(
+            suppression.binds_number(h) and asked.type in h.applies_to and asked.purpose in h.purposes
+            for h in entry.registry_hits
+        ),
         line_type=places.line_type,
         regions=tuple(sorted({place.jurisdiction for place in places.places})),
         zones=tuple(sorted({zone for place in places.places for zone in place.zones})),

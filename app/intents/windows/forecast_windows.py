@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
 from app.calling_window import WindowForecast, open_intervals
+from app.consents.standing import unless_reassigned
 from app.guardrail.facts import Facts, Intent
 from app.guardrail.places import Places
 from app.intents.decide import gather_facts
@@ -34,6 +36,7 @@ async def forecast_windows(
     """
     gathered = await gather_facts(services, Ask(key_hash, intent.to, others=asked_line(intent.to)[1:]))
     rule_set, facts = services.rule_set, gathered.facts
+    facts = replace(facts, consents=unless_reassigned(facts))
     places = _places(rule_set, intent, facts)
     return await asyncio.to_thread(
         lambda: render(open_intervals(intent, places, facts, rule_set.window_rules, start, days))
@@ -42,6 +45,7 @@ async def forecast_windows(
 
 def outlook_of(rule_set: RuleSet, intent: Intent, facts: Facts, start: datetime, days: int) -> WindowForecast:
     """The outlook by these facts."""
+    facts = replace(facts, consents=unless_reassigned(facts))
     places = _places(rule_set, intent, facts)
     return open_intervals(intent, places, facts, rule_set.window_rules, start, days)
 

@@ -148,6 +148,18 @@ TYPES: tuple[ProblemType, ...] = (
         "No. It will be refused until the entry is gone.",
     ),
     _guardrail(
+        "consent-required",
+        "A consent is required that is neither on record nor presented.",
+        "The law of a place where the person may be, or your account's own policy, wants the person to have agreed "
+        "before such a contact: to a recorded or artificial voice, to marketing texts, in some places to any sales "
+        "call. violations names each rule with its citation, the kinds of consent that would do, and why those that "
+        "are known do not: expired, too old, overtaken by an opt-out or by the number's reassignment.",
+        "Put the consent on record with PUT /v1/consents/{number}, or present it in the intent's field consent with "
+        "its evidence. If you know the line, say so in recipient.line_type: an unknown one counts as whatever the "
+        "law binds more.",
+        "No. The same request will be refused until such a consent is on record or presented.",
+    ),
+    _guardrail(
         "tcpa-blocked",
         "The call is outside the legal calling hours at the destination.",
         "It is outside the calling window in at least one place where the person may be, or no window can be shown "

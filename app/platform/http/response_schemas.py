@@ -82,13 +82,23 @@ class LeaseDocument(Document):
 
 
 class RecipientDocument(Document):
-    """What the caller knew of where the person is."""
+    """What the caller knew of the person and of where they are."""
 
     postal_code: str | None = None
     region: str | None = None
     timezone: str | None = None
     latitude: float | None = None
     longitude: float | None = None
+    line_type: str | None = None
+    kind: str | None = Field(default=None, description="A consumer, when absent")
+
+
+class PresentedConsentDocument(Document):
+    """A consent as it was presented with the intent, by the key that made it."""
+
+    kind: str
+    given_at: str
+    evidence: dict[str, Any] | str
 
 
 class ApprovalDocument(Document):
@@ -122,6 +132,8 @@ class DecisionDocument(Document):
     violations: list[ViolationDocument]
     versions: dict[str, str]
     recipient: RecipientDocument | None = None
+    subject: str | None = None
+    consent: PresentedConsentDocument | None = None
     pool: str | None = None
     max_duration: int | None = None
     voice_type: str | None = None

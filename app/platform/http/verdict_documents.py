@@ -75,6 +75,38 @@ class SuppressionCheck(Document):
     consents: list[LiftedRegistry] = Field(default_factory=list)
 
 
+class MeetingConsent(Document):
+    """A consent, and the rules that it meets. One that came with the intent has the id `presented`."""
+
+    id: str
+    kind: str
+    meets: list[str]
+
+
+class DisclosureDocument(Document):
+    """What the call must say. `only_if` is `recorded` where it is owed only when the call is recorded."""
+
+    id: str
+    what: list[str]
+    say: str
+    when: str
+    only_if: str | None
+    citation: str
+
+
+class ConsentsCheck(Document):
+    """The consents that the law, or the account, requires."""
+
+    guardrail: Literal["consents"]
+    outcome: Outcome
+    reason: Literal["emergency"] | None = None
+    rules: list[str] = Field(default_factory=list, description="Ids of the rules that require a consent")
+    consents: list[MeetingConsent] = Field(default_factory=list)
+    disclosures: list[DisclosureDocument] = Field(
+        default_factory=list, description="Of a call whose voice is prerecorded or artificial"
+    )
+
+
 class LiftingConsent(Document):
     """A consent on record, and the rules that it lifts."""
 
@@ -137,7 +169,7 @@ class ChannelCheck(Document):
 
 
 CheckDocument = Annotated[
-    SuppressionCheck | WindowCheck | FrequencyCheck | ContentCheck | ChannelCheck,
+    SuppressionCheck | ConsentsCheck | WindowCheck | FrequencyCheck | ContentCheck | ChannelCheck,
     Field(discriminator="guardrail"),
 ]
 
@@ -162,6 +194,40 @@ class SuppressionViolation(_Violation):
     kind: str | None = None
     region: str | None = None
     version_date: str | None = None
+
+
+class KindThatWouldDo(Document):
+    """A kind of consent, given at most so many months ago; null: ever."""
+
+    kind: str
+    within_months: int | None
+
+
+class RequiringRule(Document):
+    """A rule that requires a consent. Without kinds it is a ban."""
+
+    id: str
+    citation: str
+    kinds: list[KindThatWouldDo]
+
+
+class ConsideredConsent(Document):
+    """A consent that does not do, and why."""
+
+    id: str
+    kind: str
+    given_at: str
+    reason: str
+    presented: bool
+
+
+class ConsentViolation(_Violation):
+    """A consent is required that is neither on record nor presented."""
+
+    guardrail: Literal["consents"]
+    kinds: list[str] = Field(description="Any one of them would meet every rule")
+    rules: list[RequiringRule]
+    considered: list[ConsideredConsent]
 
 
 class ClosedRule(Document):
@@ -217,6 +283,11 @@ class ChannelViolation(_Violation):
 
 
 ViolationDocument = Annotated[
-    SuppressionViolation | WindowViolation | FrequencyViolation | ContentViolation | ChannelViolation,
+    SuppressionViolation
+    | ConsentViolation
+    | WindowViolation
+    | FrequencyViolation
+    | ContentViolation
+    | ChannelViolation,
     Field(discriminator="guardrail"),
 ]

@@ -26,6 +26,7 @@ from app.suppression.registries.loading_store import (
     active_version,
     hold_registry,
     note_changes,
+    registry_kind,
     replace_blocks,
     stored_blocks,
 )
@@ -64,6 +65,10 @@ async def change_registry(
         await active_version(connection, registry)
         await hold_registry(connection, registry, session=True)
         active = await active_version(connection, registry)
+        if await registry_kind(connection, registry) == "reassigned":
+            raise ChangesOutOfOrder(
+                f"the registry {registry} is of reassigned numbers, and a change says no day: load a full list"
+            )
         if active.version_id is None or active.version_date is None:
             raise ChangesOutOfOrder(f"the registry {registry} has no full list to apply changes to")
         if version_date < active.version_date:

@@ -23,23 +23,27 @@ from app.clock import utc_now
 from app.platform.files.byte_stream import UnusableList
 from app.platform.files.rejects import nothing_changed
 from app.platform.jobs.run_job import ProgressCallback, RunningJob, run_job
-from app.platform.jobs.store import Job
+from app.platform.jobs.store import REJECTS_KEPT, Job
 from app.suppression.registries.bitmaps import Block, BlockPool, common_numbers
 from app.suppression.registries.line_batches import read_stretches
 from app.suppression.registries.loading_store import (
     active_version,
     copy_blocks,
+    copy_reassigned,
     hold_registry,
     open_version,
+    registry_kind,
     stored_blocks,
     switch_version,
 )
+from app.suppression.registries.reassigned_file import ReassignedParser
 from app.suppression.registries.registry_file import Parsed, RegistryParser
 from app.suppression.registries.spill import Spill
 
 # 275 MB. The United States' numbers in use fill some 172,000 blocks.
 POOL_BLOCKS = 220_000
 _BLOCKS_AT_ONCE = 4_096
+_NUMBERS_AT_ONCE = 50_000
 
 
 async def load_registry(
@@ -59,7 +63,8 @@ async def load_registry(
 ) -> Job:
     """Replaces the registry's list by the one in ``chunks``.
 
-    The list is as ``app.suppression.registries.registry_file`` tells, gzip or not.
+    The list is as ``app.suppression.registries.registry_file`` tells, or ``reassigned_file`` for a registry of
+    reassigned numbers, gzip or not.
     The order of the lines does not matter, nor do repeats. A list with rejects changes nothing unless
     ``partial``; one without a single number changes nothing ever, since a download that failed looks like
     that. The job counts against the version before: ``added``, ``removed``, ``unchanged`` numbers.
@@ -69,14 +74,19 @@ async def load_registry(
     :raises RegistryBusy: another load or change of this registry is running; before anything is read.
     """
 
+    dated: ReassignedParser | None = None
+
     async def before(connection: AsyncConnection) -> None:
+        nonlocal dated
         await active_version(connection, registry)
         await hold_registry(connection, registry, session=True)
+        if await registry_kind(connection, registry) == "reassigned":
+            dated = ReassignedParser(keep_rejects=REJECTS_KEPT, list_date=version_date)
 
     async def work(job: RunningJob) -> None:
         pool = BlockPool(pool_blocks)
         with Spill(spill_directory) as spill:
-            await _read(job, chunks, pool, spill)
+            await _read(job, chunks, pool, spill, dated or RegistryParser(keep_rejects=job.keep_rejects))
             if job.counts.rejected and not partial:
                 raise UnusableList(nothing_changed(job.counts.rejected))
             if not len(pool):
@@ -100,6 +110,10 @@ async def load_registry(
             numbers += sum(block.numbers for block in batch)
             job.counts.added = numbers - job.counts.unchanged
             await job.report()
+        if dated is not None:
+            given_up = dated.given_up()
+            while some := await asyncio.to_thread(lambda: list(islice(given_up, _NUMBERS_AT_ONCE))):
+                await copy_reassigned(connection, new_version, some)
         job.counts.removed = old.numbers - job.counts.unchanged
         await switch_version(
             connection,
@@ -126,9 +140,13 @@ async def load_registry(
     )
 
 
-async def _read(job: RunningJob, chunks: AsyncIterator[bytes], pool: BlockPool, spill: Spill) -> None:
-    parser = RegistryParser(keep_rejects=job.keep_rejects)
-
+async def _read(
+    job: RunningJob,
+    chunks: AsyncIterator[bytes],
+    pool: BlockPool,
+    spill: Spill,
+    parser: RegistryParser | ReassignedParser,
+) -> None:
     def take(line_batch: bytes) -> Parsed:
         parsed = parser.parse(line_batch)
         spill.add(pool.add(parsed.numbers))

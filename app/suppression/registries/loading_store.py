@@ -66,6 +66,8 @@ _RETIRE = text(
     """
 )
 _DROP_BLOCKS = text("DELETE FROM registry_blocks WHERE version_id = :version_id")
+_DROP_REASSIGNED = text("DELETE FROM reassigned_numbers WHERE version_id = :version_id")
+_KIND = text("SELECT kind FROM registries WHERE name = :name")
 _FILL = text("UPDATE registry_versions SET numbers = :numbers, blocks = :blocks WHERE id = :version_id")
 _SWITCH = text(
     "UPDATE registries SET active_version_id = :version_id, version_date = :version_date WHERE name = :name"
@@ -154,6 +156,25 @@ async def switch_version(
     await connection.execute(_SWITCH, {"version_id": new_id, "version_date": version_date, "name": name})
     if old_id is not None:
         await connection.execute(_DROP_BLOCKS, {"version_id": old_id})
+        await connection.execute(_DROP_REASSIGNED, {"version_id": old_id})
+
+
+async def registry_kind(connection: AsyncConnection, name: str) -> str | None:
+    """What kind of list it is; None when there is no such registry."""
+    kind: str | None = (await connection.execute(_KIND, {"name": name})).scalar_one_or_none()
+    return kind
+
+
+async def copy_reassigned(
+    connection: AsyncConnection, version_id: int, given_up: Sequence[tuple[int, date]]
+) -> None:
+    """Adds the days on which numbers of a version were given up, each number once, through a binary COPY."""
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    await driver.copy_records_to_table(
+        "reassigned_numbers",
+        columns=["version_id", "number", "since"],
+        records=[(version_id, number, since) for number, since in given_up],
+    )
 
 
 async def replace_blocks(

@@ -40,7 +40,7 @@ def registry_hits_sql(number_sql: str, others_sql: str | None = None) -> str:
 
     ``number_sql`` and ``others_sql`` are the spellings as ``under_every_spelling`` takes them, in E.164 with the plus
     sign; other text is an error of the query. Elements are what ``hits_from_json`` takes. One descent of one index for
-    each spelling, however many registries there are.
+    each spelling, however many registries there are; and one more for a number that a reassigned list names.
     """
 
     def listed(number: str) -> str:
@@ -48,10 +48,17 @@ def registry_hits_sql(number_sql: str, others_sql: str | None = None) -> str:
         return f"""SELECT b.version_id FROM registry_blocks AS b
                     WHERE b.block = {n} / 10000 AND {block_has("b.bits", f"({n} % 10000)::int")}"""
 
+    def given_up(number: str) -> str:
+        return f"""SELECT n.since FROM reassigned_numbers AS n
+                    WHERE n.version_id = r.active_version_id AND n.number = substr({number}, 2)::bigint"""
+
     return f"""(
         SELECT coalesce(jsonb_agg(jsonb_build_object(
                    'registry', r.name, 'kind', r.kind, 'region', r.region, 'version_date', r.version_date,
-                   'applies_to', r.applies_to, 'purposes', r.purposes)), '[]'::jsonb)
+                   'applies_to', r.applies_to, 'purposes', r.purposes, 'since',
+                   CASE WHEN r.kind = 'reassigned' THEN coalesce(
+                       (SELECT max(g.since) FROM {under_every_spelling(given_up, number_sql, others_sql)} AS g),
+                       r.version_date) END)), '[]'::jsonb)
           FROM registries AS r
          WHERE r.active_version_id IN {under_every_spelling(listed, number_sql, others_sql)}
     )"""
@@ -84,6 +91,7 @@ def hits_from_json(rows: Sequence[Mapping[str, object]]) -> tuple[RegistryHit, .
             version_date=str(row["version_date"]),
             applies_to=frozenset(row["applies_to"]),  # type: ignore[call-overload]
             purposes=frozenset(row["purposes"]),  # type: ignore[call-overload]
+            since=None if row["since"] is None else date.fromisoformat(str(row["since"])),
         )
         for row in sorted(rows, key=lambda row: str(row["registry"]))
     )
@@ -162,6 +170,12 @@ _DELETE_BLOCKS = text(
      WHERE v.registry = :name AND v.state = 'active' AND b.version_id = v.id
     """
 )
+_DELETE_REASSIGNED = text(
+    """
+    DELETE FROM reassigned_numbers AS n USING registry_versions AS v
+     WHERE v.registry = :name AND v.state = 'active' AND n.version_id = v.id
+    """
+)
 _DELETE = text("DELETE FROM registries WHERE name = :name RETURNING name")
 
 
@@ -215,4 +229,5 @@ async def delete_registry(engine: AsyncEngine, name: str) -> bool:
     async with engine.begin() as connection:
         await hold_registry(connection, name)
         await connection.execute(_DELETE_BLOCKS, {"name": name})
+        await connection.execute(_DELETE_REASSIGNED, {"name": name})
         return (await connection.execute(_DELETE, {"name": name})).scalar_one_or_none() is not None
