@@ -31,6 +31,7 @@ from app.intents.services import RuleSet, Services
 from app.intents.upkeep.compensation import settle_what_can_be
 from app.intents.upkeep.maintain import maintain
 from app.intents.windows import http as calling_windows
+from app.outcomes import http as outcomes
 from app.platform.clocks import Clocks
 from app.platform.http import docs_page, error_pages, problems
 from app.platform.http.openapi import describe
@@ -53,6 +54,7 @@ ROUTES = (
     pools,
     limits,
     leases,
+    outcomes,
     imports,  # before suppressions, whose paths would read theirs as numbers
     suppressions,
     registries,
@@ -126,7 +128,7 @@ def build(
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         services = await equip(settings, rule_set, database_url, redis_url, secret)
-        app.state.services = services
+        app.state.services, app.state.scanner = services, rule_set.scanner
         app.state.readiness = Readiness(services, newest_revision())
         # What was loaded lives as long as the process. Left among the young, it is walked by every full
         # collection, a pause of some 100 ms: longer than Redis may take to answer.
@@ -156,7 +158,6 @@ def build(
         telemetry={"tracing": False, "metrics": False, "logs": False},  # asked for anew at every request
     )
     app.state.writer = writer
-    app.state.scanner = rule_set.scanner
     app.state.metrics_dir = metrics_dir
     app.state.pace = CpsLimit(window_seconds=settings.stream_timeout_seconds)
     for module in ROUTES:

@@ -1,7 +1,8 @@
 """Caps on attempts to one number: the law's, as the rule file has them, and the account's own.
 
-Every approved attempt of a counted type is reckoned with, whatever it was about: the law counts attempts on
-one subject, and no subject is known here, so all of them are taken for one. A cap after a refusal is not
+Every approved attempt of a counted type is reckoned with. Under a cap per subject one about something else is not;
+where the intent or the attempt names no subject, it is taken for the same. A cap that counts results counts what was
+told to have ended so: an attempt whose outcome nobody has told yet is none of them. A cap after a refusal is not
 counted, because a refusal is recorded as an opt-out, which has no end and binds sooner.
 
 An attempt counts until it expires: under a rolling cap one period after it was made, under a cap of calendar
@@ -12,11 +13,11 @@ week is any seven calendar days, whichever day a week begins on.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 
 from app.durations import duration_text
-from app.guardrail.facts import Attempt, Facts, Intent, IntentType
+from app.guardrail.facts import Attempt, Facts, Intent, IntentType, OutcomeResult
 from app.guardrail.places import Places
 from app.guardrail.refusals import FREQUENCY_CAPPED, Check, Finding, Json, Violation
 from app.law.applicable import applicable_rules, candidate_places, is_exempt, lifting_consent
@@ -37,6 +38,8 @@ class CapInForce:
     days: int | None
     zones: tuple[str, ...]  # the clocks of the calendar days
     citation: str
+    subject: str | None = None  # what is about something else does not count; None: everything counts
+    results: frozenset[OutcomeResult] | None = None  # None: however it ended
 
     def expires(self, attempt_at: datetime) -> datetime:
         """The instant from which an attempt made then counts no longer."""
@@ -49,9 +52,17 @@ class CapInForce:
         """How long an attempt can count at the most."""
         return self.period_seconds or ((self.days or 1) + 2) * 86_400
 
+    def counts_in(self, attempt: Attempt) -> bool:
+        """Whether the attempt is of the kind that this cap counts."""
+        if attempt.type not in self.counts:
+            return False
+        if self.results is not None and attempt.result not in self.results:
+            return False
+        return self.subject is None or attempt.subject is None or attempt.subject == self.subject
+
     def counting(self, attempts: Iterable[Attempt], now: datetime) -> list[datetime]:
         """When each attempt that counts now expires, the last first."""
-        ends = (self.expires(attempt.at) for attempt in attempts if attempt.type in self.counts)
+        ends = (self.expires(attempt.at) for attempt in attempts if self.counts_in(attempt))
         return sorted((end for end in ends if end > now), reverse=True)
 
     def ends(self, attempts: Iterable[Attempt], now: datetime) -> datetime | None:
@@ -86,7 +97,8 @@ def caps_in_force(
             counted = [cap for cap in rule.caps if cap.unit != "after_refusal" and intent.type in cap.counts]
             for cap in counted:
                 cap_id = rule.id if len(counted) == 1 else f"{rule.id}:{cap.period}"
-                found.append(_legal(cap_id, cap, here.zones, rule.citation, now))
+                legal = _legal(cap_id, cap, here.zones, rule.citation, now)
+                found.append(replace(legal, subject=intent.subject) if cap.same_subject else legal)
     for index, own in enumerate(facts.policy.caps):
         if intent.type in own.counts:
             found.append(
@@ -100,6 +112,8 @@ def caps_in_force(
                     None,
                     (),
                     "the account's policy",
+                    intent.subject if own.per == "subject" else None,
+                    own.results,
                 )
             )
     return tuple(found)
@@ -115,9 +129,8 @@ def evaluate(
     told: list[Json] = []
     violations: list[Violation] = []
     for cap in caps:
-        told.append(
-            {"id": cap.id, "max": cap.max, "period": cap.period, "used": len(cap.counting(known, now))}
-        )
+        used = len(cap.counting(known, now))
+        told.append({"id": cap.id, "max": cap.max, "period": cap.period, "used": used, **_counted_by(cap)})
         ends = cap.ends(known, now)
         if ends is not None:
             violations.append(violation(intent, cap, ends))
@@ -132,12 +145,26 @@ def violation(intent: Intent, cap: CapInForce, ends: datetime) -> Violation:
         "max": cap.max,
         "period": cap.period,
         "counts": [kind for kind in ("call", "sms") if kind in cap.counts],
+        **_counted_by(cap),
         "citation": cap.citation,
         "next_allowed_at": None if cap.max == 0 else _utc(ends),
     }
     whose = "the account's policy" if cap.id.startswith("account:") else f"{cap.id} ({cap.citation})"
-    detail = f"{intent.to} has had {cap.max} {attempts} within {cap.period}, the most that {whose} allows."
+    of_those = f" that ended {' or '.join(sorted(cap.results))}" if cap.results else ""
+    of_those += f" about {cap.subject}" if cap.subject is not None else ""
+    had = f"{intent.to} has had {cap.max} {attempts}{of_those} within {cap.period}"
+    detail = f"{had}, the most that {whose} allows."
     return Violation(FREQUENCY_CAPPED, detail, members)
+
+
+def _counted_by(cap: CapInForce) -> dict[str, Json]:
+    """By what else than the number the cap counts."""
+    told: dict[str, Json] = {}
+    if cap.results is not None:
+        told["results"] = [*sorted(cap.results)]
+    if cap.subject is not None:
+        told["subject"] = cap.subject
+    return told
 
 
 def _legal(cap_id: str, cap: LegalCap, zones: tuple[str, ...], citation: str, now: datetime) -> CapInForce:

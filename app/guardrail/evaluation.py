@@ -37,7 +37,9 @@ class Verdict:
 _ORDER = {refusal: place for place, refusal in enumerate(PRECEDENCE)}
 _GUARDRAILS = {
     name: place
-    for place, name in enumerate(("suppression", "calling_window", "frequency", "content", "channel"))
+    for place, name in enumerate(
+        ("suppression", "calling_window", "frequency", "abandonment", "content", "channel")
+    )
 }
 
 

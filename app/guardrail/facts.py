@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from fractions import Fraction
 from typing import Literal
 
 IntentType = Literal["call", "sms"]
 Purpose = Literal["marketing", "informational", "emergency"]
 VoiceType = Literal["live", "prerecorded"]
 SuppressionChannel = Literal["call", "sms", "all"]
+# How an approved intent ended. Abandoned: a person answered and nobody spoke to them within two seconds.
+OutcomeResult = Literal[
+    "answered", "machine", "abandoned", "no_answer", "busy", "failed", "delivered", "undelivered"
+]
 ConsentKind = Literal["express", "express_written", "existing_business"]
 
 
@@ -44,6 +49,7 @@ class Intent:
     max_duration_seconds: int = 3600
     voice_type: VoiceType = "live"
     recipient: Recipient | None = None
+    subject: str | None = None  # what the contact is about, 1-64 characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +62,25 @@ class HouseWindow:
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """At most ``max`` approved attempts of the counted types to one number in any ``period_seconds``."""
+    """At most ``max`` approved attempts of the counted types to one number in any ``period_seconds``.
+
+    With ``results`` only those count that ended in one of them; per subject only those about the same.
+    """
 
     max: int
     period_seconds: int
     counts: frozenset[IntentType]
+    results: frozenset[OutcomeResult] | None = None
+    per: Literal["number", "subject"] = "number"
+
+
+@dataclass(frozen=True, slots=True)
+class AbandonmentPolicy:
+    """At most the share ``max`` of a campaign's calls that a person answered may be abandoned within ``days``."""
+
+    max: Fraction
+    days: int
+    action: Literal["warn", "block"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +118,7 @@ class AccountPolicy:
     trust_recipient: bool = False  # a full address is trusted over the area code
     names: tuple[str, ...] = ()  # the sender's names
     domains: tuple[str, ...] = ()  # its own links
+    abandonment: AbandonmentPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +184,17 @@ class Attempt:
 
     type: IntentType
     at: datetime
+    subject: str | None = None
+    result: OutcomeResult | None = None  # None: not told yet
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignDay:
+    """The calls of a campaign that were approved on one day (UTC) and answered by a person."""
+
+    day: date
+    answered_by_person: int  # the abandoned among them
+    abandoned: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,3 +208,5 @@ class Facts:
     consents: tuple[Consent, ...] = ()
     emergencies: tuple[Emergency, ...] = ()
     attempts: Sequence[Attempt] = ()
+    # Of the intent's campaign, newest last; empty unless the policy limits what may be abandoned.
+    campaign_days: tuple[CampaignDay, ...] = ()

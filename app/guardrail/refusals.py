@@ -13,7 +13,7 @@ from typing import Literal
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
-GuardrailName = Literal["suppression", "calling_window", "frequency", "content", "channel"]
+GuardrailName = Literal["suppression", "calling_window", "frequency", "abandonment", "content", "channel"]
 Outcome = Literal["pass", "block", "skip"]
 
 
@@ -35,6 +35,7 @@ class RefusalCode:
 DNC_BLOCKED = RefusalCode("dnc-blocked", 403, "DNC Blocked", "suppression")
 TCPA_BLOCKED = RefusalCode("tcpa-blocked", 403, "TCPA Blocked", "calling_window")
 FREQUENCY_CAPPED = RefusalCode("frequency-capped", 403, "Frequency Capped", "frequency")
+ABANDONMENT_EXCEEDED = RefusalCode("abandonment-exceeded", 403, "Abandonment Exceeded", "abandonment")
 CONTENT_BLOCKED = RefusalCode("content-blocked", 422, "Content Blocked", "content")
 CHANNEL_BUDGET_EXCEEDED = RefusalCode("channel-budget-exceeded", 429, "Channel Budget Exceeded", "channel")
 # A pool's calls per second, or a sender's messages per second: the rate is a channel's, the type is the
@@ -45,6 +46,7 @@ PRECEDENCE: tuple[RefusalCode, ...] = (
     DNC_BLOCKED,
     TCPA_BLOCKED,
     FREQUENCY_CAPPED,
+    ABANDONMENT_EXCEEDED,
     CONTENT_BLOCKED,
     CHANNEL_BUDGET_EXCEEDED,
     RATE_LIMITED,

@@ -48,6 +48,9 @@ class _IntentBody(Body):
     purpose: Literal["marketing", "informational", "emergency"] = "marketing"
     campaign: Label | None = None
     recipient: RecipientBody | None = None
+    subject: Label | None = Field(
+        default=None, description="What the contact is about; caps that are set per subject count by it"
+    )
 
 
 class CallBody(_IntentBody):
@@ -73,6 +76,7 @@ class CallBody(_IntentBody):
             max_duration_seconds=self.max_duration,
             voice_type=self.voice_type,
             recipient=self.recipient.hints() if self.recipient else None,
+            subject=self.subject,
         )
 
 
@@ -95,6 +99,7 @@ class SmsBody(_IntentBody):
             body=self.body,
             first_contact=self.first_contact,
             recipient=self.recipient.hints() if self.recipient else None,
+            subject=self.subject,
         )
 
 

@@ -14,6 +14,7 @@ from app.guardrail.places import Places
 from app.guardrail.refusals import Check, Finding
 from app.intents.services import RuleSet
 from app.numbering import HintError
+from app.outcomes import verdict as outcomes
 from app.platform.outcomes import CannotDecide, FieldFault, Unusable
 from app.suppression import verdict as suppression
 
@@ -38,16 +39,17 @@ def evaluate_intent(rule_set: RuleSet, intent: Intent, facts: Facts, now: dateti
         raise CannotDecide(f"the registry {too_old[0]} is older than it may be", retry_after_seconds=60)
     rules = rule_set.window_rules
     caps = frequency.caps_in_force(intent, places, facts, rules, now)
-    verdict = combine(
-        (
-            suppression.evaluate(intent, facts),
-            calling_window.evaluate(intent, places, facts, rules, now),
-            frequency.evaluate(intent, caps, facts.attempts, now),
-            content.evaluate(intent, facts.policy, rule_set.scanner),
-            Finding(Check("channel", "skip")),
-        )
-    )
-    return Evaluation(verdict, caps)
+    findings = [
+        suppression.evaluate(intent, facts),
+        calling_window.evaluate(intent, places, facts, rules, now),
+        frequency.evaluate(intent, caps, facts.attempts, now),
+        content.evaluate(intent, facts.policy, rule_set.scanner),
+        Finding(Check("channel", "skip")),
+    ]
+    abandonment = outcomes.evaluate(intent, facts.policy.abandonment, facts.campaign_days, now)
+    if abandonment is not None:
+        findings.append(abandonment)
+    return Evaluation(combine(findings), caps)
 
 
 def locate(rule_set: RuleSet, intent: Intent, facts: Facts) -> Places:

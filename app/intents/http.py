@@ -38,7 +38,14 @@ from app.platform.idempotency.http import idempotency_key, request_hash
 from app.platform.outcomes import Gone, NotFound
 
 router = APIRouter(prefix="/v1/intents", tags=["intents"], route_class=GuardedRoute)
-GUARDRAILS = ("dnc-blocked", "tcpa-blocked", "frequency-capped", "content-blocked", "channel-budget-exceeded")
+GUARDRAILS = (
+    "dnc-blocked",
+    "tcpa-blocked",
+    "frequency-capped",
+    "abandonment-exceeded",
+    "content-blocked",
+    "channel-budget-exceeded",
+)
 MayRead = Annotated[Caller, Depends(Requires("intents:read"))]
 
 
