@@ -21,6 +21,7 @@ from app.capacity.leases.ledger import PostgresLedger
 from app.capacity.limits import http as limits
 from app.capacity.pools import http as pools
 from app.capacity.semaphore import Semaphore
+from app.consent_lists import http as consent_lists
 from app.consents import http as consents
 from app.content import http as content
 from app.health import http as health
@@ -60,6 +61,7 @@ ROUTES = (
     registries,
     scrub,
     inbound_messages,
+    consent_lists,  # before consents, whose paths would read theirs as numbers
     consents,
     policy,
     emergencies,

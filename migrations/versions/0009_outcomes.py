@@ -7,7 +7,7 @@ it says at every commit exactly what the rows say: a rate is read from at most t
 release before writes, and then the attempt counts for every subject. ``consents`` gain the version of the wording
 that was agreed to. Columns without a default change no row, and the tables are new: the locks are held for a moment.
 The index is over the consents that are on record and have an end, of which nobody could bring in more than one a
-request until now.
+request until now. Lists of consents come in as jobs of their own kind.
 
 Revision ID: 0009
 Revises: 0007
@@ -60,6 +60,11 @@ def upgrade() -> None:
         )
         """
     )
+    op.execute("ALTER TABLE jobs DROP CONSTRAINT ck_jobs_kind")
+    op.execute(
+        "ALTER TABLE jobs ADD CONSTRAINT ck_jobs_kind CHECK"
+        " (kind IN ('suppression_import', 'registry_load', 'registry_changes', 'consent_import'))"
+    )
     op.execute(
         "CREATE INDEX ix_consents_expiring ON consents (account_id, expires_at, id)"
         " WHERE ended_at IS NULL AND expires_at IS NOT NULL"
@@ -68,6 +73,12 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP INDEX ix_consents_expiring")
+    op.execute("DELETE FROM jobs WHERE kind = 'consent_import'")
+    op.execute("ALTER TABLE jobs DROP CONSTRAINT ck_jobs_kind")
+    op.execute(
+        "ALTER TABLE jobs ADD CONSTRAINT ck_jobs_kind CHECK"
+        " (kind IN ('suppression_import', 'registry_load', 'registry_changes'))"
+    )
     op.execute("DROP TABLE outcome_days")
     op.execute("DROP TABLE outcomes")
     op.execute("ALTER TABLE consents DROP COLUMN text_version")
