@@ -22,6 +22,7 @@ _NAMES = {
     "suppression": "suppression",
     "calling_window": "calling window",
     "frequency": "frequency",
+    "abandonment": "abandonment",
     "content": "content",
     "channel": "channel",
 }
@@ -69,6 +70,14 @@ def _told(check: Check) -> Text:
             f"{cap['used']} of {cap['max']} in {cap['period']} ({cap['id']})" for cap in members["caps"]
         )
         return Text(used, "bright_black")
+    if check.guardrail == "abandonment" and "max" in members:
+        rate = "no rate yet" if members["rate"] is None else f"{members['rate']:.2%}"
+        said = (
+            f"{rate}: {members['abandoned']} of {members['answered_by_person']} answered in {members['period']},"
+            f" at most {members['max']:.2%}"
+        )
+        told = {"near": ", near the limit", "exceeded": ", over the limit"}.get(members.get("warning"), "")
+        return Text(said + told, "yellow" if told else "bright_black")
     if check.guardrail == "suppression" and members.get("consents"):
         said = ", ".join(
             f"{item['registry']} lifted by consent {item['consent']}" for item in members["consents"]
