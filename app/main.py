@@ -21,6 +21,7 @@ from app.capacity.leases.ledger import PostgresLedger
 from app.capacity.limits import http as limits
 from app.capacity.pools import http as pools
 from app.capacity.semaphore import Semaphore
+from app.consent_lists import http as consent_lists
 from app.consents import http as consents
 from app.content import http as content
 from app.health import http as health
@@ -31,6 +32,7 @@ from app.intents.services import RuleSet, Services
 from app.intents.upkeep.compensation import settle_what_can_be
 from app.intents.upkeep.maintain import maintain
 from app.intents.windows import http as calling_windows
+from app.outcomes import http as outcomes
 from app.platform.clocks import Clocks
 from app.platform.http import docs_page, error_pages, problems
 from app.platform.http.openapi.description import describe
@@ -53,11 +55,13 @@ ROUTES = (
     pools,
     limits,
     leases,
+    outcomes,
     imports,  # before suppressions, whose paths would read theirs as numbers
     suppressions,
     registries,
     scrub,
     inbound_messages,
+    consent_lists,  # before consents, whose paths would read theirs as numbers
     consents,
     policy,
     emergencies,

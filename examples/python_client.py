@@ -1,11 +1,12 @@
 """A Callgate client in one file, with nothing but the standard library: copy it and change it.
 
-It shows the four habits that a caller of Callgate needs:
+It shows the habits that a caller of Callgate needs:
 
 - every attempt has an Idempotency-Key of its own, and a request without an answer is sent again under the same key;
 - what is refused for the moment (429, 503) is asked again after Retry-After, and nothing else is;
 - whatever happens, only a 201 is an approval;
-- a lease is renewed while the call lives, and released when it ends.
+- a lease is renewed while the call lives, and given back when it ends, best with how it ended: the gate counts
+  abandoned calls, and keeps whoever asked not to be called from being called again.
 
 Try it on a running Callgate:
 
@@ -88,9 +89,35 @@ class Callgate:
                 raise Undecided(why)
             time.sleep(wait)
 
+    def tell(self, intent_id: str, result: str, **more: Any) -> dict[str, Any]:
+        """How an approved intent ended: answered, machine, abandoned, no_answer, busy or failed; a text is delivered,
+        undelivered or failed. Its channel goes back with it. ``more``: ring_seconds, talk_seconds,
+        asked_not_to_be_called. May be repeated. Raises Refused, or Undecided when nobody could take it.
+        """
+        why = ""
+        for wait in (0.0, 0.25, 1.0, 2.0):
+            time.sleep(wait)
+            try:
+                status, _, answer = self.request(
+                    "POST", f"/v1/intents/{intent_id}/outcome", {"result": result, **more}
+                )
+            except (OSError, http.client.HTTPException) as error:
+                why = f"no answer: {error!r}"
+                continue
+            if status == 200:
+                return answer
+            why = str(answer.get("detail", status))
+            if status not in (429, 500, 503):
+                raise Refused(answer)
+        raise Undecided(why)
+
     @contextmanager
     def call(self, intent: Mapping[str, Any], **options: float) -> Iterator[dict[str, Any]]:
-        """An approved call: its channel is held as long as the block runs, and given back at its end."""
+        """An approved call: its channel is held as long as the block runs, and given back at its end.
+
+        Put how it ended into the approval's ``outcome`` (``{"result": "answered", "talk_seconds": 40}``), and it is
+        told; without one the channel is given back all the same.
+        """
         approval = self.approve(intent, **options)
         lease = f"/v1/leases/{approval['lease']['id']}"
         over = threading.Event()
@@ -102,8 +129,11 @@ class Callgate:
             over.set()
             keeper.join()
             try:
-                self.request("DELETE", lease)  # may be repeated; if it fails, the lease ends by itself
-            except (OSError, http.client.HTTPException) as error:
+                if "outcome" in approval:
+                    self.tell(approval["id"], **approval["outcome"])
+                else:
+                    self.request("DELETE", lease)  # may be repeated; if it fails, the lease ends by itself
+            except (Undecided, OSError, http.client.HTTPException) as error:
                 print(f"the channel comes back when its lease ends: {error!r}", file=sys.stderr)
 
     def _keep(self, lease: str, over: threading.Event) -> None:
@@ -141,6 +171,7 @@ def main() -> int:
         with Callgate(url, os.environ["KEY"]).call(intent) as approval:
             print(f"approved: channel {approval['lease']['in_use']} of {approval['lease']['capacity']}")
             time.sleep(1)  # here the call would be
+            approval["outcome"] = {"result": "answered", "talk_seconds": 1}
     except Refused as refused:
         print(f"refused, {refused.code}: " + " ".join(refused.reasons))
         if refused.next_allowed_at:

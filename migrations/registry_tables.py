@@ -109,7 +109,9 @@ jobs = Table(
     Column("started_at", DateTime(timezone=True)),
     Column("heartbeat_at", DateTime(timezone=True)),
     Column("finished_at", DateTime(timezone=True)),
-    CheckConstraint("kind IN ('suppression_import', 'registry_load', 'registry_changes')", name="kind"),
+    CheckConstraint(
+        "kind IN ('suppression_import', 'registry_load', 'registry_changes', 'consent_import')", name="kind"
+    ),
     CheckConstraint("status IN ('running', 'succeeded', 'failed')", name="status"),
     Index("ix_jobs_account_id_created_at", "account_id", "created_at"),
     Index("ix_jobs_running", "heartbeat_at", postgresql_where=text("status = 'running'")),

@@ -14,7 +14,9 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
+    Double,
     ForeignKey,
     Identity,
     Index,
@@ -194,6 +196,8 @@ attempts = Table(
     Column("type", Text, nullable=False),
     Column("at", INSTANT, nullable=False),
     Column("fence", BigInteger, nullable=False),
+    Column("subject", Text),  # what it was about; null counts for every subject
+    Column("result", Text),  # how it ended, once that was told
     Index("ix_attempts_account_id_number_at", "account_id", "number", "at"),
     Index("ix_attempts_account_id_fence", "account_id", "fence"),
     Index("ix_attempts_at", "at"),
@@ -261,7 +265,15 @@ consents = Table(
     CheckConstraint(
         "kind IN ('express', 'express_written', 'purchase', 'inquiry', 'existing_business')", name="kind"
     ),
+    Column("text_version", Text),  # of the wording that was agreed to
     Index("ix_consents_account_id_number", "account_id", "number"),
+    Index(
+        "ix_consents_expiring",
+        "account_id",
+        "expires_at",
+        "id",
+        postgresql_where=text("ended_at IS NULL AND expires_at IS NOT NULL"),
+    ),
 )
 
 emergencies = Table(
@@ -289,6 +301,36 @@ inbound_messages = Table(
     Column("received_at", INSTANT, nullable=False),
     Column("key_id", UUID),
     Index("ix_inbound_messages_account_id_from_number", "account_id", "from_number"),
+)
+
+_RESULTS = ("answered", "machine", "abandoned", "no_answer", "busy", "failed", "delivered", "undelivered")
+
+# How an approved intent ended, as its caller told it.
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("intent_id", UUID, primary_key=True),
+    Column("account_id", UUID, nullable=False),
+    Column("campaign", Text, nullable=False),  # empty where the intent named none
+    Column("day", Date, nullable=False),  # on which it was decided, UTC
+    Column("result", Text, nullable=False),
+    Column("ring_seconds", Double),
+    Column("talk_seconds", Double),
+    Column("asked_not_to_be_called", Boolean, nullable=False, server_default=text("false")),
+    Column("told_at", INSTANT, nullable=False),
+    Column("corrected_at", INSTANT),
+    Column("key_id", UUID),
+    CheckConstraint(f"result IN ({', '.join(repr(each) for each in _RESULTS)})", name="result"),
+)
+
+# The same, counted: changed in the transaction that tells an outcome, so that rates need no row of ``outcomes``.
+outcome_days = Table(
+    "outcome_days",
+    metadata,
+    Column("account_id", UUID, primary_key=True),
+    Column("campaign", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    *(Column(result, BigInteger, nullable=False, server_default=text("0")) for result in _RESULTS),
 )
 
 # What ended a lease, and what an operator did: read at GET /v1/pools/{name}/events.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 from app.durations import duration_seconds, duration_text
 from app.guardrail.facts import (
+    AbandonmentPolicy,
     AccountPolicy,
     Cap,
     ConsentPolicy,
@@ -39,10 +41,7 @@ def read_policy(stored: Mapping[str, Any], version: int) -> AccountPolicy:
             minutes_of(house["start"]) if "start" in house else default.start_minute,
             minutes_of(house["end"]) if "end" in house else default.end_minute,
         ),
-        caps=tuple(
-            Cap(cap["max"], duration_seconds(cap["period"]), frozenset(cap["counts"]))
-            for cap in stored.get("caps", ())
-        ),
+        caps=tuple(_cap(cap) for cap in stored.get("caps", ())),
         content=ContentPolicy(
             allow=frozenset(content.get("allow", ())),
             block_phrases=tuple(content.get("block_phrases", ())),
@@ -66,6 +65,7 @@ def read_policy(stored: Mapping[str, Any], version: int) -> AccountPolicy:
         consent=read_consent(stored.get("consent", "law")),
         callers=tuple(stored.get("callers", ())),
         callers_only=stored.get("callers_only", False),
+        abandonment=_abandonment(stored.get("abandonment")),
     )
 
 
@@ -89,10 +89,7 @@ def write_policy(policy: AccountPolicy) -> dict[str, Any]:
             "start": clock_of(policy.house_window.start_minute),
             "end": clock_of(policy.house_window.end_minute),
         },
-        "caps": [
-            {"max": cap.max, "period": duration_text(cap.period_seconds), "counts": sorted(cap.counts)}
-            for cap in policy.caps
-        ],
+        "caps": [_written_cap(cap) for cap in policy.caps],
         "content": {
             "allow": sorted(content.allow),
             "block_phrases": list(content.block_phrases),
@@ -114,4 +111,44 @@ def write_policy(policy: AccountPolicy) -> dict[str, Any]:
         "consent": write_consent(policy.consent),
         "callers": list(policy.callers),
         "callers_only": policy.callers_only,
+        "abandonment": _written_abandonment(policy.abandonment),
     }
+
+
+def _cap(stored: Mapping[str, Any]) -> Cap:
+    results = stored.get("results")
+    return Cap(
+        stored["max"],
+        duration_seconds(stored["period"]),
+        frozenset(stored["counts"]),
+        frozenset(results) if results else None,
+        stored.get("per") or "number",
+    )
+
+
+def _written_cap(cap: Cap) -> dict[str, Any]:
+    """What a cap of an earlier release could not say is left out where it has its default."""
+    written: dict[str, Any] = {
+        "max": cap.max,
+        "period": duration_text(cap.period_seconds),
+        "counts": sorted(cap.counts),
+    }
+    if cap.results is not None:
+        written["results"] = sorted(cap.results)
+    if cap.per != "number":
+        written["per"] = cap.per
+    return written
+
+
+def _abandonment(stored: Mapping[str, Any] | None) -> AbandonmentPolicy | None:
+    if stored is None:
+        return None
+    # As it was written: 0.03 is 3 of 100, and not the nearest binary fraction.
+    share, days = Fraction(str(stored["max"])), duration_seconds(stored["period"]) // 86_400
+    return AbandonmentPolicy(share, days, stored["action"])
+
+
+def _written_abandonment(policy: AbandonmentPolicy | None) -> dict[str, Any] | None:
+    if policy is None:
+        return None
+    return {"max": float(policy.max), "period": f"P{policy.days}D", "action": policy.action}

@@ -65,5 +65,6 @@ async def withdraw_consent(services: Stores, caller: Caller, number: str) -> Non
 
 def _same(stored: dict[str, Any], wanted: NewConsent) -> bool:
     return all(
-        stored[name] == getattr(wanted, name) for name in ("kind", "given_at", "expires_at", "evidence")
+        stored[name] == getattr(wanted, name)
+        for name in ("kind", "given_at", "expires_at", "evidence", "text_version")
     ) and (set(stored["channels"]) == set(wanted.channels))

@@ -18,7 +18,7 @@ from app.consents.store import NewConsent
 from app.numbering import spellings
 from app.numbering.number_fields import PathNumber
 from app.platform.http import response_schemas as documents
-from app.platform.http.fields import Body, Instant, unusable
+from app.platform.http.fields import Body, Instant, Words, unusable
 from app.platform.http.paging import Cursor, Limit, page_of, read_id
 from app.platform.http.responses import entry_document, json_response
 from app.platform.outcomes import NotFound
@@ -44,6 +44,9 @@ class ConsentBody(Body):
     given_at: Instant
     expires_at: Instant | None = None
     evidence: Evidence
+    text_version: Annotated[Words, Field(min_length=1, max_length=64)] | None = Field(
+        default=None, description="Which version of the wording the person agreed to"
+    )
 
 
 class ConsentDocument(documents.Document):
@@ -56,6 +59,7 @@ class ConsentDocument(documents.Document):
     given_at: str
     expires_at: str | None
     evidence: dict[str, Any] | str
+    text_version: str | None
     created_at: str
     created_by: str | None
     ended_at: str | None
@@ -97,7 +101,9 @@ async def get_consent(request: Request, caller: MayRead, number: PathNumber) -> 
 )
 async def put_consent(request: Request, caller: MayWrite, number: PathNumber, body: ConsentBody) -> Response:
     """Takes the place of the one before, which stays in the history. 409 if the person opted out later."""
-    wanted = NewConsent(number, body.kind, body.channels, body.given_at, body.expires_at, body.evidence)
+    wanted = NewConsent(
+        number, body.kind, body.channels, body.given_at, body.expires_at, body.evidence, body.text_version
+    )
     first, stored = await record_consent(services_of(request), caller, wanted)
     return json_response(entry_document(stored), 201 if first else 200)
 

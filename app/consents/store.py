@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 _COLUMNS = (
     "id, number, kind, channels, given_at, expires_at, evidence::text, "
-    "created_at, created_by, ended_at, ended_by"
+    "created_at, created_by, ended_at, ended_by, text_version"
 )
 
 
@@ -28,10 +28,17 @@ class NewConsent:
     given_at: datetime
     expires_at: datetime | None
     evidence: Any
+    text_version: str | None = None  # of the wording that was agreed to
 
 
-# One writer at a time per number, whether a row is there to be locked or not.
-_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:subject, 0))")
+# One writer at a time per number, whether a row is there to be locked or not. Each holds the account with all others,
+# since an import of consents cannot hold a million numbers and holds the account alone at its end.
+_LOCK = text(
+    "SELECT pg_advisory_xact_lock_shared(:class, hashtext(:account)),"
+    " pg_advisory_xact_lock(hashtextextended(:subject, 0))"
+)
+_HOLD_ALL = text("SELECT pg_advisory_xact_lock(:class, hashtext(:account))")
+_EVERYBODY_CLASS = 0x636F_6E61
 # Who puts a consent on record holds its account with others; an import of opt-outs holds it alone at its end.
 _TAKE_PART = text("SELECT pg_advisory_xact_lock_shared(:class, hashtext(:account))")
 _TAKE_ALONE = text("SELECT pg_advisory_xact_lock(:class, hashtext(:account))")
@@ -45,8 +52,9 @@ _END = text(
 _ADD = text(
     f"""
     INSERT INTO consents (id, account_id, number, kind, channels, given_at, expires_at, evidence,
-                          created_at, created_by)
-    VALUES (:id, :account, :number, :kind, :channels, :given_at, :expires_at, CAST(:evidence AS jsonb), :now, :key)
+                          created_at, created_by, text_version)
+    VALUES (:id, :account, :number, :kind, :channels, :given_at, :expires_at, CAST(:evidence AS jsonb), :now, :key,
+            :text_version)
     RETURNING {_COLUMNS}
     """
 )
@@ -70,7 +78,18 @@ async def lock(connection: AsyncConnection, account_id: uuid.UUID, line: str) ->
 
     ``line`` is the canonical spelling, so that whoever comes by another one waits as well.
     """
-    await connection.execute(_LOCK, {"subject": f"consent/{account_id}/{line}"})
+    await connection.execute(
+        _LOCK,
+        {"class": _EVERYBODY_CLASS, "account": str(account_id), "subject": f"consent/{account_id}/{line}"},
+    )
+
+
+async def lock_all(connection: AsyncConnection, account_id: uuid.UUID) -> None:
+    """Be the only one that changes any line's consents and opt-outs of the account, until the transaction ends.
+
+    Whoever was at it before has committed when this returns.
+    """
+    await connection.execute(_HOLD_ALL, {"class": _EVERYBODY_CLASS, "account": str(account_id)})
 
 
 async def begin_recording(connection: AsyncConnection, account_id: uuid.UUID) -> None:
@@ -114,6 +133,7 @@ async def add(
             "evidence": orjson.dumps(consent.evidence).decode(),
             "now": now,
             "key": key_id,
+            "text_version": consent.text_version,
         },
     )
     return _as_answered(row.mappings().one())

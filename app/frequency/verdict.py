@@ -1,8 +1,10 @@
 """Caps on attempts to one number: the law's, as the rule file has them, and the account's own.
 
-Every approved attempt of a counted type is reckoned with. Where the law counts attempts on one subject, those that
-are known to be about another do not count; what is not known is taken for the same, and so for outcomes. A cap after
-a refusal is not counted, because a refusal is recorded as an opt-out, which has no end and binds sooner.
+Every approved attempt of a counted type is reckoned with. Under a cap per subject one that is known to be about
+something else is not; where the intent or the attempt names no subject, it is taken for the same. Of the law's caps
+that count results, an attempt whose outcome nobody has told is taken for what counts; the account's own count what
+was told. A cap after a refusal is not counted, because a refusal is recorded as an opt-out, which has no end and
+binds sooner.
 
 An attempt counts until it expires: under a rolling cap one period after it was made, under a cap of calendar
 days at the midnight that ends the last of them, the latest of all the clocks on which the person may be. A
@@ -42,6 +44,7 @@ class CapInForce:
     subject: str | None = None  # only attempts that may have been about it count; None: all do
     results: frozenset[str] = frozenset()  # only attempts that may have ended so count; empty: all do
     until: datetime | None = None  # when the law drops the cap
+    told_only: bool = False  # an attempt whose outcome nobody has told is none of ``results``
 
     def expires(self, attempt_at: datetime) -> datetime:
         """The instant from which an attempt made then counts no longer."""
@@ -54,18 +57,22 @@ class CapInForce:
         """How long an attempt can count at the most."""
         return self.period_seconds or ((self.days or 1) + 2) * 86_400
 
+    def counts_in(self, attempt: Attempt) -> bool:
+        """Whether the attempt is of the kind that this cap counts."""
+        if attempt.type not in self.counts:
+            return False
+        if (
+            self.results
+            and attempt.result not in self.results
+            and (self.told_only or attempt.result is not None)
+        ):
+            return False
+        return self.subject is None or attempt.subject is None or attempt.subject == self.subject
+
     def counting(self, attempts: Iterable[Attempt], now: datetime) -> list[datetime]:
         """When each attempt that counts now expires, the last first."""
-        ends = (self.expires(attempt.at) for attempt in attempts if self._counts(attempt))
+        ends = (self.expires(attempt.at) for attempt in attempts if self.counts_in(attempt))
         return sorted((end for end in ends if end > now), reverse=True)
-
-    def _counts(self, attempt: Attempt) -> bool:
-        """What is not known of an attempt is taken to be what counts."""
-        return (
-            attempt.type in self.counts
-            and (self.subject is None or attempt.subject is None or attempt.subject == self.subject)
-            and (not self.results or attempt.result is None or attempt.result in self.results)
-        )
 
     def ends(self, attempts: Iterable[Attempt], now: datetime) -> datetime | None:
         """When one more attempt is allowed again; None when it is allowed now."""
@@ -117,6 +124,9 @@ def caps_in_force(
                     None,
                     (),
                     "the account's policy",
+                    subject=intent.subject if own_cap.per == "subject" else None,
+                    results=own_cap.results or frozenset(),
+                    told_only=True,
                 )
             )
     return tuple(found)
@@ -132,9 +142,8 @@ def evaluate(
     told: list[Json] = []
     violations: list[Violation] = []
     for cap in caps:
-        told.append(
-            {"id": cap.id, "max": cap.max, "period": cap.period, "used": len(cap.counting(known, now))}
-        )
+        used = len(cap.counting(known, now))
+        told.append({"id": cap.id, "max": cap.max, "period": cap.period, "used": used, **_counted_by(cap)})
         ends = cap.ends(known, now)
         if ends is not None:
             violations.append(violation(intent, cap, ends))
@@ -149,11 +158,15 @@ def violation(intent: Intent, cap: CapInForce, ends: datetime) -> Violation:
         "max": cap.max,
         "period": cap.period,
         "counts": [kind for kind in ("call", "sms") if kind in cap.counts],
+        **_counted_by(cap),
         "citation": cap.citation,
         "next_allowed_at": None if cap.max == 0 else _utc(ends),
     }
     whose = "the account's policy" if cap.id.startswith("account:") else f"{cap.id} ({cap.citation})"
-    detail = f"{intent.to} has had {cap.max} {attempts} within {cap.period}, the most that {whose} allows."
+    of_those = f" that ended {' or '.join(sorted(cap.results))}" if cap.results else ""
+    of_those += f" about {cap.subject}" if cap.subject is not None else ""
+    had = f"{intent.to} has had {cap.max} {attempts}{of_those} within {cap.period}"
+    detail = f"{had}, the most that {whose} allows."
     return Violation(FREQUENCY_CAPPED, detail, members)
 
 
@@ -213,6 +226,16 @@ def _legal(
         cap.results,
         until,
     )
+
+
+def _counted_by(cap: CapInForce) -> dict[str, Json]:
+    """By what else than the number the cap counts."""
+    told: dict[str, Json] = {}
+    if cap.results:
+        told["results"] = [*sorted(cap.results)]
+    if cap.subject is not None:
+        told["subject"] = cap.subject
+    return told
 
 
 def _midnight(instant: datetime, zone_name: str, days_on: int) -> datetime:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from fractions import Fraction
 from typing import Any, Literal
 
 IntentType = Literal["call", "sms"]
@@ -19,7 +20,10 @@ SuppressionChannel = Literal["call", "sms", "all"]
 ConsentKind = Literal["express", "express_written", "purchase", "inquiry", "existing_business"]
 RecipientKind = Literal["consumer", "business"]
 LineType = Literal["mobile", "landline", "voip"]
-AttemptResult = Literal["answered", "no_answer", "busy", "abandoned", "failed"]
+# How an approved intent ended. Abandoned: a person answered and nobody spoke to them within two seconds.
+OutcomeResult = Literal[
+    "answered", "machine", "abandoned", "no_answer", "busy", "failed", "delivered", "undelivered"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +77,25 @@ class HouseWindow:
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """At most ``max`` approved attempts of the counted types to one number in any ``period_seconds``."""
+    """At most ``max`` approved attempts of the counted types to one number in any ``period_seconds``.
+
+    With ``results`` only those count that ended in one of them; per subject only those about the same.
+    """
 
     max: int
     period_seconds: int
     counts: frozenset[IntentType]
+    results: frozenset[OutcomeResult] | None = None
+    per: Literal["number", "subject"] = "number"
+
+
+@dataclass(frozen=True, slots=True)
+class AbandonmentPolicy:
+    """At most the share ``max`` of a campaign's calls that a person answered may be abandoned within ``days``."""
+
+    max: Fraction
+    days: int
+    action: Literal["warn", "block"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +144,7 @@ class AccountPolicy:
     consent: ConsentPolicy = ConsentPolicy()
     callers: tuple[str, ...] = ()  # the caller ids that the account may show; empty: any
     callers_only: bool = False  # refuse the others
+    abandonment: AbandonmentPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +221,16 @@ class Attempt:
     type: IntentType
     at: datetime
     subject: str | None = None  # None: may have been about anything
-    result: AttemptResult | None = None  # None: nobody said how it ended
+    result: OutcomeResult | None = None  # None: not told yet
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignDay:
+    """The calls of a campaign that were approved on one day (UTC) and answered by a person."""
+
+    day: date
+    answered_by_person: int  # the abandoned among them
+    abandoned: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,3 +248,5 @@ class Facts:
     # The last opt-out, or the last end of a consent by the account: what was given until then is over. Gathered for
     # intents that present a consent; those on record have ended with it.
     consents_ended_at: datetime | None = None
+    # Of the intent's campaign, newest last; empty unless the policy limits what may be abandoned.
+    campaign_days: tuple[CampaignDay, ...] = ()

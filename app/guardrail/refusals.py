@@ -13,7 +13,9 @@ from typing import Literal, get_args
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
-GuardrailName = Literal["suppression", "consents", "calling_window", "frequency", "content", "channel"]
+GuardrailName = Literal[
+    "suppression", "consents", "calling_window", "frequency", "abandonment", "content", "channel"
+]
 GUARDRAILS: tuple[str, ...] = get_args(GuardrailName)  # in the order in which their checks are told
 Outcome = Literal["pass", "block", "skip"]
 
@@ -37,6 +39,7 @@ DNC_BLOCKED = RefusalCode("dnc-blocked", 403, "DNC Blocked", "suppression")
 CONSENT_REQUIRED = RefusalCode("consent-required", 403, "Consent Required", "consents")
 TCPA_BLOCKED = RefusalCode("tcpa-blocked", 403, "TCPA Blocked", "calling_window")
 FREQUENCY_CAPPED = RefusalCode("frequency-capped", 403, "Frequency Capped", "frequency")
+ABANDONMENT_EXCEEDED = RefusalCode("abandonment-exceeded", 403, "Abandonment Exceeded", "abandonment")
 CONTENT_BLOCKED = RefusalCode("content-blocked", 422, "Content Blocked", "content")
 CHANNEL_BUDGET_EXCEEDED = RefusalCode("channel-budget-exceeded", 429, "Channel Budget Exceeded", "channel")
 # A pool's calls per second, or a sender's messages per second: the rate is a channel's, the type is the
@@ -48,6 +51,7 @@ PRECEDENCE: tuple[RefusalCode, ...] = (
     CONSENT_REQUIRED,
     TCPA_BLOCKED,
     FREQUENCY_CAPPED,
+    ABANDONMENT_EXCEEDED,
     CONTENT_BLOCKED,
     CHANNEL_BUDGET_EXCEEDED,
     RATE_LIMITED,

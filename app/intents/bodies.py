@@ -64,7 +64,9 @@ class _IntentBody(Body):
     to: Number = Field(description="Destination, E.164")
     purpose: Literal["marketing", "informational", "emergency"] = "marketing"
     campaign: Label | None = None
-    subject: Label | None = Field(default=None, description="What the contact is about: a debt, an offer")
+    subject: Label | None = Field(
+        default=None, description="What the contact is about: a debt, an offer; caps per subject count by it"
+    )
     recipient: RecipientBody | None = None
     consent: PresentedConsentBody | None = Field(
         default=None, description="Worth as much as one on record, and recorded with the decision"

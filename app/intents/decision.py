@@ -104,6 +104,7 @@ def decision_row(
         purpose=intent.purpose,
         campaign=intent.campaign,
         document=decided.document,
+        subject=intent.subject,
         epoch=admitted.epoch if admitted else 0,
         fence=admitted.fence if admitted else 0,
         lease=lease,

@@ -41,6 +41,8 @@ def describe_request(
         "violations": [record_violation(violation) for violation in verdict.violations],
         "versions": dict(versions),
     }
+    if intent.subject is not None:
+        document["subject"] = intent.subject
     recipient = describe_recipient(intent)
     if recipient:
         document["recipient"] = recipient

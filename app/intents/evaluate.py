@@ -16,6 +16,7 @@ from app.guardrail.places import Places
 from app.guardrail.refusals import Check, Finding
 from app.intents.services import RuleSet
 from app.numbering import HintError, canonical
+from app.outcomes import verdict as outcomes
 from app.platform.outcomes import CannotDecide, FieldFault, Unusable
 from app.suppression import verdict as suppression
 
@@ -44,17 +45,18 @@ def evaluate_intent(rule_set: RuleSet, intent: Intent, facts: Facts, now: dateti
         facts = replace(facts, consents=standing.consents)
     rules = rule_set.window_rules
     caps = frequency.caps_in_force(intent, places, facts, rules, now)
-    verdict = combine(
-        (
-            suppression.evaluate(intent, places, facts, rule_set.list_rules, now),
-            consents.evaluate(intent, places, facts.policy, rule_set.consent_law, standing, now),
-            calling_window.evaluate(intent, places, facts, rules, now),
-            frequency.evaluate(intent, caps, facts.attempts, now),
-            content.evaluate(intent, facts.policy, rule_set.scanner),
-            Finding(Check("channel", "skip")),
-        )
-    )
-    return Evaluation(verdict, caps)
+    findings = [
+        suppression.evaluate(intent, places, facts, rule_set.list_rules, now),
+        consents.evaluate(intent, places, facts.policy, rule_set.consent_law, standing, now),
+        calling_window.evaluate(intent, places, facts, rules, now),
+        frequency.evaluate(intent, caps, facts.attempts, now),
+        content.evaluate(intent, facts.policy, rule_set.scanner),
+        Finding(Check("channel", "skip")),
+    ]
+    abandonment = outcomes.evaluate(intent, facts.policy.abandonment, facts.campaign_days, now)
+    if abandonment is not None:
+        findings.append(abandonment)
+    return Evaluation(combine(findings), caps)
 
 
 def locate(rule_set: RuleSet, intent: Intent, facts: Facts) -> Places:

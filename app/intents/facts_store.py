@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Any, overload
 
@@ -17,7 +17,15 @@ from sqlalchemy import text
 
 from app.accounts.key_store import Key, read_key
 from app.accounts.policy_document import read_policy
-from app.guardrail.facts import AccountPolicy, Attempt, Consent, Emergency, Facts, SuppressionEntry
+from app.guardrail.facts import (
+    AccountPolicy,
+    Attempt,
+    CampaignDay,
+    Consent,
+    Emergency,
+    Facts,
+    SuppressionEntry,
+)
 from app.platform.postgres.database import Database
 from app.platform.postgres.line_sql import joined, under_every_spelling
 from app.platform.postgres.prepared_query import PreparedQuery
@@ -58,6 +66,8 @@ class KnownAttempt:
     id: str
     type: str
     at_ms: int
+    subject: str | None = None
+    result: Any = None
 
 
 class RecordedAttempts(Sequence[Attempt]):
@@ -69,11 +79,16 @@ class RecordedAttempts(Sequence[Attempt]):
     @cached_property
     def known(self) -> tuple[KnownAttempt, ...]:
         """With the ids of their intents, as the semaphore merges them."""
-        return tuple(KnownAttempt(i, t, us // 1000) for i, t, us in _list(self._stored))
+        return tuple(
+            KnownAttempt(i, t, us // 1000, about, end) for i, t, us, about, end in _list(self._stored)
+        )
 
     @cached_property
     def _attempts(self) -> tuple[Attempt, ...]:
-        return tuple(Attempt("call" if a.type == "call" else "sms", _at(a.at_ms * 1000)) for a in self.known)
+        return tuple(
+            Attempt("call" if a.type == "call" else "sms", _at(a.at_ms * 1000), a.subject, a.result)
+            for a in self.known
+        )
 
     @overload
     def __getitem__(self, place: int) -> Attempt: ...
@@ -183,8 +198,8 @@ def _gather_sql(others: str | None) -> str:
                              ORDER BY c.given_at)
               FROM {of_line("consents", _CONSENTS, _GIVEN)} c)::text,
            (SELECT jsonb_agg(recent.entry)
-              FROM (SELECT jsonb_build_array(t.intent_id, t.type, {_us("t.at")}) AS entry
-                      FROM {of_line("attempts", "intent_id, type, at", _RECENT)} t
+              FROM (SELECT jsonb_build_array(t.intent_id, t.type, {_us("t.at")}, t.subject, t.result) AS entry
+                      FROM {of_line("attempts", "intent_id, type, at, subject, result", _RECENT)} t
                      ORDER BY t.at DESC LIMIT 1000) recent)::text,
            (SELECT jsonb_build_array(p.capacity, p.calls_per_second, p.burst, p.reserve)
               FROM pools p WHERE p.account_id = a.id AND p.name = ask.pool)::text,
@@ -198,7 +213,14 @@ def _gather_sql(others: str | None) -> str:
            (SELECT jsonb_agg(jsonb_build_array(e.region, {_us("e.until")}, e.reason))
               FROM emergencies e WHERE e.until > {_EARLIER})::text,
            clock_timestamp(),
-           CASE WHEN ask.presents THEN (SELECT {_us("max(e.at)")} FROM {last_end()} e) END
+           CASE WHEN ask.presents THEN (SELECT {_us("max(e.at)")} FROM {last_end()} e) END,
+           CASE WHEN a.policy ->> 'abandonment' IS NOT NULL THEN
+             (SELECT jsonb_agg(jsonb_build_array(d.day - DATE '1970-01-01', d.answered + d.abandoned, d.abandoned)
+                               ORDER BY d.day)
+                FROM outcome_days d
+               WHERE d.account_id = a.id AND d.campaign = ask.campaign
+                 AND d.day >= (ask.at AT TIME ZONE 'UTC')::date - {ATTEMPTS_LOOK_BACK_DAYS})
+           END::text
       FROM unnest(CAST(:hashes AS bytea[]), CAST(:numbers AS text[]), CAST(:others AS text[]),
                   CAST(:pools AS text[]), CAST(:campaigns AS text[]), CAST(:senders AS text[]),
                   CAST(:ats AS timestamptz[]), CAST(:presents AS boolean[]))
@@ -276,6 +298,10 @@ def _gathered(row: Sequence[Any], ask: Ask) -> Gathered:
         emergencies=tuple(Emergency(region, _at(until), reason) for region, until, reason in _list(row[18])),
         attempts=attempts,
         consents_ended_at=instant(row[20]),
+        campaign_days=tuple(
+            CampaignDay(date(1970, 1, 1) + timedelta(days=day), answered, abandoned)
+            for day, answered, abandoned in _list(row[21])
+        ),
     )
     return Gathered(
         key=key,

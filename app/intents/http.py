@@ -43,6 +43,7 @@ GUARDRAILS = (
     "consent-required",
     "tcpa-blocked",
     "frequency-capped",
+    "abandonment-exceeded",
     "content-blocked",
     "channel-budget-exceeded",
 )

@@ -57,6 +57,7 @@ class Decision:
     purpose: str
     campaign: str | None
     document: Mapping[str, Any]
+    subject: str | None = None
     epoch: int = 0
     fence: int = 0
     lease: LeaseRecord | None = None
@@ -91,10 +92,11 @@ RECORD = PreparedQuery(
                       CAST(:epochs AS bigint[]), CAST(:fences AS bigint[]), CAST(:pools AS text[]),
                       CAST(:scopes AS text[]), CAST(:expiries AS timestamptz[]), CAST(:hard_ends AS timestamptz[]),
                       CAST(:operations AS text[]), CAST(:idempotency AS text[]), CAST(:holders AS uuid[]),
-                      CAST(:statuses AS int[]), CAST(:headers AS text[]), CAST(:bodies AS bytea[]))
+                      CAST(:statuses AS int[]), CAST(:headers AS text[]), CAST(:bodies AS bytea[]),
+                      CAST(:subjects AS text[]))
                AS t(id, account_id, key_id, decided_at, type, verdict, codes, to_number, from_number, purpose,
                     campaign, document, epoch, fence, pool, scopes, expires_at, hard_end_at,
-                    operation, idempotency_key, holder, status, headers, body)
+                    operation, idempotency_key, holder, status, headers, body, subject)
     ), epochs AS MATERIALIZED (
         SELECT a.id, a.epoch FROM accounts a
          WHERE a.id IN (SELECT account_id FROM incoming WHERE verdict = 'approved')
@@ -127,9 +129,9 @@ RECORD = PreparedQuery(
             ON CONFLICT (id) DO NOTHING
         RETURNING id
     ), counted AS (
-        INSERT INTO attempts (intent_id, account_id, number, type, at, fence)
+        INSERT INTO attempts (intent_id, account_id, number, type, at, fence, subject)
         SELECT id, account_id, to_number, CASE WHEN purpose = 'emergency' THEN 'emergency' ELSE type END,
-               decided_at, fence
+               decided_at, fence, subject
           FROM good
          WHERE verdict = 'approved' AND id IN (SELECT id FROM appended)
             ON CONFLICT (intent_id) DO NOTHING
@@ -178,6 +180,7 @@ def columns_of(decisions: Sequence[Decision]) -> dict[str, list[Any]]:
         "statuses": [claim and claim.status for claim in claims],
         "headers": [claim and orjson.dumps(dict(claim.headers)).decode() for claim in claims],
         "bodies": [claim and claim.body for claim in claims],
+        "subjects": [d.subject for d in decisions],
     }
 
 

@@ -52,6 +52,8 @@ async def admit(
     """Count the request, check caps, limits and paces, and take the channel. Raises RedisUnavailable."""
     now_ms = int(now.timestamp() * 1000)
     is_call = intent.type == "call"
+    # How an attempt ended is known long after it was admitted: caps on that are counted from the ledger alone.
+    counted = tuple(cap for cap in caps if cap.results is None)
     return await services.semaphore.admit(
         AdmitRequest(
             account_id=str(caller.account_id),
@@ -74,11 +76,13 @@ async def admit(
                     since_ms=int(cap.since.timestamp() * 1000),
                     counts=tuple(sorted(cap.counts)),
                     period_ms=cap.longest_seconds * 1000,
+                    per_subject=cap.subject is not None,
                 )
-                for cap in caps
+                for cap in counted
             ),
             attempt_token=attempt_token,
-            known_attempts=_known(gathered) if caps else (),
+            known_attempts=_known(gathered) if counted else (),
+            subject=intent.subject,
             spread=spread(intent, gathered),
         )
     )
@@ -87,7 +91,7 @@ async def admit(
 def _known(gathered: Gathered) -> tuple[KnownAttempt, ...]:
     if gathered.attempts is None:
         return ()
-    return tuple(KnownAttempt(a.id, a.type, a.at_ms) for a in gathered.attempts.known)
+    return tuple(KnownAttempt(a.id, a.type, a.at_ms, a.subject) for a in gathered.attempts.known)
 
 
 def check_pool(intent: Intent, gathered: Gathered) -> None:

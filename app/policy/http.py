@@ -15,6 +15,7 @@ from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.accounts.policy_document import minutes_of, write_policy
 from app.accounts.read_policy import PolicyInForce, current_policy
 from app.durations import duration_seconds
+from app.guardrail.facts import OutcomeResult
 from app.instants import rfc3339
 from app.intents.facts_store import ATTEMPTS_LOOK_BACK_DAYS
 from app.intents.services import Services
@@ -51,6 +52,16 @@ def _period(text: str) -> str:
     return text
 
 
+def _days(text: str) -> str:
+    try:
+        seconds = duration_seconds(text)
+    except ValueError as error:
+        raise malformed(str(error)) from None
+    if seconds % 86_400 or not 1 <= seconds // 86_400 <= ATTEMPTS_LOOK_BACK_DAYS:
+        raise unusable(f"must be 1 to {ATTEMPTS_LOOK_BACK_DAYS} whole days long, as P30D")
+    return text
+
+
 def _spell(text: str) -> str:
     try:
         seconds = duration_seconds(text)
@@ -75,6 +86,7 @@ def _each_once(found: list[str]) -> list[str]:
 
 Clock = Annotated[Words, AfterValidator(_clock)]
 Period = Annotated[Words, Field(max_length=40), AfterValidator(_period)]
+Days = Annotated[Words, Field(max_length=40), AfterValidator(_days)]
 RuleId = Annotated[Words, Field(min_length=1, max_length=64)]
 Phrase = Annotated[Words, Field(min_length=1, max_length=100)]
 Phrases = Annotated[list[Phrase], Field(max_length=200)]
@@ -104,6 +116,23 @@ class CapBody(Body):
     counts: Annotated[
         list[Literal["call", "sms"]], Field(min_length=1, max_length=2), AfterValidator(_each_once)
     ] = Field(default=["call", "sms"])
+    results: (
+        Annotated[list[OutcomeResult], Field(min_length=1, max_length=8), AfterValidator(_each_once)] | None
+    ) = Field(default=None, description="Count only attempts whose outcome was told as one of these")
+    per: Literal["number", "subject"] = Field(
+        default="number",
+        description="subject: count only what was about the same; an attempt without a subject counts for each",
+    )
+
+
+class AbandonmentBody(Body):
+    """How many of a campaign's calls that a person answered may be abandoned."""
+
+    max: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = Field(
+        default=0.03, description="The share of the calls answered by a person"
+    )
+    period: Days = Field(default="P30D", description="ISO 8601, whole days in UTC, up to 31")
+    action: Literal["warn", "block"] = "warn"
 
 
 class SnowshoeBody(Body):
@@ -171,6 +200,9 @@ class PolicyBody(Body):
     consent: ConsentAsked = ConsentByChannel()
     callers: Annotated[Callers, AfterValidator(_each_once)] = Field(default_factory=list)
     callers_only: CallersOnly = False
+    abandonment: AbandonmentBody | None = Field(
+        default=None, description="Null: abandoned calls are counted and never refused"
+    )
     inbound: InboundBody = InboundBody()
     version: Annotated[int, Field(ge=0)] | None = Field(
         default=None, description="When given, 409 unless the policy is still of this version"
@@ -201,6 +233,7 @@ class PolicyDocument(documents.Document):
     consent: ConsentChoice
     callers: list[str]
     callers_only: bool
+    abandonment: AbandonmentBody | None
     inbound: RepliesDocument
 
 
@@ -218,6 +251,7 @@ class StoredPolicy(documents.Document):
     consent: ConsentChoice | None = None
     callers: list[str] = Field(default_factory=list)
     callers_only: bool | None = None
+    abandonment: AbandonmentBody | None = None
     inbound: RepliesDocument | None = Field(
         default=None, description="Absent from versions that an earlier release put"
     )

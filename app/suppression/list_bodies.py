@@ -60,7 +60,7 @@ class JobDocument(documents.Document):
     """A job and how far it is."""
 
     id: str
-    kind: Literal["suppression_import", "registry_load", "registry_changes"]
+    kind: Literal["suppression_import", "registry_load", "registry_changes", "consent_import"]
     subject: str = Field(description="The registry's name; empty for the account's own list")
     status: Literal["running", "succeeded", "failed"]
     phase: str

@@ -1,8 +1,8 @@
-"""What kamailio.cfg asks of Callgate over HTTP: ask, renew, release, reconcile.
+"""What kamailio.cfg asks of Callgate over HTTP: ask, renew, tell how the call ended or release, reconcile.
 
 Kamailio runs this file inside its own processes (app_python3), and each process that asks keeps one connection
 open. Debian's Kamailio 5.6 has no HTTP client of its own that can send a DELETE, read a Retry-After or wait for
-less than a second, which is why the four requests are made here. Results go back in $var(…).
+less than a second, which is why the requests are made here. Results go back in $var(…).
 
 The environment: CALLGATE_URL (http://127.0.0.1:8000), CALLGATE_KEY (scopes intents:write and intents:read, and
 pools:write to reconcile), CALLGATE_TIMEOUT_MS (1000; for one question, all attempts together) and
@@ -25,9 +25,12 @@ REASONS = {
     "consent-required": "Consent Required",
     "tcpa-blocked": "TCPA Blocked",
     "frequency-capped": "Frequency Capped",
+    "abandonment-exceeded": "Abandonment Exceeded",
     "channel-budget-exceeded": "Channel Budget Exceeded",
     "rate-limited": "Too Many Calls",
 }
+# How a call can have ended; what the switch cannot say of it is told by DELETE of its lease.
+RESULTS = ("answered", "machine", "abandoned", "no_answer", "busy", "failed")
 DEFAULT_RETRY_SECONDS = 5
 LONGEST_RETRY_SECONDS = 3600
 # A question that waited longer than this for a free process is answered 503 without being asked.
@@ -143,6 +146,7 @@ def refusal(answer):
         "consent-required",
         "tcpa-blocked",
         "frequency-capped",
+        "abandonment-exceeded",
     ):
         fields["X-Callgate-Next-Allowed-At"] = members.get("next_allowed_at")
         return Refusal(403, REASONS[slug], fields)
@@ -273,9 +277,14 @@ class Connector:
             KSR.warn(f"callgate: {error!r}\n")
         return 1
 
-    def release(self, message, lease_id):
-        """Sets $var(done) to 1 once the channel is known to be back."""
+    def release(self, message, task):
+        """Sets $var(done) to 1 once the channel is known to be back. The task: the lease, and after a bar each how the
+        call ended and how many seconds it lasted, where that is known."""
         try:
+            lease_id, result, seconds = (task + "||").split("|")[:3]
+            if result in RESULTS and self._told(lease_id, result, seconds):
+                KSR.pv.seti("$var(done)", 1)
+                return 1
             answer = self.callgate.request("DELETE", f"/v1/leases/{lease_id}")
             if answer.status in (204, 404):
                 KSR.pv.seti("$var(done)", 1)
@@ -284,6 +293,17 @@ class Connector:
         except Exception as error:
             KSR.warn(f"callgate: {error!r}\n")
         return 1
+
+    def _told(self, lease_id, result, seconds):
+        """Whether Callgate took the outcome, and with it the channel; the lease has the intent's id. False when it
+        will never take it, and then the lease is released without."""
+        body = {"result": result}
+        if result in ("answered", "machine", "abandoned") and re.fullmatch(r"[0-9]{1,5}", seconds):
+            body["talk_seconds"] = min(int(seconds), 86400)
+        answer = self.callgate.request("POST", f"/v1/intents/{lease_id}/outcome", body)
+        if answer.status not in (200, 400, 403, 404, 409, 422):
+            raise PendingCompensation(f"the outcome of {lease_id} was answered {answer.status}")
+        return answer.status == 200
 
     def reconcile(self, message, pool):
         """Tells Callgate that this switch carries no call, and sets $var(done) to 1 when it knows."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 from app.capacity.semaphore import CapCount, CpsLimit, DailyLimit, KnownAttempt, Scope
@@ -193,6 +194,43 @@ async def test_what_the_ledger_knows_counts_after_redis_forgot_it(caller: Caller
     assert (refused.status, refused.used, refused.free_at_ms) == ("capped", 3, at + DAY_MS)
     # Merged by the first: they count for a caller whose facts are too old to know them.
     assert (await caller.admit(caps=(most,))).status == "capped"
+
+
+async def test_a_cap_per_subject_counts_what_is_about_the_same(caller: Caller, server: Server) -> None:
+    mine = replace(cap(caller, 2, "call"), per_subject=True)
+    whole = cap(caller, 5, "call")
+    at = caller.now_ms() - HOUR_MS
+    known = (KnownAttempt("x", "call", at, "debt 1"), KnownAttempt("y", "call", at, "debt 2"))
+    told: dict[str, Any] = {"caps": (mine, whole), "limit": 100}
+    first = await caller.admit(known_attempts=known, subject="debt 1", **told)
+    assert first.status == "admitted"
+    # Redis knows by now what the ledger told, and what was admitted since.
+    refused = await caller.admit(subject="debt 1", **told)
+    assert (refused.status, refused.refused, refused.used, refused.free_at_ms) == (
+        "capped",
+        mine.id,
+        2,
+        at + DAY_MS,
+    )
+    assert (await caller.admit(subject="debt 2", **told)).status == "admitted"
+    assert (await caller.admit(subject="debt 2", **told)).status == "capped"
+    # About nothing named: it counts for every subject, and every attempt counts for it.
+    nameless = await caller.admit(**told)
+    assert (nameless.status, nameless.refused, nameless.used) == ("capped", mine.id, 4)
+    assert (await caller.admit(caps=(whole,), limit=100)).status == "admitted"
+    assert (await caller.admit(subject="debt 3", **told)).refused == whole.id
+    keys = [name for name in server.client.scan_iter() if b":tries:about:" in name]
+    assert len(keys) == 1
+    assert server.client.pttl(keys[0]) > 0
+    assert "debt" not in repr(server.client.hvals(keys[0]))
+
+
+async def test_a_race_for_the_cap_of_a_subject(caller: Caller) -> None:
+    mine = replace(cap(caller, 3, "call"), per_subject=True)
+    answers = await asyncio.gather(
+        *(caller.admit(limit=100, caps=(mine,), subject=f"debt {place % 3}") for place in range(45))
+    )
+    assert sum(answer.status == "admitted" for answer in answers) == 9
 
 
 async def test_an_attempt_outside_the_period_does_not_count(caller: Caller) -> None:

@@ -24,6 +24,7 @@ TABLE = {
     "dnc-blocked": (403, "DNC Blocked"),
     "tcpa-blocked": (403, "TCPA Blocked"),
     "frequency-capped": (403, "Frequency Capped"),
+    "abandonment-exceeded": (403, "Abandonment Exceeded"),
     "content-blocked": (422, "Content Blocked"),
     "channel-budget-exceeded": (429, "Channel Budget Exceeded"),
     "internal": (500, "Internal Server Error"),

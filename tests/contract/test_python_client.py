@@ -36,6 +36,20 @@ def test_a_call_holds_a_channel_and_gives_it_back(dialler: Dialler) -> None:
     with client.call(call(dialler.open_number())):
         assert in_use(dialler) == 1
     assert in_use(dialler) == 0
+    (figures,) = dialler.get("/v1/outcomes").json()["items"]
+    assert figures["results"] == {"answered": 1}, "the program told how its call ended"
+
+
+def test_how_a_call_ended_is_told_and_a_wish_is_kept(dialler: Dialler) -> None:
+    client, number = Callgate(dialler.service.base_url, dialler.key), dialler.open_number()
+    with client.call(call(number)) as approval:
+        approval["outcome"] = {"result": "answered", "asked_not_to_be_called": True}
+    assert in_use(dialler) == 0
+    with pytest.raises(Refused) as refused:
+        client.approve(call(number))
+    assert refused.value.code == "DNC_BLOCKED"
+    with pytest.raises(Refused):
+        client.tell(approval["id"], "delivered")
 
 
 def test_a_refusal_tells_every_reason_and_when_to_come_back(dialler: Dialler) -> None:

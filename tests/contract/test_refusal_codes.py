@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from app.accounts.policy_document import read_policy
-from app.guardrail.facts import Attempt, Facts, SuppressionEntry
+from app.guardrail.facts import Attempt, CampaignDay, Facts, SuppressionEntry
 from app.guardrail.refusals import PRECEDENCE
 from app.intents.bodies import INTENT
 from app.intents.evaluate import evaluate_intent
@@ -50,8 +50,21 @@ def test_a_case_through_the_pure_core(case: dict[str, Any], rule_set: RuleSet) -
             for channel in given.get("suppressions", [])
         ),
         attempts=tuple(
-            Attempt(attempt["type"], now - timedelta(minutes=attempt["minutes"]))
+            Attempt(
+                attempt["type"],
+                now - timedelta(minutes=attempt["minutes"]),
+                attempt.get("subject"),
+                attempt.get("result"),
+            )
             for attempt in given.get("attempts", [])
+        ),
+        campaign_days=tuple(
+            CampaignDay(
+                (now - timedelta(days=told["days"])).date(),
+                told["answered"] + told["abandoned"],
+                told["abandoned"],
+            )
+            for told in given.get("outcomes", [])
         ),
     )
     verdict = evaluate_intent(rule_set, intent, facts, now).verdict
@@ -95,12 +108,24 @@ async def put_facts(servers: Servers, database: str, account_id: str, case: dict
         for attempt in given.get("attempts", []):
             at: datetime = case["now"] - timedelta(minutes=attempt["minutes"])
             await connection.execute(
-                "INSERT INTO attempts (intent_id, account_id, number, type, at, fence) VALUES ($1, $2, $3, $4, $5, 0)",
+                "INSERT INTO attempts (intent_id, account_id, number, type, at, fence, subject, result)"
+                " VALUES ($1, $2, $3, $4, $5, 0, $6, $7)",
                 uuid4(),
                 account_id,
                 case["intent"]["to"],
                 attempt["type"],
                 at,
+                attempt.get("subject"),
+                attempt.get("result"),
+            )
+        for told in given.get("outcomes", []):
+            await connection.execute(
+                "INSERT INTO outcome_days (account_id, campaign, day, answered, abandoned) VALUES ($1, $2, $3, $4, $5)",
+                account_id,
+                case["intent"].get("campaign", ""),
+                (case["now"] - timedelta(days=told["days"])).date(),
+                told["answered"],
+                told["abandoned"],
             )
     finally:
         await connection.close()

@@ -60,12 +60,15 @@ def admit_command(
     said.append(str(len(request.caps)))
     for cap in request.caps:
         counts = ["1" if kind in cap.counts else "0" for kind in ("call", "sms")]
-        said += [str(cap.max), str(cap.since_ms), str(cap.period_ms), *counts]
+        of_subject = cap.per_subject and request.subject is not None
+        said += [str(cap.max), str(cap.since_ms), str(cap.period_ms), *counts, "1" if of_subject else "0"]
     if request.caps:
         names += keys.attempts(account_id, request.destination)
+        names.append(keys.subjects(account_id, request.destination))
+    said.append(keys.subject(request.subject))
     said.append(str(len(request.known_attempts)))
     for attempt in request.known_attempts:
-        said += [plain(attempt.id), attempt.type, str(attempt.at_ms)]
+        said += [plain(attempt.id), attempt.type, str(attempt.at_ms), keys.subject(attempt.subject)]
     return names, said
 
 

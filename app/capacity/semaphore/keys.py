@@ -66,6 +66,15 @@ class Keys:
         base = self.of_account(account_id)
         return [f"{base}tries:call:{digest}", f"{base}tries:sms:{digest}"]
 
+    def subjects(self, account_id: str, destination: str) -> str:
+        """HASH: what the attempts to a destination were about, by intent; those about nothing named are not in it."""
+        digest = hmac.digest(self._secret, destination.encode(), "sha256")[:16].hex()
+        return f"{self.of_account(account_id)}tries:about:{digest}"
+
+    def subject(self, name: str | None) -> str:
+        """A subject as it stands in Redis: 64 bits of HMAC-SHA256; ``-`` for none."""
+        return "-" if name is None else hmac.digest(self._secret, name.encode(), "sha256")[:8].hex()
+
     def texts(self, account_id: str) -> str:
         """ZSET: the account's texts, by digest, by when each was last said."""
         return self.of_account(account_id) + "texts"

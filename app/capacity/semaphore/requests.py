@@ -60,6 +60,7 @@ class CapCount:
     since_ms: int
     counts: tuple[str, ...]
     period_ms: int
+    per_subject: bool = False  # what is about another subject than the intent's does not count
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ class KnownAttempt:
     id: str
     type: str
     at_ms: int
+    subject: str | None = None  # None: counts for every subject
 
 
 ANY_ATTEMPT = "-"
@@ -117,6 +119,7 @@ class AdmitRequest:
     quotas: tuple[DailyLimit, ...] = ()
     attempt_token: str = ANY_ATTEMPT
     spread: SnowshoeCount | None = None
+    subject: str | None = None  # None: everything counts, and the attempt counts for every subject
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ def check(
     purpose: Purpose = typer.Option(Purpose.marketing, help="Why the person is contacted."),
     at: str | None = At,
     voice_type: VoiceType = typer.Option(VoiceType.live, help="Of a call: who speaks."),
+    campaign: str | None = typer.Option(None, help="Its label: whose abandoned calls are counted."),
+    subject: str | None = typer.Option(None, help="What it is about: caps per subject count by it."),
     first_contact: bool = typer.Option(False, "--first-contact", help="Of a text: the first to this person."),
     postal_code: str | None = Zip,
     region: str | None = Region,
@@ -60,17 +62,22 @@ def check(
     from app.intents.evaluate import evaluate_intent
     from app.platform.outcomes import CannotDecide, Unusable
 
+    for option, label in (("--campaign", campaign), ("--subject", subject)):
+        if label is not None and not 1 <= len(label) <= 64:
+            fail(f"{option} takes 1 to 64 characters", USAGE)
     intent = Intent(
         type="call" if sms is None else "sms",
         to=to,
         sender=sender or "",
         purpose=purpose.value,
+        campaign=campaign,
+        subject=subject,
         body=sms,
         first_contact=first_contact,
         voice_type=voice_type.value,
         recipient=recipient_of(postal_code, region, timezone, line_type, business),
     )
-    facts = facts_about(to, account)
+    facts = facts_about(to, account, campaign or "")
     try:
         verdict = evaluate_intent(rule_set, intent, facts, moment).verdict
     except Unusable as unusable:

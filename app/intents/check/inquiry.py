@@ -109,7 +109,7 @@ def rule_set_or_exit(*, texts: bool) -> RuleSet:
         fail(f"a rule file is broken: {error}", UNAVAILABLE)
 
 
-def facts_about(number: str, account: str | None) -> Facts:
+def facts_about(number: str, account: str | None, campaign: str = "") -> Facts:
     """What the stores know that bears on the number, for the account."""
 
     async def work(database: Any) -> Facts:
@@ -123,7 +123,9 @@ def facts_about(number: str, account: str | None) -> Facts:
         if key_hash is None:
             fail(f"there is no account {account_id}", USAGE)
         (gathered,) = await gather(
-            database, [Ask(key_hash, number, others=asked_line(number)[1:])], clock.utc_now()
+            database,
+            [Ask(key_hash, number, campaign=campaign, others=asked_line(number)[1:])],
+            clock.utc_now(),
         )
         return gathered.facts
 

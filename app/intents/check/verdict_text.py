@@ -25,6 +25,7 @@ _NAMES = {
     "consents": "consents",
     "calling_window": "calling window",
     "frequency": "frequency",
+    "abandonment": "abandonment",
     "content": "content",
     "channel": "channel",
 }
@@ -77,6 +78,16 @@ def _told(check: Check) -> Text:
         return Text(used, "bright_black")
     if check.guardrail == "consents":
         return _consents(members)
+    if check.guardrail == "abandonment" and "max" in members:
+        rate = "no rate yet" if members["rate"] is None else f"{members['rate']:.2%}"
+        said = (
+            f"{rate}: {members['abandoned']} of {members['answered_by_person']} answered in {members['period']},"
+            f" at most {members['max']:.2%}"
+        )
+        nearness = {"near": ", near the limit", "exceeded": ", over the limit"}.get(
+            members.get("warning"), ""
+        )
+        return Text(said + nearness, "yellow" if nearness else "bright_black")
     if check.guardrail == "suppression" and members.get("consents"):
         said = ", ".join(
             f"{item['registry']} lifted by consent {item['consent']}" for item in members["consents"]

@@ -28,6 +28,7 @@ EVERY_SECONDS = 600
 # When a store was away half-way. What is done by then is not done again.
 AGAIN_SECONDS = 30
 LEASES_KEPT_DAYS = 90
+OUTCOMES_KEPT_DAYS = 367
 LONGEST_LEASE_DAYS = 1  # a lease ends four hours after it was acquired at the latest
 _STEP = 1000
 
@@ -62,6 +63,10 @@ _SWEEPS = (
     # Ids of leases and numbers of events follow the time, so the oldest are the first of the primary keys.
     "DELETE FROM leases WHERE id = ANY (ARRAY("
     f"SELECT id FROM leases WHERE id < :leases_before AND ended_at IS NOT NULL ORDER BY id LIMIT {_STEP}))",
+    "DELETE FROM outcomes WHERE intent_id = ANY (ARRAY("
+    f"SELECT intent_id FROM outcomes WHERE intent_id < :outcomes_before ORDER BY intent_id LIMIT {_STEP}))",
+    "DELETE FROM outcome_days WHERE ctid = ANY (ARRAY("
+    f"SELECT ctid FROM outcome_days WHERE day < :outcome_days_before LIMIT {_STEP}))",
     "DELETE FROM lease_events WHERE at < :events_before AND sequence = ANY (ARRAY("
     f"SELECT sequence FROM lease_events ORDER BY sequence LIMIT {_STEP}))",
 )
@@ -141,12 +146,16 @@ async def tidy(services: Services, latest: datetime | None = None) -> None:
             await record_expired(services, account_id)
     await read_registries(services)
     kept_since = now - timedelta(days=LEASES_KEPT_DAYS)
+    # With the decisions that they are of, but not while a policy or a question may still look back to them.
+    outcomes_since = now - timedelta(days=max(services.retention_days, OUTCOMES_KEPT_DAYS))
     given = {
         "now": now,
         "attempts_before": now - timedelta(days=ATTEMPTS_LOOK_BACK_DAYS),
         "leases_ended_before": now - timedelta(minutes=5),
         "leases_before": floor_id(kept_since - timedelta(days=LONGEST_LEASE_DAYS)),
         "events_before": kept_since,
+        "outcomes_before": floor_id(outcomes_since),
+        "outcome_days_before": outcomes_since.date(),
     }
     for statement in _SWEEPS:
         await _sweep(services, text(statement), given)

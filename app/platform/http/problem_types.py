@@ -178,6 +178,16 @@ TYPES: tuple[ProblemType, ...] = (
         "Yes, at next_allowed_at; not before.",
     ),
     _guardrail(
+        "abandonment-exceeded",
+        "The campaign has abandoned more of its answered calls than the policy allows.",
+        "Of the campaign's calls that a person answered, more were abandoned than your account's policy allows: "
+        "nobody spoke to the person within two seconds. violations tells both numbers, the rate and the limit; 16 CFR "
+        "310.4(b)(4) counts 3 % over 30 days. Days are days in UTC, of the approval.",
+        "Dial this campaign more slowly, or with more agents. Correct outcomes that were told wrongly within a day. "
+        "The policy's abandonment sets the limit, and whether it warns or blocks.",
+        "Yes, at next_allowed_at, when enough abandoned calls have left the period; or after a correction.",
+    ),
+    _guardrail(
         "content-blocked",
         "Message content was flagged by the compliance scanner for prohibited content.",
         "The text holds something that carriers filter or fine. violations lists each finding: the rule, where it "

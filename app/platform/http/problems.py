@@ -78,7 +78,7 @@ class ProblemWriter:
             "intent_id": record["id"],
             "violations": self.violations(record["violations"]),
         }
-        for name in ("next_allowed_at", "cap", "scope", "limit", "registry"):
+        for name in ("next_allowed_at", "cap", "campaign", "rate", "scope", "limit", "registry"):
             if name in first["members"]:
                 members[name] = first["members"][name]
         if retry_after_seconds is not None:

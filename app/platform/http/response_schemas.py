@@ -59,6 +59,8 @@ class ProblemDocument(Document):
     violations: list[ViolationDocument] = Field(default_factory=list)
     next_allowed_at: str | None = None
     cap: str | None = None
+    campaign: str | None = Field(default=None, description="Of abandonment-exceeded")
+    rate: float | None = Field(default=None, description="Of abandonment-exceeded")
     scope: str | None = Field(default=None, description="What is full, or the scope that the key lacks")
     limit: int | None = None
     registry: str | None = None
@@ -125,6 +127,7 @@ class DecisionDocument(Document):
     sender: Annotated[str, Field(alias="from")]
     purpose: str
     campaign: str | None
+    subject: str | None = None
     decided_at: str
     code: str | None
     key_id: str
@@ -132,7 +135,6 @@ class DecisionDocument(Document):
     violations: list[ViolationDocument]
     versions: dict[str, str]
     recipient: RecipientDocument | None = None
-    subject: str | None = None
     consent: PresentedConsentDocument | None = None
     pool: str | None = None
     max_duration: int | None = None

@@ -6,6 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+OutcomeResult = Literal[
+    "answered", "machine", "abandoned", "no_answer", "busy", "failed", "delivered", "undelivered"
+]
 Outcome = Literal["pass", "block", "skip"]
 
 
@@ -139,6 +142,8 @@ class CountedCap(Document):
     max: int
     period: str
     used: int
+    results: list[OutcomeResult] | None = Field(default=None, description="Only attempts that ended so count")
+    subject: str | None = Field(default=None, description="Only attempts about it count")
 
 
 class FrequencyCheck(Document):
@@ -147,6 +152,22 @@ class FrequencyCheck(Document):
     guardrail: Literal["frequency"]
     outcome: Outcome
     caps: list[CountedCap] = Field(default_factory=list)
+
+
+class AbandonmentCheck(Document):
+    """The campaign's abandoned calls among those that a person answered; told where the policy limits them."""
+
+    guardrail: Literal["abandonment"]
+    outcome: Outcome
+    campaign: str | None = None
+    rate: float | None = Field(default=None, description="None until a person has answered")
+    max: float | None = None
+    period: str | None = None
+    answered_by_person: int | None = None
+    abandoned: int | None = None
+    warning: Literal["near", "exceeded"] | None = Field(
+        default=None, description="near: four fifths of the limit and more"
+    )
 
 
 class ContentCheck(Document):
@@ -169,7 +190,13 @@ class ChannelCheck(Document):
 
 
 CheckDocument = Annotated[
-    SuppressionCheck | ConsentsCheck | WindowCheck | FrequencyCheck | ContentCheck | ChannelCheck,
+    SuppressionCheck
+    | ConsentsCheck
+    | WindowCheck
+    | FrequencyCheck
+    | AbandonmentCheck
+    | ContentCheck
+    | ChannelCheck,
     Field(discriminator="guardrail"),
 ]
 
@@ -261,7 +288,22 @@ class FrequencyViolation(_Violation):
     max: int
     period: str
     counts: list[Literal["call", "sms"]]
+    results: list[OutcomeResult] | None = Field(default=None, description="Only attempts that ended so count")
+    subject: str | None = Field(default=None, description="Only attempts about it count")
     citation: str
+    next_allowed_at: str | None
+
+
+class AbandonmentViolation(_Violation):
+    """More abandoned than the policy allows."""
+
+    guardrail: Literal["abandonment"]
+    campaign: str | None
+    rate: float
+    max: float
+    period: str
+    answered_by_person: int
+    abandoned: int
     next_allowed_at: str | None
 
 
@@ -287,6 +329,7 @@ ViolationDocument = Annotated[
     | ConsentViolation
     | WindowViolation
     | FrequencyViolation
+    | AbandonmentViolation
     | ContentViolation
     | ChannelViolation,
     Field(discriminator="guardrail"),

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.platform.files.rejects import Reject
 from app.platform.postgres.sessions import require_session
 
-JobKind = Literal["suppression_import", "registry_load", "registry_changes"]
+JobKind = Literal["suppression_import", "registry_load", "registry_changes", "consent_import"]
 # The count goes on beyond this; the lines are not kept, since a file of nothing but garbage must not fill the
 # disk.
 REJECTS_KEPT = 100_000

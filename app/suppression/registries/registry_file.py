@@ -30,6 +30,7 @@ _UTF8_MARK = b"\xef\xbb\xbf"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _MIN_DIGITS, _MAX_DIGITS = 7, 15
 _FTC_LENGTH = len("415,5551234")
+FTC = re.compile(rb"([2-9][0-9]{2}),([0-9]{7})")
 E164 = re.compile(rb"\+[1-9][0-9]{6,14}")
 
 

@@ -5,15 +5,15 @@
 --
 -- KEYS  account, lease record, leases of the epoch, [rate window], a ZSET per scope, [texts, senders of the text,
 --       five HyperLogLogs of its numbers], a GCRA time per pace, a window per quota,
---       [attempts by call, attempts by sms]
+--       [attempts by call, attempts by sms, what they were about]
 -- ARGV  intent_id, now_ms (the caller's clock), epoch, known_fence, send_by_ms (Redis's clock; 0: none),
 --       ttl_ms, hard_ms (both from now), attempt type, try (-: none), rate_limit (-1: none), rate_window_ms,
 --       scopes, then of each: name, room (limit less reserve), waiting (callers told to wait)
 --       texts (0|1), then: digest, sender, number, senders_limit, numbers_limit (-1: counted, never refused), window_ms
 --       paces, then of each: interval_ms, burst
 --       quotas, then of each: limit, window_ms
---       caps, then of each: max, since_ms, period_ms, counts call (0|1), counts sms (0|1)
---       known attempts, then of each: id, type, at_ms
+--       caps, then of each: max, since_ms, period_ms, counts call (0|1), counts sms (0|1), per subject (0|1)
+--       the intent's subject (-: none), known attempts, then of each: id, type, at_ms, subject (-: none)
 -- Answers: status, then numbers, whole but for free_at_ms and redis_ms: replayed expires_at_ms fence epoch in_use
 --       index used free_at_ms redis_ms rate_remaining rate_reset_ms senders numbers,
 --       then the digests of texts that are to be forgotten. `index` is the refusing scope, pace, quota or cap, from 0;
@@ -112,12 +112,18 @@ for i = 1, next_number() do
 end
 for i = 1, next_number() do
   caps[i] = {max = next_number(), since_ms = next_number(), period_ms = next_number(),
-             counts = {call = next_number() == 1, sms = next_number() == 1}}
+             counts = {call = next_number() == 1, sms = next_number() == 1}, per_subject = next_number() == 1}
 end
-local attempts = {}
-if #caps > 0 then attempts = {call = next_key(), sms = next_key()} end
+local attempts, subjects = {}, nil
+if #caps > 0 then
+  attempts = {call = next_key(), sms = next_key()}
+  subjects = next_key()
+end
+local subject = next_text()
+local known_subjects = {}
 for i = 1, next_number() do
-  known[i] = {id = next_text(), type = next_text(), at_ms = next_number()}
+  known[i] = {id = next_text(), type = next_text(), at_ms = next_number(), subject = next_text()}
+  known_subjects[known[i].id] = known[i].subject
 end
 
 -- 4. The destination's frequency caps, over what Redis remembers and what the ledger told besides.
@@ -129,6 +135,29 @@ if #caps > 0 then
     end
   end
 end
+-- Whether an attempt counts under a cap per subject: it is about the same, or nobody said what it was about. The ledger
+-- knows best; of what it has not told yet Redis knows itself.
+local function is_about_it(id)
+  local about = known_subjects[id] or redis.call('HGET', subjects, id) or '-'
+  return about == '-' or about == subject
+end
+-- When the attempts that count under a cap were made.
+local function times_of(cap, since_ms)
+  local times = {}
+  for type, counts in pairs(cap.counts) do
+    if counts then
+      local found = redis.call('ZRANGEBYSCORE', attempts[type], '(' .. whole(since_ms), '+inf', 'WITHSCORES')
+      for i = 1, #found, 2 do
+        if not cap.per_subject or is_about_it(found[i]) then times[#times + 1] = tonumber(found[i + 1]) end
+      end
+    end
+  end
+  for _, attempt in ipairs(forgotten) do
+    if cap.counts[attempt.type] and attempt.at_ms > since_ms
+      and (not cap.per_subject or is_about_it(attempt.id)) then times[#times + 1] = attempt.at_ms end
+  end
+  return times
+end
 -- A caller whose clock is ahead must not forget attempts for it.
 local ahead_ms = math.max(0, caller_ms - agreed)
 local longest_ms = 0
@@ -136,24 +165,19 @@ for index, cap in ipairs(caps) do
   local since_ms = cap.since_ms - ahead_ms
   longest_ms = math.max(longest_ms, cap.period_ms)
   local used = 0
-  for type, counts in pairs(cap.counts) do
-    if counts then used = used + redis.call('ZCOUNT', attempts[type], '(' .. whole(since_ms), '+inf') end
-  end
-  for _, attempt in ipairs(forgotten) do
-    if cap.counts[attempt.type] and attempt.at_ms > since_ms then used = used + 1 end
+  if cap.per_subject then
+    used = #times_of(cap, since_ms)
+  else
+    for type, counts in pairs(cap.counts) do
+      if counts then used = used + redis.call('ZCOUNT', attempts[type], '(' .. whole(since_ms), '+inf') end
+    end
+    for _, attempt in ipairs(forgotten) do
+      if cap.counts[attempt.type] and attempt.at_ms > since_ms then used = used + 1 end
+    end
   end
   if used >= cap.max then
     -- Free again when so many of the oldest have left the period that one place is open.
-    local times = {}
-    for type, counts in pairs(cap.counts) do
-      if counts then
-        local pairs_of = redis.call('ZRANGEBYSCORE', attempts[type], '(' .. whole(since_ms), '+inf', 'WITHSCORES')
-        for i = 2, #pairs_of, 2 do times[#times + 1] = tonumber(pairs_of[i]) end
-      end
-    end
-    for _, attempt in ipairs(forgotten) do
-      if cap.counts[attempt.type] and attempt.at_ms > since_ms then times[#times + 1] = attempt.at_ms end
-    end
+    local times = times_of(cap, since_ms)
     table.sort(times)
     local leaving = times[used - cap.max + 1]
     return refuse('capped', index - 1, used, leaving and leaving + cap.period_ms or 0)
@@ -214,11 +238,20 @@ for _, quota in ipairs(quotas) do window_write(quota.window) end
 if spread then spread_write(spread, redis_ms) end
 for _, attempt in ipairs(forgotten) do
   redis.call('ZADD', attempts[attempt.type], whole(attempt.at_ms), attempt.id)
+  if attempt.subject ~= '-' then redis.call('HSET', subjects, attempt.id, attempt.subject) end
 end
 if #caps > 0 then
   redis.call('ZADD', attempts[attempt_type], whole(caller_ms), intent_id)
+  if subject ~= '-' then redis.call('HSET', subjects, intent_id, subject) end
   for _, key in pairs(attempts) do
-    redis.call('ZREMRANGEBYSCORE', key, '-inf', whole(agreed - longest_ms))
+    -- Some at a time, more than come in: what is left over is too old to count, and goes with the next.
+    local gone = redis.call('ZRANGEBYSCORE', key, '-inf', whole(agreed - longest_ms), 'LIMIT', 0, 64)
+    if #gone > 0 then
+      redis.call('ZREM', key, unpack(gone))
+      redis.call('HDEL', subjects, unpack(gone))
+    end
+  end
+  for _, key in pairs({attempts.call, attempts.sms, subjects}) do
     local left_ms = redis.call('PTTL', key)
     if left_ms ~= -2 and left_ms < longest_ms then redis.call('PEXPIRE', key, whole(longest_ms)) end
   end

@@ -1,0 +1,140 @@
+"""Take in how an approved intent ended: count it, give its channel back, and keep a wish not to be called."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.accounts.authenticate import Caller
+from app.capacity.channel_services import ChannelServices
+from app.capacity.leases import store as leases
+from app.consents import store as consents
+from app.guardrail.facts import OutcomeResult
+from app.ids import new_id
+from app.numbering import spellings
+from app.outcomes import store as outcomes
+from app.outcomes.store import DecidedIntent, StoredOutcome
+from app.platform.idempotency.answers import Answer, RequestIdentity
+from app.platform.idempotency.change_once import change_once
+from app.platform.outcomes import Conflict, FieldFault, NotFound, Unusable
+from app.suppression import opt_out_store as opt_outs
+from app.suppression.change_entries import OPT_OUT
+
+OPERATION = "outcomes"
+MAY_BE_CORRECTED = timedelta(days=1)
+OF_TEXTS: frozenset[OutcomeResult] = frozenset({"delivered", "undelivered", "failed"})
+OF_CALLS: frozenset[OutcomeResult] = frozenset(
+    {"answered", "machine", "abandoned", "no_answer", "busy", "failed"}
+)
+WISH = "asked not to be called"
+
+
+@dataclass(frozen=True, slots=True)
+class ToldOutcome:
+    """How an intent ended, as its caller tells it. Durations in seconds."""
+
+    result: OutcomeResult
+    ring_seconds: float | None = None
+    talk_seconds: float | None = None
+    asked_not_to_be_called: bool = False
+
+
+async def tell_outcome(
+    services: ChannelServices,
+    caller: Caller,
+    presented: RequestIdentity,
+    intent_id: uuid.UUID,
+    told: ToldOutcome,
+    render: Callable[[DecidedIntent, StoredOutcome], Answer],
+) -> Answer:
+    """Keep the outcome and everything that follows from it, in one transaction; then the channel is free in Redis.
+
+    The same again changes nothing; another one takes the place of the first for a day. Raises NotFound for an id that
+    is not the account's, Conflict for a refused intent and when the day is over, Unusable for a result that its type
+    cannot have.
+    """
+    now = services.now()
+
+    async def change(connection: AsyncConnection, _: uuid.UUID) -> Answer:
+        decided = await outcomes.decided_intent(connection, caller.account_id, intent_id)
+        if decided is None:
+            raise NotFound("There is no decision of that id.")
+        if decided.verdict != "approved":
+            raise Conflict("The intent was refused, so that it cannot have an outcome.")
+        _check(decided, told)
+        await outcomes.lock(connection, intent_id)
+        before = await outcomes.fetch(connection, intent_id)
+        if before is not None and now - before.told_at > MAY_BE_CORRECTED:
+            raise Conflict("An outcome may be told again for a day after it was told first.")
+        if told.asked_not_to_be_called:
+            await _keep_wish(connection, caller, decided.to_number, intent_id, now)
+        if decided.type == "call":
+            await leases.end(connection, caller.account_id, [intent_id], "released", now)
+        stored = _joined(told, before, now)
+        if stored != before:
+            day = decided.decided_at.astimezone(UTC).date()
+            campaign = decided.campaign or ""
+            await outcomes.put(
+                connection, caller.account_id, intent_id, campaign, day, stored, before, caller.key_id
+            )
+        return render(decided, stored)
+
+    answer = await change_once(
+        services, presented, operation=OPERATION, scope="intents:write", now=now, change=change
+    )
+    # After the commit, as whoever releases a lease does; and after a replay too, since the first try may have died
+    # between the two. A second time it finds nothing to give back, and a text never held any.
+    if told.result in OF_CALLS:
+        await services.semaphore.release(str(caller.account_id), str(intent_id))
+    return answer
+
+
+def _joined(told: ToldOutcome, before: StoredOutcome | None, now: datetime) -> StoredOutcome:
+    """What is on record from now on. A wish that was told once is not taken back by a correction."""
+    asked = told.asked_not_to_be_called or (before is not None and before.asked_not_to_be_called)
+    if before is None:
+        return StoredOutcome(told.result, told.ring_seconds, told.talk_seconds, asked, now)
+    same = StoredOutcome(
+        told.result, told.ring_seconds, told.talk_seconds, asked, before.told_at, before.corrected_at
+    )
+    if same == before:
+        return before
+    return StoredOutcome(told.result, told.ring_seconds, told.talk_seconds, asked, before.told_at, now)
+
+
+def _check(decided: DecidedIntent, told: ToldOutcome) -> None:
+    faults = []
+    possible = OF_CALLS if decided.type == "call" else OF_TEXTS
+    if told.result not in possible:
+        of_what = "a call" if decided.type == "call" else "a text"
+        reason = f"must be an outcome of {of_what}: {', '.join(sorted(possible))}"
+        faults.append(FieldFault("result", reason, "/result"))
+    for name in ("ring_seconds", "talk_seconds"):
+        if decided.type != "call" and getattr(told, name) is not None:
+            faults.append(FieldFault(name, "must be left out of a text's outcome", f"/{name}"))
+    if faults:
+        raise Unusable(faults)
+
+
+async def _keep_wish(
+    connection: AsyncConnection, caller: Caller, number: str, intent_id: uuid.UUID, now: datetime
+) -> None:
+    """As a STOP: the person's own wish on every channel, and the end of their consents, under the same lock."""
+    account, line = caller.account_id, spellings(number)
+    await consents.lock(connection, account, line[0])
+    await consents.end(connection, account, line, OPT_OUT, now)
+    if "all" not in await opt_outs.standing_since(connection, account, line):
+        await opt_outs.record(
+            connection,
+            account,
+            number,
+            f"{WISH} (intent {intent_id})",
+            key_id=caller.key_id,
+            wish_id=new_id(now),
+            event_id=new_id(now),
+            now=now,
+        )
