@@ -65,3 +65,4 @@ class Span:
     start: int
     end: int
     severity: Severity | None = None  # None: the rule's own
+    read: str = ""  # what a disguised or misspelt span was read as, where that is not plain

@@ -20,9 +20,12 @@ from app.content.reading.covers import lies_in, widest
 from app.content.reading.evasion import CharacterKinds, find_caps, find_evasion, find_leet, find_spaced
 from app.content.reading.fold import Fold, packaged_fold
 from app.content.reading.matching import PhraseIndex, blank_punctuation
+from app.content.reading.repair import Repairer
 from app.content.reading.views import View, joined_letters, leet_words, single_blanks, unsplit_words
 from app.content.segments import count_segments
 from app.content.signs.brands import Brands
+from app.content.signs.link_signs import LISTS as LISTS_OF_LINKS
+from app.content.signs.link_signs import LinkSigns, find_mail_header
 from app.content.signs.links import Link, find_links, is_own
 from app.content.signs.phones import find_phones
 from app.content.signs.sender import names_sender
@@ -35,6 +38,7 @@ MAX_EXCERPT = 80  # code points
 # Rules that the code itself finds; a pack must give each its severity and its words.
 STRUCTURAL_RULES = (
     "link.shortener", "link.ip", "link.idn", "link.disguised", "link.insecure", "link.offbrand",
+    "link.imitation", "link.suspect", "link.chat", "link.freehost", "format.mail-header", "evasion.misspelled",
     "evasion.invisible", "evasion.styled", "evasion.zalgo", "evasion.mixed-script", "evasion.spaced",
     "phone.embedded", "evasion.leet", "format.caps", "identity.missing", "optout.missing",
     "sensitive.card", "sensitive.ssn", "account.phrase",
@@ -52,6 +56,7 @@ class ContentScanner:
         for name, lists in (
             ("shorteners", packs.lists),
             ("brands", packs.lists),
+            *((name, packs.lists) for name in LISTS_OF_LINKS),
             ("optout", packs.words),
             ("data", packs.words),
         ):
@@ -66,6 +71,8 @@ class ContentScanner:
         except ValueError as error:
             raise BrokenRuleFile(directory, None, str(error)) from None
         self._shorteners = frozenset(domain.lower() for domain in packs.lists["shorteners"])
+        self._repairer = Repairer(self._index.sought())
+        self._link_signs = LinkSigns(packs.lists, self._brands.domains, self._repairer.rare_pairs)
         self._opt_out = tuple(f" {blank_punctuation(self.fold(text))} " for text in packs.words["optout"])
 
     @classmethod
@@ -97,9 +104,14 @@ class ContentScanner:
         spans = self._phrases(body, folded, view, links, company)
         allowed = phrase_spans(own.allowed, view)
         spans = [index.original(span) for span in spans if not self._is_allowed(span, allowed)]
-        impostor = self._brands.find(folded, others, own.names) if others else None
-        if impostor is not None:
-            spans.append(index.original(impostor))
+        if others:
+            suspect = [link for link in others if self._link_signs.is_suspect(body, view, link)]
+            impostor = self._brands.find(folded, others, own.names, suspect)
+            if impostor is not None:
+                spans.append(index.original(impostor))
+            spans.extend(self._link_signs.find(body, view, others))
+        spans.extend(find_mail_header(body))
+        spans.extend(self._repaired(body, folded, links, company))
         for start, end in phrase_spans(own.blocked, view):
             spans.append(index.original(Span("account.phrase", start, end)))
         spans.extend(find_evasion(body, folded, self._kinds))
@@ -147,6 +159,23 @@ class ContentScanner:
             spans.extend(find_leet(folded, places))
         return spans
 
+    def _repaired(self, body: str, folded: str, links: list[Link], company: _Company) -> list[Span]:
+        """Phrases in the text as its reader repairs it; spans of the original text, each with what was read."""
+        spans: list[Span] = []
+        places = widest((link.start, link.end) for link in links)
+        for read in (self._repairer.repaired(body, folded, places, self.fold), self._repairer.upside_down(body)):
+            if read is None:
+                continue
+            text = blank_punctuation(read.text)
+            beside = company
+            if not links:
+                beside = _Company(read.text, find_links(read.text, self._shorteners, self.fold))
+            for span in self._index.resolve(text, self._index.hits(text), beside.has, read.differs_within):
+                start, end = read.original(span.start, span.end)
+                spans.append(Span(span.rule, start, end, span.severity))
+                spans.append(Span("evasion.misspelled", start, end, read=read.text[span.start : span.end]))
+        return spans
+
     def _set_apart(self, body: str, folded: str, company: _Company) -> list[Span]:
         """Letters that stand apart: the finding itself, and the phrases that they spell."""
         joined = joined_letters(folded)
@@ -192,9 +221,8 @@ class ContentScanner:
             if severity is None:
                 continue
             excerpt = masked[span.start : min(span.end, span.start + MAX_EXCERPT)]
-            findings.append(
-                ContentFinding(rule.id, severity, span.start, span.end, excerpt, rule.why, rule.remedy)
-            )
+            why = f"{rule.why} It was read as “{mask(span.read[:MAX_EXCERPT])}”." if span.read else rule.why
+            findings.append(ContentFinding(rule.id, severity, span.start, span.end, excerpt, why, rule.remedy))
         if len(findings) > MAX_FINDINGS:
             findings.sort(key=lambda finding: finding.severity)  # "block" before "warn"
             findings = findings[:MAX_FINDINGS]
@@ -255,7 +283,7 @@ def _outermost(spans: list[Span], rules: Mapping[str, ContentRule]) -> list[Span
             severity: Severity | None = last.severity
             if _weight(span, rules) > _weight(last, rules):
                 severity = span.severity
-            kept[-1] = Span(span.rule, last.start, max(last.end, span.end), severity)
+            kept[-1] = Span(span.rule, last.start, max(last.end, span.end), severity, last.read)
         else:
             kept.append(span)
     return [span for kept in merged.values() for span in kept]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import tldextract
@@ -33,6 +33,12 @@ _DISGUISED_DOT = re.compile(
     r"|[\w-]*(?:\[\.|\.\])[^\W_]\w+)",
     re.IGNORECASE,
 )
+# "//host/…", "now:// @@,host", "http//:host": two strokes that no scheme leads, with a host after them.
+_BROKEN_SCHEME = re.compile(
+    rf"//[\s:@,/.]{{0,4}}(?P<host>(?:{_LABEL}\.)+[^\W_\d]{{2,24}})(?P<path>/\S*)?", re.IGNORECASE
+)
+_WHOLE_SCHEME = re.compile(r"(?:https?|ftp|hxxps?|h\*\*ps?|meow):/?\Z", re.IGNORECASE)
+_CHAT_SCHEME = re.compile(r"(?<![a-z])(?:whatsapp|tg|telegram|viber|skype|signal|sgnl|line)://[^\s]{1,200}", re.IGNORECASE)
 _DISGUISE_TRIGGER = re.compile(r"[\[({<]\s?(?:d|p|\.)|\.\]| \. |\bd[o0]t\b", re.IGNORECASE)
 _QUAD = re.compile(r"(?:0[xX][0-9a-fA-F]+|\d+)(?:\.(?:0[xX][0-9a-fA-F]+|\d+)){0,3}")
 _BARE_IP = re.compile(
@@ -56,6 +62,7 @@ class Link:
     host: str
     registrable: str  # empty for an address
     problems: tuple[str, ...]
+    is_bare: bool = False  # a mere name, as a shop may be called: AMAZON.COM
 
 
 def find_links(body: str, shorteners: Collection[str], fold: Callable[[str], str]) -> list[Link]:
@@ -72,6 +79,8 @@ def find_links(body: str, shorteners: Collection[str], fold: Callable[[str], str
             if link is not None:
                 links.append(link)
                 _take(link.start, link.end, taken)
+    if "//" in text:
+        _add_broken(text, links, taken, shorteners, fold)
     for found in _BARE_HEX.finditer(text) if "0x" in lowered else ():
         if _free(found.start(), found.end(), taken):
             stop = found.start() + len(found.group().rstrip(_TRAILING))
@@ -125,6 +134,28 @@ def _add_bare(
                 _take(bare.start, bare.end, taken)
 
 
+def _add_broken(
+    text: str, links: list[Link], taken: bytearray, shorteners: Collection[str], fold: Callable[[str], str]
+) -> None:
+    """Links whose scheme is broken, and those that open a chat."""
+    for found in _CHAT_SCHEME.finditer(text):
+        if _free(found.start(), found.end(), taken):
+            host = found.group().partition(":")[0].lower()
+            links.append(Link(found.start(), found.end(), host, "", ("link.chat",)))
+            _take(found.start(), found.end(), taken)
+    for found in _BROKEN_SCHEME.finditer(text):
+        if not _free(found.start(), found.end(), taken) or _WHOLE_SCHEME.search(
+            text, max(0, found.start() - 7), found.start()
+        ):
+            continue
+        host = found.group("host").lower()
+        if not _registrable(_to_ascii(host)):
+            continue
+        end = found.start() + len(found.group().rstrip(_TRAILING))
+        links.append(_judged(found.start(), end, host, ["link.disguised"], shorteners, fold))
+        _take(found.start(), end, taken)
+
+
 def _free(start: int, end: int, taken: bytearray) -> bool:
     return taken.find(1, start, end) < 0
 
@@ -164,6 +195,8 @@ def _from_scheme(
     if "@" in authority:
         problems.append("link.disguised")
         authority = authority.rsplit("@", 1)[1]
+    if "://" in rest and "?" not in rest.partition("://")[0]:
+        problems.append("link.disguised")
     if re.search(r"%[0-9a-fA-F]{2}", authority) or re.search(
         r"[\[({]\s?(?:dot|\.)\s?[\])}]", rest, re.IGNORECASE
     ):
@@ -195,7 +228,8 @@ def _from_bare(found: re.Match[str], shorteners: Collection[str], fold: Callable
         return None
     end = found.end() - (len(found.group()) - len(found.group().rstrip(_TRAILING)))
     problems = ["link.disguised"] if user else []
-    return _judged(found.start(), end, host, problems, shorteners, fold)
+    link = _judged(found.start(), end, host, problems, shorteners, fold)
+    return link if explicit else replace(link, is_bare=True)
 
 
 def _judged(
