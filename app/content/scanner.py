@@ -98,12 +98,15 @@ class ContentScanner:
         view = blank_punctuation(folded)
         links = find_links(body, self._shorteners, self.fold)
         others = [link for link in links if not is_own(link, own.domains)]
-        company = _Company(folded, others)
+        company = _Company(folded, [link for link in others if not self._brands.owns(folded, link)])
         index = _Index(self.fold, body, folded)
 
         spans = self._phrases(body, folded, view, links, company)
         allowed = phrase_spans(own.allowed, view)
         spans = [index.original(span) for span in spans if not self._is_allowed(span, allowed)]
+        if spans and len(others) < len(links):
+            mine = widest((link.start, link.end) for link in links if link not in others)
+            spans = [span for span in spans if not lies_in(span.start, span.end, mine)]
         if others:
             suspect = [link for link in others if self._link_signs.is_suspect(body, view, link)]
             impostor = self._brands.find(folded, others, own.names, suspect)

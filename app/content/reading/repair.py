@@ -26,7 +26,6 @@ _GLUED_TRIGGER = re.compile(r"[A-Za-z][a-z]+[A-Z][a-z]")
 _WORDS = re.compile(r"[a-z]{4,}")
 _STARRED = re.compile(r"(?<![a-z0-9*])[a-z]+(?:\*[a-z]+)+(?![a-z0-9*])")
 _VOWEL = re.compile("[aeiou]")
-_NO_VOWEL = re.compile(r"(?<![a-z0-9])[a-z][b-df-hj-np-tv-z]{2,}(?![a-z0-9])")
 _TURNED = str.maketrans("ɐqɔpǝɟƃɥᴉıɾʞlɯuodbɹsʇnʌʍxʎzəɓᵷ¡¿", "abcdefghiijklmnopqrstuvwxyzegg!?")
 _TURNED_SIGNS = frozenset("ɐɔǝɟƃɥᴉɾʞɯɹʇʌʍʎ")
 _LEAST_TURNED = 5
@@ -118,7 +117,13 @@ class Repairer:
         return Repaired(text, places, list(range(len(text))), turned=True)
 
     def _unknown(self, folded: str) -> bool:
-        return "*" in folded or not self._known.issuperset(_WORDS.findall(folded)) or bool(_NO_VOWEL.search(folded))
+        """Whether a word stands in the text that may be one of those sought."""
+        if "*" in folded:
+            return True
+        return any(
+            shape(word) in self._shapes or word in self._consonants
+            for word in set(_WORDS.findall(folded)) - self._known
+        )
 
     def _structural(self, body: str, spare: list[tuple[int, int]]) -> list[tuple[int, int, str]]:
         changes: list[tuple[int, int, str]] = []

@@ -33,6 +33,11 @@ class Brands:
         )
         self._mention = re.compile(rf"(?<![a-z0-9.@])({names})(?![a-z0-9]|\.[a-z]|-[a-z])")
 
+    def owns(self, folded: str, link: Link) -> bool:
+        """Whether a name that opens the text owns the link: a bank's own alert is no trap."""
+        opening = self._opening.match(folded[:_OPENING_LENGTH])
+        return opening is not None and is_own(link, self._domains[opening.group(1)])
+
     def find(
         self, folded: str, links: Sequence[Link], names: Collection[str], suspect: Sequence[Link]
     ) -> Span | None:

@@ -39,6 +39,7 @@ class LinkSigns:
         self._free = frozenset(lists["free_hosts"])
         self._chat = frozenset(lists["chat_hosts"])
         self._rare = rare_pairs
+        self._well_known = frozenset(domain for domains in names.values() for domain in domains if "." in domain)
         plain = set(lists["common_names"])
         self._distinct: dict[str, tuple[str, ...]] = {}
         self._common: dict[str, tuple[str, ...]] = {}
@@ -80,7 +81,7 @@ class LinkSigns:
 
     def _signs(self, written: str, link: Link) -> tuple[int, int]:
         """How many signs are in how the link is written, and how many in what it is."""
-        if not link.registrable:
+        if not link.registrable or link.registrable in self._well_known:
             return 0, 0
         bare = re.sub(r"\A[a-zA-Z]+:/+", "", written)
         shown, _, path = bare.partition("/")
