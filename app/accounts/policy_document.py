@@ -56,6 +56,7 @@ def read_policy(stored: Mapping[str, Any], version: int) -> AccountPolicy:
         trust_recipient=stored.get("trust_recipient", False),
         names=tuple(stored.get("names", ())),
         domains=tuple(stored.get("domains", ())),
+        phones=tuple(stored.get("phones", ())),
     )
 
 
@@ -89,4 +90,5 @@ def write_policy(policy: AccountPolicy) -> dict[str, Any]:
         "trust_recipient": policy.trust_recipient,
         "names": list(policy.names),
         "domains": list(policy.domains),
+        "phones": list(policy.phones),
     }

@@ -27,7 +27,7 @@ from app.content.signs.brands import Brands
 from app.content.signs.link_signs import LISTS as LISTS_OF_LINKS
 from app.content.signs.link_signs import LinkSigns, find_mail_header
 from app.content.signs.links import Link, find_links, is_own
-from app.content.signs.phones import find_phones
+from app.content.signs.phones import digits_of, find_phones
 from app.content.signs.sender import names_sender
 from app.content.signs.sensitive import find_sensitive, mask
 from app.guardrail.facts import AccountPolicy
@@ -98,7 +98,7 @@ class ContentScanner:
         view = blank_punctuation(folded)
         links = find_links(body, self._shorteners, self.fold)
         others = [link for link in links if not is_own(link, own.domains)]
-        company = _Company(folded, [link for link in others if not self._brands.owns(folded, link)])
+        company = _Company(folded, own.phones, [link for link in others if not self._brands.owns(folded, link)])
         index = _Index(self.fold, body, folded)
 
         spans = self._phrases(body, folded, view, links, company)
@@ -172,7 +172,7 @@ class ContentScanner:
             text = blank_punctuation(read.text)
             beside = company
             if not links:
-                beside = _Company(read.text, find_links(read.text, self._shorteners, self.fold))
+                beside = _Company(read.text, company.own_phones, find_links(read.text, self._shorteners, self.fold))
             for span in self._index.resolve(text, self._index.hits(text), beside.has, read.differs_within):
                 start, end = read.original(span.start, span.end)
                 spans.append(Span(span.rule, start, end, span.severity))
@@ -234,16 +234,19 @@ class ContentScanner:
 
 
 class _Company:
-    """Whether a link or a phone number stands in the text; looked for when first asked."""
+    """Whether a link or a phone number of somebody else stands in the text; looked for when first asked."""
 
-    def __init__(self, folded: str, links: list[Link]) -> None:
-        self._folded, self._links = folded, links
+    def __init__(self, folded: str, own_phones: frozenset[str], links: list[Link]) -> None:
+        self._folded, self.own_phones, self._links = folded, own_phones, links
         self._phones: list[tuple[int, int]] | None = None
 
     @property
     def phones(self) -> list[tuple[int, int]]:
         if self._phones is None:
-            self._phones = find_phones(self._folded)
+            found = find_phones(self._folded)
+            if self.own_phones:
+                found = [span for span in found if digits_of(self._folded[slice(*span)]) not in self.own_phones]
+            self._phones = found
         return self._phones
 
     def has(self, kind: Company) -> bool:

@@ -98,6 +98,7 @@ class AccountPolicy:
     trust_recipient: bool = False  # a full address is trusted over the area code
     names: tuple[str, ...] = ()  # the sender's names
     domains: tuple[str, ...] = ()  # its own links
+    phones: tuple[str, ...] = ()  # its own numbers: a plus sign and digits, or a short code
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ _DOMAIN = re.compile(
     r"(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{1,59})"
 )
 
+_PHONE = re.compile(r"\+[1-9]\d{6,14}|\d{3,8}", re.ASCII)
+
 
 def _clock(text: str) -> str:
     if not _CLOCK.fullmatch(text):
@@ -64,6 +66,12 @@ def _domain(text: str) -> str:
     if not _DOMAIN.fullmatch(text.lower()):
         raise unusable("must be a domain without scheme, port and path, as example.com")
     return text.lower()
+
+
+def _phone(text: str) -> str:
+    if not _PHONE.fullmatch(text):
+        raise unusable("must be a plus sign and 7 to 15 digits, or a short code of 3 to 8 digits")
+    return text
 
 
 def _each_once(found: list[str]) -> list[str]:
@@ -167,6 +175,10 @@ class PolicyBody(Body):
     domains: Annotated[list[Annotated[Words, AfterValidator(_domain)]], Field(max_length=200)] = Field(
         default_factory=list, description="The account's own links"
     )
+    phones: Annotated[list[Annotated[Words, AfterValidator(_phone)]], Field(max_length=200)] = Field(
+        default_factory=list,
+        description="The account's own numbers, as its texts give them to call: +12065550188, or a short code",
+    )
     inbound: InboundBody = InboundBody()
     version: Annotated[int, Field(ge=0)] | None = Field(
         default=None, description="When given, 409 unless the policy is still of this version"
@@ -194,6 +206,7 @@ class PolicyDocument(documents.Document):
     trust_recipient: bool
     names: list[str]
     domains: list[str]
+    phones: list[str]
     inbound: RepliesDocument
 
 
@@ -208,6 +221,7 @@ class StoredPolicy(documents.Document):
     trust_recipient: bool | None = None
     names: list[str] = Field(default_factory=list)
     domains: list[str] = Field(default_factory=list)
+    phones: list[str] = Field(default_factory=list)
     inbound: RepliesDocument | None = Field(
         default=None, description="Absent from versions that an earlier release put"
     )

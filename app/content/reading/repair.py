@@ -69,7 +69,7 @@ class Repairer:
             left = word[0] + _VOWEL.sub("", word[1:])
             if len(left) >= _LEAST_CONSONANTS and left != word and not self._dictionary.knows(left):
                 self._consonants.setdefault(left, word)
-        self._known = self._dictionary.common.union(sought)
+        self._known = self._dictionary.common.union(sought, ("http", "https"))
 
     @property
     def rare_pairs(self) -> frozenset[str]:
@@ -78,12 +78,9 @@ class Repairer:
 
     def repaired(self, body: str, folded: str, spare: list[tuple[int, int]], fold: Callable[[str], str]) -> Repaired | None:
         """The body as it reads once repaired; None where nothing asks for it. ``spare`` are its links."""
-        unknown = self._unknown(folded)
         changes = self._structural(body, spare)
         if not changes:
-            if not unknown:
-                return None
-            if len(body) != len(folded):
+            if len(body) != len(folded) or not self._unknown(folded):
                 return None
             return self._by_word(folded, list(range(len(body) + 1)), [], spare)
         pieces: list[str] = []

@@ -37,8 +37,9 @@ _DISGUISED_DOT = re.compile(
 _BROKEN_SCHEME = re.compile(
     rf"//[\s:@,/.]{{0,4}}(?P<host>(?:{_LABEL}\.)+[^\W_\d]{{2,24}})(?P<path>/\S*)?", re.IGNORECASE
 )
-_WHOLE_SCHEME = re.compile(r"(?:https?|ftp|hxxps?|h\*\*ps?|meow):/?\Z", re.IGNORECASE)
-_CHAT_SCHEME = re.compile(r"(?<![a-z])(?:whatsapp|tg|telegram|viber|skype|signal|sgnl|line)://[^\s]{1,200}", re.IGNORECASE)
+_WHOLE_SCHEMES = ("http:", "https:", "ftp:", "hxxp:", "hxxps:", "h**p:", "h**ps:", "meow:", "https:/", "http:/")
+_CHAT_SCHEME = re.compile(r"(?<![a-z])(whatsapp|tg|telegram|viber|skype|signal|sgnl|line):\Z")
+_AFTER_CHAT_SCHEME = re.compile(r"//\S{1,200}")
 _DISGUISE_TRIGGER = re.compile(r"[\[({<]\s?(?:d|p|\.)|\.\]| \. |\bd[o0]t\b", re.IGNORECASE)
 _QUAD = re.compile(r"(?:0[xX][0-9a-fA-F]+|\d+)(?:\.(?:0[xX][0-9a-fA-F]+|\d+)){0,3}")
 _BARE_IP = re.compile(
@@ -138,22 +139,24 @@ def _add_broken(
     text: str, links: list[Link], taken: bytearray, shorteners: Collection[str], fold: Callable[[str], str]
 ) -> None:
     """Links whose scheme is broken, and those that open a chat."""
-    for found in _CHAT_SCHEME.finditer(text):
-        if _free(found.start(), found.end(), taken):
-            host = found.group().partition(":")[0].lower()
-            links.append(Link(found.start(), found.end(), host, "", ("link.chat",)))
-            _take(found.start(), found.end(), taken)
-    for found in _BROKEN_SCHEME.finditer(text):
-        if not _free(found.start(), found.end(), taken) or _WHOLE_SCHEME.search(
-            text, max(0, found.start() - 7), found.start()
-        ):
-            continue
-        host = found.group("host").lower()
-        if not _registrable(_to_ascii(host)):
-            continue
-        end = found.start() + len(found.group().rstrip(_TRAILING))
-        links.append(_judged(found.start(), end, host, ["link.disguised"], shorteners, fold))
-        _take(found.start(), end, taken)
+    at = text.find("//")
+    while at >= 0:
+        before = text[max(0, at - 9) : at].lower()
+        if not before.endswith(_WHOLE_SCHEMES):
+            chat = _CHAT_SCHEME.search(before)
+            found = _AFTER_CHAT_SCHEME.match(text, at) if chat else _BROKEN_SCHEME.match(text, at)
+            if found is not None and _free(found.start(), found.end(), taken):
+                end = at + len(found.group().rstrip(_TRAILING))
+                if chat is not None:
+                    start = at - len(chat.group())
+                    links.append(Link(start, end, chat.group(1), "", ("link.chat",)))
+                    _take(start, end, taken)
+                else:
+                    host = found.group("host").lower()
+                    if _registrable(_to_ascii(host)):
+                        links.append(_judged(at, end, host, ["link.disguised"], shorteners, fold))
+                        _take(at, end, taken)
+        at = text.find("//", at + 2)
 
 
 def _free(start: int, end: int, taken: bytearray) -> bool:
