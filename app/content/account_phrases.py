@@ -35,7 +35,9 @@ class CompiledPolicy:
 def compiled(policy: AccountPolicy) -> CompiledPolicy:
     """The policy's phrases, from a small cache that is keyed by their value, so it can never be stale."""
     content = policy.content
-    return _compiled((content.block_phrases, content.allow_phrases, policy.names, policy.domains, policy.phones))
+    return _compiled(
+        (content.block_phrases, content.allow_phrases, policy.names, policy.domains, policy.phones)
+    )
 
 
 @lru_cache(maxsize=COMPILED_POLICIES)

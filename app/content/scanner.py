@@ -98,7 +98,9 @@ class ContentScanner:
         view = blank_punctuation(folded)
         links = find_links(body, self._shorteners, self.fold)
         others = [link for link in links if not is_own(link, own.domains)]
-        company = _Company(folded, own.phones, [link for link in others if not self._brands.owns(folded, link)])
+        company = _Company(
+            folded, own.phones, [link for link in others if not self._brands.owns(folded, link)]
+        )
         index = _Index(self.fold, body, folded)
 
         spans = self._phrases(body, folded, view, links, company)
@@ -166,13 +168,18 @@ class ContentScanner:
         """Phrases in the text as its reader repairs it; spans of the original text, each with what was read."""
         spans: list[Span] = []
         places = widest((link.start, link.end) for link in links)
-        for read in (self._repairer.repaired(body, folded, places, self.fold), self._repairer.upside_down(body)):
+        for read in (
+            self._repairer.repaired(body, folded, places, self.fold),
+            self._repairer.upside_down(body),
+        ):
             if read is None:
                 continue
             text = blank_punctuation(read.text)
             beside = company
             if not links:
-                beside = _Company(read.text, company.own_phones, find_links(read.text, self._shorteners, self.fold))
+                beside = _Company(
+                    read.text, company.own_phones, find_links(read.text, self._shorteners, self.fold)
+                )
             for span in self._index.resolve(text, self._index.hits(text), beside.has, read.differs_within):
                 start, end = read.original(span.start, span.end)
                 spans.append(Span(span.rule, start, end, span.severity))
@@ -225,7 +232,9 @@ class ContentScanner:
                 continue
             excerpt = masked[span.start : min(span.end, span.start + MAX_EXCERPT)]
             why = f"{rule.why} It was read as “{mask(span.read[:MAX_EXCERPT])}”." if span.read else rule.why
-            findings.append(ContentFinding(rule.id, severity, span.start, span.end, excerpt, why, rule.remedy))
+            findings.append(
+                ContentFinding(rule.id, severity, span.start, span.end, excerpt, why, rule.remedy)
+            )
         if len(findings) > MAX_FINDINGS:
             findings.sort(key=lambda finding: finding.severity)  # "block" before "warn"
             findings = findings[:MAX_FINDINGS]
@@ -245,7 +254,9 @@ class _Company:
         if self._phones is None:
             found = find_phones(self._folded)
             if self.own_phones:
-                found = [span for span in found if digits_of(self._folded[slice(*span)]) not in self.own_phones]
+                found = [
+                    span for span in found if digits_of(self._folded[slice(*span)]) not in self.own_phones
+                ]
             self._phones = found
         return self._phones
 

@@ -129,7 +129,9 @@ def _is_as_good_as_stop(body: str, text: str) -> bool:
     if _is_mistyped(bare):
         return True
     padded, joined = f" {text} ", text.replace(" ", "")
-    return any(said in padded for said in KEYWORDS.spaced) or any(said in joined for said in KEYWORDS.unspaced)
+    return any(said in padded for said in KEYWORDS.spaced) or any(
+        said in joined for said in KEYWORDS.unspaced
+    )
 
 
 def _is_mistyped(bare: str) -> bool:

@@ -12,7 +12,9 @@ _SHORTEST = 4  # letters; shorter words are too close to others
 def within_one_edit(text: str, word: str) -> bool:
     """Whether one letter lost, added or changed, or one swap of neighbours, makes ``text`` of ``word``."""
     return differs_by_one(text, word) or (
-        len(text) == len(word) and text[1:2] != "" and sum(a != b for a, b in zip(text, word, strict=True)) <= 1
+        len(text) == len(word)
+        and text[1:2] != ""
+        and sum(a != b for a, b in zip(text, word, strict=True)) <= 1
     )
 
 

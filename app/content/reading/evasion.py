@@ -36,7 +36,9 @@ _LEET_WORD = re.compile(
     r"(?<![a-z0-9@$])(?=[a-z0-9@$]{0,18}[a-z][013457@$]{1,18}[a-z])[a-z0-9@$]{4,20}(?![a-z0-9@$])"
 )
 # References, hashes and addresses: numbers in hexadecimal, an at sign before a digit, digits in a row.
-_IDENTIFIER = re.compile(r"(?:0x)?(?=[a-f]{0,20}\d)[0-9a-f]{6,20}|[a-z0-9.]{1,20}@[a-z]{0,4}\d[a-z0-9@]{0,20}|(?:[a-z@$]{0,8}\d{3}|\d{2})[a-z0-9@$]{0,20}")
+_IDENTIFIER = re.compile(
+    r"(?:0x)?(?=[a-f]{0,20}\d)[0-9a-f]{6,20}|[a-z0-9.]{1,20}@[a-z]{0,4}\d[a-z0-9@]{0,20}|(?:[a-z@$]{0,8}\d{3}|\d{2})[a-z0-9@$]{0,20}"
+)
 _BULLETS_APART = 3
 _MARKS_READ = 32  # on one letter; more are put in order in the square of their number, and change nothing
 _CAPS_MIN_LETTERS = 24

@@ -20,7 +20,9 @@ _SHORTEST = 4
 _LEAST_CONSONANTS = 4
 _ENTITY = re.compile(r"&(?:#\d{2,6}|#[xX][0-9a-fA-F]{2,5}|[a-zA-Z]{2,8});")
 _BROKEN_LINE = re.compile(r"(?<=[a-z])\r?\n(?=[a-z])")
-_FILLER = re.compile(r"(?<=[A-Za-z])(?:\([A-Za-z0-9*.\-]{1,4}\)|\[[A-Za-z0-9*.\-]{1,4}\]|\{[A-Za-z0-9*.\-]{1,4}\})(?=[A-Za-z])")
+_FILLER = re.compile(
+    r"(?<=[A-Za-z])(?:\([A-Za-z0-9*.\-]{1,4}\)|\[[A-Za-z0-9*.\-]{1,4}\]|\{[A-Za-z0-9*.\-]{1,4}\})(?=[A-Za-z])"
+)
 _GLUED = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[a-z])(?=\d)|(?<=\d)(?=[A-Z][a-z])|(?<=[a-z][!?,;])(?=[A-Z])")
 _GLUED_TRIGGER = re.compile(r"[A-Za-z][a-z]+[A-Z][a-z]")
 _WORDS = re.compile(r"[a-z]{4,}")
@@ -55,7 +57,9 @@ class Repairer:
     """What the packs look for, by the forms in which a reader still knows it. Compiled once."""
 
     def __init__(self, words: Iterable[str]) -> None:
-        sought = sorted({word for word in words if len(word) >= _SHORTEST and word.isascii() and word.isalpha()})
+        sought = sorted(
+            {word for word in words if len(word) >= _SHORTEST and word.isascii() and word.isalpha()}
+        )
         self._shapes = {shape(word): word for word in sought}
         self._dictionary: Dictionary = load_dictionary(self._shapes.keys())
         self._starred: dict[str, str] = {}
@@ -76,7 +80,9 @@ class Repairer:
         """Pairs of letters that words hardly have."""
         return self._dictionary.rare_pairs
 
-    def repaired(self, body: str, folded: str, spare: list[tuple[int, int]], fold: Callable[[str], str]) -> Repaired | None:
+    def repaired(
+        self, body: str, folded: str, spare: list[tuple[int, int]], fold: Callable[[str], str]
+    ) -> Repaired | None:
         """The body as it reads once repaired; None where nothing asks for it. ``spare`` are its links."""
         changes = self._structural(body, spare)
         if not changes:
@@ -103,7 +109,9 @@ class Repairer:
         if len(text) + 1 != len(places):
             return None
         # A join is seen inside the word that it makes: its second half begins at the change.
-        return self._by_word(text, places, sorted(set(changed)), []) or Repaired(text, places, sorted(set(changed)))
+        return self._by_word(text, places, sorted(set(changed)), []) or Repaired(
+            text, places, sorted(set(changed))
+        )
 
     def upside_down(self, body: str) -> Repaired | None:
         """The body turned round, where letters that are turned stand in it."""
@@ -125,9 +133,13 @@ class Repairer:
     def _structural(self, body: str, spare: list[tuple[int, int]]) -> list[tuple[int, int, str]]:
         changes: list[tuple[int, int, str]] = []
         if "&" in body and ";" in body:
-            changes.extend((m.start(), m.end(), html.unescape(m.group())[:1] or " ") for m in _ENTITY.finditer(body))
+            changes.extend(
+                (m.start(), m.end(), html.unescape(m.group())[:1] or " ") for m in _ENTITY.finditer(body)
+            )
         if "\n" in body:
-            changes.extend((m.start(), m.end(), "") for m in _BROKEN_LINE.finditer(body) if self._breaks_a_word(body, m))
+            changes.extend(
+                (m.start(), m.end(), "") for m in _BROKEN_LINE.finditer(body) if self._breaks_a_word(body, m)
+            )
         if "(" in body or "[" in body or "{" in body:
             changes.extend((m.start(), m.end(), "") for m in _FILLER.finditer(body))
         if _GLUED_TRIGGER.search(body):

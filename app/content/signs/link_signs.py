@@ -25,7 +25,9 @@ _SECURITY = (
 )  # fmt: skip
 LISTS = ("weak_endings", "free_hosts", "chat_hosts", "common_names", "lures")
 # What a gateway between mail and texts puts before the message.
-_MAIL_HEADER = re.compile(r"\s*(?:\(\d/\d\)\s*)?(?:FRM|Frm|FROM|From):[^\n]{0,200}?\s?(?:SUBJ|Subj|MSG):|\s*(?:SUBJ|FRM):")
+_MAIL_HEADER = re.compile(
+    r"\s*(?:\(\d/\d\)\s*)?(?:FRM|Frm|FROM|From):[^\n]{0,200}?\s?(?:SUBJ|Subj|MSG):|\s*(?:SUBJ|FRM):"
+)
 _SHORT_NAME = 5  # letters; a shorter one stands in too many honest names
 
 
@@ -33,13 +35,18 @@ class LinkSigns:
     """The lists of the packs, compiled once."""
 
     def __init__(
-        self, lists: Mapping[str, tuple[str, ...]], names: Mapping[str, tuple[str, ...]], rare_pairs: frozenset[str]
+        self,
+        lists: Mapping[str, tuple[str, ...]],
+        names: Mapping[str, tuple[str, ...]],
+        rare_pairs: frozenset[str],
     ) -> None:
         self._weak_endings = frozenset(lists["weak_endings"])
         self._free = frozenset(lists["free_hosts"])
         self._chat = frozenset(lists["chat_hosts"])
         self._rare = rare_pairs
-        self._well_known = frozenset(domain for domains in names.values() for domain in domains if "." in domain)
+        self._well_known = frozenset(
+            domain for domains in names.values() for domain in domains if "." in domain
+        )
         plain = set(lists["common_names"])
         self._distinct: dict[str, tuple[str, ...]] = {}
         self._common: dict[str, tuple[str, ...]] = {}
@@ -47,7 +54,9 @@ class LinkSigns:
             joined = re.sub("[^a-z0-9]", "", name)
             into = self._common if joined in plain or len(joined) < _SHORT_NAME else self._distinct
             into[joined] = (*into.get(joined, ()), *domains)
-        self._lure = re.compile(r"\b(?:" + "|".join(map(re.escape, sorted(lists["lures"], key=len, reverse=True))) + r")\b")
+        self._lure = re.compile(
+            r"\b(?:" + "|".join(map(re.escape, sorted(lists["lures"], key=len, reverse=True))) + r")\b"
+        )
 
     def find(self, body: str, view: str, links: Iterable[Link]) -> list[Span]:
         """Findings over links that are not the account's own. ``view`` is the folded text without punctuation."""
@@ -86,8 +95,12 @@ class LinkSigns:
         bare = re.sub(r"\A[a-zA-Z]+:/+", "", written)
         shown, _, path = bare.partition("/")
         label = link.registrable.split(".", 1)[0]
-        strong = self._is_random_host(label) + _is_odd_case(shown.split(":", 1)[0]) + self._is_random_path(path)
-        weak = (link.registrable.rsplit(".", 1)[-1] in self._weak_endings) + ("link.insecure" in link.problems)
+        strong = (
+            self._is_random_host(label) + _is_odd_case(shown.split(":", 1)[0]) + self._is_random_path(path)
+        )
+        weak = (link.registrable.rsplit(".", 1)[-1] in self._weak_endings) + (
+            "link.insecure" in link.problems
+        )
         return strong, weak
 
     def _is_random_host(self, label: str) -> bool:
@@ -113,14 +126,18 @@ class LinkSigns:
         labels = host.removeprefix("www.").split(".")
         if any(label in _ENDINGS_AS_LABELS for label in labels[1:-2]):
             return True
-        joined = host.removeprefix("www.").rpartition(".")[0].replace("-", "").replace("0", "o").replace("1", "l")
+        joined = (
+            host.removeprefix("www.").rpartition(".")[0].replace("-", "").replace("0", "o").replace("1", "l")
+        )
         for name, domains in self._distinct.items():
             if name in joined and not _owned(host, domains):
                 return True
         pieces = re.split(r"[.\-]", host)
         rest = "".join(pieces[:-1])
         if any(word in rest for word in _SECURITY):
-            return any(piece in self._common and not _owned(host, self._common[piece]) for piece in pieces[:-1])
+            return any(
+                piece in self._common and not _owned(host, self._common[piece]) for piece in pieces[:-1]
+            )
         return False
 
 

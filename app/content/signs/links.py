@@ -37,7 +37,18 @@ _DISGUISED_DOT = re.compile(
 _BROKEN_SCHEME = re.compile(
     rf"//[\s:@,/.]{{0,4}}(?P<host>(?:{_LABEL}\.)+[^\W_\d]{{2,24}})(?P<path>/\S*)?", re.IGNORECASE
 )
-_WHOLE_SCHEMES = ("http:", "https:", "ftp:", "hxxp:", "hxxps:", "h**p:", "h**ps:", "meow:", "https:/", "http:/")
+_WHOLE_SCHEMES = (
+    "http:",
+    "https:",
+    "ftp:",
+    "hxxp:",
+    "hxxps:",
+    "h**p:",
+    "h**ps:",
+    "meow:",
+    "https:/",
+    "http:/",
+)
 _CHAT_SCHEME = re.compile(r"(?<![a-z])(whatsapp|tg|telegram|viber|skype|signal|sgnl|line):\Z")
 _AFTER_CHAT_SCHEME = re.compile(r"//\S{1,200}")
 _DISGUISE_TRIGGER = re.compile(r"[\[({<]\s?(?:d|p|\.)|\.\]| \. |\bd[o0]t\b", re.IGNORECASE)
