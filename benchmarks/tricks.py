@@ -61,6 +61,11 @@ def _sounds(word: str, _: random.Random) -> str:
     return word
 
 
+def _one_digit(word: str, _: random.Random) -> str:
+    digits = {"o": "0", "e": "3", "i": "1"}
+    return word[0] + re.sub("[oei]", lambda found: digits[found.group()], word[1:], count=1)
+
+
 def _camel(text: str) -> str:
     """Words glued, each with a capital; links stay."""
     pieces: list[str] = []
@@ -94,6 +99,6 @@ TRICKS: dict[str, Callable[[str], str]] = {
     "a slash within": _words(_put_in("|")),
     "a letter doubled": _words(_doubled),
     "digits for letters": _words(lambda word, _: word.translate(_LEET)),
-    "one digit for a letter": _words(lambda word, _: word[0] + re.sub("[oei]", lambda m: {"o": "0", "e": "3", "i": "1"}[m.group()], word[1:], count=1)),
+    "one digit for a letter": _words(_one_digit),
     "alternating case": lambda text: "".join(c.upper() if n % 2 else c.lower() for n, c in enumerate(text)),
 }  # fmt: skip

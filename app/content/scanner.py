@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from app.content.account_phrases import CompiledPolicy, compiled, phrase_spans, severity_of
+from app.content.beside import Beside, WayBack
 from app.content.findings import ContentFinding, ScanResult, Span
 from app.content.packs.pack_loader import (
     PACKS_DIRECTORY,
-    Company,
     ContentPacks,
     ContentRule,
     Severity,
     load_content_packs,
 )
 from app.content.reading.covers import lies_in, widest
-from app.content.reading.evasion import CharacterKinds, find_caps, find_evasion, find_leet, find_spaced
+from app.content.reading.evasion import CharacterKinds, find_caps, find_evasion, find_spaced
 from app.content.reading.fold import Fold, packaged_fold
+from app.content.reading.leet import find_leet
 from app.content.reading.matching import PhraseIndex, blank_punctuation
 from app.content.reading.repair import Repairer
 from app.content.reading.views import View, joined_letters, leet_words, single_blanks, unsplit_words
@@ -27,7 +27,6 @@ from app.content.signs.brands import Brands
 from app.content.signs.link_signs import LISTS as LISTS_OF_LINKS
 from app.content.signs.link_signs import LinkSigns, find_mail_header
 from app.content.signs.links import Link, find_links, is_own
-from app.content.signs.phones import digits_of, find_phones
 from app.content.signs.sender import names_sender
 from app.content.signs.sensitive import find_sensitive, mask
 from app.guardrail.facts import AccountPolicy
@@ -98,10 +97,8 @@ class ContentScanner:
         view = blank_punctuation(folded)
         links = find_links(body, self._shorteners, self.fold)
         others = [link for link in links if not is_own(link, own.domains)]
-        company = _Company(
-            folded, own.phones, [link for link in others if not self._brands.owns(folded, link)]
-        )
-        index = _Index(self.fold, body, folded)
+        company = Beside(folded, own.phones, [link for link in others if not self._brands.owns(folded, link)])
+        index = WayBack(self.fold, body, folded)
 
         spans = self._phrases(body, folded, view, links, company)
         allowed = phrase_spans(own.allowed, view)
@@ -137,7 +134,7 @@ class ContentScanner:
             return False
         return lies_in(span.start, span.end, allowed)
 
-    def _phrases(self, body: str, folded: str, view: str, links: list[Link], company: _Company) -> list[Span]:
+    def _phrases(self, body: str, folded: str, view: str, links: list[Link], company: Beside) -> list[Span]:
         """Phrases in the text and in its other readings; spans of the folded text."""
         index = self._index
         spans = index.resolve(view, index.hits(view), company.has)
@@ -164,7 +161,7 @@ class ContentScanner:
             spans.extend(find_leet(folded, places))
         return spans
 
-    def _repaired(self, body: str, folded: str, links: list[Link], company: _Company) -> list[Span]:
+    def _repaired(self, body: str, folded: str, links: list[Link], company: Beside) -> list[Span]:
         """Phrases in the text as its reader repairs it; spans of the original text, each with what was read."""
         spans: list[Span] = []
         places = widest((link.start, link.end) for link in links)
@@ -177,7 +174,7 @@ class ContentScanner:
             text = blank_punctuation(read.text)
             beside = company
             if not links:
-                beside = _Company(
+                beside = Beside(
                     read.text, company.own_phones, find_links(read.text, self._shorteners, self.fold)
                 )
             for span in self._index.resolve(text, self._index.hits(text), beside.has, read.differs_within):
@@ -186,7 +183,7 @@ class ContentScanner:
                 spans.append(Span("evasion.misspelled", start, end, read=read.text[span.start : span.end]))
         return spans
 
-    def _set_apart(self, body: str, folded: str, company: _Company) -> list[Span]:
+    def _set_apart(self, body: str, folded: str, company: Beside) -> list[Span]:
         """Letters that stand apart: the finding itself, and the phrases that they spell."""
         joined = joined_letters(folded)
         if joined is None:
@@ -202,9 +199,7 @@ class ContentScanner:
         spans.extend(Span("evasion.spaced", span.start, span.end) for span in found)
         return spans
 
-    def _in_view(
-        self, view: View, company: _Company, accept: Callable[[int, int], bool] | None
-    ) -> list[Span]:
+    def _in_view(self, view: View, company: Beside, accept: Callable[[int, int], bool] | None) -> list[Span]:
         text = blank_punctuation(view.text)
         return [
             Span(span.rule, view.places[span.start], view.places[span.end - 1] + 1, span.severity)
@@ -240,45 +235,6 @@ class ContentScanner:
             findings = findings[:MAX_FINDINGS]
         findings.sort(key=lambda finding: (finding.start, finding.end, finding.rule))
         return tuple(findings)
-
-
-class _Company:
-    """Whether a link or a phone number of somebody else stands in the text; looked for when first asked."""
-
-    def __init__(self, folded: str, own_phones: frozenset[str], links: list[Link]) -> None:
-        self._folded, self.own_phones, self._links = folded, own_phones, links
-        self._phones: list[tuple[int, int]] | None = None
-
-    @property
-    def phones(self) -> list[tuple[int, int]]:
-        if self._phones is None:
-            found = find_phones(self._folded)
-            if self.own_phones:
-                found = [
-                    span for span in found if digits_of(self._folded[slice(*span)]) not in self.own_phones
-                ]
-            self._phones = found
-        return self._phones
-
-    def has(self, kind: Company) -> bool:
-        return bool(self._links) if kind == "link" else bool(self.phones)
-
-
-@dataclass(slots=True)
-class _Index:
-    """The way back from the folded text; the map is built when a first span needs it."""
-
-    fold: Fold
-    body: str
-    folded: str
-    places: list[int] | None = None
-
-    def original(self, span: Span) -> Span:
-        if self.body.isascii():
-            return span
-        if self.places is None:
-            self.places = self.fold.index_map(self.body)
-        return Span(span.rule, self.places[span.start], self.places[span.end - 1] + 1, span.severity)
 
 
 def _link_spans(links: Iterable[Link], own: CompiledPolicy) -> list[Span]:

@@ -22,7 +22,8 @@ _ASCII_OUTSIDE_GSM7 = frozenset(map(chr, range(128))) - _GSM7
 # What people type, or paste out of a word processor, and what GSM-7 has in its stead.
 _EQUIVALENTS = {
     **dict.fromkeys("‘’‛′´`ʼ＇", "'"),
-    "‼": "!!", "⁇": "??", "⁉": "!?", **dict.fromkeys("‚、､﹑", ","), **dict.fromkeys("。｡", "."), **dict.fromkeys("〝〞〟", '"'), "︑": "'", "︐": "'",
+    "‼": "!!", "⁇": "??", "⁉": "!?", **dict.fromkeys("‚、､﹑", ","),
+    **dict.fromkeys("。｡", "."), **dict.fromkeys("〝〞〟", '"'), "︑": "'", "︐": "'",
     **dict.fromkeys("“”„‟″«»＂", '"'),
     **dict.fromkeys("‐‑‒–—―−", "-"),
     **dict.fromkeys("\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006", " "),

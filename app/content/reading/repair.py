@@ -13,8 +13,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from app.content.reading.dictionary import Dictionary, load_dictionary, shape
 from app.content.reading.covers import touches
+from app.content.reading.dictionary import Dictionary, load_dictionary, shape
 
 _SHORTEST = 4
 _LEAST_CONSONANTS = 4
@@ -155,7 +155,8 @@ class Repairer:
         """A line that ends and one that begins with words of their own are lines."""
         left = re.search(r"[A-Za-z]{1,24}\Z", body[max(0, found.start() - 24) : found.start()])
         right = re.match(r"[A-Za-z]{1,24}", body[found.end() : found.end() + 24])
-        assert left is not None and right is not None
+        if left is None or right is None:
+            return False
         words = self._known
         before, after = left.group().lower(), right.group().lower()
         return before + after in words or not (before in words and after in words)

@@ -4,7 +4,7 @@ for a day, and leads to somebody else's domain."""
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from app.content.findings import Span
 from app.content.signs.links import Link, is_own

@@ -105,6 +105,8 @@ class LinkSigns:
 
     def _is_random_host(self, label: str) -> bool:
         """Letters that no name has: digits amid them, or pairs that words hardly have."""
+        if label.startswith("xn--"):
+            return False  # told of by link.idn where it is one to tell of
         within = _DIGITS_WITHIN.search(label)
         if within is not None and (within.group(1) not in ("2", "4") or len(label) <= 5):
             return True

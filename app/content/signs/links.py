@@ -7,12 +7,13 @@ is cached on disk.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import tldextract
+
+from app.content.signs.hosts import is_ip, is_lookalike, same_length_ascii_punctuation, to_ascii
 
 # The reserved ends of RFC 2606 count as suffixes, so that samples behave as the real thing.
 _EXTRACT = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=(), extra_suffixes=("example", "test"))
@@ -52,7 +53,6 @@ _WHOLE_SCHEMES = (
 _CHAT_SCHEME = re.compile(r"(?<![a-z])(whatsapp|tg|telegram|viber|skype|signal|sgnl|line):\Z")
 _AFTER_CHAT_SCHEME = re.compile(r"//\S{1,200}")
 _DISGUISE_TRIGGER = re.compile(r"[\[({<]\s?(?:d|p|\.)|\.\]| \. |\bd[o0]t\b", re.IGNORECASE)
-_QUAD = re.compile(r"(?:0[xX][0-9a-fA-F]+|\d+)(?:\.(?:0[xX][0-9a-fA-F]+|\d+)){0,3}")
 _BARE_IP = re.compile(
     r"(?<![\w.:$])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?=(?::\d{1,5})?/|:\d{2,5}\b)(?:\:\d{1,5})?(?:/\S*)?"
 )
@@ -83,7 +83,7 @@ def find_links(body: str, shorteners: Collection[str], fold: Callable[[str], str
     if body.isascii() and not any(sign in lowered for sign in (".", ":", "dot", "0x")):
         return []
     links: list[Link] = []
-    text = body if body.isascii() else _same_length_ascii_punctuation(body)
+    text = body if body.isascii() else same_length_ascii_punctuation(body)
     taken = bytearray(len(text))  # which characters belong to a link already
     if ":" in text:
         for found in _SCHEME.finditer(text):
@@ -164,7 +164,7 @@ def _add_broken(
                     _take(start, end, taken)
                 else:
                     host = found.group("host").lower()
-                    if _registrable(_to_ascii(host)):
+                    if _registrable(to_ascii(host)):
                         links.append(_judged(at, end, host, ["link.disguised"], shorteners, fold))
                         _take(at, end, taken)
         at = text.find("//", at + 2)
@@ -176,21 +176,6 @@ def _free(start: int, end: int, taken: bytearray) -> bool:
 
 def _take(start: int, end: int, taken: bytearray) -> None:
     taken[start:end] = b"\x01" * (end - start)
-
-
-def _same_length_ascii_punctuation(body: str) -> str:
-    """Fullwidth and ideographic punctuation, and digits of any script, as ASCII, one for one."""
-    pieces = []
-    for character in body:
-        if not character.isascii():
-            if character in "。｡．․":
-                character = "."
-            else:
-                plain = unicodedata.normalize("NFKC", character)
-                if len(plain) == 1 and plain.isascii():
-                    character = plain
-        pieces.append(character)
-    return "".join(pieces)
 
 
 def _from_scheme(
@@ -238,7 +223,7 @@ def _from_bare(found: re.Match[str], shorteners: Collection[str], fold: Callable
         return None
     if last[0].isupper() and last[1:].islower() and not explicit:
         return None  # a full stop without its blank: "today.Call us"
-    if not _registrable(_to_ascii(host)):
+    if not _registrable(to_ascii(host)):
         return None
     end = found.end() - (len(found.group()) - len(found.group().rstrip(_TRAILING)))
     problems = ["link.disguised"] if user else []
@@ -254,11 +239,11 @@ def _judged(
     shorteners: Collection[str],
     fold: Callable[[str], str],
 ) -> Link:
-    if _is_ip(host):
+    if is_ip(host):
         return Link(start, end, host, "", ("link.ip", *dict.fromkeys(problems)))
-    if any(label.startswith("xn--") for label in host.split(".")) or _is_lookalike(host, fold):
+    if any(label.startswith("xn--") for label in host.split(".")) or is_lookalike(host, fold):
         problems.append("link.idn")
-    registrable = _registrable(_to_ascii(host))
+    registrable = _registrable(to_ascii(host))
     if registrable in shorteners or host in shorteners:
         problems.append("link.shortener")
     return Link(start, end, host, registrable, tuple(dict.fromkeys(problems)))
@@ -270,44 +255,7 @@ def registrable_domain(domain: str) -> str | None:
     return found.top_domain_under_public_suffix or None
 
 
-def _is_ip(host: str) -> bool:
-    """Dotted, short, decimal, octal and hexadecimal notations of IPv4, as inet_aton(3) reads them."""
-    return _QUAD.fullmatch(host) is not None
-
-
 @lru_cache(maxsize=4096)
 def _registrable(host: str) -> str:
     found = _EXTRACT.extract_str(host)
     return f"{found.domain}.{found.suffix}" if found.domain and found.suffix else ""
-
-
-def _to_ascii(host: str) -> str:
-    if host.isascii():
-        return host
-    try:
-        return host.encode("idna").decode("ascii")
-    except UnicodeError:
-        return host
-
-
-def _is_lookalike(host: str, fold: Callable[[str], str]) -> bool:
-    """A label of mixed scripts, or one wholly of letters that pass for ASCII."""
-    if host.isascii():
-        return False
-    for label in host.split("."):
-        if label.isascii():
-            continue
-        if any(unicodedata.category(c) in ("Cf", "Mn") for c in unicodedata.normalize("NFC", label)):
-            return True
-        foreign = [c for c in label if c.isalpha() and not unicodedata.name(c, "").startswith("LATIN")]
-        latin = any(c.isalpha() and unicodedata.name(c, "").startswith("LATIN") for c in label)
-        if foreign and (latin or fold(label).isascii()):
-            return True
-        # Latin letters that are neither ASCII nor an accented ASCII letter: dotless i, script g.
-        if any(
-            not c.isascii() and unicodedata.normalize("NFD", c) == c and c not in "ßæøœđłþð"
-            for c in label
-            if c.isalpha() and c not in foreign
-        ):
-            return True
-    return False
