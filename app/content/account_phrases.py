@@ -18,33 +18,41 @@ from app.guardrail.facts import AccountPolicy
 
 COMPILED_POLICIES = 256  # kept; an account's phrases are compiled again when they fall out
 
-_Key = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+_Key = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledPolicy:
-    """Phrases, names and domains of one policy, folded and ready to match."""
+    """Phrases, names, domains and numbers of one policy, folded and ready to match."""
 
     blocked: AhoCorasick | None
     allowed: AhoCorasick | None
     names: tuple[str, ...]
     domains: tuple[str, ...]
+    phones: frozenset[str]  # their digits, and in North America without the 1
 
 
 def compiled(policy: AccountPolicy) -> CompiledPolicy:
     """The policy's phrases, from a small cache that is keyed by their value, so it can never be stale."""
     content = policy.content
-    return _compiled((content.block_phrases, content.allow_phrases, policy.names, policy.domains))
+    return _compiled(
+        (content.block_phrases, content.allow_phrases, policy.names, policy.domains, policy.phones)
+    )
 
 
 @lru_cache(maxsize=COMPILED_POLICIES)
 def _compiled(key: _Key) -> CompiledPolicy:
-    block_phrases, allow_phrases, names, domains = key
+    block_phrases, allow_phrases, names, domains, phones = key
     return CompiledPolicy(
         blocked=_automaton(block_phrases),
         allowed=_automaton(allow_phrases),
         names=tuple(folded for folded in map(folded_phrase, names) if folded),
         domains=tuple(domain for domain in map(_bare_domain, domains) if domain),
+        phones=frozenset(
+            digits
+            for phone in phones
+            for digits in (phone.lstrip("+"), phone[2:] if phone.startswith("+1") else phone.lstrip("+"))
+        ),
     )
 
 

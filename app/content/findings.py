@@ -42,6 +42,7 @@ class Segments:
     count: int  # segments
     forced_by: tuple[str, ...]  # the characters that forced UCS-2, in order, each once
     suggestion: str | None  # the text in GSM-7, where the characters have an equivalent
+    dropped: tuple[str, ...] = ()  # the characters that the suggestion leaves out, each once
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +66,4 @@ class Span:
     start: int
     end: int
     severity: Severity | None = None  # None: the rule's own
+    read: str = ""  # what a disguised or misspelt span was read as, where that is not plain

@@ -33,6 +33,7 @@ class ScannedSegments(documents.SegmentsDocument):
 
     forced_by: list[str] = Field(description="The characters that forced UCS-2")
     suggestion: str | None = Field(description="The text in GSM-7, where its characters have an equivalent")
+    dropped: list[str] = Field(description="The characters that the suggestion leaves out, as emoji")
 
 
 class ScannedDocument(documents.Document):
@@ -56,6 +57,7 @@ def scanned_document(result: ScanResult, version: str) -> dict[str, Any]:
             "count": segments.count,
             "forced_by": list(segments.forced_by),
             "suggestion": mask(segments.suggestion) if segments.suggestion is not None else None,
+            "dropped": list(segments.dropped),
         },
         "version": version,
     }

@@ -41,6 +41,8 @@ def scan_text(body: str, result: ScanResult) -> RenderableType:
     parts.append(Text(bill, "bright_black"))
     if segments.suggestion is not None:
         parts.append(Text.assemble(("in GSM-7: ", "bright_black"), mask(segments.suggestion)))
+        if segments.dropped:
+            parts.append(Text("without " + " ".join(segments.dropped), "bright_black"))
     return Group(*parts)
 
 

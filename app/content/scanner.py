@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from app.content.account_phrases import CompiledPolicy, compiled, phrase_spans, severity_of
+from app.content.beside import Beside, WayBack
 from app.content.findings import ContentFinding, ScanResult, Span
 from app.content.packs.pack_loader import (
     PACKS_DIRECTORY,
-    Company,
     ContentPacks,
     ContentRule,
     Severity,
     load_content_packs,
 )
 from app.content.reading.covers import lies_in, widest
-from app.content.reading.evasion import CharacterKinds, find_caps, find_evasion, find_leet, find_spaced
+from app.content.reading.evasion import CharacterKinds, find_caps, find_evasion, find_spaced
 from app.content.reading.fold import Fold, packaged_fold
+from app.content.reading.leet import find_leet
 from app.content.reading.matching import PhraseIndex, blank_punctuation
+from app.content.reading.repair import Repairer
 from app.content.reading.views import View, joined_letters, leet_words, single_blanks, unsplit_words
 from app.content.segments import count_segments
 from app.content.signs.brands import Brands
+from app.content.signs.link_signs import LISTS as LISTS_OF_LINKS
+from app.content.signs.link_signs import LinkSigns, find_mail_header
 from app.content.signs.links import Link, find_links, is_own
-from app.content.signs.phones import find_phones
 from app.content.signs.sender import names_sender
 from app.content.signs.sensitive import find_sensitive, mask
 from app.guardrail.facts import AccountPolicy
@@ -35,6 +37,7 @@ MAX_EXCERPT = 80  # code points
 # Rules that the code itself finds; a pack must give each its severity and its words.
 STRUCTURAL_RULES = (
     "link.shortener", "link.ip", "link.idn", "link.disguised", "link.insecure", "link.offbrand",
+    "link.imitation", "link.suspect", "link.chat", "link.freehost", "format.mail-header", "evasion.misspelled",
     "evasion.invisible", "evasion.styled", "evasion.zalgo", "evasion.mixed-script", "evasion.spaced",
     "phone.embedded", "evasion.leet", "format.caps", "identity.missing", "optout.missing",
     "sensitive.card", "sensitive.ssn", "account.phrase",
@@ -52,6 +55,7 @@ class ContentScanner:
         for name, lists in (
             ("shorteners", packs.lists),
             ("brands", packs.lists),
+            *((name, packs.lists) for name in LISTS_OF_LINKS),
             ("optout", packs.words),
             ("data", packs.words),
         ):
@@ -66,6 +70,8 @@ class ContentScanner:
         except ValueError as error:
             raise BrokenRuleFile(directory, None, str(error)) from None
         self._shorteners = frozenset(domain.lower() for domain in packs.lists["shorteners"])
+        self._repairer = Repairer(self._index.sought())
+        self._link_signs = LinkSigns(packs.lists, self._brands.domains, self._repairer.rare_pairs)
         self._opt_out = tuple(f" {blank_punctuation(self.fold(text))} " for text in packs.words["optout"])
 
     @classmethod
@@ -91,15 +97,23 @@ class ContentScanner:
         view = blank_punctuation(folded)
         links = find_links(body, self._shorteners, self.fold)
         others = [link for link in links if not is_own(link, own.domains)]
-        company = _Company(folded, others)
-        index = _Index(self.fold, body, folded)
+        company = Beside(folded, own.phones, [link for link in others if not self._brands.owns(folded, link)])
+        index = WayBack(self.fold, body, folded)
 
         spans = self._phrases(body, folded, view, links, company)
         allowed = phrase_spans(own.allowed, view)
         spans = [index.original(span) for span in spans if not self._is_allowed(span, allowed)]
-        impostor = self._brands.find(folded, others, own.names) if others else None
-        if impostor is not None:
-            spans.append(index.original(impostor))
+        if spans and len(others) < len(links):
+            mine = widest((link.start, link.end) for link in links if link not in others)
+            spans = [span for span in spans if not lies_in(span.start, span.end, mine)]
+        if others:
+            suspect = [link for link in others if self._link_signs.is_suspect(body, view, link)]
+            impostor = self._brands.find(folded, others, own.names, suspect)
+            if impostor is not None:
+                spans.append(index.original(impostor))
+            spans.extend(self._link_signs.find(body, view, others))
+        spans.extend(find_mail_header(body))
+        spans.extend(self._repaired(body, folded, links, company))
         for start, end in phrase_spans(own.blocked, view):
             spans.append(index.original(Span("account.phrase", start, end)))
         spans.extend(find_evasion(body, folded, self._kinds))
@@ -120,7 +134,7 @@ class ContentScanner:
             return False
         return lies_in(span.start, span.end, allowed)
 
-    def _phrases(self, body: str, folded: str, view: str, links: list[Link], company: _Company) -> list[Span]:
+    def _phrases(self, body: str, folded: str, view: str, links: list[Link], company: Beside) -> list[Span]:
         """Phrases in the text and in its other readings; spans of the folded text."""
         index = self._index
         spans = index.resolve(view, index.hits(view), company.has)
@@ -147,7 +161,29 @@ class ContentScanner:
             spans.extend(find_leet(folded, places))
         return spans
 
-    def _set_apart(self, body: str, folded: str, company: _Company) -> list[Span]:
+    def _repaired(self, body: str, folded: str, links: list[Link], company: Beside) -> list[Span]:
+        """Phrases in the text as its reader repairs it; spans of the original text, each with what was read."""
+        spans: list[Span] = []
+        places = widest((link.start, link.end) for link in links)
+        for read in (
+            self._repairer.repaired(body, folded, places, self.fold),
+            self._repairer.upside_down(body),
+        ):
+            if read is None:
+                continue
+            text = blank_punctuation(read.text)
+            beside = company
+            if not links:
+                beside = Beside(
+                    read.text, company.own_phones, find_links(read.text, self._shorteners, self.fold)
+                )
+            for span in self._index.resolve(text, self._index.hits(text), beside.has, read.differs_within):
+                start, end = read.original(span.start, span.end)
+                spans.append(Span(span.rule, start, end, span.severity))
+                spans.append(Span("evasion.misspelled", start, end, read=read.text[span.start : span.end]))
+        return spans
+
+    def _set_apart(self, body: str, folded: str, company: Beside) -> list[Span]:
         """Letters that stand apart: the finding itself, and the phrases that they spell."""
         joined = joined_letters(folded)
         if joined is None:
@@ -163,9 +199,7 @@ class ContentScanner:
         spans.extend(Span("evasion.spaced", span.start, span.end) for span in found)
         return spans
 
-    def _in_view(
-        self, view: View, company: _Company, accept: Callable[[int, int], bool] | None
-    ) -> list[Span]:
+    def _in_view(self, view: View, company: Beside, accept: Callable[[int, int], bool] | None) -> list[Span]:
         text = blank_punctuation(view.text)
         return [
             Span(span.rule, view.places[span.start], view.places[span.end - 1] + 1, span.severity)
@@ -192,8 +226,9 @@ class ContentScanner:
             if severity is None:
                 continue
             excerpt = masked[span.start : min(span.end, span.start + MAX_EXCERPT)]
+            why = f"{rule.why} It was read as “{mask(span.read[:MAX_EXCERPT])}”." if span.read else rule.why
             findings.append(
-                ContentFinding(rule.id, severity, span.start, span.end, excerpt, rule.why, rule.remedy)
+                ContentFinding(rule.id, severity, span.start, span.end, excerpt, why, rule.remedy)
             )
         if len(findings) > MAX_FINDINGS:
             findings.sort(key=lambda finding: finding.severity)  # "block" before "warn"
@@ -218,40 +253,6 @@ class CallsOnly(ContentScanner):
         raise AssertionError("the packs were not read")
 
 
-class _Company:
-    """Whether a link or a phone number stands in the text; looked for when first asked."""
-
-    def __init__(self, folded: str, links: list[Link]) -> None:
-        self._folded, self._links = folded, links
-        self._phones: list[tuple[int, int]] | None = None
-
-    @property
-    def phones(self) -> list[tuple[int, int]]:
-        if self._phones is None:
-            self._phones = find_phones(self._folded)
-        return self._phones
-
-    def has(self, kind: Company) -> bool:
-        return bool(self._links) if kind == "link" else bool(self.phones)
-
-
-@dataclass(slots=True)
-class _Index:
-    """The way back from the folded text; the map is built when a first span needs it."""
-
-    fold: Fold
-    body: str
-    folded: str
-    places: list[int] | None = None
-
-    def original(self, span: Span) -> Span:
-        if self.body.isascii():
-            return span
-        if self.places is None:
-            self.places = self.fold.index_map(self.body)
-        return Span(span.rule, self.places[span.start], self.places[span.end - 1] + 1, span.severity)
-
-
 def _link_spans(links: Iterable[Link], own: CompiledPolicy) -> list[Span]:
     spans = [Span(problem, link.start, link.end) for link in links for problem in link.problems]
     if own.domains:
@@ -271,7 +272,7 @@ def _outermost(spans: list[Span], rules: Mapping[str, ContentRule]) -> list[Span
             severity: Severity | None = last.severity
             if _weight(span, rules) > _weight(last, rules):
                 severity = span.severity
-            kept[-1] = Span(span.rule, last.start, max(last.end, span.end), severity)
+            kept[-1] = Span(span.rule, last.start, max(last.end, span.end), severity, last.read)
         else:
             kept.append(span)
     return [span for kept in merged.values() for span in kept]

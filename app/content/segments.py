@@ -21,7 +21,9 @@ _ASCII_OUTSIDE_GSM7 = frozenset(map(chr, range(128))) - _GSM7
 
 # What people type, or paste out of a word processor, and what GSM-7 has in its stead.
 _EQUIVALENTS = {
-    **dict.fromkeys("‘’‚‛′´`ʼ＇", "'"),
+    **dict.fromkeys("‘’‛′´`ʼ＇", "'"),
+    "‼": "!!", "⁇": "??", "⁉": "!?", **dict.fromkeys("‚、､﹑", ","),
+    **dict.fromkeys("。｡", "."), **dict.fromkeys("〝〞〟", '"'), "︑": "'", "︐": "'",
     **dict.fromkeys("“”„‟″«»＂", '"'),
     **dict.fromkeys("‐‑‒–—―−", "-"),
     **dict.fromkeys("\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006", " "),
@@ -35,6 +37,27 @@ _EQUIVALENTS = {
     "Þ": "Th", "ı": "i",
     "¢": "c", "¶": "", "✓": "*", "★": "*", "☆": "*", "✔": "*",
 }  # fmt: skip
+
+
+# What a sign is, by its name in Unicode: the first of these that stands in it.
+_BY_NAME = (
+    ("REVERSED SEMICOLON", ";"), ("SEMICOLON", ";"), ("COLON", ":"), ("DOUBLE LOW LINE", "_"), ("LOW LINE", "_"),
+    ("DOUBLE TURNED COMMA QUOTATION", '"'), ("DOUBLE COMMA QUOTATION", '"'), ("SINGLE TURNED COMMA QUOTATION", "'"),
+    ("SINGLE COMMA QUOTATION", "'"), ("DOUBLE PRIME", '"'), ("DOUBLE APOSTROPHE", '"'), ("PRIME", "'"),
+    ("QUOTATION MARK", '"'), ("MODIFIER LETTER VERTICAL LINE", "'"), ("MODIFIER LETTER TURNED COMMA", "'"),
+    ("MODIFIER LETTER REVERSED COMMA", "'"), ("APOSTROPHE", "'"), ("MODIFIER LETTER ACUTE ACCENT", "'"),
+    ("MODIFIER LETTER GRAVE ACCENT", "'"), ("COMBINING COMMA ABOVE", "'"), ("COMBINING REVERSED COMMA ABOVE", "'"),
+    ("COMMA", ","), ("REVERSE SOLIDUS", "\\"), ("SOLIDUS", "/"), ("SLASH", "/"), ("PARENTHESIS EXTENSION", "|"),
+    ("VERTICAL BOX LINE", "|"), ("VERTICAL LINE", "|"), ("DIVIDES", "|"), ("HORIZONTAL SCAN LINE", "-"),
+    ("HYPHEN", "-"), ("DASH", "-"), ("MINUS SIGN", "-"), ("RETROFLEX CLICK", "!"), ("EXCLAMATION MARK", "!"),
+    ("QUESTION MARK", "?"), ("LEFT PARENTHESIS", "("), ("LEFT WHITE PARENTHESIS", "("), ("RIGHT PARENTHESIS", ")"),
+    ("LEFT FLATTENED PARENTHESIS", "("), ("FLATTENED LEFT PARENTHESIS", "("), ("RIGHT FLATTENED PARENTHESIS", ")"),
+    ("FLATTENED RIGHT PARENTHESIS", ")"), ("RIGHT WHITE PARENTHESIS", ")"), ("LEFT CURLY BRACKET", "{"),
+    ("RIGHT CURLY BRACKET", "}"), ("ASTERISK", "*"), ("PLUS SIGN", "+"), ("FULL STOP", "."), ("EQUALS SIGN", "="),
+    ("CIRCUMFLEX", "^"), ("TILDE", "~"), ("LINE SEPARATOR", " "), ("PARAGRAPH SEPARATOR", " "), ("SPACE", " "),
+    ("CHECK MARK", "*"), ("STAR", "*"), ("BULLET", "-"),
+)  # fmt: skip
+_SMALL_CAPITAL = "LATIN LETTER SMALL CAPITAL "
 
 
 def count_segments(body: str) -> Segments:
@@ -57,7 +80,8 @@ def count_segments(body: str) -> Segments:
     else:
         count = -(-units // 67)
     forced_by = tuple(dict.fromkeys(c for c in body if c in outside))
-    return Segments("UCS-2", units, count, forced_by, _suggest(body))
+    suggestion, dropped = _suggest(body)
+    return Segments("UCS-2", units, count, forced_by, suggestion, dropped)
 
 
 def _greedy(costs: list[int], size: int) -> int:
@@ -69,16 +93,19 @@ def _greedy(costs: list[int], size: int) -> int:
     return count
 
 
-def _suggest(body: str) -> str | None:
-    """The masked text in GSM-7; None where a letter has no equivalent, or nothing would remain."""
+def _suggest(body: str) -> tuple[str | None, tuple[str, ...]]:
+    """The masked text in GSM-7, and what it leaves out. None where a letter has no equivalent, or nothing remains."""
     pieces = []
-    for character in mask(body):
+    dropped: dict[str, None] = {}
+    for character in unicodedata.normalize("NFC", mask(body)):
         piece = _in_gsm7(character)
         if piece is None:
-            return None
+            return None, ()
+        if not piece and unicodedata.category(character) not in ("Cf", "Cc"):
+            dropped[character] = None
         pieces.append(piece)
     suggestion = "".join(pieces)
-    return suggestion if suggestion.strip() else None
+    return (suggestion, tuple(dropped)) if suggestion.strip() else (None, ())
 
 
 def _in_gsm7(character: str) -> str | None:
@@ -88,7 +115,22 @@ def _in_gsm7(character: str) -> str | None:
     if known is not None:
         return known
     category = unicodedata.category(character)
-    if category in ("So", "Sk", "Mn", "Me", "Cf", "Cc"):  # emoji, their modifiers and other ornaments
-        return ""
+    if category == "Cc":
+        return " " if character > "\x7f" else ""
+    if category not in ("Ll", "Lu", "So") or character > "\u1cff":
+        named = _by_name(unicodedata.name(character, ""))
+        if named is not None:
+            return named
     plain = "".join(c for c in unicodedata.normalize("NFKD", character) if not unicodedata.combining(c))
-    return plain if plain and set(plain) <= _GSM7 else None
+    if plain and set(plain) <= _GSM7:
+        return plain
+    name = unicodedata.name(character, "")
+    if name.startswith(_SMALL_CAPITAL) and len(name) == len(_SMALL_CAPITAL) + 1:
+        return name[-1]
+    if category in ("So", "Sk", "Mn", "Me", "Cf"):  # emoji, their modifiers and other ornaments
+        return ""
+    return None
+
+
+def _by_name(name: str) -> str | None:
+    return next((sign for part, sign in _BY_NAME if part in name), None)

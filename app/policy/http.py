@@ -35,6 +35,8 @@ _DOMAIN = re.compile(
     r"(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{1,59})"
 )
 
+_PHONE = re.compile(r"\+[1-9]\d{6,14}|\d{3,8}", re.ASCII)
+
 
 def _clock(text: str) -> str:
     if not _CLOCK.fullmatch(text):
@@ -76,6 +78,12 @@ def _domain(text: str) -> str:
     if not _DOMAIN.fullmatch(text.lower()):
         raise unusable("must be a domain without scheme, port and path, as example.com")
     return text.lower()
+
+
+def _phone(text: str) -> str:
+    if not _PHONE.fullmatch(text):
+        raise unusable("must be a plus sign and 7 to 15 digits, or a short code of 3 to 8 digits")
+    return text
 
 
 def _each_once(found: list[str]) -> list[str]:
@@ -203,6 +211,10 @@ class PolicyBody(Body):
     abandonment: AbandonmentBody | None = Field(
         default=None, description="Null: abandoned calls are counted and never refused"
     )
+    phones: Annotated[list[Annotated[Words, AfterValidator(_phone)]], Field(max_length=200)] = Field(
+        default_factory=list,
+        description="The account's own numbers, as its texts give them to call: +12065550188, or a short code",
+    )
     inbound: InboundBody = InboundBody()
     version: Annotated[int, Field(ge=0)] | None = Field(
         default=None, description="When given, 409 unless the policy is still of this version"
@@ -234,6 +246,7 @@ class PolicyDocument(documents.Document):
     callers: list[str]
     callers_only: bool
     abandonment: AbandonmentBody | None
+    phones: list[str]
     inbound: RepliesDocument
 
 
@@ -252,6 +265,7 @@ class StoredPolicy(documents.Document):
     callers: list[str] = Field(default_factory=list)
     callers_only: bool | None = None
     abandonment: AbandonmentBody | None = None
+    phones: list[str] = Field(default_factory=list)
     inbound: RepliesDocument | None = Field(
         default=None, description="Absent from versions that an earlier release put"
     )

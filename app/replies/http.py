@@ -39,10 +39,13 @@ class InboundBody(Body):
     sender: Sender = Field(alias="from", description="Who sent it: a plus sign and 7 to 15 digits")
     to: Receiver = Field(description="The account's number, E.164 or a short code")
     body: Annotated[Words, Field(max_length=10_000)] = Field(description="May be empty, as a picture's is")
+    channel: Literal["sms", "call"] = Field(
+        default="sms", description="call: the body is a transcript of what was said; it is understood alike"
+    )
 
 
-class CarrierForm(InboundBody):
-    """The same as a carrier posts it. What else the form holds is the carrier's business."""
+class CarrierForm(Body):
+    """A text as a carrier posts it. What else the form holds is the carrier's business."""
 
     sender: Sender = Field(alias="From")
     to: Receiver = Field(alias="To")
@@ -70,6 +73,12 @@ _REQUEST_BODY = {
                     "from": {"type": "string", "description": "Who sent it: a plus sign and 7 to 15 digits"},
                     "to": {"type": "string", "description": "The account's number, E.164 or a short code"},
                     "body": {"type": "string", "maxLength": 10_000},
+                    "channel": {
+                        "type": "string",
+                        "enum": ["sms", "call"],
+                        "default": "sms",
+                        "description": "call: the body is a transcript of what was said",
+                    },
                 },
             }
         },

@@ -26,6 +26,7 @@ DEFAULTS = {
     "trust_recipient": False,
     "names": [],
     "domains": [],
+    "phones": [],
 }
 
 
@@ -101,6 +102,8 @@ def test_every_key_reads_and_only_admin_writes(account: Account) -> None:
         ({"names": ["\u200b"]}, 422, "names.0"),
         ({"domains": ["https://acme.com/x"]}, 422, "domains.0"),
         ({"domains": ["co.uk"]}, 422, "domains.0"),
+        ({"phones": ["206-555-0188"]}, 422, "phones.0"),
+        ({"phones": ["+1206555018812345"]}, 422, "phones.0"),
         ({"trust_recipient": "yes"}, 400, "trust_recipient"),
         ({"inbound": {"webhook_secret": "short"}}, 422, "inbound.webhook_secret"),
         ({"hous_window": {}}, 422, "hous_window"),

@@ -10,7 +10,6 @@ from enum import Enum
 from itertools import pairwise
 
 from app.content.findings import Span
-from app.content.reading.covers import touches
 from app.content.reading.fold import Fold
 from app.content.reading.views import SPACED_RUN
 
@@ -32,9 +31,6 @@ _CODE_BEFORE = re.compile(
     r"(?:code|pin|password|spell(?:ed|ing)?|confirmation|initials|plate|seat|row|zone|gate|section|grade|options?)\W{0,3}(?:is|are|of)?\W{0,3}\Z"
 )
 _OVERLAYS = frozenset(range(0x0334, 0x0339))
-_LEET_WORD = re.compile(
-    r"(?<![a-z0-9@$])(?=[a-z0-9@$]{0,18}[a-z][013457@$]{1,18}[a-z])[a-z0-9@$]{4,20}(?![a-z0-9@$])"
-)
 _BULLETS_APART = 3
 _MARKS_READ = 32  # on one letter; more are put in order in the square of their number, and change nothing
 _CAPS_MIN_LETTERS, _CAPS_MIN_WORDS = 24, 4
@@ -132,30 +128,6 @@ def find_spaced(folded: str, original: str) -> list[Span]:
     if len(small) >= 2 and sum(len(r[1]) for r in small) >= 6:
         long = [r for r in runs if not r[2] or (len(r[1]) >= 5 and _wordlike(r[1]))]
     return [Span("evasion.spaced", run.start(), run.end()) for run, _, _ in long]
-
-
-def find_leet(folded: str, links: list[tuple[int, int]]) -> list[Span]:
-    """Words in which digits stand for letters: one that does it twice, or several that do it once.
-
-    A single digit in a single word is as often a code or a name: "h1n1", "a1c". ``links`` are spans, as
-    ``widest`` answers them.
-    """
-    once: list[Span] = []
-    twice: list[Span] = []
-    for found in _LEET_WORD.finditer(folded):
-        word = found.group()
-        signs = sum(c in "013457@$" for c in word)
-        vowels = sum(c in "aeiou0134@" for c in word)
-        if signs * 2 > len(word) or 4 * vowels < len(word):
-            continue
-        if touches(found.start(), found.end(), links):
-            continue
-        inside = sum(c in "013457@$" for c in word[1:-1])
-        (twice if signs >= 2 and inside and len(word) >= 5 else once).append(
-            Span("evasion.leet", found.start(), found.end())
-        )
-    several = len({folded[span.start : span.end] for span in once}) >= 2
-    return sorted([*twice, *(once if several or twice else [])], key=lambda span: span.start)
 
 
 def find_caps(body: str) -> list[Span]:

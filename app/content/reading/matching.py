@@ -115,6 +115,15 @@ class PhraseIndex:
         self._compact_of = list(compact.values())
         self._compact = _automaton(list(compact))
 
+    def sought(self) -> set[str]:
+        """The words that phrases, and what they need beside them, are made of; not those that excuse."""
+        words: set[str] = set()
+        for condition in self._conditions:
+            phrase = condition.phrase
+            for text in (*phrase.texts, *phrase.then, *phrase.needs):
+                words.update(self._pattern(text).split())
+        return words
+
     def hits(self, view: str) -> list[Hit]:
         """Every pattern in the text, borders not yet looked at."""
         return self._automaton.find_matches_as_indexes(view, overlapping=True)

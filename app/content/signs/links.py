@@ -7,14 +7,15 @@ is cached on disk.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tldextract import TLDExtract
+
+from app.content.signs.hosts import is_ip, is_lookalike, same_length_ascii_punctuation, to_ascii
 
 _SCHEME = re.compile(
     r"(?<![a-z0-9])(?P<scheme>h(?:tt|xx|\*\*)ps?|meow|ftp)\s?(?:\[:\]|\(:\)|:)\s?(?:[/\\]\s?){1,3}"
@@ -33,8 +34,25 @@ _DISGUISED_DOT = re.compile(
     r"|[\w-]*(?:\[\.|\.\])[^\W_]\w+)",
     re.IGNORECASE,
 )
+# "//host/…", "now:// @@,host", "http//:host": two strokes that no scheme leads, with a host after them.
+_BROKEN_SCHEME = re.compile(
+    rf"//[\s:@,/.]{{0,4}}(?P<host>(?:{_LABEL}\.)+[^\W_\d]{{2,24}})(?P<path>/\S*)?", re.IGNORECASE
+)
+_WHOLE_SCHEMES = (
+    "http:",
+    "https:",
+    "ftp:",
+    "hxxp:",
+    "hxxps:",
+    "h**p:",
+    "h**ps:",
+    "meow:",
+    "https:/",
+    "http:/",
+)
+_CHAT_SCHEME = re.compile(r"(?<![a-z])(whatsapp|tg|telegram|viber|skype|signal|sgnl|line):\Z")
+_AFTER_CHAT_SCHEME = re.compile(r"//\S{1,200}")
 _DISGUISE_TRIGGER = re.compile(r"[\[({<]\s?(?:d|p|\.)|\.\]| \. |\bd[o0]t\b", re.IGNORECASE)
-_QUAD = re.compile(r"(?:0[xX][0-9a-fA-F]+|\d+)(?:\.(?:0[xX][0-9a-fA-F]+|\d+)){0,3}")
 _BARE_IP = re.compile(
     r"(?<![\w.:$])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?=(?::\d{1,5})?/|:\d{2,5}\b)(?:\:\d{1,5})?(?:/\S*)?"
 )
@@ -56,6 +74,7 @@ class Link:
     host: str
     registrable: str  # empty for an address
     problems: tuple[str, ...]
+    is_bare: bool = False  # a mere name, as a shop may be called: AMAZON.COM
 
 
 def find_links(body: str, shorteners: Collection[str], fold: Callable[[str], str]) -> list[Link]:
@@ -64,7 +83,7 @@ def find_links(body: str, shorteners: Collection[str], fold: Callable[[str], str
     if body.isascii() and not any(sign in lowered for sign in (".", ":", "dot", "0x")):
         return []
     links: list[Link] = []
-    text = body if body.isascii() else _same_length_ascii_punctuation(body)
+    text = body if body.isascii() else same_length_ascii_punctuation(body)
     taken = bytearray(len(text))  # which characters belong to a link already
     if ":" in text:
         for found in _SCHEME.finditer(text):
@@ -72,6 +91,8 @@ def find_links(body: str, shorteners: Collection[str], fold: Callable[[str], str
             if link is not None:
                 links.append(link)
                 _take(link.start, link.end, taken)
+    if "//" in text:
+        _add_broken(text, links, taken, shorteners, fold)
     for found in _BARE_HEX.finditer(text) if "0x" in lowered else ():
         if _free(found.start(), found.end(), taken):
             stop = found.start() + len(found.group().rstrip(_TRAILING))
@@ -125,27 +146,36 @@ def _add_bare(
                 _take(bare.start, bare.end, taken)
 
 
+def _add_broken(
+    text: str, links: list[Link], taken: bytearray, shorteners: Collection[str], fold: Callable[[str], str]
+) -> None:
+    """Links whose scheme is broken, and those that open a chat."""
+    at = text.find("//")
+    while at >= 0:
+        before = text[max(0, at - 9) : at].lower()
+        if not before.endswith(_WHOLE_SCHEMES):
+            chat = _CHAT_SCHEME.search(before)
+            found = _AFTER_CHAT_SCHEME.match(text, at) if chat else _BROKEN_SCHEME.match(text, at)
+            if found is not None and _free(found.start(), found.end(), taken):
+                end = at + len(found.group().rstrip(_TRAILING))
+                if chat is not None:
+                    start = at - len(chat.group())
+                    links.append(Link(start, end, chat.group(1), "", ("link.chat",)))
+                    _take(start, end, taken)
+                else:
+                    host = found.group("host").lower()
+                    if _registrable(to_ascii(host)):
+                        links.append(_judged(at, end, host, ["link.disguised"], shorteners, fold))
+                        _take(at, end, taken)
+        at = text.find("//", at + 2)
+
+
 def _free(start: int, end: int, taken: bytearray) -> bool:
     return taken.find(1, start, end) < 0
 
 
 def _take(start: int, end: int, taken: bytearray) -> None:
     taken[start:end] = b"\x01" * (end - start)
-
-
-def _same_length_ascii_punctuation(body: str) -> str:
-    """Fullwidth and ideographic punctuation, and digits of any script, as ASCII, one for one."""
-    pieces = []
-    for character in body:
-        if not character.isascii():
-            if character in "。｡．․":
-                character = "."
-            else:
-                plain = unicodedata.normalize("NFKC", character)
-                if len(plain) == 1 and plain.isascii():
-                    character = plain
-        pieces.append(character)
-    return "".join(pieces)
 
 
 def _from_scheme(
@@ -164,6 +194,8 @@ def _from_scheme(
     if "@" in authority:
         problems.append("link.disguised")
         authority = authority.rsplit("@", 1)[1]
+    if "://" in rest and "?" not in rest.partition("://")[0]:
+        problems.append("link.disguised")
     if re.search(r"%[0-9a-fA-F]{2}", authority) or re.search(
         r"[\[({]\s?(?:dot|\.)\s?[\])}]", rest, re.IGNORECASE
     ):
@@ -191,11 +223,12 @@ def _from_bare(found: re.Match[str], shorteners: Collection[str], fold: Callable
         return None
     if last[0].isupper() and last[1:].islower() and not explicit:
         return None  # a full stop without its blank: "today.Call us"
-    if not _registrable(_to_ascii(host)):
+    if not _registrable(to_ascii(host)):
         return None
     end = found.end() - (len(found.group()) - len(found.group().rstrip(_TRAILING)))
     problems = ["link.disguised"] if user else []
-    return _judged(found.start(), end, host, problems, shorteners, fold)
+    link = _judged(found.start(), end, host, problems, shorteners, fold)
+    return link if explicit else replace(link, is_bare=True)
 
 
 def _judged(
@@ -206,11 +239,11 @@ def _judged(
     shorteners: Collection[str],
     fold: Callable[[str], str],
 ) -> Link:
-    if _is_ip(host):
+    if is_ip(host):
         return Link(start, end, host, "", ("link.ip", *dict.fromkeys(problems)))
-    if any(label.startswith("xn--") for label in host.split(".")) or _is_lookalike(host, fold):
+    if any(label.startswith("xn--") for label in host.split(".")) or is_lookalike(host, fold):
         problems.append("link.idn")
-    registrable = _registrable(_to_ascii(host))
+    registrable = _registrable(to_ascii(host))
     if registrable in shorteners or host in shorteners:
         problems.append("link.shortener")
     return Link(start, end, host, registrable, tuple(dict.fromkeys(problems)))
@@ -220,11 +253,6 @@ def registrable_domain(domain: str) -> str | None:
     """The domain that somebody owns, of a host in ASCII; None for a public suffix or no domain at all."""
     found = _extract().extract_str(domain)
     return found.top_domain_under_public_suffix or None
-
-
-def _is_ip(host: str) -> bool:
-    """Dotted, short, decimal, octal and hexadecimal notations of IPv4, as inet_aton(3) reads them."""
-    return _QUAD.fullmatch(host) is not None
 
 
 @lru_cache(maxsize=1)
@@ -240,35 +268,3 @@ def _extract() -> TLDExtract:
 def _registrable(host: str) -> str:
     found = _extract().extract_str(host)
     return f"{found.domain}.{found.suffix}" if found.domain and found.suffix else ""
-
-
-def _to_ascii(host: str) -> str:
-    if host.isascii():
-        return host
-    try:
-        return host.encode("idna").decode("ascii")
-    except UnicodeError:
-        return host
-
-
-def _is_lookalike(host: str, fold: Callable[[str], str]) -> bool:
-    """A label of mixed scripts, or one wholly of letters that pass for ASCII."""
-    if host.isascii():
-        return False
-    for label in host.split("."):
-        if label.isascii():
-            continue
-        if any(unicodedata.category(c) in ("Cf", "Mn") for c in unicodedata.normalize("NFC", label)):
-            return True
-        foreign = [c for c in label if c.isalpha() and not unicodedata.name(c, "").startswith("LATIN")]
-        latin = any(c.isalpha() and unicodedata.name(c, "").startswith("LATIN") for c in label)
-        if foreign and (latin or fold(label).isascii()):
-            return True
-        # Latin letters that are neither ASCII nor an accented ASCII letter: dotless i, script g.
-        if any(
-            not c.isascii() and unicodedata.normalize("NFD", c) == c and c not in "ßæøœđłþð"
-            for c in label
-            if c.isalpha() and c not in foreign
-        ):
-            return True
-    return False

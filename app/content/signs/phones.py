@@ -18,6 +18,15 @@ _PHONE = re.compile(
 )
 
 
+# The letters of a telephone's keys: 1-800-FLOWERS.
+_KEYS = str.maketrans("abcdefghijklmnopqrstuvwxyz", "22233344455566677778889999")
+
+
+def digits_of(phone: str) -> str:
+    """The digits to dial of a number as ``find_phones`` finds it."""
+    return "".join(filter(str.isdigit, phone.translate(_KEYS)))
+
+
 def find_phones(text: str) -> list[tuple[int, int]]:
     """Spans of the phone numbers of a folded text: lower case, ASCII digits."""
     if sum(map(text.count, "0123456789")) < 4:

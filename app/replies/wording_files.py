@@ -1,0 +1,137 @@
+"""The keywords and wordings of replies, as data: read and compiled once, and named by a version in every decision.
+
+``keywords.toml`` has what counts as a whole body, in the languages of the biggest markets; ``wordings.toml`` has
+patterns over clauses. Both say where they come from. A word is folded as replies are, so it is written as people do.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.content.reading.fold import packaged_fold
+from app.platform.files.broken_file import BrokenRuleFile
+from app.platform.files.digest import short_digest
+
+KEYWORDS_FILE = Path(__file__).parent / "keywords.toml"
+WORDINGS_FILE = Path(__file__).parent / "wordings.toml"
+
+_PUNCTUATION = re.compile(r"[^\w' ]+|(?<!\w)'|'(?!\w)|_")
+_NUMBER_SIGN = re.compile(r"#(?![\w-])")
+_VERSION = re.compile(r"\d{4}\.\d{2}\.\d+")
+# Scripts that are written without blanks, or that put endings to a word: a wording is sought anywhere.
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+
+
+@dataclass(frozen=True, slots=True)
+class Keywords:
+    """What a whole body may be, folded. ``exact`` is compared with its accents."""
+
+    opt_out: frozenset[str]
+    opt_in: frozenset[str]
+    help: frozenset[str]
+    whole: frozenset[str]
+    exact: frozenset[str]
+    spaced: tuple[str, ...]  # wordings between blanks
+    unspaced: tuple[str, ...]  # wordings anywhere
+    signs: frozenset[str]
+    mistyped: tuple[str, ...]
+    never_mistyped: frozenset[str]
+    mended: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wordings:
+    """Patterns over folded clauses."""
+
+    certain: list[re.Pattern[str]]
+    opt_out: list[re.Pattern[str]]
+    none: list[re.Pattern[str]]
+
+
+def normal(text: str) -> str:
+    """Folded, with single blanks and no punctuation but apostrophes and signs inside words."""
+    folded = packaged_fold()(text)
+    if "#" in folded:
+        folded = _NUMBER_SIGN.sub(" number ", folded)
+    words = _PUNCTUATION.sub(" ", folded).split()
+    if len(words) > 2 and all(len(word) == 1 for word in words):
+        return "".join(words)  # "S T O P"
+    return " ".join(words)
+
+
+def accented(text: str) -> str:
+    """Lower case with its accents, without what stands at the ends."""
+    return unicodedata.normalize("NFC", text).casefold().strip(" \t\r\n.,!?;:\"'")
+
+
+def load_keywords(path: Path = KEYWORDS_FILE) -> Keywords:
+    """Read ``keywords.toml``. Raises ``BrokenRuleFile``."""
+    data = _data(path)
+    named = data["keywords"]
+    whole: set[str] = set()
+    exact: set[str] = set()
+    contains: set[str] = set()
+    for entry in data["whole"]:
+        whole.update(map(normal, entry.get("words", ())))
+        exact.update(map(accented, entry.get("exact", ())))
+        contains.update(filter(None, map(normal, entry.get("contains", ()))))
+    for entry in data["scopes"]:
+        whole.update(f"{verb} {scope}" for verb in entry["verbs"] for scope in entry["scopes"])
+    typos = data["typos"]
+    return Keywords(
+        opt_out=frozenset(named["opt_out"]),
+        opt_in=frozenset(named["opt_in"]),
+        help=frozenset(named["help"]),
+        whole=frozenset(filter(None, whole)),
+        exact=frozenset(exact),
+        spaced=tuple(sorted(f" {each} " for each in contains if not _UNSPACED.search(each))),
+        unspaced=tuple(sorted(each.replace(" ", "") for each in contains if _UNSPACED.search(each))),
+        signs=frozenset(data["signs"]["opt_out"]),
+        mistyped=tuple(typos["of"]),
+        never_mistyped=frozenset(typos["never"]),
+        mended=tuple(typos["words"]),
+    )
+
+
+def load_wordings(path: Path = WORDINGS_FILE) -> Wordings:
+    """Read and compile ``wordings.toml``. Raises ``BrokenRuleFile``."""
+    data = _data(path)
+    found = Wordings([], [], [])
+    for entry in data["wordings"]:
+        into = found.certain if entry.get("certain") else found.opt_out
+        if entry["means"] == "none":
+            into = found.none
+        into.extend(_compiled(path, entry["patterns"], data["words"]))
+    return found
+
+
+def version_of(*paths: Path) -> str:
+    """What a decision records: it changes with any byte of these files."""
+    return short_digest(b"".join(path.read_bytes() for path in paths))
+
+
+def _compiled(path: Path, written: Iterable[str], words: dict[str, str]) -> Iterable[re.Pattern[str]]:
+    for text in written:
+        pattern = text
+        for name, stands_for in words.items():
+            pattern = pattern.replace("{" + name + "}", stands_for)
+        try:
+            yield re.compile(pattern)
+        except re.error as error:
+            raise BrokenRuleFile(path, None, f"{text!r} is no pattern: {error}") from error
+
+
+def _data(path: Path) -> dict[str, Any]:
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BrokenRuleFile(path, None, f"is not TOML: {error}") from error
+    if not _VERSION.fullmatch(str(data.get("version"))) or not data.get("source"):
+        raise BrokenRuleFile(path, None, "lacks its version, as YYYY.MM.N, or its source")
+    return data
