@@ -148,7 +148,8 @@ def test_imports_changes_and_stops_at_once_lose_no_stop(
 
     with ThreadPoolExecutor(6) as pool:
         statuses = {status for each in pool.map(work, numbers) for status in each}
-    assert statuses <= {200, 201, 202, 204, 404, 409, 422, 503}  # 422: a busy machine was past the end
+    # 422: a busy machine was past the end. 429: as many of the account's lists were under way as may be.
+    assert statuses <= {200, 201, 202, 204, 404, 409, 422, 429, 503}
     while utc_now() <= end + timedelta(milliseconds=100):
         time.sleep(0.1)
     for each in both:
