@@ -130,6 +130,7 @@ class Stores:
         until when it had everything.
         """
         if orderly:
+            self._wait_for_the_standby()
             self.primary.stop()
         else:
             self.primary.crash()
@@ -148,6 +149,15 @@ class Stores:
             return None
         last = at if last is None else float(last)
         return Loss(at=at, kept_until=last - COMMIT_EDGE_SECONDS, lost_from=last + COMMIT_EDGE_SECONDS)
+
+    def _wait_for_the_standby(self) -> None:
+        # After a restart of the primary it asks for the log only every five seconds; a primary that is stopped
+        # meanwhile sends it nothing, and no operator would hand over to such a one.
+        streams = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
+        deadline = time.monotonic() + 30
+        while not self.primary.ask(self.database, streams):
+            assert time.monotonic() < deadline, "the standby does not follow"
+            time.sleep(0.1)
 
     def copy_postgres(self) -> None:
         """A base copy of the primary, to be restored later."""

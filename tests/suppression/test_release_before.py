@@ -163,10 +163,10 @@ def old_url(servers: Servers) -> Iterator[str]:
     servers.drop_database(name)
 
 
-def _down(connection: Connection) -> None:
+def _down(connection: Connection, to: str = "0004") -> None:
     config = configuration()
     config.attributes["connection"] = connection
-    command.downgrade(config, "0004")
+    command.downgrade(config, to)
     connection.commit()
 
 
@@ -214,6 +214,8 @@ async def test_the_wishes_in_its_database_are_taken_over_and_the_lost_ones_come_
         }
         assert await plain.run("SELECT 1 FROM ONLY suppressions WHERE account_id = :account") == []
         assert len(await lost.run("SELECT 1 FROM ONLY suppressions WHERE account_id = :account")) == 3
+        async with engine.connect() as connection:
+            await connection.run_sync(_down, "0006")
         async with engine.begin() as connection:
             await connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
     assert (await migrate(old_url))[1] == newest_revision()
