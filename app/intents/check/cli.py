@@ -8,8 +8,10 @@ from app.accounts.cli import AccountOption, AsJson
 from app.intents.check.inquiry import (
     At,
     Business,
+    ConsentKind,
     Line,
     LineType,
+    Presented,
     Purpose,
     Region,
     Timezone,
@@ -39,6 +41,7 @@ def check(
     timezone: str | None = Timezone,
     line_type: LineType | None = Line,
     business: bool = Business,
+    consent: ConsentKind | None = Presented,
     account: str | None = AccountOption,
     as_json: bool = AsJson,
 ) -> None:
@@ -50,7 +53,7 @@ def check(
     rule_set = rule_set_or_exit()
     to, moment = number_of(rule_set, number), instant_of(at)
 
-    from app.guardrail.facts import Intent
+    from app.guardrail.facts import Intent, PresentedConsent
     from app.instants import rfc3339
     from app.intents.describe import describe_check
     from app.intents.evaluate import evaluate_intent
@@ -74,6 +77,7 @@ def check(
         first_contact=first_contact,
         voice_type=voice_type.value,
         recipient=recipient_of(postal_code, region, timezone, line_type, business),
+        consent=PresentedConsent(consent.value, moment, "callgate check") if consent is not None else None,
     )
     facts = facts_about(to, account)
     try:
