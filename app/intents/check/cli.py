@@ -8,8 +8,10 @@ from app.accounts.cli import AccountOption, AsJson
 from app.intents.check.inquiry import (
     At,
     Business,
+    ConsentKind,
     Line,
     LineType,
+    Presented,
     Purpose,
     Region,
     Timezone,
@@ -41,6 +43,7 @@ def check(
     timezone: str | None = Timezone,
     line_type: LineType | None = Line,
     business: bool = Business,
+    consent: ConsentKind | None = Presented,
     account: str | None = AccountOption,
     as_json: bool = AsJson,
 ) -> None:
@@ -56,7 +59,7 @@ def check(
         _check_sender(sender, "call" if sms is None else "sms")
     rule_set = rule_set_or_exit(texts=sms is not None)
 
-    from app.guardrail.facts import Intent
+    from app.guardrail.facts import Intent, PresentedConsent
     from app.instants import rfc3339
     from app.intents.describe import describe_check
     from app.intents.evaluate import evaluate_intent
@@ -76,6 +79,7 @@ def check(
         first_contact=first_contact,
         voice_type=voice_type.value,
         recipient=recipient_of(postal_code, region, timezone, line_type, business),
+        consent=PresentedConsent(consent.value, moment, "callgate check") if consent is not None else None,
     )
     facts = facts_about(to, account, campaign or "")
     try:

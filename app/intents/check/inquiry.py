@@ -51,6 +51,18 @@ Region = Option(None, "--region", help="ISO 3166-2, as US-CA.", rich_help_panel=
 Timezone = Option(None, "--timezone", help="IANA name, as America/Denver.", rich_help_panel=PLACE)
 Line = Option(None, "--line-type", help="What line it is; unknown counts as whatever binds more.")
 Business = Option(False, "--business", help="The person is reached as a business.")
+
+
+class ConsentKind(str, Enum):  # noqa: UP042
+    """What the person agreed to."""
+
+    express = "express"
+    express_written = "express_written"
+    purchase = "purchase"
+    inquiry = "inquiry"
+
+
+Presented = Option(None, "--consent", help="Present a consent of this kind, given at that moment.")
 At = Option(None, "--at", help="RFC 3339, as 2026-11-21T18:00:00Z; now when absent.")
 
 

@@ -34,7 +34,7 @@ class WindowQuery(RecipientBody):
 
     type: Literal["call", "sms"] = "call"
     purpose: Literal["marketing", "informational", "emergency"] = "marketing"
-    voice_type: Literal["live", "prerecorded"] = "live"
+    voice_type: Literal["live", "prerecorded", "artificial"] = "live"
     days: Annotated[int, Field(ge=1, le=14)] = 7
     at: JudgedAt | None = Field(default=None, description="Where to begin; now when absent")
 
@@ -46,6 +46,8 @@ class WindowQuery(RecipientBody):
             timezone=self.timezone,
             latitude=self.latitude,
             longitude=self.longitude,
+            line_type=self.line_type,
+            kind=self.kind,
         ).hints()
 
 
