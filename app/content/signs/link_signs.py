@@ -15,7 +15,7 @@ from app.content.packs.pack_loader import Severity
 from app.content.signs.links import Link
 
 _TOKEN = re.compile(r"[A-Za-z0-9]{5,16}")
-_WORDS_IN_CASE = re.compile(r"(?:[A-Z]?[a-z]{3,}|[A-Z]{2,5})+\d{0,4}|\d+")
+_WORDS_IN_CASE = re.compile(r"(?>[A-Z]?[a-z]{3,16}+|[A-Z]{2,12}+(?![A-Za-z]))++\d{0,4}|\d+")
 _DIGITS_WITHIN = re.compile(r"[a-z]{1,12}(\d{1,8})[a-z]{1,12}")
 _ENDINGS_AS_LABELS = frozenset({"com", "gov", "net", "org"})
 _SECURITY = (
