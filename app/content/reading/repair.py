@@ -20,11 +20,10 @@ _SHORTEST = 4
 _LEAST_CONSONANTS = 4
 _ENTITY = re.compile(r"&(?:#\d{2,6}|#[xX][0-9a-fA-F]{2,5}|[a-zA-Z]{2,8});")
 _BROKEN_LINE = re.compile(r"(?<=[a-z])\r?\n(?=[a-z])")
-_FILLER = re.compile(
-    r"(?<=[A-Za-z])(?:\([A-Za-z0-9*.\-]{1,4}\)|\[[A-Za-z0-9*.\-]{1,4}\]|\{[A-Za-z0-9*.\-]{1,4}\})(?=[A-Za-z])"
-)
+# What is sought first stands first, before what must stand left of it: so the search skips to it.
+_FILLER = re.compile(r"[(\[{](?<=[A-Za-z][(\[{])[A-Za-z0-9*.\-]{1,4}[)\]}](?=[A-Za-z])")
 _GLUED = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[a-z])(?=\d)|(?<=\d)(?=[A-Z][a-z])|(?<=[a-z][!?,;])(?=[A-Z])")
-_GLUED_TRIGGER = re.compile(r"[A-Za-z][a-z]+[A-Z][a-z]")
+_GLUED_TRIGGER = re.compile(r"[A-Z](?<=[a-z][A-Z])[a-z]")
 _WORDS = re.compile(r"[a-z]{4,}")
 _STARRED = re.compile(r"(?<![a-z0-9*])[a-z]+(?:\*[a-z]+)+(?![a-z0-9*])")
 _VOWEL = re.compile("[aeiou]")

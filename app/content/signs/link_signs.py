@@ -15,7 +15,7 @@ from app.content.packs.pack_loader import Severity
 from app.content.signs.links import Link
 
 _TOKEN = re.compile(r"[A-Za-z0-9]{5,16}")
-_WORDS_IN_CASE = re.compile(r"(?:[A-Z]?[a-z]{3,}|[A-Z]{2,5})+\d{0,4}|\d+")
+_WORDS_IN_CASE = re.compile(r"(?>[A-Z]?[a-z]{3,16}+|[A-Z]{2,12}+(?![A-Za-z]))++\d{0,4}|\d+")
 _DIGITS_WITHIN = re.compile(r"[a-z]{1,12}(\d{1,8})[a-z]{1,12}")
 _ENDINGS_AS_LABELS = frozenset({"com", "gov", "net", "org"})
 _SECURITY = (
@@ -28,6 +28,8 @@ LISTS = ("weak_endings", "free_hosts", "chat_hosts", "common_names", "lures")
 _MAIL_HEADER = re.compile(
     r"\s*(?:\(\d/\d\)\s*)?(?:FRM|Frm|FROM|From):[^\n]{0,200}?\s?(?:SUBJ|Subj|MSG):|\s*(?:SUBJ|FRM):"
 )
+_OPENING_LENGTH = 40  # characters in which a sender says who it is
+_NAME_LENGTH = 4
 _SHORT_NAME = 5  # letters; a shorter one stands in too many honest names
 
 
@@ -67,13 +69,21 @@ class LinkSigns:
                 spans.append(Span("link.imitation", link.start, link.end))
             chat = _is_at(link, self._chat) or "link.chat" in link.problems
             free = _is_at(link, self._free)
-            written, weak = self._signs(body[link.start : link.end], link)
+            shown = body[link.start : link.end]
+            written, weak = self._signs(shown, link)
+            label = link.registrable.split(".", 1)[0].replace("-", "")
+            opening = view[: min(_OPENING_LENGTH, link.start)]
+            if len(label) >= _NAME_LENGTH and label in "".join(filter(str.isalnum, opening)):
+                written = weak = 0  # "ShipFast: your parcel ... shipfast.example/aB3kD9"
             if lure is None and (chat or free or written or weak):
                 lure = self._lure.search(view) is not None
             for rule, holds in (("link.chat", chat), ("link.freehost", free)):
                 if holds:
                     spans.append(Span(rule, link.start, link.end, "block" if lure else "warn"))
-            weak += bool(lure)
+            if lure and not (
+                written == 1 and shown.startswith("https://") and not self._is_random_host(label)
+            ):
+                weak += 1  # an offer beside a path of an honest sender's tracking proves nothing
             severity: Severity | None = None
             if written >= 2 or (written and weak):
                 severity = "block"
