@@ -13,16 +13,15 @@ from app.calling_window.forecast import WindowForecast, ZoneOutlook
 from app.law.timetable import Span
 from app.numbering.zones import zone
 
-_CELL_MINUTES = 30
-_CELLS = 24 * 60 // _CELL_MINUTES
+_WIDE = 100  # columns, from which on there is room for half hours
 _OPEN, _OWN, _CLOSED = ("█", "green"), ("▒", "yellow"), ("·", "bright_black")
 
 
-def timeline(forecast: WindowForecast) -> RenderableType:
+def timeline(forecast: WindowForecast, columns: int = _WIDE) -> RenderableType:
     """The outlook as rich prints it: clocks, then what each rule takes away, with its citation.
 
-    A cell is half an hour: filled when all of it is open on every clock, shaded when it is open on its own
-    clock only or in part. The times beside it are exact.
+    A cell is half an hour, or an hour where there are few ``columns``: filled when all of it is open on every clock,
+    shaded when it is open on its own clock only or in part. The times beside it are exact.
     """
     what = "calls" if forecast.intent_type == "call" else "texts"
     head = Text.assemble((forecast.to, "bold"), f"  {what}, {forecast.purpose}")
@@ -36,19 +35,20 @@ def timeline(forecast: WindowForecast) -> RenderableType:
         return Group(head, Text("open at any time: no window binds an emergency", "green"))
     parts: list[RenderableType] = [head]
     for item in forecast.zones:
-        parts += [Text(), _days(forecast, item)]
+        parts += [Text(), _days(forecast, item, 30 if columns >= _WIDE else 60)]
     parts += [Text(), _rules(forecast)]
     return Group(*parts)
 
 
-def _days(forecast: WindowForecast, item: ZoneOutlook) -> Table:
+def _days(forecast: WindowForecast, item: ZoneOutlook, minutes: int) -> Table:
     regions, reason_considered = escape(", ".join(item.regions)), escape("; ".join(item.reason_considered))
     title = f"[bold]{escape(item.zone)}[/]  {regions}  [dim]{reason_considered}[/]"
     table = Table(
         title=title, title_justify="left", box=None, padding=(0, 1), show_header=True, title_style=""
     )
     table.add_column("")
-    table.add_column("0     3     6     9     12    15    18    21   ", no_wrap=True, header_style="dim")
+    hours = "".join(f"{hour:<{3 * 60 // minutes}}" for hour in range(0, 24, 3))
+    table.add_column(hours, no_wrap=True, header_style="dim")
     table.add_column("open on every clock", header_style="dim")
     clock = zone(item.zone)
     day = datetime.fromtimestamp(forecast.start, clock).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -57,17 +57,19 @@ def _days(forecast: WindowForecast, item: ZoneOutlook) -> Table:
         whole = (int(day.timestamp()), int(after.timestamp()))
         today = _within(forecast.open, whole)
         spoken = ", ".join(f"{_clock(start, item.zone)}-{_clock(end, item.zone)}" for start, end in today)
-        table.add_row(f"{day:%a} {day.day:2d} {day:%b}", _cells(forecast, item, day), spoken or "closed")
+        table.add_row(
+            f"{day:%a} {day.day:2d} {day:%b}", _cells(forecast, item, day, minutes), spoken or "closed"
+        )
         day = after
     return table
 
 
-def _cells(forecast: WindowForecast, item: ZoneOutlook, day: datetime) -> Text:
+def _cells(forecast: WindowForecast, item: ZoneOutlook, day: datetime, minutes: int) -> Text:
     line = Text()
-    for cell in range(_CELLS):
-        begins = int((day + timedelta(minutes=cell * _CELL_MINUTES)).timestamp())
-        span = (begins, begins + _CELL_MINUTES * 60)
-        if sum(end - start for start, end in _within(forecast.open, span)) == _CELL_MINUTES * 60:
+    for cell in range(24 * 60 // minutes):
+        begins = int((day + timedelta(minutes=cell * minutes)).timestamp())
+        span = (begins, begins + minutes * 60)
+        if sum(end - start for start, end in _within(forecast.open, span)) == minutes * 60:
             line.append(*_OPEN)
         elif _within(item.open, span):
             line.append(*_OWN)

@@ -75,5 +75,6 @@ def windows(
         print_json(outlook_document(forecast))
     else:
         told = replace(forecast, help=WHAT_HELPS) if forecast.help else forecast
-        console().print(timeline(told))
+        out = console()
+        out.print(timeline(told, out.width))
     raise typer.Exit(0 if forecast.open else 1)
