@@ -16,6 +16,7 @@ from app.accounts import http as admin
 from app.accounts.account_services import ClassLimit
 from app.accounts.store import installation_secret
 from app.calling_window import http as emergencies
+from app.calling_window.holidays import http as holidays
 from app.capacity.leases import http as leases
 from app.capacity.leases.ledger import PostgresLedger
 from app.capacity.limits import http as limits
@@ -26,6 +27,7 @@ from app.content import http as content
 from app.health import http as health
 from app.health.readiness import Readiness
 from app.intents import http as intents
+from app.intents.law import http as law
 from app.intents.scrub import http as scrub
 from app.intents.services import RuleSet, Services
 from app.intents.upkeep.compensation import settle_what_can_be
@@ -61,6 +63,8 @@ ROUTES = (
     consents,
     policy,
     emergencies,
+    holidays,
+    law,
     admin,
     error_pages,
     docs_page,

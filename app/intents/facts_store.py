@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property, lru_cache
 from typing import Any, overload
 
@@ -17,7 +17,15 @@ from sqlalchemy import text
 
 from app.accounts.key_store import Key, read_key
 from app.accounts.policy_document import read_policy
-from app.guardrail.facts import AccountPolicy, Attempt, Consent, Emergency, Facts, SuppressionEntry
+from app.guardrail.facts import (
+    AccountPolicy,
+    Attempt,
+    Consent,
+    Emergency,
+    Facts,
+    ProclaimedHoliday,
+    SuppressionEntry,
+)
 from app.platform.postgres.database import Database
 from app.platform.postgres.line_sql import joined, under_every_spelling
 from app.platform.postgres.prepared_query import PreparedQuery
@@ -30,6 +38,8 @@ from app.suppression.registries.store import (
 
 # No cap of the law or of a policy looks back further (see AccountPolicy's limits in the API).
 ATTEMPTS_LOOK_BACK_DAYS = 31
+# A day in the place of the call may be the one before the day in UTC, and nobody looks further back.
+DAYS_BEHIND = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +184,9 @@ def _gather_sql(others: str | None) -> str:
            {registries_in_force_sql("GREATEST(CAST(:now AS timestamptz), statement_timestamp())")}::text,
            (SELECT jsonb_agg(jsonb_build_array(e.region, {_us("e.until")}, e.reason))
               FROM emergencies e WHERE e.until > {_EARLIER})::text,
-           clock_timestamp()
+           clock_timestamp(),
+           (SELECT jsonb_agg(jsonb_build_array(h.region, h.day, h.name) ORDER BY h.region, h.day)
+              FROM proclaimed_holidays h WHERE h.day >= CAST(ask.at AT TIME ZONE 'UTC' AS date) - {DAYS_BEHIND})::text
       FROM unnest(CAST(:hashes AS bytea[]), CAST(:numbers AS text[]), CAST(:others AS text[]),
                   CAST(:pools AS text[]), CAST(:campaigns AS text[]), CAST(:senders AS text[]),
                   CAST(:ats AS timestamptz[]))
@@ -216,6 +228,14 @@ def _policy(stored: str, version: int) -> AccountPolicy:
     return read_policy(orjson.loads(stored), version)
 
 
+@lru_cache(maxsize=256)
+def _holidays(stored: str | None) -> tuple[ProclaimedHoliday, ...]:
+    """The proclaimed days ahead: the same for every account, so read once."""
+    return tuple(
+        ProclaimedHoliday(region, date.fromisoformat(day), name) for region, day, name in _list(stored)
+    )
+
+
 def instant(microseconds: int | None) -> datetime | None:
     """The instant of microseconds since 1970, or None."""
     return None if microseconds is None else datetime.fromtimestamp(microseconds / 1_000_000, UTC)
@@ -249,6 +269,7 @@ def _gathered(row: Sequence[Any], ask: Ask) -> Gathered:
             for i, kind, channels, given, expires in _list(row[12])
         ),
         emergencies=tuple(Emergency(region, _at(until), reason) for region, until, reason in _list(row[18])),
+        holidays=_holidays(row[20]),
         attempts=attempts,
     )
     return Gathered(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from time import monotonic
 from typing import Literal
 
@@ -16,6 +17,7 @@ from app.content.signs.links import registrable_domain
 from app.intents.facts_store import Ask, Gathered, gather
 from app.intents.store import Decision, Recorded, record
 from app.law import window_loader as window_rules
+from app.law.kept_lists import KeptList, kept_lists
 from app.law.window_rules import WindowRules
 from app.numbering import NumberLocator
 from app.numbering import load as load_number_locator
@@ -34,6 +36,7 @@ class RuleSet:
     window_rules: WindowRules
     number_locator: NumberLocator
     versions: Mapping[str, str]
+    kept_lists: tuple[KeptList, ...] = ()
 
 
 # What is left to do about an approval that was not answered, see app.intents.upkeep.compensation.
@@ -93,24 +96,39 @@ class Services(ChannelServices):
         return [(await self._record([decision]))[0] for decision in decisions]
 
 
-def load_rule_set() -> RuleSet:
-    """Read every rule and table. A broken one raises BrokenRuleFile, and nothing starts."""
+def load_rule_set(rules: Path | None = None) -> RuleSet:
+    """Read every rule and table, the rules of the law from their own directory where one is given.
+
+    A broken one raises BrokenRuleFile, and nothing starts.
+    """
+    directory = rules or window_rules.DIRECTORY
     scanner = ContentScanner.load()
     # What policies and inbound messages are read with; it loads itself at its first use, which shall be now.
     folded_phrase("first use")
     registrable_domain("example.com")
-    rules = window_rules.load()
-    year = clock.utc_now().year
-    rules.prepare((year, year + 1))
-    return RuleSet(
+    rest = RuleSet(
         scanner=scanner,
-        window_rules=rules,
+        window_rules=window_rules.load(directory),
         number_locator=load_number_locator(),
         versions={
             "callgate": VERSION,
             "content": scanner.version,
             **place_versions(),
-            "calling_windows": rules.version,
             "opt_outs": opt_out.VERSION,
         },
+    )
+    return with_pack(rest, directory, rest.window_rules)
+
+
+def with_pack(rest: RuleSet, directory: Path, rules: WindowRules | None = None) -> RuleSet:
+    """The same with the law of another directory. BrokenRuleFile when that must not be used."""
+    rules = rules or window_rules.load(directory)
+    year = clock.utc_now().year
+    rules.prepare((year, year + 1))
+    law = {"calling_windows": rules.version, "law": rules.digest, "law_pack": rules.name}
+    return replace(
+        rest,
+        window_rules=rules,
+        kept_lists=kept_lists(directory),
+        versions={**rest.versions, **law},
     )

@@ -77,7 +77,7 @@ class OutlookZone(documents.Document):
 
     timezone: str
     regions: list[str]
-    reason_considered: list[str]
+    because: list[str]
     utc_offset_seconds: int
     open: list[Stretch]
 
@@ -176,7 +176,7 @@ def _document(forecast: WindowForecast, rule_set: RuleSet) -> dict[str, Any]:
     document["next_opens_at"] = following[0]["opens_at"] if following else None
     document["versions"] = {
         name: rule_set.versions[name]
-        for name in ("calling_windows", "tzdata", "phonenumbers")
+        for name in ("calling_windows", "law", "law_pack", "tzdata", "phonenumbers")
         if name in rule_set.versions
     }
     return document
