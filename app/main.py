@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import timedelta
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -28,8 +29,9 @@ from app.health import http as health
 from app.health.readiness import Readiness
 from app.intents import http as intents
 from app.intents.law import http as law
+from app.intents.law.pack_switch import RuleSets
 from app.intents.scrub import http as scrub
-from app.intents.services import RuleSet, Services
+from app.intents.services import RuleSetInForce, Services
 from app.intents.upkeep.compensation import settle_what_can_be
 from app.intents.upkeep.maintain import maintain
 from app.intents.windows import http as calling_windows
@@ -73,7 +75,11 @@ ROUTES = (
 
 
 async def equip(
-    settings: Settings, rule_set: RuleSet, database_url: str, redis_url: str, secret: bytes | None = None
+    settings: Settings,
+    rule_sets: RuleSetInForce,
+    database_url: str,
+    redis_url: str,
+    secret: bytes | None = None,
 ) -> Services:
     """Make the ways to the stores, of which neither has to be there yet: what needs one is 503 until it is.
 
@@ -104,7 +110,7 @@ async def equip(
         database=database,
         semaphore=semaphore,
         rate_limiter=semaphore,
-        rule_set=rule_set,
+        rule_sets=rule_sets,
         clocks=clocks,
         class_limits={
             name: ClassLimit(rate.limit, rate.window_seconds) for name, rate in settings.rate_limits().items()
@@ -116,22 +122,23 @@ async def equip(
 
 def build(
     settings: Settings,
-    rule_set: RuleSet,
+    rule_sets: RuleSets,
     database_url: str,
     redis_url: str,
     *,
     public_url: str | None = None,
     metrics_dir: str | None = None,
     secret: bytes,
+    also: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
 ) -> ASGIApp:
-    """The application; it starts whether or not its stores are there, see ``equip``."""
+    """The application; it starts whether or not its stores are there, see ``equip``. ``also`` is done while it serves."""
     writer = ProblemWriter(settings.problem_type_base, public_url or settings.own_url())
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        services = await equip(settings, rule_set, database_url, redis_url, secret)
+        services = await equip(settings, rule_sets, database_url, redis_url, secret)
         app.state.services = services
-        app.state.scanner = rule_set.scanner
+        app.state.scanner = rule_sets.current().scanner
         app.state.readiness = Readiness(services, newest_revision())
         # What was loaded lives as long as the process. Left among the young, it is walked by every full
         # collection, a pause of some 100 ms: longer than Redis may take to answer.
@@ -141,12 +148,13 @@ def build(
         # several times while they are still in use.
         gc.set_threshold(20_000, 20, 50)
         upkeep = asyncio.create_task(maintain(services))
+        others = [asyncio.create_task(work()) for work in (rule_sets.watch, *also)]
         try:
             yield
         finally:
-            for task in (upkeep, *services.jobs):
+            for task in (upkeep, *others, *services.jobs):
                 task.cancel()
-            await asyncio.gather(upkeep, *services.jobs, return_exceptions=True)
+            await asyncio.gather(upkeep, *others, *services.jobs, return_exceptions=True)
             await settle_what_can_be(services)
             await services.semaphore.close()
             await services.database.close()

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
-from typing import Literal
+from typing import Literal, Protocol
 
 from app import VERSION, clock
 from app.capacity.channel_services import ChannelServices
@@ -39,6 +39,13 @@ class RuleSet:
     kept_lists: tuple[KeptList, ...] = ()
 
 
+class RuleSetInForce(Protocol):
+    """Where the rule set is that counts now, see app.intents.law.pack_switch."""
+
+    def current(self) -> RuleSet:
+        """The rules to begin a decision with; keep them until it is made."""
+
+
 # What is left to do about an approval that was not answered, see app.intents.upkeep.compensation.
 CompensationAction = Literal["withdraw", "void", "look"]
 
@@ -59,7 +66,7 @@ class PendingCompensation:
 class Services(ChannelServices):
     """The stores, the rules and the few values of the settings that decisions depend on."""
 
-    rule_set: RuleSet
+    rule_sets: RuleSetInForce
     retention_days: int
     # What the log said of the registries last, see app.intents.upkeep.watch_registries.
     registry_warnings: frozenset[str] = frozenset()
@@ -73,6 +80,11 @@ class Services(ChannelServices):
         away = (PostgresUnavailable,)
         self.facts = RequestBatcher(self._gather, fatal_errors=away)
         self.ledger = RequestBatcher(self._record, max_in_flight=3, fatal_errors=away)
+
+    @property
+    def rule_set(self) -> RuleSet:
+        """The rules in force; what takes more than one look takes them once."""
+        return self.rule_sets.current()
 
     async def _gather(self, asks: Sequence[Ask]) -> Sequence[Gathered | Exception]:
         asked_at = monotonic()

@@ -12,7 +12,7 @@ import typer
 from app import clock
 from app.accounts.cli import account_of, with_database
 from app.instants import read_instant
-from app.platform.environment import UNAVAILABLE, USAGE, fail
+from app.platform.environment import UNAVAILABLE, USAGE, fail, settings_or_exit
 
 if TYPE_CHECKING:
     from app.guardrail.facts import Facts, Recipient
@@ -91,8 +91,9 @@ def rule_set_or_exit() -> RuleSet:
     from app.intents.services import load_rule_set
     from app.platform.files.broken_file import BrokenRuleFile
 
+    directory = settings_or_exit().rules_dir
     try:
-        return load_rule_set()
+        return load_rule_set() if directory is None else load_rule_set(directory)
     except BrokenRuleFile as error:
         fail(f"a rule file is broken: {error}", UNAVAILABLE)
 

@@ -153,14 +153,17 @@ async def get_windows(
         recipient=query.hints(),
     )
     start = query.at or services.now()
+    rule_set = services.rule_set
     headers = {"Vary": "Accept"}
     render: Callable[[WindowForecast], bytes]
     if prefers(request, SVG, "application/json"):
         headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
         kind, render = SVG, _picture
     else:
-        kind, render = "application/json", lambda forecast: dump(_document(forecast, services.rule_set))
-    body = await forecast_windows(services, presented_hash(request), intent, start, query.days, render)
+        kind, render = "application/json", lambda forecast: dump(_document(forecast, rule_set))
+    body = await forecast_windows(
+        services, rule_set, presented_hash(request), intent, start, query.days, render
+    )
     return Response(body, 200, headers, kind)
 
 
