@@ -12,6 +12,7 @@ from app.accounts import accounts_command as accounts
 from app.accounts import cli as keys
 from app.content import cli as scan
 from app.intents.check import cli as check
+from app.intents.law import cli as law
 from app.intents.windows import cli as windows
 from app.suppression import cli as lists
 from app.suppression.registries import cli as registry
@@ -31,6 +32,7 @@ app.command("scan")(scan.scan)
 app.command("import")(lists.import_list)
 app.command("export")(lists.export_list)
 app.add_typer(registry.app, name="registry")
+app.add_typer(law.app, name="law")
 app.add_typer(keys.app, name="keys")
 app.add_typer(accounts.app, name="accounts")
 

@@ -131,7 +131,7 @@ def build(
     secret: bytes,
     also: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
 ) -> ASGIApp:
-    """The application; it starts whether or not its stores are there, see ``equip``. ``also`` is done while it serves."""
+    """The application; it starts whether or not its stores are there, see ``equip``. ``also`` goes on beside it."""
     writer = ProblemWriter(settings.problem_type_base, public_url or settings.own_url())
 
     @contextlib.asynccontextmanager

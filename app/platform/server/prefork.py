@@ -80,9 +80,9 @@ def serve_forever(
     `app_factory` runs in the process that serves, after the fork; what it closes over was loaded before and
     is shared. `bad_request` makes the document for a request that never gets as far as the application.
     `trusted_proxies` is a comma-separated list of addresses whose X-Forwarded-For is believed; empty
-    believes nobody. `tick` is called about once a second in the parent, from its main thread; `crew` is told
-    of each worker. Returns 0 after an orderly end, 3 when the application cannot start, so that a supervisor sees the difference; once any
-    worker has served, one that does not start is tried again for as long as it takes.
+    believes nobody. `tick` is called about once a second in the parent, from its main thread; `crew` is told of
+    each worker. Returns 0 after an orderly end, 3 when the application cannot start, so that a supervisor sees
+    the difference; once any worker has served, one that does not start is tried again for as long as it takes.
     """
     limits = limits or ServerLimits()
 
