@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 
 from app.guardrail.refusals import Json
@@ -120,7 +120,7 @@ def rule_document(rule: WindowRule) -> dict[str, Json]:
         "scope": rule.scope,
         "applied": not rule.adds_nothing and rule.scope not in ("securities", "collections"),
         "binds_texts": rule.text,
-        "recipients": sorted(rule.recipients),
+        "recipients": _words(rule.recipients),
         "hours": _hours(rule.hours),
         "text_hours": _hours(rule.texts.hours) if rule.texts is not None else None,
         "clocks": list(rule.clocks),
@@ -141,9 +141,9 @@ def _place_cap(item: PlaceCap) -> dict[str, Json]:
         "id": item.id,
         "region": item.place,
         "cap": _cap(item.cap),
-        "voices": sorted(item.voices),
-        "purposes": sorted(item.purposes),
-        "line_types": sorted(item.line_types),
+        "voices": _words(item.voices),
+        "purposes": _words(item.purposes),
+        "line_types": _words(item.line_types),
         "applied": item.applied,
         "lifted_by": _exemptions(item.exemptions),
         **_read(item.citation, item.confidence, item.begins, item.ends, item.note, item.read),
@@ -207,9 +207,13 @@ def _cap(cap: LegalCap) -> dict[str, Json]:
         "period": cap.period,
         "unit": cap.unit,
         "same_subject": cap.same_subject,
-        "counts": sorted(cap.counts),
-        "results": sorted(cap.results),
+        "counts": _words(cap.counts),
+        "results": _words(cap.results),
     }
+
+
+def _words(names: Iterable[str]) -> list[Json]:
+    return sorted(names)
 
 
 def _iso(day: date | None) -> str | None:

@@ -1,16 +1,18 @@
-"""callgate law: check a pack, show the rules of a place, name what is stale, compare two packs, reload."""
+"""callgate law: check a pack, show the rules of a place, name what is stale, compare packs, replay, reload."""
 
 from __future__ import annotations
 
 import re
-from datetime import date
+from dataclasses import asdict
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from app import clock
-from app.accounts.cli import AsJson
+from app.accounts.cli import AccountOption, AsJson, account_of, with_database
+from app.instants import read_instant
 from app.platform.environment import USAGE, fail, settings_or_exit
 from app.platform.printing import console, print_json
 
@@ -180,3 +182,59 @@ def _line(change: Change) -> str:
         f"{change.place}: {whose} {', '.join(change.rules)}: {span} ({change.times} times, "
         f"{change.seconds / 3600:.0f} h; {'; '.join(change.bound)})"
     )
+
+
+@app.command()
+def replay(
+    since: str = typer.Option(help="RFC 3339, or a date."),
+    until: str | None = typer.Option(None, help="RFC 3339, or a date; now when absent."),
+    rules: Path | None = Rules,
+    day: str | None = Day,
+    account: str | None = AccountOption,
+    as_json: bool = AsJson,
+) -> None:
+    """Decide recorded intents anew by another pack, or as if on another day; count what would differ by campaign.
+
+    The exit status is 1 when anything would.
+    """
+    from app.accounts.read_policy import read_account_policy
+    from app.intents.law.replay import Replay
+    from app.intents.law.store import recorded_intents
+    from app.law import window_loader
+    from app.numbering import load as load_number_locator
+
+    in_force = _load(settings_or_exit().rules_dir or window_loader.DIRECTORY)
+    other = _load(rules) if rules is not None else in_force
+    begin, end = _instant(since), _instant(until) if until else clock.utc_now()
+    on = _day(day) if day is not None else None
+
+    async def work(database: Any) -> Replay:
+        account_id = await account_of(database, account)
+        policy = await read_account_policy(database, account_id)
+        found = Replay(in_force, other, load_number_locator(), policy, on)
+        async for rows in recorded_intents(database.bulk, account_id, begin, end):
+            found.feed(rows)
+        return found
+
+    found = with_database(work)
+    if as_json:
+        campaigns = {name: asdict(tally) for name, tally in found.tallies.items()}
+        print_json({"campaigns": campaigns, "unplaced": found.unplaced})
+    else:
+        for name, tally in sorted(found.tallies.items()):
+            told = ", ".join(f"{rule} {count}" for rule, count in sorted(tally.rules.items()))
+            console().print(
+                f"{name or '(no campaign)'}: {tally.decisions} decisions, {tally.blocked} would be blocked, "
+                f"{tally.opened} would be open" + (f" ({told})" if told else ""),
+                markup=False,
+                soft_wrap=True,
+            )
+    if any(tally.blocked or tally.opened for tally in found.tallies.values()):
+        raise typer.Exit(1)
+
+
+def _instant(written: str) -> datetime:
+    try:
+        return read_instant(f"{written}T00:00:00Z" if _DATE.fullmatch(written) else written)
+    except ValueError:
+        fail(f"{written} is neither a date nor an RFC 3339 instant", USAGE)
