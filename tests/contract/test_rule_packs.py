@@ -172,3 +172,28 @@ def test_a_broken_pack_stops_the_start(pack: Path) -> None:
     service.stop()
     assert ended.returncode == 3
     assert b"a rule file is broken: caps.toml:1" in ended.stderr
+
+
+def test_the_command_has_the_service_take_up_its_rules_and_says_what_came_of_it(
+    start_dialler: Start, pack: Path, tmp_path: Path
+) -> None:
+    dialler = start_dialler(rules_dir=pack, workers=2, data_dir=tmp_path / "data")
+
+    def reload() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "app.cli", "law", "reload"], cwd=CHECKOUT, env=dialler.service.environment,
+            capture_output=True, text=True, timeout=100, check=False,
+        )  # fmt: skip
+
+    new = edit(pack, "2026.12.01")
+    done = reload()
+    assert (done.returncode, new in done.stdout) == (0, True), done.stderr
+    assert law_of(dialler) == new
+    (pack / "caps.toml").write_text("capp = 1\n")
+    broken = reload()
+    assert (broken.returncode, "caps.toml:1: " in broken.stderr) == (1, True)
+    assert law_of(dialler) == new
+    dialler.service.terminate()
+    shutil.copyfile(DIRECTORY / "caps.toml", pack / "caps.toml")
+    nobody = reload()
+    assert (nobody.returncode, "no service of this machine" in nobody.stderr) == (3, True)
