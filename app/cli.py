@@ -23,6 +23,7 @@ COMMANDS = {
     "suppressions": ("app.suppression.entries_command", "app"),
     "import": ("app.suppression.cli", "import_list"),
     "export": ("app.suppression.cli", "export_list"),
+    "law": ("app.intents.law.cli", "app"),
     "registry": ("app.suppression.registries.cli", "app"),
     "consents": ("app.consents.cli", "app"),
     "policy": ("app.policy.cli", "app"),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import timedelta
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -16,6 +17,7 @@ from app.accounts import http as admin
 from app.accounts.account_services import ClassLimit
 from app.accounts.store import installation_secret
 from app.calling_window import http as emergencies
+from app.calling_window.holidays import http as holidays
 from app.capacity.leases import http as leases
 from app.capacity.leases.ledger import PostgresLedger
 from app.capacity.limits import http as limits
@@ -27,8 +29,10 @@ from app.content import http as content
 from app.health import http as health
 from app.health.readiness import Readiness
 from app.intents import http as intents
+from app.intents.law import http as law
+from app.intents.law.pack_switch import RuleSets
 from app.intents.scrub import http as scrub
-from app.intents.services import RuleSet, Services
+from app.intents.services import RuleSetInForce, Services
 from app.intents.upkeep.compensation import settle_what_can_be
 from app.intents.upkeep.maintain import maintain
 from app.intents.windows import http as calling_windows
@@ -65,6 +69,8 @@ ROUTES = (
     consents,
     policy,
     emergencies,
+    holidays,
+    law,
     admin,
     error_pages,
     docs_page,
@@ -73,7 +79,11 @@ ROUTES = (
 
 
 async def equip(
-    settings: Settings, rule_set: RuleSet, database_url: str, redis_url: str, secret: bytes | None = None
+    settings: Settings,
+    rule_sets: RuleSetInForce,
+    database_url: str,
+    redis_url: str,
+    secret: bytes | None = None,
 ) -> Services:
     """Make the ways to the stores, of which neither has to be there yet: what needs one is 503 until it is.
 
@@ -104,7 +114,7 @@ async def equip(
         database=database,
         semaphore=semaphore,
         rate_limiter=semaphore,
-        rule_set=rule_set,
+        rule_sets=rule_sets,
         clocks=clocks,
         class_limits={
             name: ClassLimit(rate.limit, rate.window_seconds) for name, rate in settings.rate_limits().items()
@@ -116,21 +126,22 @@ async def equip(
 
 def build(
     settings: Settings,
-    rule_set: RuleSet,
+    rule_sets: RuleSets,
     database_url: str,
     redis_url: str,
     *,
     public_url: str | None = None,
     metrics_dir: str | None = None,
     secret: bytes,
+    also: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
 ) -> ASGIApp:
-    """The application; it starts whether or not its stores are there, see ``equip``."""
+    """The application; it starts whether or not its stores are there, see ``equip``. ``also`` goes on beside it."""
     writer = ProblemWriter(settings.problem_type_base, public_url or settings.own_url())
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        services = await equip(settings, rule_set, database_url, redis_url, secret)
-        app.state.services, app.state.scanner = services, rule_set.scanner
+        services = await equip(settings, rule_sets, database_url, redis_url, secret)
+        app.state.services, app.state.scanner = services, rule_sets.current().scanner
         app.state.readiness = Readiness(services, newest_revision())
         # What was loaded lives as long as the process. Left among the young, it is walked by every full
         # collection, a pause of some 100 ms: longer than Redis may take to answer.
@@ -140,12 +151,13 @@ def build(
         # several times while they are still in use.
         gc.set_threshold(20_000, 20, 50)
         upkeep = asyncio.create_task(maintain(services))
+        others = [asyncio.create_task(work()) for work in (rule_sets.watch, *also)]
         try:
             yield
         finally:
-            for task in (upkeep, *services.jobs):
+            for task in (upkeep, *others, *services.jobs):
                 task.cancel()
-            await asyncio.gather(upkeep, *services.jobs, return_exceptions=True)
+            await asyncio.gather(upkeep, *others, *services.jobs, return_exceptions=True)
             await settle_what_can_be(services)
             await services.semaphore.close()
             await services.database.close()

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -39,10 +43,19 @@ def _serve(found: Stores) -> int:
 
 
 def _listen_and_serve(found: Stores, metrics_dir: str | None) -> int:
+    with contextlib.ExitStack() as stack:
+        return _serve_with(found, metrics_dir, stack)
+
+
+def _serve_with(found: Stores, metrics_dir: str | None, stack: contextlib.ExitStack) -> int:
     from app import telemetry
     from app.ids import new_id
+    from app.intents.law.pack_switch import PackKeeper, step_by_itself
+    from app.intents.law.reload_file import ReloadFile
     from app.intents.services import load_rule_set
+    from app.law.window_loader import DIRECTORY as PACKAGED
     from app.main import build
+    from app.platform.embedded import default_data_dir
     from app.platform.files.broken_file import BrokenRuleFile
     from app.platform.http.problems import ProblemWriter, dump, problem_headers
     from app.platform.server import prefork
@@ -56,10 +69,17 @@ def _listen_and_serve(found: Stores, metrics_dir: str | None) -> int:
         fail(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}")
     port = listener.getsockname()[1]
     public_url = settings.public_url or settings.model_copy(update={"port": port}).own_url()
+    copies = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="callgate-law-")))
     try:
-        rule_set = load_rule_set()
+        keeper = PackKeeper(
+            (settings.rules_dir or PACKAGED).absolute(), copies, settings.workers, load_rule_set
+        )
     except BrokenRuleFile as error:
         fail(f"a rule file is broken: {error}")
+    signal.signal(signal.SIGHUP, keeper.reload)
+    told = ReloadFile(settings.data_dir or default_data_dir(), settings.port)
+    if told.hold(keeper.standing):
+        keeper.report = told.write
     key, secret = run_plainly(_prepare(found))
     _greet(settings, public_url, key)
     writer = ProblemWriter(settings.problem_type_base, public_url)
@@ -70,6 +90,8 @@ def _listen_and_serve(found: Stores, metrics_dir: str | None) -> int:
         return dump(document), {**problem_headers(document), "X-Request-Id": str(request_id)}
 
     def tick() -> None:
+        if settings.workers > 1:
+            keeper.step()
         if found.embedded is not None:
             for name in found.embedded.restart_fallen():
                 print(f"callgate: the embedded {name} had ended and was started again", file=sys.stderr)  # noqa: T201
@@ -78,18 +100,20 @@ def _listen_and_serve(found: Stores, metrics_dir: str | None) -> int:
         listener,
         lambda: build(
             settings,
-            rule_set,
+            keeper.rule_sets,
             found.database_url,
             found.redis_url,
             public_url=public_url,
             metrics_dir=metrics_dir,
             secret=secret,
+            also=[lambda: step_by_itself(keeper)] if settings.workers == 1 else [],
         ),
         workers=settings.workers,
         limits=prefork.ServerLimits(silent_seconds=settings.worker_silent_seconds),
         bad_request=bad_request,
         trusted_proxies=settings.trusted_proxies,
-        tick=tick if found.embedded is not None else None,
+        tick=tick,
+        crew=keeper,
     )
 
 

@@ -85,6 +85,8 @@ class Settings(BaseModel):
         | None
     ) = None
     data_dir: Path | None = None
+    # Rule files in place of the packaged ones: a directory with what app/law/rules has.
+    rules_dir: Path | None = None
     bootstrap_key: Annotated[str, AfterValidator(_key)] | None = None
     problem_type_base: Annotated[str, _url("http", "https")] = "https://api.trunx.io/errors"
     public_url: Annotated[str, _url("http", "https")] | None = None

@@ -286,6 +286,18 @@ emergencies = Table(
     Column("updated_at", INSTANT, nullable=False),
 )
 
+# Days that a government proclaimed, in a region or a country.
+proclaimed_holidays = Table(
+    "proclaimed_holidays",
+    metadata,
+    Column("region", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("proclaimed_by", UUID),
+    Column("updated_at", INSTANT, nullable=False),
+    Index("ix_proclaimed_holidays_day", "day"),
+)
+
 inbound_messages = Table(
     "inbound_messages",
     metadata,

@@ -133,7 +133,8 @@ class _Deciding:
             await services.semaphore.outgrow(str(caller.account_id), self.redis_epoch)
             return None
         admission.check_pool(intent, gathered)
-        judgement = evaluate_intent(services.rule_set, intent, gathered.facts, self.now)
+        rule_set = services.rule_set  # by which it is decided to its end, whatever is put in force meanwhile
+        judgement = evaluate_intent(rule_set, intent, gathered.facts, self.now)
         verdict, admitted = judgement.verdict, None
         # The request is counted once, with the first question to Redis.
         spend = services.rate(caller, rate_class(intent)) if self.rate is None else None
@@ -153,7 +154,7 @@ class _Deciding:
                 raise RateExceeded(self.rate, rate_class(intent))
             verdict = admission.joined(services, intent, gathered, admitted, judgement)
         lease = admission.describe_lease(intent, self.intent_id, admitted)
-        versions = {**services.rule_set.versions, "policy": str(gathered.facts.policy.version)}
+        versions = {**rule_set.versions, "policy": str(gathered.facts.policy.version)}
         document = describe_request(intent, verdict, lease, versions)
         decided = Decided(self.intent_id, intent, verdict, self.now, document)
         answer = self.render(decided.record(), admission.retry_after(admitted))

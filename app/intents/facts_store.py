@@ -24,6 +24,7 @@ from app.guardrail.facts import (
     Consent,
     Emergency,
     Facts,
+    ProclaimedHoliday,
     SuppressionEntry,
 )
 from app.platform.postgres.database import Database
@@ -38,6 +39,8 @@ from app.suppression.registries.store import (
 
 # No cap of the law or of a policy looks back further (see AccountPolicy's limits in the API).
 ATTEMPTS_LOOK_BACK_DAYS = 31
+# A day in the place of the call may be the one before the day in UTC, and nobody looks further back.
+DAYS_BEHIND = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +223,9 @@ def _gather_sql(others: str | None) -> str:
                 FROM outcome_days d
                WHERE d.account_id = a.id AND d.campaign = ask.campaign
                  AND d.day >= (ask.at AT TIME ZONE 'UTC')::date - {ATTEMPTS_LOOK_BACK_DAYS})
-           END::text
+           END::text,
+           (SELECT jsonb_agg(jsonb_build_array(h.region, h.day, h.name) ORDER BY h.region, h.day)
+              FROM proclaimed_holidays h WHERE h.day >= CAST(ask.at AT TIME ZONE 'UTC' AS date) - {DAYS_BEHIND})::text
       FROM unnest(CAST(:hashes AS bytea[]), CAST(:numbers AS text[]), CAST(:others AS text[]),
                   CAST(:pools AS text[]), CAST(:campaigns AS text[]), CAST(:senders AS text[]),
                   CAST(:ats AS timestamptz[]), CAST(:presents AS boolean[]))
@@ -263,6 +268,14 @@ def _policy(stored: str, version: int) -> AccountPolicy:
     return read_policy(orjson.loads(stored), version)
 
 
+@lru_cache(maxsize=256)
+def _holidays(stored: str | None) -> tuple[ProclaimedHoliday, ...]:
+    """The proclaimed days ahead: the same for every account, so read once."""
+    return tuple(
+        ProclaimedHoliday(region, date.fromisoformat(day), name) for region, day, name in _list(stored)
+    )
+
+
 def instant(microseconds: int | None) -> datetime | None:
     """The instant of microseconds since 1970, or None."""
     return None if microseconds is None else datetime.fromtimestamp(microseconds / 1_000_000, UTC)
@@ -296,6 +309,7 @@ def _gathered(row: Sequence[Any], ask: Ask) -> Gathered:
             for i, kind, channels, given, expires in _list(row[12])
         ),
         emergencies=tuple(Emergency(region, _at(until), reason) for region, until, reason in _list(row[18])),
+        holidays=_holidays(row[22]),
         attempts=attempts,
         consents_ended_at=instant(row[20]),
         campaign_days=tuple(

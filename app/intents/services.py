@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from time import monotonic
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 from app import VERSION, clock
 from app.capacity.channel_services import ChannelServices
@@ -19,6 +20,7 @@ from app.intents.store import Decision, Recorded, record
 from app.law import window_loader as window_rules
 from app.law.conditions import consent_rules, disclosures, list_rules
 from app.law.conditions.list_rules import ListRules
+from app.law.kept_lists import KeptList, kept_lists
 from app.law.window_rules import WindowRules
 from app.numbering import NumberLocator
 from app.numbering import load as load_number_locator
@@ -39,6 +41,14 @@ class RuleSet:
     list_rules: ListRules
     number_locator: NumberLocator
     versions: Mapping[str, str]
+    kept_lists: tuple[KeptList, ...] = ()
+
+
+class RuleSetInForce(Protocol):
+    """Where the rule set is that counts now, see app.intents.law.pack_switch."""
+
+    def current(self) -> RuleSet:
+        """The rules to begin a decision with; keep them until it is made."""
 
 
 # What is left to do about an approval that was not answered, see app.intents.upkeep.compensation.
@@ -61,7 +71,7 @@ class PendingCompensation:
 class Services(ChannelServices):
     """The stores, the rules and the few values of the settings that decisions depend on."""
 
-    rule_set: RuleSet
+    rule_sets: RuleSetInForce
     retention_days: int
     # What the log said of the registries last, see app.intents.upkeep.watch_registries.
     registry_warnings: frozenset[str] = frozenset()
@@ -75,6 +85,11 @@ class Services(ChannelServices):
         away = (PostgresUnavailable,)
         self.facts = RequestBatcher(self._gather, fatal_errors=away)
         self.ledger = RequestBatcher(self._record, max_in_flight=3, fatal_errors=away)
+
+    @property
+    def rule_set(self) -> RuleSet:
+        """The rules in force; what takes more than one look takes them once."""
+        return self.rule_sets.current()
 
     async def _gather(self, asks: Sequence[Ask]) -> Sequence[Gathered | Exception]:
         asked_at = monotonic()
@@ -98,36 +113,61 @@ class Services(ChannelServices):
         return [(await self._record([decision]))[0] for decision in decisions]
 
 
-def load_rule_set(*, texts: bool = True) -> RuleSet:
-    """Read every rule and table. A broken one raises BrokenRuleFile, and nothing starts.
+def load_rule_set(rules: Path | None = None, *, texts: bool = True) -> RuleSet:
+    """Read every rule and table, the rules of the law from their own directory where one is given.
 
-    Without ``texts`` the scanner knows no pack, for a command that asks about a call: the packs take the longest.
+    A broken one raises BrokenRuleFile, and nothing starts. Without ``texts`` the scanner knows no pack, for a command
+    that asks about a call: the packs take the longest.
     """
     scanner = ContentScanner.load() if texts else CallsOnly()
     if texts:
         # What policies and inbound messages are read with; it loads itself at its first use, which shall be now.
         folded_phrase("first use")
         registrable_domain("example.com")
-    rules = window_rules.load()
-    consents = ConsentLaw(consent_rules.load(), disclosures.load())
-    lists = list_rules.load()
-    if texts:  # the holidays of all calendars: who asks once works out those that it needs
-        year = clock.utc_now().year
-        rules.prepare((year, year + 1))
-    return RuleSet(
+    directory = rules or window_rules.DIRECTORY
+    rest = RuleSet(
         scanner=scanner,
-        window_rules=rules,
-        consent_law=consents,
-        list_rules=lists,
+        **_law_of(directory),
         number_locator=load_number_locator(),
         versions={
             "callgate": VERSION,
             "content": scanner.version,
             **place_versions(),
-            "calling_windows": rules.version,
-            "consents": consents.rules.version,
-            "disclosures": consents.disclosures.version,
-            "lists": lists.version,
             "opt_outs": opt_out.VERSION,
         },
     )
+    return _with_law_versions(rest, prepare=texts)
+
+
+def with_pack(rest: RuleSet, directory: Path) -> RuleSet:
+    """The same with the law of another directory. BrokenRuleFile when that must not be used."""
+    return _with_law_versions(replace(rest, **_law_of(directory)))
+
+
+def _law_of(directory: Path) -> dict[str, Any]:
+    """What a pack's directory holds, read and checked whole."""
+    return {
+        "window_rules": window_rules.load(directory),
+        "consent_law": ConsentLaw(
+            consent_rules.load(directory / consent_rules.PATH.name),
+            disclosures.load(directory / disclosures.PATH.name),
+        ),
+        "list_rules": list_rules.load(directory / list_rules.PATH.name),
+        "kept_lists": kept_lists(directory),
+    }
+
+
+def _with_law_versions(found: RuleSet, *, prepare: bool = True) -> RuleSet:
+    rules = found.window_rules
+    if prepare:  # the holidays of all calendars: who asks once works out those that it needs
+        year = clock.utc_now().year
+        rules.prepare((year, year + 1))
+    law = {
+        "calling_windows": rules.version,
+        "consents": found.consent_law.rules.version,
+        "disclosures": found.consent_law.disclosures.version,
+        "lists": found.list_rules.version,
+        "law": rules.digest,
+        "law_pack": rules.name,
+    }
+    return replace(found, versions={**found.versions, **law})

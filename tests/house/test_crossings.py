@@ -15,6 +15,7 @@ import pytest
 from app.accounts.manage_keys import ensure_bootstrap_key
 from app.accounts.store import installation_secret
 from app.clock import utc_now
+from app.intents.law.pack_switch import fixed
 from app.intents.services import RuleSet
 from app.main import build
 from app.platform.postgres.database import Database
@@ -63,7 +64,7 @@ async def test_the_diagram_shows_the_rooms_that_a_request_goes_through(
         secret = await installation_secret(connection)
     await ensure_bootstrap_key(database, key, utc_now())
     await database.close()
-    edge = build(Settings(redis_timeout_ms=1500), rule_set, database_url, redis_url, secret=secret)
+    edge = build(Settings(redis_timeout_ms=1500), fixed(rule_set), database_url, redis_url, secret=secret)
     given = {"type": kind, "from": "+12125550100"}
     bodies: list[dict[str, str]] = [
         {**given, "to": "+14155551234", "purpose": "emergency"},  # bound by no window: approved at any hour

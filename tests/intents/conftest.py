@@ -19,6 +19,7 @@ from app.intents.decide import decide_intent, gather_facts
 from app.intents.decision import IntentRequest
 from app.intents.decision_answers import answer_of
 from app.intents.facts_store import Ask
+from app.intents.law.pack_switch import fixed
 from app.intents.services import RuleSet, Services
 from app.main import equip
 from app.platform.http.problems import ProblemWriter
@@ -99,7 +100,7 @@ class Decider:
 async def decider(database_url: str, redis_url: str, rule_set: RuleSet) -> AsyncIterator[Decider]:
     """Services as the service makes it, on stores of the test's own."""
     settings = Settings.from_environ({"CALLGATE_REDIS_TIMEOUT_MS": "1500"})
-    services = await equip(settings, rule_set, database_url, redis_url)
+    services = await equip(settings, fixed(rule_set), database_url, redis_url)
     await ensure_bootstrap_key(services.database, KEY, utc_now())
     caller = await identify(services, hash_of(KEY), utc_now())
     yield Decider(services, caller)

@@ -15,6 +15,7 @@ from app.capacity.leases import change_leases
 from app.capacity.leases import store as leases
 from app.capacity.leases.change_leases import renew_lease
 from app.clock import utc_now
+from app.intents.law.pack_switch import fixed
 from app.intents.services import RuleSet
 from app.main import equip
 from app.settings import Settings
@@ -74,7 +75,7 @@ async def test_a_lease_that_redis_forgot_is_renewed_by_a_process_that_never_knew
         client.restore(key, 3_600_000, value)
     client.close()
     settings = Settings.from_environ({"CALLGATE_REDIS_TIMEOUT_MS": "1500"})
-    other = replace(decider, services=await equip(settings, rule_set, database_url, redis_url))
+    other = replace(decider, services=await equip(settings, fixed(rule_set), database_url, redis_url))
     renewed = await renew_lease(other.services, other.caller, forgotten, 600)
     assert abs(await held_until_ms(other, forgotten) - renewed.timestamp() * 1000) < 1
     assert await other.in_use() == 2

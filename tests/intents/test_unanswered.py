@@ -18,6 +18,7 @@ from app.ids import new_id
 from app.intents import store as decisions
 from app.intents.decide import decide_intent
 from app.intents.decision_answers import answer_of
+from app.intents.law.pack_switch import fixed
 from app.intents.services import RuleSet
 from app.intents.store import Claim
 from app.intents.upkeep.compensation import settle_pending
@@ -40,7 +41,7 @@ async def wired(
     wire = Wire(str(servers.valkey.socket_file))
     await wire.open()
     settings = Settings.from_environ({"CALLGATE_REDIS_TIMEOUT_MS": "1500"})
-    services = await equip(settings, rule_set, database_url, wire.url)
+    services = await equip(settings, fixed(rule_set), database_url, wire.url)
     await ensure_bootstrap_key(services.database, KEY, utc_now())
     yield Decider(services, await identify(services, hash_of(KEY), utc_now())), wire
     await services.semaphore.close()

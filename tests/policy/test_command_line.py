@@ -170,3 +170,19 @@ def test_every_command_explains_itself(run: Run, command: str) -> None:
     result = run(command, "--help")
     assert result.exit_code == 0
     assert "--json" in result.output or command == "accounts"
+
+
+def test_a_replay_reads_what_was_recorded_and_nothing_differs_by_the_same_rules(
+    run: Run, operator: Account
+) -> None:
+    made = operator.send("POST", "/v1/accounts", {"name": "of a replay"}).json()
+    body = {"type": "call", "to": FRANCISCO, "from": "+12125550100", "campaign": "replayed"}
+    assert Account(operator.service, made["key"]).send("POST", "/v1/intents", body).status in (201, 403)
+    found = run("law", "replay", "--since", "2020-01-01", "--account", made["id"], "--json")
+    assert found.exit_code == 0, found.output
+    assert json.loads(found.output)["campaigns"]["replayed"] == {
+        "decisions": 1,
+        "blocked": 0,
+        "opened": 0,
+        "rules": {},
+    }

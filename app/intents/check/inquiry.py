@@ -11,7 +11,7 @@ import typer
 from app import clock
 from app.accounts.cli import account_of, with_database
 from app.accounts.command_access import instant_or_exit
-from app.platform.environment import UNAVAILABLE, USAGE, fail
+from app.platform.environment import UNAVAILABLE, USAGE, fail, settings_or_exit
 
 if TYPE_CHECKING:
     from app.guardrail.facts import Facts, Recipient
@@ -115,8 +115,9 @@ def rule_set_or_exit(*, texts: bool) -> RuleSet:
     from app.intents.services import load_rule_set
     from app.platform.files.broken_file import BrokenRuleFile
 
+    directory = settings_or_exit().rules_dir
     try:
-        return load_rule_set(texts=texts)
+        return load_rule_set(directory, texts=texts)
     except BrokenRuleFile as error:
         fail(f"a rule file is broken: {error}", UNAVAILABLE)
 

@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 async def forecast_windows(
     services: Services,
+    rule_set: RuleSet,
     key_hash: bytes,
     intent: Intent,
     start: datetime,
@@ -35,8 +36,7 @@ async def forecast_windows(
     no decision waits for it.
     """
     gathered = await gather_facts(services, Ask(key_hash, intent.to, others=asked_line(intent.to)[1:]))
-    rule_set, facts = services.rule_set, gathered.facts
-    facts = replace(facts, consents=unless_reassigned(facts))
+    facts = replace(gathered.facts, consents=unless_reassigned(gathered.facts))
     places = _places(rule_set, intent, facts)
     return await asyncio.to_thread(
         lambda: render(open_intervals(intent, places, facts, rule_set.window_rules, start, days))

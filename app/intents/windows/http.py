@@ -155,14 +155,17 @@ async def get_windows(
         recipient=query.hints(),
     )
     start = query.at or services.now()
+    rule_set = services.rule_set
     headers = {"Vary": "Accept"}
     render: Callable[[WindowForecast], bytes]
     if prefers(request, SVG, "application/json"):
         headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
         kind, render = SVG, _picture
     else:
-        kind, render = "application/json", lambda forecast: dump(_document(forecast, services.rule_set))
-    body = await forecast_windows(services, presented_hash(request), intent, start, query.days, render)
+        kind, render = "application/json", lambda forecast: dump(_document(forecast, rule_set))
+    body = await forecast_windows(
+        services, rule_set, presented_hash(request), intent, start, query.days, render
+    )
     return Response(body, 200, headers, kind)
 
 
@@ -178,7 +181,7 @@ def _document(forecast: WindowForecast, rule_set: RuleSet) -> dict[str, Any]:
     document["next_opens_at"] = following[0]["opens_at"] if following else None
     document["versions"] = {
         name: rule_set.versions[name]
-        for name in ("calling_windows", "tzdata", "phonenumbers")
+        for name in ("calling_windows", "law", "law_pack", "tzdata", "phonenumbers")
         if name in rule_set.versions
     }
     return document

@@ -25,6 +25,7 @@ import uvicorn
 import uvloop
 
 from app.platform.server.bounded_protocol import BadRequest, BoundedHttpProtocol, plain_bad_request
+from app.platform.server.generations import Workers
 from app.platform.server.heartbeat import Heartbeats, beat_always, end_with_parent
 from app.platform.server.listener import BACKLOG
 
@@ -70,22 +71,23 @@ def serve_forever(
     bad_request: BadRequest = plain_bad_request,
     trusted_proxies: str = "",
     tick: Callable[[], None] | None = None,
+    crew: Workers | None = None,
 ) -> int:
     """Serves until SIGTERM or SIGINT, then answers what is under way, and returns the exit status.
 
     `app_factory` runs in the process that serves, after the fork; what it closes over was loaded before and
     is shared. `bad_request` makes the document for a request that never gets as far as the application.
     `trusted_proxies` is a comma-separated list of addresses whose X-Forwarded-For is believed; empty
-    believes nobody. `tick` is called about once a second in the parent, from its main thread. Returns 0
-    after an orderly end, 3 when the application cannot start, so that a supervisor sees the difference; once any
-    worker has served, one that does not start is tried again for as long as it takes.
+    believes nobody. `tick` is called about once a second in the parent, from its main thread; `crew` is told of
+    each worker. Returns 0 after an orderly end, 3 when the application cannot start, so that a supervisor sees
+    the difference; once any worker has served, one that does not start is tried again for as long as it takes.
     """
     limits = limits or ServerLimits()
 
     def server() -> uvicorn.Server:
         return uvicorn.Server(_config(app_factory, limits, bad_request, trusted_proxies))
 
-    return _Parent(listener, server, workers, limits, tick).run()
+    return _Parent(listener, server, workers, limits, tick, crew).run()
 
 
 def _config(
@@ -150,7 +152,9 @@ class _Parent:
         workers: int,
         limits: ServerLimits,
         tick: Callable[[], None] | None,
+        crew: Workers | None,
     ) -> None:
+        self.crew = crew
         self.listener = listener
         self.make_server = make_server
         self.workers = workers
@@ -218,6 +222,8 @@ class _Parent:
     def _fork(self, slot: int) -> None:
         parent = os.getpid()
         self.heartbeats.begin(slot)
+        if self.crew is not None:
+            self.crew.begins(slot)
         pid = os.fork()
         if pid:
             self.children[pid] = _Child(slot, pid, time.monotonic())
@@ -240,6 +246,8 @@ class _Parent:
             os._exit(status)
 
     def _serve_in_child(self, slot: int) -> int:
+        if self.crew is not None:
+            self.crew.serves(slot)
         return _run_here(self.make_server(), self.listener, lambda: self.heartbeats.beat(slot))
 
     def _end_the_lost(self) -> None:
@@ -258,6 +266,8 @@ class _Parent:
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
                 child = self.children.pop(pid)
+                if self.crew is not None:
+                    self.crew.ended(child.slot)
                 if not self.stopping:
                     self._replace(child, os.waitstatus_to_exitcode(status))
 

@@ -1,0 +1,1 @@
+"""Days that a government proclaimed holidays, which no calendar could know."""
