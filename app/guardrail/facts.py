@@ -14,13 +14,16 @@ from typing import Literal
 
 IntentType = Literal["call", "sms"]
 Purpose = Literal["marketing", "informational", "emergency"]
-VoiceType = Literal["live", "prerecorded"]
+VoiceType = Literal["live", "prerecorded", "artificial"]
 SuppressionChannel = Literal["call", "sms", "all"]
 # How an approved intent ended. Abandoned: a person answered and nobody spoke to them within two seconds.
 OutcomeResult = Literal[
     "answered", "machine", "abandoned", "no_answer", "busy", "failed", "delivered", "undelivered"
 ]
-ConsentKind = Literal["express", "express_written", "existing_business"]
+# ``existing_business`` is what older consents are called; it counts as an inquiry, the shorter of the two.
+ConsentKind = Literal["express", "express_written", "purchase", "inquiry", "existing_business"]
+RecipientKind = Literal["consumer", "business"]
+LineType = Literal["mobile", "landline", "voip"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class Recipient:
     timezone: str | None = None  # IANA name
     latitude: float | None = None  # degrees, WGS 84
     longitude: float | None = None
+    kind: RecipientKind = "consumer"
+    line_type: LineType | None = None  # None: whatever binds more
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class Intent:
     max_duration_seconds: int = 3600
     voice_type: VoiceType = "live"
     recipient: Recipient | None = None
-    subject: str | None = None  # what the contact is about, 1-64 characters
+    subject: str | None = None  # what it is about, a label of 1-64 characters; None: may be about anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,12 +184,21 @@ class Emergency:
 
 
 @dataclass(frozen=True, slots=True)
+class ProclaimedHoliday:
+    """A day that a government proclaimed a holiday: in a region (US-LA), or in a whole country (US)."""
+
+    region: str
+    day: date
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """An approved attempt to the destination, as recorded."""
 
     type: IntentType
     at: datetime
-    subject: str | None = None
+    subject: str | None = None  # None: may have been about anything
     result: OutcomeResult | None = None  # None: not told yet
 
 
@@ -207,6 +221,7 @@ class Facts:
     registries: tuple[RegistryInForce, ...] = ()
     consents: tuple[Consent, ...] = ()
     emergencies: tuple[Emergency, ...] = ()
+    holidays: tuple[ProclaimedHoliday, ...] = ()
     attempts: Sequence[Attempt] = ()
     # Of the intent's campaign, newest last; empty unless the policy limits what may be abandoned.
     campaign_days: tuple[CampaignDay, ...] = ()

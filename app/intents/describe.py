@@ -27,6 +27,8 @@ def describe_recipient(intent: Intent) -> dict[str, Any] | None:
     if intent.recipient is None:
         return None
     hints = {name: getattr(intent.recipient, name) for name in intent.recipient.__slots__}
+    if hints["kind"] == "consumer":  # what everybody is taken for
+        del hints["kind"]
     return {name: value for name, value in hints.items() if value is not None}
 
 

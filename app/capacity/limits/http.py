@@ -102,8 +102,11 @@ async def put_limit(request: Request, caller: MayWrite, name: Name, body: LimitB
     """In force at once, in every process; calls in progress count under it and are never ended by it."""
     services = cast(ChannelServices, services_of(request))
     _check(name, body)
+    names = _spelled(name)
     async with services.database.begin() as connection:
-        there = await limits.fetch(connection, caller.account_id, _spelled(name))
+        if len(names) > 1:
+            await limits.hold(connection, caller.account_id, min(names))
+        there = await limits.fetch(connection, caller.account_id, names)
         wanted = NamedLimit(
             there.name if there else name, body.capacity, body.messages_per_second, body.messages_per_day
         )

@@ -42,6 +42,8 @@ _ONE = text(
 _ALL = text(
     f"SELECT {_COLUMNS} FROM limits WHERE account_id = :account AND name > :after ORDER BY name LIMIT :limit"
 )
+# Who sets a sender's limit in one spelling waits for who sets it in another: there is one for the line.
+_HOLD = text("SELECT pg_advisory_xact_lock(hashtext(:account), hashtext(:name))")
 _DELETE = text("DELETE FROM limits WHERE account_id = :account AND name = ANY (:names)")
 
 
@@ -62,6 +64,11 @@ async def put(connection: AsyncConnection, account_id: uuid.UUID, limit: NamedLi
     if new and limit.capacity is not None:
         await connection.execute(_RENEW_EPOCH, {"account": account_id})
     return new
+
+
+async def hold(connection: AsyncConnection, account_id: uuid.UUID, name: str) -> None:
+    """Until the end of the transaction nobody else who asks for this changes the limit, under whichever name."""
+    await connection.execute(_HOLD, {"account": str(account_id), "name": name})
 
 
 async def fetch(

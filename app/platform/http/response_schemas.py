@@ -83,13 +83,15 @@ class LeaseDocument(Document):
 
 
 class RecipientDocument(Document):
-    """What the caller knew of where the person is."""
+    """What the caller knew of the person and of where they are."""
 
     postal_code: str | None = None
     region: str | None = None
     timezone: str | None = None
     latitude: float | None = None
     longitude: float | None = None
+    line_type: str | None = None
+    kind: str | None = Field(default=None, description="A consumer, when absent")
 
 
 class ApprovalDocument(Document):
