@@ -1,10 +1,9 @@
 """Caps on attempts to one number: the law's, as the rule file has them, and the account's own.
 
-Every approved attempt of a counted type is reckoned with. Under a cap per subject one that is known to be about
-something else is not; where the intent or the attempt names no subject, it is taken for the same. Of the law's caps
-that count results, an attempt whose outcome nobody has told is taken for what counts; the account's own count what
-was told. A cap after a refusal is not counted, because a refusal is recorded as an opt-out, which has no end and
-binds sooner.
+Every approved attempt of a counted type is reckoned with. Under a cap per subject those that are known to be about
+another do not count; what is not known is taken for the same. Under a cap of the law that counts results, those that
+are known to have ended otherwise do not count; under one of the account's, those that were not told to have ended so.
+A cap after a refusal is not counted, because a refusal is recorded as an opt-out, which has no end and binds sooner.
 
 An attempt counts until it expires: under a rolling cap one period after it was made, under a cap of calendar
 days at the midnight that ends the last of them, the latest of all the clocks on which the person may be. A
@@ -42,9 +41,9 @@ class CapInForce:
     zones: tuple[str, ...]  # the clocks of the calendar days
     citation: str
     subject: str | None = None  # only attempts that may have been about it count; None: all do
-    results: frozenset[str] = frozenset()  # only attempts that may have ended so count; empty: all do
+    results: frozenset[str] = frozenset()  # only attempts that ended so count; empty: all do
     until: datetime | None = None  # when the law drops the cap
-    told_only: bool = False  # an attempt whose outcome nobody has told is none of ``results``
+    untold: bool = True  # what nobody has told the end of counts as well
 
     def expires(self, attempt_at: datetime) -> datetime:
         """The instant from which an attempt made then counts no longer."""
@@ -59,15 +58,14 @@ class CapInForce:
 
     def counts_in(self, attempt: Attempt) -> bool:
         """Whether the attempt is of the kind that this cap counts."""
-        if attempt.type not in self.counts:
-            return False
-        if (
-            self.results
-            and attempt.result not in self.results
-            and (self.told_only or attempt.result is not None)
-        ):
-            return False
-        return self.subject is None or attempt.subject is None or attempt.subject == self.subject
+        return (
+            attempt.type in self.counts
+            and (self.subject is None or attempt.subject is None or attempt.subject == self.subject)
+            and (
+                not self.results
+                or (self.untold if attempt.result is None else attempt.result in self.results)
+            )
+        )
 
     def counting(self, attempts: Iterable[Attempt], now: datetime) -> list[datetime]:
         """When each attempt that counts now expires, the last first."""
@@ -124,9 +122,9 @@ def caps_in_force(
                     None,
                     (),
                     "the account's policy",
-                    subject=intent.subject if own_cap.per == "subject" else None,
-                    results=own_cap.results or frozenset(),
-                    told_only=True,
+                    intent.subject if own_cap.per == "subject" else None,
+                    own_cap.results or frozenset(),
+                    untold=False,
                 )
             )
     return tuple(found)
@@ -168,6 +166,16 @@ def violation(intent: Intent, cap: CapInForce, ends: datetime) -> Violation:
     had = f"{intent.to} has had {cap.max} {attempts}{of_those} within {cap.period}"
     detail = f"{had}, the most that {whose} allows."
     return Violation(FREQUENCY_CAPPED, detail, members)
+
+
+def _counted_by(cap: CapInForce) -> dict[str, Json]:
+    """By what else than the number the cap counts."""
+    told: dict[str, Json] = {}
+    if cap.results:
+        told["results"] = [*sorted(cap.results)]
+    if cap.subject is not None:
+        told["subject"] = cap.subject
+    return told
 
 
 def _place_caps(intent: Intent, here: ApplicableRules, rules: WindowRules) -> list[PlaceCap]:
@@ -226,16 +234,6 @@ def _legal(
         cap.results,
         until,
     )
-
-
-def _counted_by(cap: CapInForce) -> dict[str, Json]:
-    """By what else than the number the cap counts."""
-    told: dict[str, Json] = {}
-    if cap.results:
-        told["results"] = [*sorted(cap.results)]
-    if cap.subject is not None:
-        told["subject"] = cap.subject
-    return told
 
 
 def _midnight(instant: datetime, zone_name: str, days_on: int) -> datetime:

@@ -52,8 +52,8 @@ async def admit(
     """Count the request, check caps, limits and paces, and take the channel. Raises RedisUnavailable."""
     now_ms = int(now.timestamp() * 1000)
     is_call = intent.type == "call"
-    # How an attempt ended is known long after it was admitted: caps on that are counted from the ledger alone.
-    counted = tuple(cap for cap in caps if cap.results is None)
+    # How an attempt ended is told long after it was admitted: a cap on what was told is counted from the ledger alone.
+    counted = tuple(cap for cap in caps if cap.untold or not cap.results)
     return await services.semaphore.admit(
         AdmitRequest(
             account_id=str(caller.account_id),
@@ -77,21 +77,32 @@ async def admit(
                     counts=tuple(sorted(cap.counts)),
                     period_ms=cap.longest_seconds * 1000,
                     per_subject=cap.subject is not None,
+                    by_result=bool(cap.results),
                 )
                 for cap in counted
             ),
             attempt_token=attempt_token,
-            known_attempts=_known(gathered) if counted else (),
+            known_attempts=_known(gathered, counted) if counted else (),
             subject=intent.subject,
             spread=spread(intent, gathered),
         )
     )
 
 
-def _known(gathered: Gathered) -> tuple[KnownAttempt, ...]:
+def _known(gathered: Gathered, caps: tuple[CapInForce, ...]) -> tuple[KnownAttempt, ...]:
     if gathered.attempts is None:
         return ()
-    return tuple(KnownAttempt(a.id, a.type, a.at_ms, a.subject) for a in gathered.attempts.known)
+    by_result = [(place, cap.results) for place, cap in enumerate(caps) if cap.results]
+    return tuple(
+        KnownAttempt(
+            a.id,
+            a.type,
+            a.at_ms,
+            a.subject,
+            tuple(place for place, results in by_result if a.result is not None and a.result not in results),
+        )
+        for a in gathered.attempts.known
+    )
 
 
 def check_pool(intent: Intent, gathered: Gathered) -> None:

@@ -15,14 +15,13 @@ from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.accounts.policy_document import minutes_of, write_policy
 from app.accounts.read_policy import PolicyInForce, current_policy
 from app.durations import duration_seconds
-from app.guardrail.facts import OutcomeResult
 from app.instants import rfc3339
-from app.intents.facts_store import ATTEMPTS_LOOK_BACK_DAYS
 from app.intents.services import Services
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Words, malformed, unusable
 from app.platform.http.paging import Cursor, Limit, bad_cursor, next_cursor, read_cursor
 from app.platform.http.responses import json_response
+from app.policy.cap_fields import AbandonmentBody, CapBody, each_once
 from app.policy.change_policy import change_policy
 from app.policy.policy_fields import Callers, CallersOnly, ConsentAsked, ConsentByChannel, ConsentChoice
 
@@ -41,26 +40,6 @@ _PHONE = re.compile(r"\+[1-9]\d{6,14}|\d{3,8}", re.ASCII)
 def _clock(text: str) -> str:
     if not _CLOCK.fullmatch(text):
         raise malformed("must be HH:MM on the 24-hour clock, 24:00 being the end of the day")
-    return text
-
-
-def _period(text: str) -> str:
-    try:
-        seconds = duration_seconds(text)
-    except ValueError as error:
-        raise malformed(str(error)) from None
-    if not 1 <= seconds <= ATTEMPTS_LOOK_BACK_DAYS * 86_400:
-        raise unusable(f"must be one second to {ATTEMPTS_LOOK_BACK_DAYS} days long")
-    return text
-
-
-def _days(text: str) -> str:
-    try:
-        seconds = duration_seconds(text)
-    except ValueError as error:
-        raise malformed(str(error)) from None
-    if seconds % 86_400 or not 1 <= seconds // 86_400 <= ATTEMPTS_LOOK_BACK_DAYS:
-        raise unusable(f"must be 1 to {ATTEMPTS_LOOK_BACK_DAYS} whole days long, as P30D")
     return text
 
 
@@ -86,15 +65,7 @@ def _phone(text: str) -> str:
     return text
 
 
-def _each_once(found: list[str]) -> list[str]:
-    if len(set(found)) != len(found):
-        raise unusable("must name each once")
-    return found
-
-
 Clock = Annotated[Words, AfterValidator(_clock)]
-Period = Annotated[Words, Field(max_length=40), AfterValidator(_period)]
-Days = Annotated[Words, Field(max_length=40), AfterValidator(_days)]
 RuleId = Annotated[Words, Field(min_length=1, max_length=64)]
 Phrase = Annotated[Words, Field(min_length=1, max_length=100)]
 Phrases = Annotated[list[Phrase], Field(max_length=200)]
@@ -116,33 +87,6 @@ class HouseWindowBody(Body):
         return self
 
 
-class CapBody(Body):
-    """At most so many approved attempts to one number in any such period."""
-
-    max: Annotated[int, Field(ge=1, le=100)]
-    period: Period = Field(description="ISO 8601, up to 31 days: PT24H")
-    counts: Annotated[
-        list[Literal["call", "sms"]], Field(min_length=1, max_length=2), AfterValidator(_each_once)
-    ] = Field(default=["call", "sms"])
-    results: (
-        Annotated[list[OutcomeResult], Field(min_length=1, max_length=8), AfterValidator(_each_once)] | None
-    ) = Field(default=None, description="Count only attempts whose outcome was told as one of these")
-    per: Literal["number", "subject"] = Field(
-        default="number",
-        description="subject: count only what was about the same; an attempt without a subject counts for each",
-    )
-
-
-class AbandonmentBody(Body):
-    """How many of a campaign's calls that a person answered may be abandoned."""
-
-    max: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = Field(
-        default=0.03, description="The share of the calls answered by a person"
-    )
-    period: Days = Field(default="P30D", description="ISO 8601, whole days in UTC, up to 31")
-    action: Literal["warn", "block"] = "warn"
-
-
 class SnowshoeBody(Body):
     """How far one text may be spread, over senders or to numbers, before it is warned of or refused."""
 
@@ -159,7 +103,7 @@ class SnowshoeBody(Body):
 class ContentBody(Body):
     """The account's own content rules."""
 
-    allow: Annotated[list[RuleId], Field(max_length=100), AfterValidator(_each_once)] = Field(
+    allow: Annotated[list[RuleId], Field(max_length=100), AfterValidator(each_once)] = Field(
         default_factory=list,
         description="Categories that the account may send, as shaft.alcohol when age-gated",
     )
@@ -206,7 +150,7 @@ class PolicyBody(Body):
         default_factory=list, description="The account's own links"
     )
     consent: ConsentAsked = ConsentByChannel()
-    callers: Annotated[Callers, AfterValidator(_each_once)] = Field(default_factory=list)
+    callers: Annotated[Callers, AfterValidator(each_once)] = Field(default_factory=list)
     callers_only: CallersOnly = False
     abandonment: AbandonmentBody | None = Field(
         default=None, description="Null: abandoned calls are counted and never refused"

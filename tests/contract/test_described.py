@@ -95,6 +95,8 @@ def _channels(one: Dialler) -> None:
     good(one.get("/v1/pools"))
     good(one.get("/v1/pools/trunk"))
     good(one.post("/v1/pools/trunk/reconcile", {"active": ["nobody"], "listed_at": rfc3339(utc_now())}))
+    good(one.post(f"/v1/intents/{lease}/outcome", {"result": "abandoned", "ring_seconds": 4}))
+    good(one.get("/v1/outcomes"))
     good(one.delete(f"/v1/leases/{lease}"))
     good(one.get("/v1/pools/trunk/events"))
     for name, limit in (("account", {"capacity": 5}), ("sender:+12125550100", {"messages_per_day": 1000})):
@@ -135,6 +137,17 @@ def _people(one: Dialler) -> None:
         good(one.put(f"/v1/consents/{LISTED}", {**given, "given_at": given_at}))
     good(one.get(f"/v1/consents/{LISTED}"))
     good(one.get(f"/v1/consents/{LISTED}/history"))
+    for path in ("", "/export", "/imports"):
+        good(one.get(f"/v1/consents{path}"))
+    job = upload(one, "/v1/consents/imports", b"number,kind,channels,given_at,evidence\n12,,,,\n", "text/csv")
+    ended(one, job.headers["location"])
+    good(one.get(f"{job.headers['location']}/rejects"))
+    limit = {"max": 0, "period": "P30D", "action": "block"}
+    good(one.put("/v1/policy", {"abandonment": limit}))
+    assert one.call(campaign="spring").status == 201
+    # The lease above was told to have been abandoned, by a call that named no campaign.
+    assert one.call().json()["code"] == "ABANDONMENT_EXCEEDED"
+    one.put("/v1/policy", {})
     assert one.put(f"/v1/consents/{TEXTER}", {**given, "given_at": "2020-01-01T00:00:00Z"}).status == 409
     version = good(one.put("/v1/policy", {"names": ["Callgate"], "inbound": {"help_reply": "Call us"}}))[
         "version"

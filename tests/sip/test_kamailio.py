@@ -60,6 +60,32 @@ def test_a_call_holds_a_channel_until_its_bye(switch: Switch, number: str, pool:
     assert [(i["verdict"], i["from"]) for i in recorded] == [("approved", CALLER)]
 
 
+@pytest.mark.parametrize(
+    ("carrier", "caller", "seconds", "result"),
+    [
+        ("carrier_answers", "caller_talks", 2, "answered"),
+        ("carrier_busy", "caller_refused", 0, "busy"),
+        ("carrier_rings", "caller_cancels_ringing", 1, "no_answer"),
+    ],
+)
+def test_how_a_call_ended_is_told_with_its_channel(
+    switch: Switch, number: str, pool: str, carrier: str, caller: str, seconds: int, result: str
+) -> None:
+    def told() -> int:
+        items = switch.gate.get("/v1/outcomes?campaign=").json()["items"]
+        return int(items[0]["results"].get(result, 0))
+
+    before = told()
+    with (
+        switch.carrier(carrier) as answering,
+        switch.caller(caller, number, pool, *([seconds] if seconds else [])) as calling,
+    ):
+        calling.finish()
+        answering.finish()
+    wait_until(lambda: told() == before + 1, 10, switch.story)
+    switch.wait_for_use(pool, 0)
+
+
 def test_a_suppressed_number_is_refused(switch: Switch, number: str, pool: str) -> None:
     assert switch.gate.post("/v1/suppressions", {"number": number, "channel": "call"}).status == 201
     heard = refusal(switch, number, pool)

@@ -62,6 +62,7 @@ def admit_command(
         counts = ["1" if kind in cap.counts else "0" for kind in ("call", "sms")]
         of_subject = cap.per_subject and request.subject is not None
         said += [str(cap.max), str(cap.since_ms), str(cap.period_ms), *counts, "1" if of_subject else "0"]
+        said.append("1" if cap.by_result else "0")
     if request.caps:
         names += keys.attempts(account_id, request.destination)
         names.append(keys.subjects(account_id, request.destination))
@@ -69,6 +70,7 @@ def admit_command(
     said.append(str(len(request.known_attempts)))
     for attempt in request.known_attempts:
         said += [plain(attempt.id), attempt.type, str(attempt.at_ms), keys.subject(attempt.subject)]
+        said.append("".join(f"<{place + 1}>" for place in attempt.uncounted) or "-")
     return names, said
 
 

@@ -61,6 +61,7 @@ class CapCount:
     counts: tuple[str, ...]
     period_ms: int
     per_subject: bool = False  # what is about another subject than the intent's does not count
+    by_result: bool = False  # what the ledger knows to have ended otherwise does not count
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ class KnownAttempt:
     type: str
     at_ms: int
     subject: str | None = None  # None: counts for every subject
+    uncounted: tuple[int, ...] = ()  # places of the request's caps under which its end is known not to count
 
 
 ANY_ATTEMPT = "-"

@@ -12,8 +12,10 @@
 --       texts (0|1), then: digest, sender, number, senders_limit, numbers_limit (-1: counted, never refused), window_ms
 --       paces, then of each: interval_ms, burst
 --       quotas, then of each: limit, window_ms
---       caps, then of each: max, since_ms, period_ms, counts call (0|1), counts sms (0|1), per subject (0|1)
---       the intent's subject (-: none), known attempts, then of each: id, type, at_ms, subject (-: none)
+--       caps, then of each: max, since_ms, period_ms, counts call (0|1), counts sms (0|1), per subject (0|1),
+--       by result (0|1)
+--       the intent's subject (-: none), known attempts, then of each: id, type, at_ms, subject (-: none),
+--       caps under which it does not count (-: none, else <i> of each, from 1)
 -- Answers: status, then numbers, whole but for free_at_ms and redis_ms: replayed expires_at_ms fence epoch in_use
 --       index used free_at_ms redis_ms rate_remaining rate_reset_ms senders numbers,
 --       then the digests of texts that are to be forgotten. `index` is the refusing scope, pace, quota or cap, from 0;
@@ -112,7 +114,8 @@ for i = 1, next_number() do
 end
 for i = 1, next_number() do
   caps[i] = {max = next_number(), since_ms = next_number(), period_ms = next_number(),
-             counts = {call = next_number() == 1, sms = next_number() == 1}, per_subject = next_number() == 1}
+             counts = {call = next_number() == 1, sms = next_number() == 1}, per_subject = next_number() == 1,
+             by_result = next_number() == 1}
 end
 local attempts, subjects = {}, nil
 if #caps > 0 then
@@ -120,10 +123,11 @@ if #caps > 0 then
   subjects = next_key()
 end
 local subject = next_text()
-local known_subjects = {}
+local known_subjects, uncounted = {}, {}
 for i = 1, next_number() do
   known[i] = {id = next_text(), type = next_text(), at_ms = next_number(), subject = next_text()}
   known_subjects[known[i].id] = known[i].subject
+  uncounted[known[i].id] = next_text()
 end
 
 -- 4. The destination's frequency caps, over what Redis remembers and what the ledger told besides.
@@ -135,26 +139,29 @@ if #caps > 0 then
     end
   end
 end
--- Whether an attempt counts under a cap per subject: it is about the same, or nobody said what it was about. The ledger
--- knows best; of what it has not told yet Redis knows itself.
-local function is_about_it(id)
+-- Whether an attempt counts under a cap by result or per subject: it may have ended so, and it is about the same, or
+-- nobody said what it was about. The ledger knows best; of what it has not told yet Redis knows itself.
+local function is_counted(index, cap, id)
+  if cap.by_result and string.find(uncounted[id] or '-', '<' .. index .. '>', 1, true) then return false end
+  if not cap.per_subject then return true end
   local about = known_subjects[id] or redis.call('HGET', subjects, id) or '-'
   return about == '-' or about == subject
 end
 -- When the attempts that count under a cap were made.
-local function times_of(cap, since_ms)
+local function times_of(index, cap, since_ms)
   local times = {}
   for type, counts in pairs(cap.counts) do
     if counts then
       local found = redis.call('ZRANGEBYSCORE', attempts[type], '(' .. whole(since_ms), '+inf', 'WITHSCORES')
       for i = 1, #found, 2 do
-        if not cap.per_subject or is_about_it(found[i]) then times[#times + 1] = tonumber(found[i + 1]) end
+        if is_counted(index, cap, found[i]) then times[#times + 1] = tonumber(found[i + 1]) end
       end
     end
   end
   for _, attempt in ipairs(forgotten) do
-    if cap.counts[attempt.type] and attempt.at_ms > since_ms
-      and (not cap.per_subject or is_about_it(attempt.id)) then times[#times + 1] = attempt.at_ms end
+    if cap.counts[attempt.type] and attempt.at_ms > since_ms and is_counted(index, cap, attempt.id) then
+      times[#times + 1] = attempt.at_ms
+    end
   end
   return times
 end
@@ -165,8 +172,8 @@ for index, cap in ipairs(caps) do
   local since_ms = cap.since_ms - ahead_ms
   longest_ms = math.max(longest_ms, cap.period_ms)
   local used = 0
-  if cap.per_subject then
-    used = #times_of(cap, since_ms)
+  if cap.per_subject or cap.by_result then
+    used = #times_of(index, cap, since_ms)
   else
     for type, counts in pairs(cap.counts) do
       if counts then used = used + redis.call('ZCOUNT', attempts[type], '(' .. whole(since_ms), '+inf') end
@@ -177,7 +184,7 @@ for index, cap in ipairs(caps) do
   end
   if used >= cap.max then
     -- Free again when so many of the oldest have left the period that one place is open.
-    local times = times_of(cap, since_ms)
+    local times = times_of(index, cap, since_ms)
     table.sort(times)
     local leaving = times[used - cap.max + 1]
     return refuse('capped', index - 1, used, leaving and leaving + cap.period_ms or 0)
