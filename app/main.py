@@ -36,7 +36,7 @@ from app.platform.http import docs_page, error_pages, problems
 from app.platform.http.openapi import describe
 from app.platform.http.problems import ProblemWriter
 from app.platform.http.request_middleware import RequestMiddleware
-from app.platform.http.stream_timeouts import CpsLimit
+from app.platform.http.stream_timeouts import StreamPace
 from app.platform.postgres.database import Database, PostgresUnavailable
 from app.platform.postgres.migrate import newest_revision
 from app.policy import http as policy
@@ -126,7 +126,8 @@ def build(
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         services = await equip(settings, rule_set, database_url, redis_url, secret)
-        app.state.services, app.state.scanner = services, rule_set.scanner
+        app.state.services = services
+        app.state.scanner = rule_set.scanner
         app.state.readiness = Readiness(services, newest_revision())
         # What was loaded lives as long as the process. Left among the young, it is walked by every full
         # collection, a pause of some 100 ms: longer than Redis may take to answer.
@@ -157,7 +158,7 @@ def build(
     )
     app.state.writer = writer
     app.state.metrics_dir = metrics_dir
-    app.state.pace = CpsLimit(window_seconds=settings.stream_timeout_seconds)
+    app.state.pace = StreamPace(window_seconds=settings.stream_timeout_seconds)
     for module in ROUTES:
         app.include_router(module.router)
     problems.install(app, writer)

@@ -49,6 +49,13 @@ def test_every_command_that_pages_name_exists() -> None:
             assert rest[0] in below, f"callgate {first} {rest[0]} is named and does not exist"
 
 
+def test_every_test_that_a_promise_names_exists() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", README)
+    assert len(named) > 20
+    for file, name in named:
+        assert re.search(rf"^(?:async )?def {name}\(", (CHECKOUT / file).read_text(), re.MULTILINE), name
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(CHECKOUT).as_posix())
 def test_links_lead_to_files(page: Path) -> None:
     broken = [

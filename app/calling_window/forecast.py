@@ -8,9 +8,10 @@ from datetime import datetime
 from app.guardrail.facts import Facts, Intent
 from app.guardrail.places import Place, Places
 from app.guardrail.refusals import Json
-from app.law.applicable import ApplicableRules, Phase, applicable_rules, candidate_places, phases
+from app.law.applicable import ApplicableRules, BoundRule, applicable_rules, candidate_places
+from app.law.phases import Phase, phases
 from app.law.timetable import DAY, Span, Timetable, instant_of, intersect, offset_at, second_of
-from app.law.window_rules import WindowRule, WindowRules
+from app.law.window_rules import Hours, WindowRule, WindowRules
 from app.numbering.zones import zone
 
 
@@ -73,7 +74,7 @@ def open_intervals(
         )
     if not known:
         return WindowForecast(*about, (), (), (), (), places.unresolved or "unknown", places.help)
-    here = applicable_rules(intent, places, facts.policy, rules)
+    here = applicable_rules(intent, places, facts.policy, rules, facts.holidays)
     ahead = _until(phases(here, intent, facts, rules, start, days), end)
     spans: list[Span] = []
     for phase in ahead:
@@ -126,8 +127,9 @@ def _zone_outlook(
 
 def _rule_outlooks(here: ApplicableRules, ahead: list[Phase], first: int, end: int) -> list[RuleOutlook]:
     removed: dict[str, tuple[Span, ...]] = {}
-    for item in here.bound:
-        alone = Timetable(tuple((item.rule.hours, clock) for clock in item.clocks))
+    bound = [item for item in here.bound if _binds_within(item, first, end)]
+    for item in bound:
+        alone = Timetable(tuple((item.hours, clock) for clock in item.clocks))
         closed: list[Span] = []
         for phase in ahead:
             if all(lift.rule_id != item.rule.id for lift in phase.lifts):
@@ -149,10 +151,10 @@ def _rule_outlooks(here: ApplicableRules, ahead: list[Phase], first: int, end: i
             item.clocks,
             removed[item.rule.id],
             _alone(item.rule.id, removed, first, end),
-            _holidays(item.rule, item.clocks, first, end),
+            _holidays(item.hours, item.clocks, first, end),
             next((lift.consent.id for lift in ahead[0].lifts if lift.rule_id == item.rule.id), None),
         )
-        for item in here.bound
+        for item in bound
     ]
     for ban_id in bans:
         rule, citation = cited[ban_id]
@@ -183,17 +185,21 @@ def _complement(spans: list[Span], first: int, end: int) -> list[Span]:
     return found
 
 
-def _holidays(rule: WindowRule, clocks: tuple[str, ...], first: int, end: int) -> tuple[tuple[str, str], ...]:
-    calendar = rule.hours.calendar
-    if calendar is None or rule.hours.holiday == "none":
+def _binds_within(item: BoundRule, first: int, end: int) -> bool:
+    """Whether a rule is law at some time between two seconds, on any of its clocks."""
+    return any(begins < end and first < ends for begins, ends in map(item.span_on, item.clocks))
+
+
+def _holidays(hours: Hours, clocks: tuple[str, ...], first: int, end: int) -> tuple[tuple[str, str], ...]:
+    if hours.calendar is None or hours.holiday == "none":
         return ()
     found: dict[str, str] = {}
     for clock in clocks:
         day = instant_of(first).astimezone(zone(clock)).date()
         last = instant_of(end - 1).astimezone(zone(clock)).date()
         while day <= last:
-            name = calendar.name_of(day)
-            if name is not None:
+            name = hours.holiday_name(day)
+            if name is not None and hours.binds_on(day):
                 found[day.isoformat()] = name
             day = day.fromordinal(day.toordinal() + 1)
     return tuple(sorted(found.items()))

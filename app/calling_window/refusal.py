@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from app.guardrail.facts import Intent
-from app.law.applicable import ApplicableRules, Phase
+from app.law.applicable import ApplicableRules
+from app.law.phases import Phase
 from app.law.timetable import DAY, offset_at, open_in_day
 from app.law.window_rules import Hours
 from app.numbering.zones import zone
@@ -61,14 +62,14 @@ def refusals(
         if item.rule.id in lifted:
             continue
         for clock in item.clocks:
-            for start, end in open_in_day(item.rule.hours, clock, second // DAY):
+            for start, end in open_in_day(item.hours, clock, second // DAY):
                 if start <= second < end:
                     break
             else:
                 if clock not in shown:
                     shown[clock] = shows(clock, datetime.fromtimestamp(second, UTC))
                 day, written = shown[clock]
-                kind, reason = _why(item.rule.hours, day)
+                kind, reason = _why(item.hours, day)
                 rule = item.rule
                 found.append(Refusal(rule.id, rule.citation, rule.jurisdiction, clock, written, kind, reason))
     return found
@@ -84,7 +85,7 @@ def shows(clock: str, now: datetime) -> tuple[date, str]:
 def _why(hours: Hours, day: date) -> tuple[Kind, str]:
     """Why hours can be closed at some time of a local date."""
     today = hours.on(day)
-    holiday = hours.calendar.name_of(day) if hours.calendar and hours.holiday != "none" else None
+    holiday = hours.holiday_name(day)
     if today:
         return "hours", f"open {spoken(today)} only" + (f" on {holiday}" if holiday else "")
     if holiday is not None:

@@ -1,6 +1,6 @@
 """The calling-window guardrail: inside every rule on every clock, or refused with reason and way back.
 
-Sources of the rules: ``app/law/calling_windows.toml``, each with its own citation.
+Sources of the rules: ``app/law/rules``, each with its own citation.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from app.calling_window.refusal import Refusal, refusals, sentence, shows, unkno
 from app.guardrail.facts import Facts, Intent
 from app.guardrail.places import Places
 from app.guardrail.refusals import TCPA_BLOCKED, Check, Finding, Json, Violation
-from app.law.applicable import ApplicableRules, Phase, applicable_rules, candidate_places, phases
+from app.law.applicable import ApplicableRules, applicable_rules, candidate_places
+from app.law.phases import Phase, phases
 from app.law.timetable import second_of
 from app.law.window_rules import WindowRules
 
@@ -28,19 +29,18 @@ def evaluate(intent: Intent, places: Places, facts: Facts, rules: WindowRules, n
         return Finding(Check("calling_window", "skip"))
     if not candidate_places(places, facts.policy):
         return _unknown(intent, places)
-    here = applicable_rules(intent, places, facts.policy, rules)
+    here = applicable_rules(intent, places, facts.policy, rules, facts.holidays)
     ahead = phases(here, intent, facts, rules, now)
     second = second_of(now)
     present = ahead[0]
+    rule_ids = here.in_force(second).rule_ids
     lifted = {lift.rule_id for lift in present.lifts}
     shown = {name: shows(name, now) for name in here.zones}
     members: dict[str, Json] = {
         "timezones": list(here.zones),
         "regions": list(here.regions),
         "local_times": [written for _day, written in shown.values()],
-        "rules": [rule_id for rule_id in here.rule_ids if rule_id not in lifted]
-        if lifted
-        else list(here.rule_ids),
+        "rules": [rule_id for rule_id in rule_ids if rule_id not in lifted] if lifted else list(rule_ids),
     }
     if present.lifts:
         members["consent"] = _consents(present)

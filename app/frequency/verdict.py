@@ -1,8 +1,8 @@
 """Caps on attempts to one number: the law's, as the rule file has them, and the account's own.
 
-Every approved attempt of a counted type is reckoned with, whatever it was about: the law counts attempts on
-one subject, and no subject is known here, so all of them are taken for one. A cap after a refusal is not
-counted, because a refusal is recorded as an opt-out, which has no end and binds sooner.
+Every approved attempt of a counted type is reckoned with. Where the law counts attempts on one subject, those that
+are known to be about another do not count; what is not known is taken for the same, and so for outcomes. A cap after
+a refusal is not counted, because a refusal is recorded as an opt-out, which has no end and binds sooner.
 
 An attempt counts until it expires: under a rolling cap one period after it was made, under a cap of calendar
 days at the midnight that ends the last of them, the latest of all the clocks on which the person may be. A
@@ -13,14 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from app.durations import duration_text
 from app.guardrail.facts import Attempt, Facts, Intent, IntentType
 from app.guardrail.places import Places
 from app.guardrail.refusals import FREQUENCY_CAPPED, Check, Finding, Json, Violation
-from app.law.applicable import applicable_rules, candidate_places, is_exempt, lifting_consent
-from app.law.window_rules import LegalCap, WindowRules
+from app.law.applicable import ApplicableRules, applicable_rules, candidate_places, midnight
+from app.law.phases import lifting_consent
+from app.law.timetable import instant_of, second_of
+from app.law.window_rules import LegalCap, PlaceCap, WindowRules
 from app.numbering.zones import zone
 
 
@@ -37,6 +39,9 @@ class CapInForce:
     days: int | None
     zones: tuple[str, ...]  # the clocks of the calendar days
     citation: str
+    subject: str | None = None  # only attempts that may have been about it count; None: all do
+    results: frozenset[str] = frozenset()  # only attempts that may have ended so count; empty: all do
+    until: datetime | None = None  # when the law drops the cap
 
     def expires(self, attempt_at: datetime) -> datetime:
         """The instant from which an attempt made then counts no longer."""
@@ -51,15 +56,24 @@ class CapInForce:
 
     def counting(self, attempts: Iterable[Attempt], now: datetime) -> list[datetime]:
         """When each attempt that counts now expires, the last first."""
-        ends = (self.expires(attempt.at) for attempt in attempts if attempt.type in self.counts)
+        ends = (self.expires(attempt.at) for attempt in attempts if self._counts(attempt))
         return sorted((end for end in ends if end > now), reverse=True)
+
+    def _counts(self, attempt: Attempt) -> bool:
+        """What is not known of an attempt is taken to be what counts."""
+        return (
+            attempt.type in self.counts
+            and (self.subject is None or attempt.subject is None or attempt.subject == self.subject)
+            and (not self.results or attempt.result is None or attempt.result in self.results)
+        )
 
     def ends(self, attempts: Iterable[Attempt], now: datetime) -> datetime | None:
         """When one more attempt is allowed again; None when it is allowed now."""
         counting = self.counting(attempts, now)
         if len(counting) < self.max:
             return None
-        return counting[self.max - 1] if self.max > 0 else datetime.max.replace(tzinfo=UTC)
+        ends = counting[self.max - 1] if self.max > 0 else datetime.max.replace(tzinfo=UTC)
+        return ends if self.until is None else min(ends, self.until)
 
 
 def caps_in_force(
@@ -68,35 +82,38 @@ def caps_in_force(
     """The caps that count this type of intent: the law's of every place, then the account's.
 
     A consent that lifts a rule lifts its caps, and so does a policy that frees informational intents from
-    rules about solicitation. An emergency intent is bound by none.
+    rules about solicitation. An emergency intent is bound by none. A cap holds while its rule is law on any clock
+    on which the person may be.
     """
     if intent.purpose == "emergency":
         return ()
     found: list[CapInForce] = []
-    places_reckoned = candidate_places(places, facts.policy)
-    if places_reckoned:
-        here = applicable_rules(intent, places, facts.policy, rules)
+    if candidate_places(places, facts.policy):
+        here = applicable_rules(intent, places, facts.policy, rules, facts.holidays)
         consents = tuple(item for item in facts.consents if intent.type in item.channels)
-        for item in here.bound:
+        for item in here.in_force(second_of(now)).capped:
             rule = item.rule
-            if not rule.caps or (rule.solicitation_only and is_exempt(intent, facts.policy)):
-                continue
             if consents and lifting_consent(rule.exemptions, consents, now) is not None:
                 continue
             counted = [cap for cap in rule.caps if cap.unit != "after_refusal" and intent.type in cap.counts]
+            until = _until(item.hours.ends, item.clocks)
             for cap in counted:
                 cap_id = rule.id if len(counted) == 1 else f"{rule.id}:{cap.period}"
-                found.append(_legal(cap_id, cap, here.zones, rule.citation, now))
-    for index, own in enumerate(facts.policy.caps):
-        if intent.type in own.counts:
+                found.append(_legal(cap_id, cap, intent, here.zones, rule.citation, now, until))
+        for own in _place_caps(intent, here, rules):
+            if _holds(own, here.zones, now) and lifting_consent(own.exemptions, consents, now) is None:
+                until = _until(own.ends, here.zones)
+                found.append(_legal(own.id, own.cap, intent, here.zones, own.citation, now, until))
+    for index, own_cap in enumerate(facts.policy.caps):
+        if intent.type in own_cap.counts:
             found.append(
                 CapInForce(
                     f"account:{index}",
-                    own.max,
-                    duration_text(own.period_seconds),
-                    own.counts,
-                    now - timedelta(seconds=own.period_seconds),
-                    own.period_seconds,
+                    own_cap.max,
+                    duration_text(own_cap.period_seconds),
+                    own_cap.counts,
+                    now - timedelta(seconds=own_cap.period_seconds),
+                    own_cap.period_seconds,
                     None,
                     (),
                     "the account's policy",
@@ -140,15 +157,62 @@ def violation(intent: Intent, cap: CapInForce, ends: datetime) -> Violation:
     return Violation(FREQUENCY_CAPPED, detail, members)
 
 
-def _legal(cap_id: str, cap: LegalCap, zones: tuple[str, ...], citation: str, now: datetime) -> CapInForce:
-    kinds: tuple[IntentType, ...] = ("call", "sms")
-    counts = frozenset(kind for kind in kinds if kind in cap.counts)
-    if cap.unit == "rolling":
-        since = now - timedelta(seconds=cap.period_seconds)
-        return CapInForce(cap_id, cap.max, cap.period, counts, since, cap.period_seconds, None, (), citation)
-    days = cap.period_seconds // 86_400
-    since = min(_midnight(now, name, 1 - days) for name in zones)
-    return CapInForce(cap_id, cap.max, cap.period, counts, since, None, days, zones, citation)
+def _place_caps(intent: Intent, here: ApplicableRules, rules: WindowRules) -> list[PlaceCap]:
+    """The caps of the places that are about this channel, voice, purpose and line, which may be any when unknown."""
+    found = [
+        item
+        for item in rules.applied_caps
+        if intent.purpose in item.purposes
+        and intent.voice_type in item.voices
+        and intent.type in item.cap.counts
+        and item.place in here.jurisdictions
+    ]
+    if not found:
+        return found
+    line = intent.recipient.line_type if intent.recipient is not None else None
+    return found if line is None else [item for item in found if line in item.line_types]
+
+
+def _holds(cap: PlaceCap, zones: tuple[str, ...], now: datetime) -> bool:
+    """Whether a cap is law on any of the clocks."""
+    days = [now.astimezone(zone(name)).date() for name in zones]
+    return any(
+        (cap.begins is None or day >= cap.begins) and (cap.ends is None or day < cap.ends) for day in days
+    )
+
+
+def _until(ends: date | None, clocks: tuple[str, ...]) -> datetime | None:
+    """When the law drops a cap on the last of the clocks."""
+    return None if ends is None else instant_of(max(midnight(ends, clock) for clock in clocks))
+
+
+def _legal(
+    cap_id: str,
+    cap: LegalCap,
+    intent: Intent,
+    zones: tuple[str, ...],
+    citation: str,
+    now: datetime,
+    until: datetime | None,
+) -> CapInForce:
+    since = now - timedelta(seconds=cap.period_seconds)
+    days = None if cap.unit == "rolling" else cap.period_seconds // 86_400
+    if days is not None:
+        since = min(_midnight(now, name, 1 - days) for name in zones)
+    return CapInForce(
+        cap_id,
+        cap.max,
+        cap.period,
+        cap.counts,
+        since,
+        cap.period_seconds if days is None else None,
+        days,
+        () if days is None else zones,
+        citation,
+        intent.subject if cap.same_subject else None,
+        cap.results,
+        until,
+    )
 
 
 def _midnight(instant: datetime, zone_name: str, days_on: int) -> datetime:

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 IntentType = Literal["call", "sms"]
 Purpose = Literal["marketing", "informational", "emergency"]
-VoiceType = Literal["live", "prerecorded"]
+VoiceType = Literal["live", "prerecorded", "artificial"]
 SuppressionChannel = Literal["call", "sms", "all"]
-ConsentKind = Literal["express", "express_written", "existing_business"]
+# ``existing_business`` is what older consents are called; it counts as an inquiry, the shorter of the two.
+ConsentKind = Literal["express", "express_written", "purchase", "inquiry", "existing_business"]
+RecipientKind = Literal["consumer", "business"]
+LineType = Literal["mobile", "landline", "voip"]
+AttemptResult = Literal["answered", "no_answer", "busy", "abandoned", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,8 @@ class Recipient:
     timezone: str | None = None  # IANA name
     latitude: float | None = None  # degrees, WGS 84
     longitude: float | None = None
+    kind: RecipientKind = "consumer"
+    line_type: LineType | None = None  # None: whatever binds more
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,7 @@ class Intent:
     max_duration_seconds: int = 3600
     voice_type: VoiceType = "live"
     recipient: Recipient | None = None
+    subject: str | None = None  # what it is about; None: may be about anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +165,22 @@ class Emergency:
 
 
 @dataclass(frozen=True, slots=True)
+class ProclaimedHoliday:
+    """A day that a government proclaimed a holiday: in a region (US-LA), or in a whole country (US)."""
+
+    region: str
+    day: date
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """An approved attempt to the destination, as recorded."""
 
     type: IntentType
     at: datetime
+    subject: str | None = None  # None: may have been about anything
+    result: AttemptResult | None = None  # None: nobody said how it ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,4 +193,5 @@ class Facts:
     registries: tuple[RegistryInForce, ...] = ()
     consents: tuple[Consent, ...] = ()
     emergencies: tuple[Emergency, ...] = ()
+    holidays: tuple[ProclaimedHoliday, ...] = ()
     attempts: Sequence[Attempt] = ()

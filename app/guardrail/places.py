@@ -14,6 +14,8 @@ class Place:
     zones: tuple[str, ...]  # IANA names, never empty
     # Why it is considered, for people. No part of what the place is: two reasons for one place are one place.
     reason_considered: str = field(compare=False)
+    # The North American area code that says so; None where something else does.
+    area_code: str | None = field(default=None, compare=False)
 
     @property
     def jurisdiction(self) -> str:

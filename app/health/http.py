@@ -10,9 +10,9 @@ from starlette.responses import PlainTextResponse, Response
 
 from app import telemetry
 from app.accounts.caller import services_of
-from app.health.readiness import Found, Readiness
+from app.health.readiness import Readiness
 from app.intents.services import Services
-from app.intents.upkeep.watch_registries import Standing, watch_registries
+from app.intents.upkeep.watch_registries import watch_registries
 from app.platform.http import response_schemas as documents
 from app.platform.http.problems import ProblemWriter, instance_of, respond
 from app.platform.http.responses import json_response
@@ -55,7 +55,9 @@ async def readyz(request: Request) -> Response:
     services = cast(Services, services_of(request))
     readiness: Readiness = request.app.state.readiness
     outcome = await readiness.look()
-    standing = _standing(services, outcome)
+    standing = watch_registries(
+        services, await readiness.registries() if outcome.checks["postgres"] == "ok" else None
+    )
     checks = {**outcome.checks, **{f"registry {name}": found for name, found in standing.checks.items()}}
     found = {
         "checks": checks,
@@ -87,10 +89,6 @@ async def metrics(request: Request) -> Response:
     """Of all worker processes together."""
     # So that the age of a registry is seen by whoever collects only this.
     readiness: Readiness = request.app.state.readiness
-    _standing(cast(Services, services_of(request)), await readiness.look())
+    watch_registries(cast(Services, services_of(request)), await readiness.registries())
     body = await asyncio.to_thread(telemetry.exposition, request.app.state.metrics_dir)
     return Response(body, media_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-def _standing(services: Services, outcome: Found) -> Standing:
-    return watch_registries(services, outcome.registries)

@@ -26,10 +26,9 @@ OK = "ok"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found, by what was looked at: "ok", or what is wrong. ``registries`` is None while unknown."""
+    """What was found, by what was looked at: "ok", or what is wrong."""
 
     checks: dict[str, str] = field(default_factory=dict)
-    registries: tuple[Registry, ...] | None = None
 
     @property
     def ready(self) -> bool:
@@ -61,8 +60,7 @@ class Readiness:
         postgres, redis = await asyncio.gather(self._postgres(), self._redis())
         off = self._services.clocks.off_by()
         clock = OK if off is None else described(off).removeprefix("clock ")
-        checks = {"postgres": postgres, "redis": redis, "clock": clock}
-        return Found(checks, await self._registries() if postgres == OK else None)
+        return Found({"postgres": postgres, "redis": redis, "clock": clock})
 
     async def _postgres(self) -> str:
         services, wanted = self._services, self._revision
@@ -91,7 +89,8 @@ class Readiness:
         behind = len(self._services.semaphore.ledger_behind)
         return f"is in a later epoch than the ledger, accounts: {behind}" if behind else OK
 
-    async def _registries(self) -> tuple[Registry, ...] | None:
+    async def registries(self) -> tuple[Registry, ...] | None:
+        """Every registry with its age, read anew; None while Postgres cannot be asked."""
         services = self._services
         try:
             return tuple(

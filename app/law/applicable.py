@@ -7,37 +7,58 @@ state presumes that the owner lives there, and the clock that counts is the one 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
-from itertools import pairwise
 
-from app.guardrail.facts import AccountPolicy, Consent, Emergency, Facts, HouseWindow, Intent
+from app.guardrail.facts import AccountPolicy, HouseWindow, Intent, ProclaimedHoliday
 from app.guardrail.places import Place, Places
-from app.law.timetable import Binding, Timetable, instant_of, second_of
-from app.law.window_rules import CALLED_PARTY, EmergencyClause, Exemption, Hours, WindowRule, WindowRules
-
-HORIZON_DAYS = 60
+from app.law.timetable import Binding, Timetable
+from app.law.window_rules import CALLED_PARTY, Hours, ProclaimedDays, WindowRule, WindowRules
+from app.numbering.zones import zone
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BoundRule:
-    """A rule in force, and the clocks on which it must be open."""
+    """A rule that binds at some time, the clocks on which it must be open, and its hours in these places."""
 
     rule: WindowRule
     clocks: tuple[str, ...]
+    hours: Hours
+
+    def span_on(self, clock: str) -> tuple[float, float]:
+        """From when until when it binds on a clock: seconds since 1970 UTC, half open."""
+        begins, ends = self.hours.begins, self.hours.ends
+        return (
+            float("-inf") if begins is None else midnight(begins, clock),
+            float("inf") if ends is None else midnight(ends, clock),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Era:
+    """The rules in force between two changes of the law; a rule counts from the first of its clocks."""
+
+    bound: tuple[BoundRule, ...]
+    rule_ids: tuple[str, ...]
+    capped: tuple[BoundRule, ...]  # those with caps on attempts
 
 
 class ApplicableRules:
-    """What holds for places and a channel, before consents and emergencies; kept between decisions."""
+    """What holds for places and a channel, before consents and emergencies; kept between decisions.
+
+    ``bound`` has the rules of all times. ``edges`` are the seconds at which one begins or ends on some clock.
+    """
 
     __slots__ = (
+        "_eras",
         "_on_clock",
         "_without",
         "bound",
+        "edges",
         "jurisdictions",
         "regions",
-        "rule_ids",
         "timetable",
         "zones",
     )
@@ -47,10 +68,31 @@ class ApplicableRules:
         self.zones = tuple(dict.fromkeys(name for place in places for name in place.zones))
         self.regions = tuple(dict.fromkeys(place.jurisdiction for place in places))
         self.jurisdictions = frozenset(self.regions) | {place.country for place in places}
-        self.rule_ids = tuple(item.rule.id for item in bound)
+        spans = [item.span_on(clock) for item in bound for clock in item.clocks]
+        self.edges = tuple(
+            sorted({int(edge) for span in spans for edge in span if abs(edge) != float("inf")})
+        )
         self.timetable = _timetable(bound)
+        self._eras: dict[int, Era] = {}
         self._without: dict[frozenset[str], Timetable] = {}
         self._on_clock: dict[tuple[str, frozenset[str]], Timetable] = {}
+
+    def in_force(self, second: int) -> Era:
+        """The rules that bind at the second on any of their clocks."""
+        index = bisect_right(self.edges, second)
+        known = self._eras.get(index)
+        if known is None:
+            bound = tuple(
+                item
+                for item in self.bound
+                if any(start <= second < end for start, end in map(item.span_on, item.clocks))
+            )
+            known = self._eras[index] = Era(
+                bound,
+                tuple(item.rule.id for item in bound),
+                tuple(item for item in bound if item.rule.caps),
+            )
+        return known
 
     def without(self, lifted: frozenset[str]) -> Timetable:
         """The timetable when these rules are lifted."""
@@ -66,7 +108,7 @@ class ApplicableRules:
         if key not in self._on_clock:
             self._on_clock[key] = Timetable(
                 tuple(
-                    (item.rule.hours, name)
+                    (item.hours, name)
                     for item in self.bound
                     if item.rule.id not in lifted
                     for name in item.clocks
@@ -77,8 +119,13 @@ class ApplicableRules:
 
 
 def _timetable(bound: tuple[BoundRule, ...]) -> Timetable:
-    bindings: list[Binding] = [(item.rule.hours, clock) for item in bound for clock in item.clocks]
+    bindings: list[Binding] = [(item.hours, clock) for item in bound for clock in item.clocks]
     return Timetable(tuple(bindings))
+
+
+def midnight(day: date, clock: str) -> int:
+    """The second at which a local date begins on a clock."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=zone(clock)).timestamp())
 
 
 @lru_cache(maxsize=512)
@@ -95,22 +142,32 @@ def house_rule(window: HouseWindow) -> WindowRule:
         clocks=(CALLED_PARTY,),
         solicitation_only=False,
         citation="the account's policy",
-        source=("policy",),
         confidence="high",
     )
 
 
 def applicable_rules(
-    intent: Intent, places: Places, policy: AccountPolicy, rules: WindowRules
+    intent: Intent,
+    places: Places,
+    policy: AccountPolicy,
+    rules: WindowRules,
+    holidays: tuple[ProclaimedHoliday, ...] = (),
 ) -> ApplicableRules:
     """The situation of an intent at all the places that it must reckon with."""
+    reckoned = candidate_places(places, policy)
+    recipient = intent.recipient
+    if holidays:
+        holidays = tuple(item for item in holidays if any(_reaches(item.region, place) for place in reckoned))
     return _situation(
         rules,
-        candidate_places(places, policy),
+        reckoned,
         intent.type,
         intent.voice_type,
+        "consumer" if recipient is None else recipient.kind,
         is_exempt(intent, policy),
         policy.house_window,
+        _area_codes(rules, reckoned),
+        holidays,
     )
 
 
@@ -126,164 +183,68 @@ def is_exempt(intent: Intent, policy: AccountPolicy) -> bool:
     return intent.purpose == "informational" and policy.informational_windows == "law"
 
 
+def _area_codes(rules: WindowRules, places: tuple[Place, ...]) -> frozenset[str] | None:
+    """The area codes whose own holidays count; None where all do, since a place is known by more than its code."""
+    found = set()
+    for place in places:
+        if place.region in rules.local_regions:
+            if place.area_code is None:
+                return None
+            found.add(place.area_code)
+    return frozenset(found) if found else None
+
+
 @lru_cache(maxsize=8192)
 def _situation(
     rules: WindowRules,
     places: tuple[Place, ...],
     intent_type: str,
     voice_type: str,
+    recipient_kind: str,
     freed_of_solicitation: bool,
     house: HouseWindow,
+    area_codes: frozenset[str] | None,
+    holidays: tuple[ProclaimedHoliday, ...],
 ) -> ApplicableRules:
     zones = tuple(dict.fromkeys(name for place in places for name in place.zones))
-    bound = [BoundRule(house_rule(house), zones)]
-    for rule in _rules_of(rules, places):
-        if rule.binds(intent_type, voice_type) and not (freed_of_solicitation and rule.solicitation_only):
+    own = house_rule(house)
+    bound = [BoundRule(own, zones, own.hours)]
+    for listed in _rules_of(rules, places):
+        rule = listed.on_channel(intent_type)
+        if not rule.binds(intent_type, voice_type, recipient_kind):
+            continue
+        if not (freed_of_solicitation and rule.solicitation_only):
             clocks = [
                 names for clock in rule.clocks for names in (zones if clock == CALLED_PARTY else (clock,))
             ]
-            bound.append(BoundRule(rule, tuple(dict.fromkeys(clocks))))
+            hours = rule.hours.for_place(area_codes, _proclaimed(rule, places, holidays))
+            bound.append(BoundRule(rule, tuple(dict.fromkeys(clocks)), hours))
     return ApplicableRules(tuple(bound), places)
 
 
 def _rules_of(rules: WindowRules, places: tuple[Place, ...]) -> tuple[WindowRule, ...]:
     found: list[WindowRule] = []
     for country in dict.fromkeys(place.country for place in places):
-        found += rules.of(country) or (rules.fallback,)
+        found += rules.of_country(country)
     for region in dict.fromkeys(place.region for place in places if place.region):
         found += rules.of(region)
     return tuple(dict.fromkeys(found))
 
 
-# -- what changes a situation for a while ----------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class ExemptionInForce:
-    """A consent that lifts a rule."""
-
-    rule_id: str
-    consent: Consent
-
-
-@dataclass(frozen=True, slots=True)
-class EmergencyBan:
-    """A declared emergency that stops everything in a place where the person may be."""
-
-    emergency: Emergency
-    rule: WindowRule | None  # the rule whose emergency clause it is; None when no rule of the place has one
-
-
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """A stretch of time with the same rules lifted and the same bans: [start, end) in seconds."""
-
-    start: int
-    end: int
-    timetable: Timetable
-    lifts: tuple[ExemptionInForce, ...] = ()
-    bans: tuple[EmergencyBan, ...] = ()
-
-
-def phases(
-    here: ApplicableRules,
-    intent: Intent,
-    facts: Facts,
-    rules: WindowRules,
-    start: datetime,
-    days: int = HORIZON_DAYS,
-) -> list[Phase]:
-    """Cut the time from ``start`` on where a consent ends or an emergency is over.
-
-    Reaches ``days`` days beyond the end of the last emergency, so that the first opening after it is found.
-    """
-    first = second_of(start)
-    emergencies = tuple(
-        item for item in facts.emergencies if item.region in here.jurisdictions and item.until > start
-    )
-    limit = max([first, *(_ceil(item.until) for item in emergencies)]) + days * 86_400
-    consents = tuple(item for item in facts.consents if intent.type in item.channels)
-    if not emergencies and not consents:
-        return [Phase(first, limit, here.timetable)]
-    if is_exempt(intent, facts.policy):
-        emergencies = ()  # what an emergency bans is solicitation
-    edges = {_ceil(item.until) for item in emergencies}
-    for consent in consents:
-        edges.add(_ceil(consent.given_at))
-        if consent.expires_at is not None:
-            edges.add(_ceil(consent.expires_at))
-        for exemption in _exemptions(here, emergencies, rules):
-            if exemption.within_months is not None:
-                edges.add(_ceil(months_after(consent.given_at, exemption.within_months)))
-    cuts = [first, *sorted(edge for edge in edges if first < edge < limit), limit]
-    found = []
-    for index, (begin, end) in enumerate(pairwise(cuts)):
-        at = start if index == 0 else instant_of(begin)
-        lifts = tuple(
-            ExemptionInForce(item.rule.id, lifted_by)
-            for item in here.bound
-            if (lifted_by := lifting_consent(item.rule.exemptions, consents, at)) is not None
-        )
-        bans = tuple(ban for item in emergencies if (ban := _ban(item, consents, rules, at)) is not None)
-        found.append(Phase(begin, end, here.without(frozenset(lift.rule_id for lift in lifts)), lifts, bans))
-    return found
-
-
-def _exemptions(
-    here: ApplicableRules, emergencies: tuple[Emergency, ...], rules: WindowRules
-) -> tuple[Exemption, ...]:
-    found = [exemption for item in here.bound for exemption in item.rule.exemptions]
-    for emergency in emergencies:
-        rule = _emergency_rule(emergency, rules)
-        if rule is not None and rule.emergency is not None:
-            found += rule.emergency.exemptions
-    return tuple(dict.fromkeys(found))
-
-
-def _emergency_rule(emergency: Emergency, rules: WindowRules) -> WindowRule | None:
-    return next((rule for rule in rules.of(emergency.region) if rule.emergency is not None), None)
-
-
-def _ban(
-    emergency: Emergency, consents: tuple[Consent, ...], rules: WindowRules, at: datetime
-) -> EmergencyBan | None:
-    if emergency.until <= at:
-        return None
-    rule = _emergency_rule(emergency, rules)
-    clause = rule.emergency if rule is not None and rule.emergency is not None else EmergencyClause()
-    return (
-        None
-        if lifting_consent(clause.exemptions, consents, at) is not None
-        else EmergencyBan(emergency, rule)
+def _proclaimed(
+    rule: WindowRule, places: tuple[Place, ...], holidays: tuple[ProclaimedHoliday, ...]
+) -> ProclaimedDays:
+    """The proclaimed days that a rule keeps: those that reach a place of its own."""
+    if not holidays:
+        return ()
+    own = [place for place in places if not {place.country, place.region}.isdisjoint(rule.places)]
+    return tuple(
+        (item.day, item.name) for item in holidays if any(_reaches(item.region, place) for place in own)
     )
 
 
-def lifting_consent(
-    exemptions: tuple[Exemption, ...], consents: tuple[Consent, ...], at: datetime
-) -> Consent | None:
-    """The first consent in force at the instant whose kind the exemptions name, and that is young enough."""
-    for consent in consents:
-        if consent.given_at > at or (consent.expires_at is not None and consent.expires_at <= at):
-            continue
-        for exemption in exemptions:
-            if exemption.kind == consent.kind and (
-                exemption.within_months is None
-                or at < months_after(consent.given_at, exemption.within_months)
-            ):
-                return consent
-    return None
-
-
-def months_after(instant: datetime, months: int) -> datetime:
-    """The same day and time so many months later; the last of the month where that day does not exist."""
-    years, month = divmod(instant.month - 1 + months, 12)
-    for day in range(instant.day, 27, -1):
-        try:
-            return instant.replace(year=instant.year + years, month=month + 1, day=day)
-        except ValueError:
-            continue
-    return instant.replace(year=instant.year + years, month=month + 1)
-
-
-def _ceil(instant: datetime) -> int:
-    return second_of(instant) + (1 if instant.microsecond else 0)
+def _reaches(region: str, place: Place) -> bool:
+    """Whether what is proclaimed in a region or country may hold in a place; a country alone may be any region."""
+    return region in (place.region, place.country) or (
+        place.region is None and region.startswith(f"{place.country}-")
+    )

@@ -16,6 +16,9 @@ SENDER_REASON = "must be E.164 format (e.g. +14155551234) or a short code of 3 t
 
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
 _SHORT_CODE = re.compile(r"[0-9]{3,8}", re.ASCII)
+# What a code of the North American plan for a place can look like: no N11, none of the blocks that are held back
+# for a longer plan (a 9 in the middle, 37X, 96X), and none that says by its like digits that it is no place (N00, N22).
+_GEOGRAPHIC = re.compile(r"(?!37|96)(?!.(.)\1)[2-9][0-8][0-9]", re.ASCII)
 _LINE_TYPES = {
     PhoneNumberType.FIXED_LINE: "fixed_line",
     PhoneNumberType.MOBILE: "mobile",
@@ -85,11 +88,11 @@ class Numbers:
                 "must have ten digits after +1, as every number of the North American plan"
             )
         code = self._area_codes.by_code.get(text[2:5])
-        if code is None:
+        if code is None and not _GEOGRAPHIC.fullmatch(text[2:5]):
             raise NumberImpossibleError(
                 f"must have an area code that exists; area code {text[2:5]} is not in service"
             )
-        if code.refused is not None:
+        if code is not None and code.refused is not None:
             raise UnsupportedDestinationError(
                 f"is under area code {code.code}, which is not supported: {code.refused}"
             )
@@ -99,6 +102,9 @@ class Numbers:
             )
         if text[5:8] == "976":
             raise UnsupportedDestinationError("is in the exchange 976, which is not supported: premium rate")
+        if code is None:
+            # Codes are opened every year, and no list is complete: one of the form that places have is somewhere.
+            return Number(text, 1, None, "fixed_line_or_mobile", text[2:5])
         return Number(text, 1, code.country, code.non_geographic or "fixed_line_or_mobile", code.code)
 
     def parse_sender(self, text: str, intent_type: str) -> Number | None:

@@ -39,6 +39,11 @@ def _list_number(text: str) -> str:
     return text if list_fault(text) is None else parse_written(text)
 
 
+def _recorded_number(text: str) -> str:
+    """As a list number, and whatever a wish may have been recorded under."""
+    return text if sender_line(text) == text else _list_number(text)
+
+
 def _receiver(text: str) -> str:
     if sender_line(text) is None and not _SHORT_CODE.fullmatch(text):
         raise malformed("must be E.164 format (e.g. +14155551234) or a short code of 3 to 8 digits")
@@ -56,6 +61,9 @@ Number = Annotated[str, AfterValidator(parse_written)]
 
 # What a list may hold: an old spelling, which nobody could dial, still names the line.
 ListNumber = Annotated[str, AfterValidator(_list_number)]
+
+# What may stand on a list: a wish is kept also where no plan knows its sender, and must be found and lifted again.
+RecordedNumber = Annotated[str, AfterValidator(_recorded_number)]
 
 # Who sent a message, whether or not a numbering plan knows the number.
 Sender = Annotated[str, AfterValidator(_sender)]

@@ -21,6 +21,7 @@ from app.numbering.regions import Regions
 _PLACELESS = frozenset({"toll_free", "personal_number", "non_geographic", "satellite", "pager", "voicemail"})
 # Mexico, Argentina and Brazil: their mobiles have the area code of a place, as those of +1 have.
 _AREA_CODES_ON_MOBILES = frozenset({52, 54, 55})
+_NO_PLACE = "the number tells no place"
 _HELP = (
     "say where the person is: recipient.postal_code (a US ZIP code), recipient.latitude and longitude, or "
     "recipient.region with recipient.timezone"
@@ -73,6 +74,8 @@ class NumberLocator:
     def of_number(self, number: Number) -> tuple[Place, ...]:
         """The places that the number itself tells; empty when it tells none."""
         if number.area_code is not None:
+            if number.area_code not in self.area_codes.by_code:
+                return self.anywhere(number)  # a code that was opened since: it may be anywhere in the plan
             return _of_area_code(self.area_codes, number.area_code)
         if not number.known or number.country is None or number.line_type in _PLACELESS:
             return ()
@@ -86,8 +89,9 @@ class NumberLocator:
             countries = [number.country] if number.country is not None else ["US", "CA"]
             listed = [region for country in countries for region in self.regions.of_country(country)]
             # The territories are countries of their own to ISO 3166-1; the states and provinces are meant.
+            why = f"area code {number.area_code} is not known here" if number.area_code else _NO_PLACE
             return tuple(
-                Place(region.code, region.country, region.zones, "the number tells no place")
+                Place(region.code, region.country, region.zones, why)
                 for region in listed
                 if region.code not in ("US-PR", "US-VI", "US-GU", "US-AS", "US-MP")
             )
@@ -104,8 +108,10 @@ def _of_area_code(codes: AreaCodes, area_code: str) -> tuple[Place, ...]:
         return ()
     reason_considered = f"area code {area_code}"
     if not code.regions:
-        return (Place(None, code.country, code.zones, reason_considered),)
-    return tuple(Place(region, code.country, kept, reason_considered) for region, kept in code.regions)
+        return (Place(None, code.country, code.zones, reason_considered, area_code),)
+    return tuple(
+        Place(region, code.country, kept, reason_considered, area_code) for region, kept in code.regions
+    )
 
 
 @lru_cache(maxsize=512)

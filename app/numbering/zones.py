@@ -77,6 +77,14 @@ def zones_of_countries() -> dict[str, tuple[str, ...]]:
 
 
 @lru_cache(maxsize=1)
+def country_names() -> dict[str, str]:
+    """ISO 3166-1 alpha-2 code to the country's English name; codes that only phones have are among them."""
+    lines = (line for line in _read("iso3166.tab").splitlines() if line and not line.startswith("#"))
+    found = dict(line.split("\t", 1) for line in lines)
+    return {**found, "XK": "Kosovo", "AC": "Ascension Island", "TA": "Tristan da Cunha"}
+
+
+@lru_cache(maxsize=1)
 def _links() -> dict[str, str]:
     pairs = (line.split() for line in _read("tzdata.zi").splitlines() if line.startswith("L "))
     return {alias: target for _mark, target, alias in pairs}

@@ -13,7 +13,7 @@ from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, presented_hash, services_of
 from app.instants import EARLIEST, read_instant, rfc3339
 from app.numbering import spellings
-from app.numbering.number_fields import ListNumber
+from app.numbering.number_fields import ListNumber, RecordedNumber
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Instant, Words
 from app.platform.http.paging import (
@@ -46,6 +46,9 @@ OPT_OUT_STANDS = {
     }
 }
 ListedNumber = Annotated[ListNumber, Path(description="E.164, in any spelling of the line")]
+Recorded = Annotated[
+    RecordedNumber, Path(description="E.164, in any spelling of the line; also one that no plan knows")
+]
 
 
 class SuppressionBody(Body):
@@ -159,7 +162,7 @@ async def list_suppressions(
     summary="Whether a number is on the list",
     responses={200: {"model": SuppressedDocument}, **documents.problems("not-found")},
 )
-async def get_suppression(request: Request, caller: MayRead, number: ListedNumber) -> Response:
+async def get_suppression(request: Request, caller: MayRead, number: Recorded) -> Response:
     """Every entry of the number that is in force."""
     services = services_of(request)
     found = await services.database.run(
@@ -205,7 +208,7 @@ async def put_entry(
 async def delete_suppression(
     request: Request,
     caller: MayWrite,
-    number: ListedNumber,
+    number: Recorded,
     channel: Annotated[
         Channel | None, Query(description="Only this channel's entry; all when absent")
     ] = None,
@@ -227,7 +230,7 @@ async def delete_suppression(
     responses={200: {"model": EventPage}, **documents.problems()},
 )
 async def get_history(
-    request: Request, caller: MayRead, number: ListedNumber, limit: Limit = 100, cursor: Cursor = None
+    request: Request, caller: MayRead, number: Recorded, limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
     """Oldest first; outlives the entries."""
     services = services_of(request)

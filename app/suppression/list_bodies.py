@@ -26,7 +26,7 @@ from app.platform.idempotency.answers import Answer, RequestIdentity
 from app.platform.idempotency.http import idempotency_key, request_hash
 from app.platform.idempotency.receive_once import receive_once
 from app.platform.jobs.store import Job, read_job, stream_rejects
-from app.platform.outcomes import NotFound
+from app.platform.outcomes import CannotDecide, NotFound
 
 FORMATS: dict[str, Format] = {
     "text/csv": "csv",
@@ -159,7 +159,8 @@ async def take_in(
 
 async def _accepted(request: Request, job_id: UUID, location: str) -> Answer:
     job = await services_of(request).database.run(lambda connection: read_job(connection, job_id))
-    assert job is not None, "a job's row is written before its list is read"
+    if job is None:  # its row was written before the list was read: Postgres has come back older since
+        raise CannotDecide("the database has lost the job")
     return Answer(202, {"Location": f"{location}/{job_id}"}, dump(job_document(job)))
 
 

@@ -37,7 +37,7 @@ def test_louisiana_ignores_consents(rules: WindowRules) -> None:
         policy=LAW_ALONE,
         consents=tuple(
             consent(kind, "2026-11-01T00:00:00Z")
-            for kind in ("express", "express_written", "existing_business")
+            for kind in ("express", "express_written", "purchase", "inquiry")
         ),
     )
     assert list(reasons(ask(rules, LA, "2026-11-22T18:00:00Z", facts))) == ["US-LA"]
@@ -94,7 +94,7 @@ def test_a_declared_emergency_bans_the_region_until_it_ends(rules: WindowRules) 
     finding = ask(rules, LA, "2026-12-01T18:00:00Z", facts, kind="sms", body="hi")
     assert finding.violations[0].detail == (
         "Texts to +15045550123 are not permitted while an emergency is declared in US-LA "
-        "(LPSC General Order R-29617 s. V(A)(1)-(2); La. R.S. 45:811, 45:844.31)."
+        "(LPSC General Order R-29617 s. V(A)(1)-(2), (12)(b); La. R.S. 45:811, 45:844.12, 45:844.31)."
     )
     assert next_allowed(finding) == "2026-12-04T18:30:00Z"
     assert ask(rules, LA, "2026-12-04T18:30:00Z", facts).check.outcome == "pass"
@@ -123,7 +123,7 @@ def test_new_york_exempts_consents_from_the_emergency_and_not_from_the_hours(rul
     exempt = Facts(
         policy=LAW_ALONE,
         emergencies=(emergency,),
-        consents=(consent("existing_business", "2026-01-01T00:00:00Z"),),
+        consents=(consent("purchase", "2026-01-01T00:00:00Z"),),
     )
     assert ask(rules, NY, "2026-12-01T18:00:00Z", exempt).check.outcome == "pass"
     assert ask(rules, NY, "2026-12-01T12:00:00Z", exempt).check.outcome == "block"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.frequency.verdict import CapInForce, caps_in_force, evaluate
-from app.guardrail.facts import AccountPolicy, Attempt, Cap, Facts, HouseWindow, Intent
+from app.guardrail.facts import AccountPolicy, Attempt, Cap, Facts, HouseWindow, Intent, Recipient
 from app.guardrail.refusals import FREQUENCY_CAPPED, Finding
 from app.law.window_rules import WindowRules
 from tests.calling_window.asking import LAW_ALONE, consent, find, instant
@@ -154,10 +154,84 @@ def test_an_emergency_is_bound_by_no_cap(rules: WindowRules, number: str) -> Non
 
 
 def test_a_consent_that_lifts_the_rule_lifts_its_cap(rules: WindowRules) -> None:
-    business = Facts(policy=LAW_ALONE, consents=(consent("existing_business", "2026-01-01T00:00:00Z"),))
+    business = Facts(policy=LAW_ALONE, consents=(consent("purchase", "2026-01-01T00:00:00Z"),))
     assert caps(rules, OR, "2026-12-02T15:00:00Z", business) == ()
     assert [cap.id for cap in caps(rules, FL, "2026-12-02T15:00:00Z", business)] == ["US-FL"]
 
 
 def test_no_cap_is_a_guardrail_skipped(rules: WindowRules) -> None:
     assert evaluate_intent(rules, "+14155551234", "2026-12-02T15:00:00Z", []).check.outcome == "skip"
+
+
+# -- one subject, some outcomes, some voices -----------------------------------------------------------------
+
+
+def test_british_columbia_counts_one_call_in_thirty_days_about_one_offer(rules: WindowRules) -> None:
+    vancouver, at = "+16045550123", "2026-12-02T20:00:00Z"
+    (cap,) = caps(rules, vancouver, at, subject="roof")
+    assert (cap.id, cap.max, cap.period, cap.subject) == ("CA-BC", 1, "P30D", "roof")
+    before = instant("2026-11-20T20:00:00Z")
+    for subject, outcome in (("roof", "block"), (None, "block"), ("windows", "pass")):
+        made = (Attempt("call", before, subject=subject),)
+        assert evaluate(Intent("call", vancouver, "x"), (cap,), made, instant(at)).check.outcome == outcome
+    # A call that does not say what it is about may be about anything.
+    (unsaid,) = caps(rules, vancouver, at)
+    about_windows = (Attempt("call", before, subject="windows"),)
+    assert evaluate(Intent("call", vancouver, "x"), (unsaid,), about_windows, instant(at)).violations
+    # Where the law counts all attempts, a subject changes nothing.
+    (oregon,) = caps(rules, OR, at, subject="roof")
+    assert oregon.subject is None
+
+
+def test_the_emirates_count_calls_that_nobody_answered(rules: WindowRules) -> None:
+    day, week = caps(rules, AE, "2026-12-09T08:00:00Z")
+    assert day.results == week.results == frozenset({"no_answer", "busy", "abandoned"})
+    at = instant("2026-12-09T08:00:00Z")
+    for result, outcome in (("answered", "pass"), ("no_answer", "block"), (None, "block")):
+        made = (Attempt("call", instant("2026-12-09T06:00:00Z"), result=result),)  # type: ignore[arg-type]
+        assert evaluate(Intent("call", AE, "x"), (day, week), made, at).check.outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("intent", "ids"),
+    [
+        ({"voice_type": "prerecorded", "purpose": "informational"}, ["US/recorded-informational-home"]),
+        ({"voice_type": "artificial", "purpose": "informational"}, ["US/recorded-informational-home"]),
+        ({"voice_type": "prerecorded", "purpose": "marketing"}, []),
+        ({"voice_type": "live", "purpose": "informational"}, []),
+        ({"kind": "sms", "body": "hi", "purpose": "informational"}, []),
+        (
+            {
+                "voice_type": "prerecorded",
+                "purpose": "informational",
+                "recipient": Recipient(line_type="landline"),
+            },
+            ["US/recorded-informational-home"],
+        ),
+        (
+            {
+                "voice_type": "prerecorded",
+                "purpose": "informational",
+                "recipient": Recipient(line_type="mobile"),
+            },
+            [],
+        ),
+    ],
+)
+def test_recorded_information_to_homes_is_counted(
+    rules: WindowRules, intent: dict[str, Any], ids: list[str]
+) -> None:
+    assert [cap.id for cap in caps(rules, "+14155551234", "2026-12-02T20:00:00Z", **intent)] == ids
+
+
+def test_recorded_information_to_homes_is_counted_since_its_day_and_without_consent(
+    rules: WindowRules,
+) -> None:
+    recorded: dict[str, Any] = {"voice_type": "prerecorded", "purpose": "informational"}
+    number = "+12125550123"
+    # 20 July 2023 in New York.
+    assert caps(rules, number, "2023-07-20T03:59:59Z", **recorded) == ()
+    (cap,) = caps(rules, number, "2023-07-20T04:00:00Z", **recorded)
+    assert (cap.max, cap.period) == (3, "P30D")
+    agreed = Facts(policy=LAW_ALONE, consents=(consent("express", "2026-01-01T00:00:00Z"),))
+    assert caps(rules, number, "2026-12-02T20:00:00Z", agreed, **recorded) == ()

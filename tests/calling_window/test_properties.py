@@ -4,33 +4,38 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.calling_window import evaluate, open_intervals
-from app.guardrail.facts import AccountPolicy, Consent, Emergency, Facts, HouseWindow, Intent
+from app.guardrail.facts import (
+    AccountPolicy,
+    Consent,
+    Emergency,
+    Facts,
+    HouseWindow,
+    Intent,
+    ProclaimedHoliday,
+    Recipient,
+)
 from app.guardrail.places import Place, Places
 from app.law import window_loader as calling_windows
 from app.law.timetable import second_of
-from app.law.window_rules import WindowRules
+from app.law.window_rules import CALLED_PARTY, Exemption, Hours, WindowRule, WindowRules
 from app.numbering import locate, parse_number, regions
 from app.numbering.zones import zones_of_countries
 
 RULES = calling_windows.load()
-FEWER_RULES = WindowRules(
-    RULES.version,
-    RULES.rules,
-    {name: rules for name, rules in RULES.by_jurisdiction.items() if "-" not in name},
-    RULES.calendars,
-    RULES.fallback,
+FEWER_RULES = replace(
+    RULES, by_jurisdiction={name: rules for name, rules in RULES.by_jurisdiction.items() if "-" not in name}
 )
 ALL_PLACES = [
     Place(region.code, region.country, region.zones, "test") for region in regions.load().by_code.values()
 ] + [
     Place(None, country, zones_of_countries()[country], "test")
-    for country in ("FR", "ES", "IT", "PT", "IN", "BR", "CL", "IS", "NP", "EG")
+    for country in ("FR", "ES", "IT", "PT", "IN", "BR", "CL", "IS", "NP", "EG", "DZ", "VN", "SA")
 ]
 instants = st.integers(0, 2 * 365 * 86_400).map(
     lambda s: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=s)
@@ -43,6 +48,8 @@ intents = st.sampled_from(
     [
         Intent("call", "+10000000000", "+12125550100"),
         Intent("call", "+10000000000", "+12125550100", voice_type="prerecorded"),
+        Intent("call", "+10000000000", "+12125550100", voice_type="artificial"),
+        Intent("call", "+10000000000", "+12125550100", recipient=Recipient(kind="business")),
         Intent("call", "+10000000000", "+12125550100", purpose="informational"),
         Intent("sms", "+10000000000", "+12125550100", body="hi"),
     ]
@@ -51,7 +58,7 @@ consents = st.lists(
     st.builds(
         Consent,
         id=st.just("c"),
-        kind=st.sampled_from(["express", "express_written", "existing_business"]),
+        kind=st.sampled_from(["express", "express_written", "purchase", "inquiry", "existing_business"]),
         channels=st.just(frozenset({"call", "sms"})),
         given_at=instants,
         expires_at=st.one_of(st.none(), instants),
@@ -62,12 +69,23 @@ emergencies = st.lists(
     st.builds(Emergency, region=st.sampled_from(["US-LA", "US-NY", "US-FL", "FR"]), until=instants),
     max_size=2,
 ).map(tuple)
+holidays = st.lists(
+    st.builds(
+        ProclaimedHoliday,
+        region=st.sampled_from(["US-LA", "US-PA", "US-RI", "US", "FR", "ES-MD", "IT"]),
+        day=st.dates(date(2026, 1, 1), date(2027, 12, 31)),
+        name=st.just("a proclaimed day"),
+    ),
+    max_size=2,
+).map(tuple)
 policies = st.builds(
     AccountPolicy,
     house_window=windows,
     informational_windows=st.sampled_from(["all", "law"]),
 )
-facts_of_any_kind = st.builds(Facts, policy=policies, consents=consents, emergencies=emergencies)
+facts_of_any_kind = st.builds(
+    Facts, policy=policies, consents=consents, emergencies=emergencies, holidays=holidays
+)
 LAW_ALONE = Facts(policy=AccountPolicy(house_window=HouseWindow(0, 24 * 60)))
 
 
@@ -88,6 +106,16 @@ def test_more_places_never_allow_more(
 ) -> None:
     if passes(intent, some + others, facts, at):
         assert passes(intent, some, facts, at)
+
+
+@settings(max_examples=200, deadline=None)
+@given(intents, chosen_places, facts_of_any_kind, instants)
+def test_a_proclaimed_holiday_never_allows_more(
+    intent: Intent, places: list[Place], facts: Facts, at: datetime
+) -> None:
+    ordinary = replace(facts, holidays=())
+    if passes(intent, places, facts, at):
+        assert passes(intent, places, ordinary, at)
 
 
 @settings(max_examples=200, deadline=None)
@@ -121,6 +149,75 @@ def test_the_verdict_turns_exactly_at_the_instants_told(
     forecast = open_intervals(intent, at_places(places), facts, RULES, at, days)
     edges = {edge for span in forecast.open for edge in span if edge > second_of(at)}
     assert min(edges) == second_of(turn)
+
+
+def dated_rule(
+    place: str, begins: date | None, ends: date | None, open_from: int, open_until: int
+) -> WindowRules:
+    """The rules and one more, which is law for a time."""
+    span = ((open_from, open_until),)
+    rule = WindowRule(
+        id="dated",
+        name="A law for a time",
+        jurisdiction=place,
+        scope="all",
+        text="yes",
+        hours=Hours(span, span, (), begins=begins, ends=ends),
+        clocks=(CALLED_PARTY,),
+        solicitation_only=False,
+        citation="the test's own act",
+        confidence="low",
+        exemptions=(Exemption("purchase", within_days=20),),
+    )
+    return replace(RULES, by_jurisdiction={**RULES.by_jurisdiction, place: (*RULES.of(place), rule)})
+
+
+dated_packs = st.builds(
+    lambda place, first, days, minutes: dated_rule(
+        place,
+        first,
+        first + timedelta(days=days) if days else None,
+        *sorted(minutes),
+    ),
+    place=st.sampled_from(["US", "US-TX", "US-FL", "FR"]),
+    first=st.dates(date(2026, 1, 1), date(2027, 12, 1)),
+    days=st.sampled_from([0, 1, 7, 40]),
+    minutes=st.tuples(st.integers(0, 24 * 60), st.integers(0, 24 * 60)),
+)
+places_of_dated_packs = st.lists(
+    st.sampled_from(
+        [place for place in ALL_PLACES if place.jurisdiction in ("US-TX", "US-FL", "US-NY", "FR")]
+    ),
+    min_size=1,
+    max_size=2,
+    unique=True,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(intents, places_of_dated_packs, facts_of_any_kind, dated_packs, st.integers(-3 * 86_400, 3 * 86_400))
+def test_the_verdict_turns_exactly_where_it_says_across_a_change_of_the_law(
+    intent: Intent, places: list[Place], facts: Facts, rules: WindowRules, around: int
+) -> None:
+    begins = next(
+        rule.effective_from
+        for listed in rules.by_jurisdiction.values()
+        for rule in listed
+        if rule.id == "dated"
+    )
+    assert begins is not None
+    at = datetime(begins.year, begins.month, begins.day, tzinfo=UTC) + timedelta(seconds=around)
+    finding = evaluate(intent, at_places(places), facts, rules, at)
+    passed = finding.check.outcome == "pass"
+    # One rule more never allows more.
+    assert not passed or passes(intent, places, facts, at)
+    told = finding.check.members["closes_at" if passed else "next_allowed_at"]
+    if told is None:
+        return
+    turn = datetime.fromisoformat(str(told))
+    assert turn > at
+    assert passes(intent, places, facts, turn, rules) != passed
+    assert passes(intent, places, facts, turn - timedelta(seconds=1), rules) == passed
 
 
 def test_the_intervals_agree_with_the_verdicts_at_ten_thousand_instants() -> None:

@@ -111,7 +111,8 @@ def test_alabama_keeps_a_saturday_holiday_on_friday(rules: WindowRules) -> None:
         (PA, "2026-12-15T18:00:00Z", "US-PA"),
         (RI, "2027-05-04T18:00:00Z", "US-RI"),
         (LA, "2027-01-08T18:00:00Z", "US-LA"),
-        (LA, "2027-01-19T18:00:00Z", "US-LA"),
+        (LA, "2027-02-09T18:00:00Z", "US-LA"),
+        (LA, "2027-11-01T17:00:00Z", "US-LA"),
         (LA, "2026-12-31T18:00:00Z", "US-LA"),
         ("+18015550123", "2026-07-24T18:00:00Z", "US-UT"),
         (PA, "2026-11-26T18:00:00Z", "US-PA"),
@@ -184,7 +185,7 @@ def test_a_window_inside_the_hours_that_come_twice_and_never(rules: WindowRules)
     german = "+493012345678"
     day = ((0, 24 * 60),)
     always = replace(rules.fallback, hours=Hours(day, day, day))
-    lawless = WindowRules(rules.version, (), {}, {}, always)
+    lawless = WindowRules(rules.version, (), {}, {}, fallback=always)
     expected = {
         # Berlin, 2026-10-25: 02:00 to 03:00 comes twice, so 02:00 to 02:30 is open twice.
         "2026-10-24T23:29:59Z": "block",
@@ -216,9 +217,22 @@ def test_recorded_voices_have_rules_of_their_own(rules: WindowRules) -> None:
 def test_a_country_without_a_rule_gets_the_cautious_hours_and_says_so(rules: WindowRules) -> None:
     finding = ask(rules, "+3544101234", "2026-12-01T09:30:00Z")  # Iceland, 09:30
     told: Any = finding.violations[0].members["rules"]
-    assert [refusal["id"] for refusal in told] == ["fallback"]
+    assert [refusal["id"] for refusal in told] == ["fallback:IS"]
+    assert "no rule for Iceland is on file" in told[0]["citation"]
     assert "a cautious choice of the house, not law" in told[0]["citation"]
     assert next_allowed(finding) == "2026-12-01T10:00:00Z"
+
+
+def test_a_country_without_a_rule_is_left_alone_when_it_rests(rules: WindowRules) -> None:
+    # Iceland: closed at 17 on Wednesday, 16 June 2027; the 17th is its national day; Friday from 10.
+    evening = ask(rules, "+3544101234", "2027-06-16T17:00:00Z")
+    assert next_allowed(evening) == "2027-06-18T10:00:00Z"
+    # From Friday evening to Monday.
+    assert next_allowed(ask(rules, "+3544101234", "2027-06-18T17:00:00Z")) == "2027-06-21T10:00:00Z"
+    # Algeria (UTC+1) rests on Friday and Saturday, and the house on Sunday: Thursday evening waits for Monday.
+    assert next_allowed(ask(rules, "+213551234567", "2026-12-03T16:00:00Z")) == "2026-12-07T09:00:00Z"
+    # Texts alike.
+    assert ask(rules, "+3544101234", "2026-12-05T12:00:00Z", kind="sms", body="hi").check.outcome == "block"
 
 
 @pytest.mark.parametrize("number", ["+18005550199", "+15005550006", "+33000000000"])

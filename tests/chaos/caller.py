@@ -114,18 +114,18 @@ class Caller:
         if self.rng.random() < 0.5:
             key = f"intent-{uuid.UUID(int=self.rng.getrandbits(128))}"
             asked = self.insist("intent", "/v1/intents", body, key)
-            if asked.status == 201:
-                self.one_decision(key, asked)
-                if self.rng.random() < 0.2:
-                    time.sleep(self.rng.uniform(0, 1))
-                    again = self.insist("intent", "/v1/intents", body, key)
-                    if again.status == 201:
-                        again.sent = asked.sent
-                        self.one_decision(key, again)
         else:
-            asked = self.send("intent", "POST", "/v1/intents", body)
+            key, asked = "", self.send("intent", "POST", "/v1/intents", body)
         if asked.answer is not None:
             self.evaluate_intent(body, asked.status, asked.json(), asked)
+        if key and asked.status == 201:
+            self.one_decision(key, asked)
+            if self.rng.random() < 0.2:
+                time.sleep(self.rng.uniform(0, 1))
+                again = self.insist("intent", "/v1/intents", body, key)
+                if again.status == 201:
+                    again.sent = asked.sent
+                    self.one_decision(key, again)
 
     def one_decision(self, key: str, asked: Asked) -> None:
         """One key is one decision."""
@@ -163,7 +163,8 @@ class Caller:
         if intent_id is None:
             return
         world, number = self.world, str(body["to"])
-        unsure = world.unsure(asked.sent, asked.done)
+        # What is noted late is noted as if it had stood there when Postgres lost its memory.
+        unsure = world.unsure(asked.sent, asked.done) or world.perhaps_lost(asked.done)
         verdict = "approved" if status == 201 else "blocked"
         decided = Decided(intent_id, verdict, number, asked.sent, asked.done, perhaps_lost=unsure)
         before = world.decisions.decide(decided)

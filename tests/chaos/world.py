@@ -121,7 +121,7 @@ class World:
 
     def note_change(self, number: str, slot: str, change: Change) -> None:
         """Notes a change of a list; one on which nobody can rely when it fell into a loss."""
-        if self.unsure(change.sent, change.done):
+        if self.unsure(change.sent, change.done) or self.perhaps_lost(change.done):
             change = replace(change, answered=False)
         self.lists.note(number, slot, change)
 

@@ -8,11 +8,11 @@ from uuid import uuid4
 import pytest
 from starlette.requests import ClientDisconnect, Request
 
-from app.platform.http.stream_timeouts import CpsLimit, PatientResponse, pieces_of
+from app.platform.http.stream_timeouts import PatientResponse, StreamPace, pieces_of
 from app.platform.jobs.stream_places import Places
 from app.platform.outcomes import CannotDecide, Crowded
 
-SHORT = CpsLimit(window_seconds=0.3, upload_bytes_per_second=100, reading_bytes_per_second=100)
+SHORT = StreamPace(window_seconds=0.3, upload_bytes_per_second=100, reading_bytes_per_second=100)
 
 
 def request_of(*pieces: tuple[float, bytes]) -> Request:
@@ -27,7 +27,7 @@ def request_of(*pieces: tuple[float, bytes]) -> Request:
     return Request({"type": "http", "method": "POST", "path": "/", "headers": []}, receive)
 
 
-async def read_on(request: Request, pace: CpsLimit = SHORT) -> list[bytes]:
+async def read_on(request: Request, pace: StreamPace = SHORT) -> list[bytes]:
     """What is read until it is broken off."""
     read: list[bytes] = []
 
@@ -54,7 +54,7 @@ async def test_a_body_that_drips_is_broken_off_and_one_of_a_fair_rate_is_not() -
 
 
 async def test_no_body_goes_on_for_ever() -> None:
-    pace = CpsLimit(window_seconds=60, longest_seconds=0.5)
+    pace = StreamPace(window_seconds=60, longest_seconds=0.5)
     read = await read_on(request_of(*[(0.05, b"x" * 100_000)] * 100), pace)
     assert 2 <= len(read) <= 10
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,9 @@ from app.capacity.leases import change_leases
 from app.capacity.leases import store as leases
 from app.capacity.leases.change_leases import renew_lease
 from app.clock import utc_now
+from app.intents.services import RuleSet
+from app.main import equip
+from app.settings import Settings
 from tests.intents.conftest import KEY, Decider
 from tests.intents.test_commit import rows
 from tests.servers import Servers
@@ -54,6 +58,28 @@ async def test_a_redis_that_forgot_a_renewal_is_rebuilt_from_the_ledger(
     # The next decision, or look at the pool, sees by the fence that something is missing.
     await decider.decide()
     assert abs(await held_until_ms(decider, lease_id) - renewed.timestamp() * 1000) < 1
+
+
+async def test_a_lease_that_redis_forgot_is_renewed_by_a_process_that_never_knew_of_it(
+    decider: Decider, servers: Servers, database_url: str, redis_url: str, rule_set: RuleSet
+) -> None:
+    """As after a start from an older copy: nothing tells this process how far Redis has been, but the ledger."""
+    await approved(decider)
+    client = servers.redis_client()
+    before = {key: client.dump(key) for key in client.keys("*")}
+    forgotten = await approved(decider)
+    client.flushdb()
+    for key, value in before.items():
+        assert value is not None
+        client.restore(key, 3_600_000, value)
+    client.close()
+    settings = Settings.from_environ({"CALLGATE_REDIS_TIMEOUT_MS": "1500"})
+    other = replace(decider, services=await equip(settings, rule_set, database_url, redis_url))
+    renewed = await renew_lease(other.services, other.caller, forgotten, 600)
+    assert abs(await held_until_ms(other, forgotten) - renewed.timestamp() * 1000) < 1
+    assert await other.in_use() == 2
+    await other.services.semaphore.close()
+    await other.services.database.close()
 
 
 async def test_a_rebuild_in_the_middle_of_a_renewal_does_not_lose_it(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tests.contract.dialler import Dialler, call, sms
@@ -146,6 +148,18 @@ def test_a_sender_s_limit_holds_for_its_line(dialler: Dialler) -> None:
     assert dialler.get(f"/v1/limits/{other}").json()["messages_per_day"] == 2
     assert dialler.delete(f"/v1/limits/{other}").status == 204
     assert dialler.get(f"/v1/limits/{given}").status == 404
+
+
+def test_a_sender_s_limit_is_one_whoever_sets_it_in_which_spelling_at_once(dialler: Dialler) -> None:
+    names = ["sender:%2B5491123456789", "sender:%2B541123456789"]
+    for _ in range(8):
+        with ThreadPoolExecutor(6) as threads:
+            asked = [
+                threads.submit(dialler.put, f"/v1/limits/{name}", {"messages_per_day": 1})
+                for name in names * 3
+            ]
+            assert sorted(each.result().status for each in asked) == [200] * 5 + [201]
+        assert dialler.delete(f"/v1/limits/{names[0]}").status == 204
 
 
 def test_an_intent_echoes_the_number_as_it_was_given(dialler: Dialler) -> None:

@@ -87,6 +87,23 @@ def test_an_admin_with_a_reason_removes_a_wish_and_the_history_says_so(dialler: 
     assert (last["action"], last["reason"]) == ("removed", "signed again on paper")
 
 
+def test_a_wish_of_a_number_that_no_plan_knows_goes_out_comes_in_and_is_lifted_like_any(
+    dialler: Dialler, service: RunningService
+) -> None:
+    unknown = "+15551234567"
+    assert dialler.put(f"/v1/suppressions/{unknown}", {}).status == 422
+    stop(dialler, unknown)
+    file = dialler.get("/v1/suppressions/export").body
+    other = new_account(service)
+    imported(other, file)
+    for account in (dialler, other):
+        assert account.get(f"/v1/suppressions/{unknown}").json()["entries"][0]["source"] == "opt_out"
+        assert account.delete(f"/v1/suppressions/{unknown}?reason=asked+in+writing").status == 204
+        assert account.get(f"/v1/suppressions/{unknown}").status == 404
+        events = account.get(f"/v1/suppressions/{unknown}/history").json()["items"]
+        assert [event["action"] for event in events] == ["added", "removed"]
+
+
 def test_imports_changes_and_stops_at_once_lose_no_stop(
     start_service: Callable[..., RunningService],
 ) -> None:

@@ -54,7 +54,8 @@ async def renew_lease(
 ) -> datetime:
     """The lease's new end: ``extend_by_seconds`` after its present one, but never past its hard end.
 
-    Raises Conflict when it has ended: its channel may belong to another call by now.
+    Raises Conflict when it has ended: its channel may belong to another call by now. A Redis that came back older
+    than the lease is rebuilt from the ledger first.
     """
     lease = await read_lease(services, caller, lease_id)
     now = services.now()
@@ -62,8 +63,14 @@ async def renew_lease(
         raise Conflict(f"The lease was {lease.ended_by} and cannot be renewed.")
     account_id, lease_text = str(caller.account_id), str(lease_id)
     now_ms, extend_by_ms = int(now.timestamp() * 1000), extend_by_seconds * 1000
+    counted_anew = False
     for _ in range(3):
         renewal = await services.semaphore.renew(account_id, lease_text, extend_by_ms, now_ms)
+        if renewal.status == "unknown" and lease.expires_at > now and not counted_anew:
+            # The ledger knew it to be held before Redis was asked, and Redis remembers whatever has been held.
+            counted_anew = True
+            await services.semaphore.recount(account_id)
+            continue
         if renewal.status == "at_hard_end":
             raise Conflict("The lease has reached the longest time that a call may hold a channel.")
         if renewal.status != "renewed":

@@ -44,6 +44,8 @@ _ONE = text(
 _ALL = text(
     f"SELECT {_COLUMNS} FROM limits WHERE account_id = :account AND name > :after ORDER BY name LIMIT :limit"
 )
+# Who sets a sender's limit in one spelling waits for who sets it in another: there is one for the line.
+_HOLD = text("SELECT pg_advisory_xact_lock(hashtext(:account), hashtext(:name))")
 _DELETE = text("DELETE FROM limits WHERE account_id = :account AND name = ANY (:names)")
 
 
@@ -52,6 +54,8 @@ async def put(
 ) -> tuple[NamedLimit, bool]:
     """Set the limit, under that of the names which it stands under already; answers it, and whether it is new."""
     async with database.begin() as connection:
+        if len(names) > 1:
+            await connection.execute(_HOLD, {"account": str(account_id), "name": min(names)})
         there = await fetch(connection, account_id, names)
         if there is not None:
             limit = replace(limit, name=there.name)

@@ -77,7 +77,7 @@ class OutlookZone(documents.Document):
 
     timezone: str
     regions: list[str]
-    reason_considered: list[str]
+    because: list[str]
     utc_offset_seconds: int
     open: list[Stretch]
 

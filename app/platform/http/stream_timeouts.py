@@ -23,7 +23,7 @@ from app.platform.jobs.stream_places import Place
 
 
 @dataclass(frozen=True, slots=True)
-class CpsLimit:
+class StreamPace:
     """The least that is asked of the other end.
 
     Over ``window_seconds`` of waiting for it there must be as many bytes as the rate says, on an average; and after
@@ -39,7 +39,7 @@ class CpsLimit:
 class _Credit:
     """Seconds that may still be waited for the other end. Every byte earns some, the window is the most."""
 
-    def __init__(self, pace: CpsLimit, bytes_per_second: int) -> None:
+    def __init__(self, pace: StreamPace, bytes_per_second: int) -> None:
         self._most, self._rate = pace.window_seconds, bytes_per_second
         self._left = pace.window_seconds
         self._end = time.monotonic() + pace.longest_seconds
@@ -60,12 +60,12 @@ class _Credit:
         self._left = min(self._most, self._left + count / self._rate)
 
 
-def pace_of(request: Request) -> CpsLimit:
+def pace_of(request: Request) -> StreamPace:
     """The installation's pace."""
-    return cast(CpsLimit, request.app.state.pace)
+    return cast(StreamPace, request.app.state.pace)
 
 
-async def pieces_of(request: Request, pace: CpsLimit) -> AsyncIterator[bytes]:
+async def pieces_of(request: Request, pace: StreamPace) -> AsyncIterator[bytes]:
     """The body as it arrives. Raises ClientDisconnect when it breaks off, or comes too slowly."""
     stream, credit = request.stream(), _Credit(pace, pace.upload_bytes_per_second)
     while True:
@@ -88,7 +88,7 @@ class PatientResponse(StreamingResponse):
         media_type: str,
         *,
         place: Place,
-        pace: CpsLimit,
+        pace: StreamPace,
     ) -> None:
         super().__init__(content, 200, headers, media_type)
         self._place, self._pace, self._content = place, pace, content

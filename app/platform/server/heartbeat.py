@@ -32,8 +32,8 @@ class _Pulse:
 class Heartbeats:
     """One count for each slot, shared by a parent and the children that it forks afterwards.
 
-    Silence is counted only as far as the parent itself was awake: a machine that sleeps, or a parent that is
-    stopped together with its workers, blames nobody.
+    Silence is counted only while the parent itself is awake: after a machine that slept, or a parent that was
+    stopped together with its workers or waited for a processor, a look says nothing of the time before it.
     """
 
     def __init__(self, slots: int) -> None:
@@ -54,7 +54,9 @@ class Heartbeats:
     def listen(self) -> None:
         """In the parent, about every second: sees which counts have moved."""
         now = time.monotonic()
-        passed, self._listened = min(now - self._listened, _LONGEST_LOOK), now
+        passed, self._listened = now - self._listened, now
+        if passed > _LONGEST_LOOK:
+            passed = 0.0
         for count, pulse in zip(self._memory[:], self._pulses, strict=True):
             if count != pulse.last:
                 pulse.last, pulse.silent_seconds = count, 0.0

@@ -1,8 +1,8 @@
-"""Serves HTTP from one socket: in this process, or in children forked after everything heavy has been loaded.
+"""Serves HTTP from one socket, in children forked after everything heavy has been loaded.
 
 The data that the decisions rest on (numbering plans, time zone polygons, rules) is read once by the parent
 and shared by all children as memory that nobody writes to. A child that dies, or whose event loop no longer
-turns, is replaced; a child whose parent dies ends itself.
+turns, is replaced, an only child too; a child whose parent dies ends itself.
 """
 
 from __future__ import annotations
@@ -83,12 +83,8 @@ def serve_forever(
     limits = limits or ServerLimits()
 
     def server() -> uvicorn.Server:
-        return uvicorn.Server(_config(app_factory, limits, bad_request, trusted_proxies, None))
+        return uvicorn.Server(_config(app_factory, limits, bad_request, trusted_proxies))
 
-    if workers == 1:
-        return _run_here(
-            uvicorn.Server(_config(app_factory, limits, bad_request, trusted_proxies, tick)), listener
-        )
     return _Parent(listener, server, workers, limits, tick).run()
 
 
@@ -97,12 +93,7 @@ def _config(
     limits: ServerLimits,
     bad_request: BadRequest,
     trusted_proxies: str,
-    tick: Callable[[], None] | None,
 ) -> uvicorn.Config:
-    async def notify() -> None:
-        assert tick is not None
-        tick()
-
     class Protocol(BoundedHttpProtocol):
         head_bytes = limits.head_bytes
         head_seconds = limits.head_seconds
@@ -125,20 +116,17 @@ def _config(
         forwarded_allow_ips=trusted_proxies or None,
         timeout_keep_alive=limits.keep_alive_seconds,
         timeout_graceful_shutdown=limits.grace_seconds,
-        callback_notify=notify if tick is not None else None,
-        timeout_notify=int(TICK_SECONDS),
         backlog=BACKLOG,
     )
 
 
-def _run_here(server: uvicorn.Server, listener: socket.socket, beat: Callable[[], None] | None = None) -> int:
+def _run_here(server: uvicorn.Server, listener: socket.socket, beat: Callable[[], None]) -> int:
     # uvicorn raises a caught signal again when it is done; by then it has been obeyed, and must not end us
     # twice.
     previous = {number: signal.signal(number, _ignore) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            if beat is not None:
-                beat_always(runner.get_loop(), lambda: server.started, beat)
+            beat_always(runner.get_loop(), lambda: server.started, beat)
             runner.run(server.serve(sockets=[listener]))
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1

@@ -72,6 +72,8 @@ def suppression_row(
                 _text(values, "source"),
             )
         wrong = check_number(number)
+        if wrong is not None and values.get("opted_out_at"):
+            wrong = e164_form(number)  # a person's wish is not lost to what a table thinks of their number
         if wrong is not None:
             raise _Wrong(f"number {wrong}")
         channel = _text(values, "channel") or "all"
