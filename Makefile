@@ -22,7 +22,7 @@ test: dev-environment ## run the tests on real Postgres and Valkey (PYTEST_ARGS=
 	$(PY) -m pytest -m "alone and not slow" $(PYTEST_ARGS) || [ $$? = 5 ]
 
 test-fast: dev-environment ## the tests that need no store: under a minute
-	$(PY) -m pytest -n $(PYTEST_PROCESSES) --dist loadfile -m "not stores and not sip and not slow and not alone" $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(PYTEST_PROCESSES) --dist worksteal -m "not stores and not sip and not slow and not alone" $(PYTEST_ARGS)
 
 test-slow: dev-environment ## the races a hundred times over
 	$(PY) -m pytest -m "slow and not sip" $(PYTEST_ARGS)

@@ -16,6 +16,8 @@ from tests.service import PATIENT, RunningService
 
 # What asks for one of these, directly or not, talks to Postgres or to Redis.
 STORES = frozenset({"servers", "shared_server", "own_server"})
+# A module with one of these starts processes of its own, which takes as long.
+PROCESSES = frozenset({"subprocess", "RunningService", "Embedded", "EmbeddedServer", "Servers", "prefork"})
 
 
 def pytest_configure() -> None:
@@ -28,7 +30,8 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what talks to a store. On the machine's own servers only that is run again; the rest would repeat itself."""
     for item in items:
-        if STORES & set(getattr(item, "fixturenames", ())):
+        module = vars(getattr(item, "module", None) or object)
+        if STORES & set(getattr(item, "fixturenames", ())) or PROCESSES & set(module):
             item.add_marker("stores")
     if os.environ.get("CALLGATE_TEST_SERVERS") != "debian":
         return

@@ -14,7 +14,6 @@ import holidays
 
 from app.law.calendar_days import CalendarDay
 
-Days = Mapping[date, str]
 # The years for which a rule file's days are meant: the package has no more.
 _FIRST_YEAR, _LAST_YEAR = 1900, 2099
 

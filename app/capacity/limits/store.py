@@ -55,7 +55,7 @@ async def put(
     """Set the limit, under that of the names which it stands under already; answers it, and whether it is new."""
     async with database.begin() as connection:
         if len(names) > 1:
-            await hold(connection, account_id, min(names))
+            await connection.execute(_HOLD, {"account": str(account_id), "name": min(names)})
         there = await fetch(connection, account_id, names)
         if there is not None:
             limit = replace(limit, name=there.name)
@@ -74,11 +74,6 @@ async def put(
         if new and limit.capacity is not None:
             await connection.execute(_RENEW_EPOCH, {"account": account_id})
     return limit, new
-
-
-async def hold(connection: AsyncConnection, account_id: uuid.UUID, name: str) -> None:
-    """Until the end of the transaction nobody else who asks for this changes the limit, under whichever name."""
-    await connection.execute(_HOLD, {"account": str(account_id), "name": name})
 
 
 async def fetch(

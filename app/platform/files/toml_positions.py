@@ -14,7 +14,7 @@ from typing import Any
 
 from app.platform.files.broken_file import BrokenRuleFile
 
-_HEADER = re.compile(r"^\[(\[)?\s*([^\[\]]+?)\s*\]")
+_HEADER = re.compile(r"^\[(\[)?([^\[\]]+)\]")
 _KEY = re.compile(r"^([A-Za-z0-9_.\-]+)\s*=")
 _SYNTAX_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 
@@ -28,7 +28,7 @@ class Positions:
         counts: dict[str, int] = {}
         for number, line in enumerate(text.splitlines(), start=1):
             if header := _HEADER.match(line):
-                table = header.group(2)
+                table = header.group(2).strip()
                 index = counts.get(table, 0)
                 counts[table] = index + 1
                 self._lines[table, index, None] = number
