@@ -148,10 +148,13 @@ def encoding(table: Table, folder: Path) -> None:
     table.line("GSM-7 advice: dropped", len(dropped), len(cases), dropped)
 
 
-def main(folder: Path, show: bool) -> None:
-    """Print the table."""
+def main(folder: Path, show: bool, small: bool) -> None:
+    """Print the table; when small, only what needs no outside material."""
     scanner = ContentScanner.load()
     table = Table(show)
+    if small:
+        disguises(table, scanner)
+        return
     smishing(table, scanner, folder)
     honest(table, scanner, folder)
     disguises(table, scanner)
@@ -163,5 +166,8 @@ if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("folder", nargs="?", type=Path, default=Path("../shared/data"))
     arguments.add_argument("--show", action="store_true", help="the texts behind each share")
+    arguments.add_argument(
+        "--small", action="store_true", help="the disguises alone, without any outside material"
+    )
     given = arguments.parse_args()
-    main(given.folder, given.show)
+    main(given.folder, given.show, given.small)

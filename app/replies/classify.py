@@ -49,6 +49,7 @@ _POLITE = re.compile(
 )
 
 _LONGEST = 1600  # characters of a message that are read for wordings, as many as a text of ten segments has
+MAX_WORDS = 160  # characters of what was said that are kept
 _MISTYPED_WORDS = 3  # a body of more words is no keyword gone wrong
 _MENDED_WORDS = 6
 # "..., remove": a word by itself after the last comma.
@@ -87,7 +88,7 @@ class InboundMeaning:
 
 def classify_inbound(body: str) -> InboundMeaning:
     """The meaning of an inbound message, or of what was said in a call. Never raises, whatever the text."""
-    words = " ".join(body.split())[:160]
+    words = " ".join(body.split())[:MAX_WORDS]
     text = normal(body[:_LONGEST])[:_LONGEST]  # one character may fold to many
     keyword = _keyword(text)
     if keyword is not None:
@@ -96,14 +97,19 @@ def classify_inbound(body: str) -> InboundMeaning:
         )
         written = "opt-out" if keyword == "opt out" and "-" in packaged_fold()(body) else keyword
         return InboundMeaning(action, written.upper(), words)
-    if _is_as_good_as_stop(body, text) or _asks_to_be_left_alone(body):
+    if _is_as_good_as_stop(body, text):
         return InboundMeaning("opt_out", None, words)
+    wish = _wish_to_be_left_alone(body)
+    if wish is not None:
+        # Of a long one, as a transcript is, what is kept are the words that ask.
+        said = words if len(body) <= MAX_WORDS else " ".join(wish.split())[:MAX_WORDS]
+        return InboundMeaning("opt_out", None, said)
     if _OPT_IN_WORDING.search(text) and not _NEGATED.search(text):
         return InboundMeaning("opt_in", None, words)
     if _HELP_WORDING.match(text):
         return InboundMeaning("help", None, words)
     mistyped = mended(text, KEYWORDS.mended, KEYWORDS.never_mistyped, _MENDED_WORDS)
-    if mistyped is not None and _asks_to_be_left_alone(mistyped):
+    if mistyped is not None and _wish_to_be_left_alone(mistyped) is not None:
         return InboundMeaning("opt_out", None, words)
     return InboundMeaning("none", None, "")
 
@@ -145,20 +151,22 @@ def _is_mistyped(bare: str) -> bool:
     return any(within_one_edit(read, each) or short == undoubled(each) for each in KEYWORDS.mistyped)
 
 
-def _asks_to_be_left_alone(body: str) -> bool:
-    """Clause by clause: "Thanks, but please stop texting me. I moved" has one clause that counts."""
+def _wish_to_be_left_alone(body: str) -> str | None:
+    """The words that ask, clause by clause: "Thanks, but please stop texting me. I moved" has one clause that counts."""
     for part in _CLAUSE_END.split(body[:_LONGEST]):
         clause = normal(part)[:_LONGEST]  # one character may fold to many
         if not clause:
             continue
         if any(pattern.search(clause) for pattern in _CERTAIN):
-            return True
+            return part
         if _is_no_wish(clause):
             continue
         if _STOP_CLAUSE.match(clause) or any(pattern.search(clause) for pattern in _WISHES):
-            return True
+            return part
     last = packaged_fold()(body[:_LONGEST])[:_LONGEST].rstrip()
-    return _STOP_AT_LAST.search(last) is not None and not _is_no_wish(normal(last))
+    if _STOP_AT_LAST.search(last) is not None and not _is_no_wish(normal(last)):
+        return last[-MAX_WORDS:]
+    return None
 
 
 def _is_no_wish(clause: str) -> bool:

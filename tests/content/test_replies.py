@@ -58,6 +58,11 @@ def test_a_transcript_of_speech_is_understood_alike(spoken: str) -> None:
     assert classify_inbound(spoken).action == "opt_out"
 
 
+def test_of_a_long_transcript_the_words_that_ask_are_kept() -> None:
+    spoken = f"{'well my uncle had a farm. ' * 10}Please stop calling me. Goodbye."
+    assert classify_inbound(spoken).words == "Please stop calling me"
+
+
 def test_a_wish_that_names_a_part_is_taken_for_all_and_recorded_as_said() -> None:
     meaning = classify_inbound("Stop marketing")
     assert (meaning.action, meaning.keyword, meaning.words) == ("opt_out", None, "Stop marketing")

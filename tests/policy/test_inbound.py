@@ -46,6 +46,14 @@ def test_other_words_are_an_opt_out_too_and_are_kept(account: Account) -> None:
     assert entry["reason"] == "Hi - please stop texting me, thanks"
 
 
+def test_the_transcript_of_a_call_is_a_reply_as_well(account: Account) -> None:
+    spoken = {"from": FRANCISCO, "to": CALLER_ID, "body": "um hi please stop calling me", "channel": "call"}
+    taken = account.send("POST", PATH, spoken)
+    assert (taken.status, taken.json()["action"]) == (200, "opt_out")
+    assert account.entries() == {"all": "opt_out"}
+    assert account.send("POST", PATH, {**spoken, "channel": "fax"}).status == 422
+
+
 def test_start_lifts_what_stop_made(account: Account) -> None:
     account.inbound("STOP")
     taken = account.inbound("start")

@@ -30,6 +30,19 @@ DEFAULTS = {
 }
 
 
+def test_the_account_s_own_numbers_are_put_read_and_used(account: Account) -> None:
+    body = "Acme Bank: a card was charged $80 for a purchase. Not you? Call 206-555-0188"
+    assert account.send("POST", "/v1/content/scan", {"body": body}).json()["blocked"] is True
+    put = account.send("PUT", "/v1/policy", {"phones": ["+12065550188", "72345"]})
+    assert (put.status, put.json()["phones"]) == (200, ["+12065550188", "72345"])
+    assert account.get("/v1/policy").json()["phones"] == ["+12065550188", "72345"]
+    assert account.get("/v1/policy/versions").json()["items"][0]["policy"]["phones"] == [
+        "+12065550188",
+        "72345",
+    ]
+    assert account.send("POST", "/v1/content/scan", {"body": body}).json()["blocked"] is False
+
+
 def test_a_new_account_has_the_defaults_of_the_contract(account: Account) -> None:
     policy = account.get("/v1/policy").json()
     assert {name: policy[name] for name in DEFAULTS} == DEFAULTS
