@@ -138,7 +138,12 @@ def refusal(answer):
     """
     slug, members = answer.slug, answer.members
     fields = {"X-Callgate-Code": members.get("code"), "X-Callgate-Intent": members.get("intent_id")}
-    if answer.status == 403 and slug in ("dnc-blocked", "consent-required", "tcpa-blocked", "frequency-capped"):
+    if answer.status == 403 and slug in (
+        "dnc-blocked",
+        "consent-required",
+        "tcpa-blocked",
+        "frequency-capped",
+    ):
         fields["X-Callgate-Next-Allowed-At"] = members.get("next_allowed_at")
         return Refusal(403, REASONS[slug], fields)
     if answer.status == 429 and slug in ("channel-budget-exceeded", "rate-limited"):
