@@ -22,6 +22,7 @@ TABLE = {
     "validation-error": (422, "Validation Error"),
     "rate-limited": (429, "Too Many Requests"),
     "dnc-blocked": (403, "DNC Blocked"),
+    "consent-required": (403, "Consent Required"),
     "tcpa-blocked": (403, "TCPA Blocked"),
     "frequency-capped": (403, "Frequency Capped"),
     "abandonment-exceeded": (403, "Abandonment Exceeded"),

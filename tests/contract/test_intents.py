@@ -21,7 +21,7 @@ GAMBLING = "Best online casino bonus: 100 free spins, bet now on tonight's game!
 
 def checks(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The checks by guardrail, which stand in the order of the contract."""
-    order = ["suppression", "calling_window", "frequency", "content", "channel"]
+    order = ["suppression", "consents", "calling_window", "frequency", "content", "channel"]
     assert [check["guardrail"] for check in document["checks"]] == order
     return {check["guardrail"]: check for check in document["checks"]}
 
@@ -42,6 +42,7 @@ def test_an_approved_call_says_what_was_checked_and_holds_a_lease(dialler: Diall
     outcomes = {name: check["outcome"] for name, check in checks(approval).items()}
     assert outcomes == {
         "suppression": "pass",
+        "consents": "pass",
         "calling_window": "pass",
         "frequency": "skip",
         "content": "skip",
@@ -111,6 +112,7 @@ def test_every_refusal_is_in_order_in_california_at_night(dialler: Dialler) -> N
     outcomes = {name: check["outcome"] for name, check in checks(preview).items()}
     assert outcomes == {
         "suppression": "block",
+        "consents": "pass",
         "calling_window": "block",
         "frequency": "skip",
         "content": "block",

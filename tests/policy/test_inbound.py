@@ -27,7 +27,8 @@ def test_stop_suppresses_at_once_for_every_channel_and_once(account: Account) ->
     assert (taken["action"], taken["keyword"]) == ("opt_out", "STOP")
     assert taken["reply"]
     assert account.codes(at=MORNING) == ["DNC_BLOCKED"]
-    assert account.codes(at=MORNING, body="Your table is ready.") == ["DNC_BLOCKED"]
+    # What the person had agreed to before, and is presented with a text to California, is over as well.
+    assert account.codes(at=MORNING, body="Your table is ready.") == ["DNC_BLOCKED", "CONSENT_REQUIRED"]
     assert account.inbound("STOP")["action"] == "opt_out"
     assert account.entries() == {"all": "opt_out"}
     events = account.get(f"/v1/suppressions/{FRANCISCO}/history").json()["items"]
