@@ -213,7 +213,9 @@ def _cap(cap: LegalCap) -> dict[str, Json]:
 
 
 def _words(names: Iterable[str]) -> list[Json]:
-    return [*sorted(names)]
+    found: list[Json] = []
+    found.extend(sorted(names))
+    return found
 
 
 def _iso(day: date | None) -> str | None:
