@@ -5,10 +5,12 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Connection
 
-from migrations import registry_tables, tables
+from migrations import people_tables, registry_tables, tables
 from migrations.metadata import metadata
 
-assert tables.decisions.metadata is registry_tables.jobs.metadata is metadata  # importing them fills it
+assert (
+    tables.decisions.metadata is registry_tables.jobs.metadata is people_tables.outcomes.metadata is metadata
+)  # importing them fills it
 
 
 def include_object(

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
-    Double,
     ForeignKey,
     Identity,
     Index,
@@ -246,35 +245,6 @@ idempotency_keys = Table(
     Index("ix_idempotency_keys_expires_at", "expires_at"),
 )
 
-consents = Table(
-    "consents",
-    metadata,
-    Column("id", UUID, primary_key=True),
-    Column("account_id", UUID, ForeignKey("accounts.id"), nullable=False),
-    Column("number", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("channels", ARRAY(Text), nullable=False),
-    Column("given_at", INSTANT, nullable=False),
-    Column("expires_at", INSTANT),
-    Column("evidence", JSONB, nullable=False),
-    Column("created_at", INSTANT, nullable=False),
-    Column("created_by", UUID),
-    Column("ended_at", INSTANT),
-    Column("ended_by", Text),  # replaced, withdrawn, opt_out
-    # existing_business: of earlier releases, read as an inquiry
-    CheckConstraint(
-        "kind IN ('express', 'express_written', 'purchase', 'inquiry', 'existing_business')", name="kind"
-    ),
-    Column("text_version", Text),  # of the wording that was agreed to
-    Index("ix_consents_account_id_number", "account_id", "number"),
-    Index(
-        "ix_consents_expiring",
-        "account_id",
-        "expires_at",
-        "id",
-        postgresql_where=text("ended_at IS NULL AND expires_at IS NOT NULL"),
-    ),
-)
 
 emergencies = Table(
     "emergencies",
@@ -298,52 +268,6 @@ proclaimed_holidays = Table(
     Index("ix_proclaimed_holidays_day", "day"),
 )
 
-inbound_messages = Table(
-    "inbound_messages",
-    metadata,
-    Column("id", UUID, primary_key=True),
-    Column("account_id", UUID, ForeignKey("accounts.id"), nullable=False),
-    Column("from_number", Text, nullable=False),
-    Column("to_number", Text, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("keyword", Text),
-    Column("words", Text, nullable=False),
-    # The entries that this opt-out made, for the record.
-    Column("suppression_ids", ARRAY(UUID), nullable=False, server_default=text("'{}'")),
-    Column("received_at", INSTANT, nullable=False),
-    Column("key_id", UUID),
-    Index("ix_inbound_messages_account_id_from_number", "account_id", "from_number"),
-)
-
-_RESULTS = ("answered", "machine", "abandoned", "no_answer", "busy", "failed", "delivered", "undelivered")
-
-# How an approved intent ended, as its caller told it.
-outcomes = Table(
-    "outcomes",
-    metadata,
-    Column("intent_id", UUID, primary_key=True),
-    Column("account_id", UUID, nullable=False),
-    Column("campaign", Text, nullable=False),  # empty where the intent named none
-    Column("day", Date, nullable=False),  # on which it was decided, UTC
-    Column("result", Text, nullable=False),
-    Column("ring_seconds", Double),
-    Column("talk_seconds", Double),
-    Column("asked_not_to_be_called", Boolean, nullable=False, server_default=text("false")),
-    Column("told_at", INSTANT, nullable=False),
-    Column("corrected_at", INSTANT),
-    Column("key_id", UUID),
-    CheckConstraint(f"result IN ({', '.join(repr(each) for each in _RESULTS)})", name="result"),
-)
-
-# The same, counted: changed in the transaction that tells an outcome, so that rates need no row of ``outcomes``.
-outcome_days = Table(
-    "outcome_days",
-    metadata,
-    Column("account_id", UUID, primary_key=True),
-    Column("campaign", Text, primary_key=True),
-    Column("day", Date, primary_key=True),
-    *(Column(result, BigInteger, nullable=False, server_default=text("0")) for result in _RESULTS),
-)
 
 # What ended a lease, and what an operator did: read at GET /v1/pools/{name}/events.
 lease_events = Table(

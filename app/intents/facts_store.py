@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property, lru_cache
-from typing import Any, overload
+from functools import lru_cache
+from typing import Any
 
 import orjson
 from sqlalchemy import text
@@ -19,7 +19,6 @@ from app.accounts.key_store import Key, read_key
 from app.accounts.policy_document import read_policy
 from app.guardrail.facts import (
     AccountPolicy,
-    Attempt,
     CampaignDay,
     Consent,
     Emergency,
@@ -27,6 +26,7 @@ from app.guardrail.facts import (
     ProclaimedHoliday,
     SuppressionEntry,
 )
+from app.intents.recorded_attempts import RecordedAttempts, at_us, json_list
 from app.platform.postgres.database import Database
 from app.platform.postgres.line_sql import joined, under_every_spelling
 from app.platform.postgres.prepared_query import PreparedQuery
@@ -60,48 +60,6 @@ class LimitRow:
     capacity: int | None
     messages_per_second: int | None
     messages_per_day: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class KnownAttempt:
-    """An approved attempt, with the id of its intent."""
-
-    id: str
-    type: str
-    at_ms: int
-    subject: str | None = None
-    result: Any = None
-
-
-class RecordedAttempts(Sequence[Attempt]):
-    """The approved attempts to a number, read only when somebody counts them: most numbers are under no cap."""
-
-    def __init__(self, stored: str | None) -> None:
-        self._stored = stored
-
-    @cached_property
-    def known(self) -> tuple[KnownAttempt, ...]:
-        """With the ids of their intents, as the semaphore merges them."""
-        return tuple(
-            KnownAttempt(i, t, us // 1000, about, end) for i, t, us, about, end in _list(self._stored)
-        )
-
-    @cached_property
-    def _attempts(self) -> tuple[Attempt, ...]:
-        return tuple(
-            Attempt("call" if a.type == "call" else "sms", _at(a.at_ms * 1000), a.subject, a.result)
-            for a in self.known
-        )
-
-    @overload
-    def __getitem__(self, place: int) -> Attempt: ...
-    @overload
-    def __getitem__(self, place: slice) -> tuple[Attempt, ...]: ...
-    def __getitem__(self, place: int | slice) -> Attempt | tuple[Attempt, ...]:
-        return self._attempts[place]
-
-    def __len__(self) -> int:
-        return len(self._attempts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +230,7 @@ def _policy(stored: str, version: int) -> AccountPolicy:
 def _holidays(stored: str | None) -> tuple[ProclaimedHoliday, ...]:
     """The proclaimed days ahead: the same for every account, so read once."""
     return tuple(
-        ProclaimedHoliday(region, date.fromisoformat(day), name) for region, day, name in _list(stored)
+        ProclaimedHoliday(region, date.fromisoformat(day), name) for region, day, name in json_list(stored)
     )
 
 
@@ -281,40 +239,33 @@ def instant(microseconds: int | None) -> datetime | None:
     return None if microseconds is None else datetime.fromtimestamp(microseconds / 1_000_000, UTC)
 
 
-def _at(microseconds: int) -> datetime:
-    return datetime.fromtimestamp(microseconds / 1_000_000, UTC)
-
-
-def _list(column: str | None) -> list[Any]:
-    found = orjson.loads(column) if column else []
-    return found if isinstance(found, list) else []
-
-
 def _gathered(row: Sequence[Any], ask: Ask) -> Gathered:
     if row[0] is None:
         return Gathered(key=None, read_at=row[19])
     key = read_key((*row[:4], row[6], row[4], row[5]))
-    pool = _list(row[14])
+    pool = json_list(row[14])
     attempts = RecordedAttempts(row[13])
     facts = Facts(
         policy=_policy(row[7], row[8]),
         suppressions=tuple(
-            SuppressionEntry(ask.number, channel, reason, source, _at(created), instant(expires))
-            for channel, reason, source, created, expires in _list(row[11])
+            SuppressionEntry(ask.number, channel, reason, source, at_us(created), instant(expires))
+            for channel, reason, source, created, expires in json_list(row[11])
         ),
-        registry_hits=hits_from_json(_list(row[16])),
+        registry_hits=hits_from_json(json_list(row[16])),
         registries=registries_in_force(row[17]),
         consents=tuple(
-            Consent(i, kind, frozenset(channels), _at(given), instant(expires))
-            for i, kind, channels, given, expires in _list(row[12])
+            Consent(i, kind, frozenset(channels), at_us(given), instant(expires))
+            for i, kind, channels, given, expires in json_list(row[12])
         ),
-        emergencies=tuple(Emergency(region, _at(until), reason) for region, until, reason in _list(row[18])),
+        emergencies=tuple(
+            Emergency(region, at_us(until), reason) for region, until, reason in json_list(row[18])
+        ),
         holidays=_holidays(row[22]),
         attempts=attempts,
         consents_ended_at=instant(row[20]),
         campaign_days=tuple(
             CampaignDay(date(1970, 1, 1) + timedelta(days=day), answered, abandoned)
-            for day, answered, abandoned in _list(row[21])
+            for day, answered, abandoned in json_list(row[21])
         ),
     )
     return Gathered(

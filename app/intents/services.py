@@ -19,8 +19,8 @@ from app.intents.facts_store import Ask, Gathered, gather
 from app.intents.store import Decision, Recorded, record
 from app.law import window_loader as window_rules
 from app.law.conditions import consent_rules, disclosures, list_rules
+from app.law.conditions.kept_lists import KeptList, kept_lists
 from app.law.conditions.list_rules import ListRules
-from app.law.kept_lists import KeptList, kept_lists
 from app.law.window_rules import WindowRules
 from app.numbering import NumberLocator
 from app.numbering import load as load_number_locator

@@ -15,7 +15,7 @@ from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.instants import OutOfReach, read_instant
 from app.intents.law.law_answers import KeptLists, LawDocument
 from app.intents.services import Services
-from app.law.kept_lists import KeptList
+from app.law.conditions.kept_lists import KeptList
 from app.law.law_documents import law_in_force
 from app.numbering.zones import country_names
 from app.platform.http import response_schemas as documents

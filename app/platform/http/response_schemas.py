@@ -8,13 +8,8 @@ from pydantic import Field
 
 from app.platform.http.problem_examples import refusal_members
 from app.platform.http.problem_types import TYPES
-from app.platform.http.verdict_documents import (
-    CheckDocument,
-    Document,
-    FindingDocument,
-    SegmentsDocument,
-    ViolationDocument,
-)
+from app.platform.http.verdict_documents import CheckDocument, Document, FindingDocument, SegmentsDocument
+from app.platform.http.violation_documents import ViolationDocument
 
 __all__ = ["CheckDocument", "Document", "FindingDocument", "SegmentsDocument", "ViolationDocument"]
 
