@@ -21,7 +21,7 @@ from tests.service import free_port
 CHECKOUT = Path(__file__).resolve().parents[2]
 PROGRAM = """
 import asyncio, os, pathlib, sys, time
-from app import prefork
+from app.platform.server import prefork
 from app.platform.server.listener import listen
 
 async def app(scope, receive, send):
