@@ -1,4 +1,4 @@
-"""What the comparison of two packs and a replay cost: ``python -m benchmarks.law [OLD]``.
+"""What the comparison of two packs and a replay cost: ``python -m benchmarks.law [OLD] [--small]``.
 
 OLD is another pack, by default the packaged one with Wyoming's and Florida's hours moved. CPU time of one process.
 """
@@ -39,11 +39,13 @@ def moved(directory: Path) -> Path:
 
 def main() -> None:
     """Print both."""
-    out = Console()
+    out = Console(width=120)
+    given = [word for word in sys.argv[1:] if word != "--small"]
+    decisions = DECISIONS // 50 if "--small" in sys.argv else DECISIONS
     locator = load()
     new = window_loader.load()
     with tempfile.TemporaryDirectory() as kept:
-        old = window_loader.load(Path(sys.argv[1]) if len(sys.argv) > 1 else moved(Path(kept)))
+        old = window_loader.load(Path(given[0]) if given else moved(Path(kept)))
     began = time.process_time()
     changes = verdicts_that_differ(old, new, places_of_the_world(locator.regions), date(2026, 11, 24))
     out.print(f"diff: {len(changes)} differences in {time.process_time() - began:.1f} s")
@@ -60,16 +62,15 @@ def main() -> None:
             None,
             None,
         )
-        for _ in range(DECISIONS)
+        for _ in range(decisions)
     ]
     began = time.process_time()
     replay = Replay(old, new, locator, AccountPolicy())
     replay.feed(rows)
     spent = time.process_time() - began
     differing = sum(tally.blocked + tally.opened for tally in replay.tallies.values())
-    out.print(
-        f"replay: {DECISIONS} decisions, {differing} differ, in {spent:.1f} s: {DECISIONS / spent:,.0f} a second"
-    )
+    each = f"{decisions / spent:,.0f} a second"
+    out.print(f"replay: {decisions} rows, {differing} differ, in {spent:.1f} s: {each}")
 
 
 if __name__ == "__main__":

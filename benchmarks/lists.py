@@ -236,7 +236,10 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=20, help="pages of each list")
     parser.add_argument("--url", help="of an empty database")
     parser.add_argument("--filled", action="store_true", help="the database is that of an earlier run")
+    parser.add_argument("--small", action="store_true", help="little of everything, to see that it runs")
     arguments = parser.parse_args()
+    if arguments.small:
+        arguments.decisions, arguments.entries, arguments.turns = 20_000, 5_000, 2
     if arguments.url:
         sys.exit(0 if asyncio.run(run(arguments.url, arguments)) else 1)
     from tests.servers import Servers
