@@ -136,11 +136,8 @@ def lists(database: Database, now: datetime) -> Mapping[str, Ask]:
 
     def entries(**filters: Any) -> Ask:
         async def ask(behind: uuid.UUID | None) -> Page[Any]:
-            async with database.begin() as connection:
-                after = behind or uuid.UUID(int=0)
-                return await suppressions.page(
-                    connection, BIG, filters=filters, after=after, limit=100, now=now
-                )
+            after = behind or uuid.UUID(int=0)
+            return await suppressions.page(database, BIG, filters=filters, after=after, limit=100, now=now)
 
         return ask
 
@@ -156,8 +153,8 @@ def lists(database: Database, now: datetime) -> Mapping[str, Ask]:
 
     return {
         "intents": decisions(),
-        "intents?to=": decisions(to=NUMBER % 7919),
-        "intents?to=&code= (rare)": decisions(to=NUMBER % 7919, code="CONTENT_BLOCKED"),
+        "intents?to=": decisions(to=(NUMBER % 7919,)),
+        "intents?to=&code= (rare)": decisions(to=(NUMBER % 7919,), code="CONTENT_BLOCKED"),
         "intents?to=+1415*": decisions(to_prefix="+1415", **month),
         "intents?to=*1234": decisions(to_ending="1234", **month),
         "intents?to=*none": decisions(to_ending="12345678", **month),
