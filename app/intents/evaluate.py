@@ -16,7 +16,7 @@ from app.guardrail.places import Places
 from app.guardrail.refusals import Check, Finding
 from app.intents.services import RuleSet
 from app.numbering import HintError, canonical
-from app.outcomes import verdict as outcomes
+from app.outcomes import verdict as abandonment
 from app.platform.outcomes import CannotDecide, FieldFault, Unusable
 from app.suppression import verdict as suppression
 
@@ -53,9 +53,9 @@ def evaluate_intent(rule_set: RuleSet, intent: Intent, facts: Facts, now: dateti
         content.evaluate(intent, facts.policy, rule_set.scanner),
         Finding(Check("channel", "skip")),
     ]
-    abandonment = outcomes.evaluate(intent, facts.policy.abandonment, facts.campaign_days, now)
-    if abandonment is not None:
-        findings.append(abandonment)
+    abandoned = abandonment.evaluate(intent, facts.policy.abandonment, facts.campaign_days, now)
+    if abandoned is not None:
+        findings.append(abandoned)
     return Evaluation(combine(findings), caps)
 
 

@@ -65,7 +65,7 @@ def test_versions_name_what_a_decision_rests_on() -> None:
     told = versions()
     assert told["tzdata"] == zones.TZDATA_VERSION
     assert set(told) == {
-        "tzdata", "phonenumbers", "timezonefinder_data", "holidays", "calling_windows", "area_codes",
+        "tzdata", "phonenumbers", "timezonefinder_data", "holidays", "area_codes",
         "regions", "zip_codes",
     }  # fmt: skip
     assert all(told.values())

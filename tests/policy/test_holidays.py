@@ -9,6 +9,7 @@ import pytest
 
 from tests.policy.account import FRANCISCO, MORNING, ORLEANS, TUESDAY, Account, reasons
 
+LANDLINE = {"line_type": "landline"}  # Louisiana wants a consent for a sales call to a mobile
 PATH = f"/v1/holidays/US-LA/{TUESDAY}"
 
 
@@ -22,12 +23,12 @@ def mourning(operator: Account) -> Iterator[Account]:
 
 
 def test_a_proclaimed_day_is_a_holiday_there_and_nowhere_else(mourning: Account, account: Account) -> None:
-    found = account.preview(to=ORLEANS, at=MORNING)
+    found = account.preview(to=ORLEANS, at=MORNING, recipient=LANDLINE)
     assert [violation["code"] for violation in found["violations"]] == ["TCPA_BLOCKED"]
     assert "Day of mourning" in str(found["violations"][0])
     assert found["violations"][0]["next_allowed_at"] == "2028-02-09T15:00:00Z", "the next morning at nine"
     assert account.codes(to=FRANCISCO, at=MORNING) == []
-    assert account.codes(to=ORLEANS, at="2028-02-09T18:00:00Z") == []
+    assert account.codes(to=ORLEANS, recipient=LANDLINE, at="2028-02-09T18:00:00Z") == []
 
 
 def test_the_windows_of_a_number_know_it(mourning: Account, account: Account) -> None:
@@ -43,7 +44,7 @@ def test_a_whole_country_may_keep_it(operator: Account, account: Account) -> Non
     path = f"/v1/holidays/US/{TUESDAY}"
     assert operator.put(path, {"name": "Day of mourning"}).status == 201
     try:
-        assert account.codes(to=ORLEANS, at=MORNING) == ["TCPA_BLOCKED"]
+        assert account.codes(to=ORLEANS, at=MORNING, recipient=LANDLINE) == ["TCPA_BLOCKED"]
         assert account.codes(to=FRANCISCO, at=MORNING) == [], "no rule of California's is about holidays"
     finally:
         assert operator.send("DELETE", path).status == 204
@@ -53,7 +54,7 @@ def test_it_ends_when_it_is_taken_back(mourning: Account, account: Account) -> N
     assert mourning.put(PATH, {"name": "Another name"}).status == 200
     assert account.get(PATH).json()["name"] == "Another name"
     assert mourning.send("DELETE", PATH).status == 204
-    assert account.codes(to=ORLEANS, at=MORNING) == []
+    assert account.codes(to=ORLEANS, at=MORNING, recipient=LANDLINE) == []
     assert account.get(PATH).status == 404
     assert mourning.send("DELETE", PATH).status == 404
 

@@ -178,7 +178,14 @@ def test_an_honest_text_has_no_findings(account: Account) -> None:
     assert scan(account, "Your table for two is ready.") == {
         "blocked": False,
         "findings": [],
-        "segments": {"encoding": "GSM-7", "units": 28, "count": 1, "forced_by": [], "suggestion": None},
+        "segments": {
+            "encoding": "GSM-7",
+            "units": 28,
+            "count": 1,
+            "forced_by": [],
+            "suggestion": None,
+            "dropped": [],
+        },
         "version": scan(account, "x")["version"],
     }
 

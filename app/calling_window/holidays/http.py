@@ -86,8 +86,10 @@ async def list_holidays(
     """In the order of their regions and dates, past ones too. Every key may read them."""
     services = services_of(request)
     place, day = read_cursor(cursor, 2) or ["", "0001-01-01"]
-    async with services.database.begin() as connection:
-        found = await holidays.page(connection, (place, _cursor_day(day)), region or "", limit + 1)
+    after = (place, _cursor_day(day))
+    found = await services.database.run(
+        lambda connection: holidays.page(connection, after, region or "", limit + 1), may_run_twice=True
+    )
     return json_response(
         page_of(found, limit, entry_document, lambda item: f"{item['region']}\n{item['date']}")
     )
@@ -111,8 +113,9 @@ async def get_holiday(
     """404 when the day was not proclaimed, whatever the calendars of the rules say of it."""
     services = services_of(request)
     day = _day(written)
-    async with services.database.begin() as connection:
-        found = await holidays.fetch(connection, region, day)
+    found = await services.database.run(
+        lambda connection: holidays.fetch(connection, region, day), may_run_twice=True
+    )
     if found is None:
         raise NotFound(f"{day} is not proclaimed a holiday in {region}.")
     return json_response(entry_document(found))
@@ -133,8 +136,9 @@ async def put_holiday(
     """Binds every account from the next decision on, wherever a rule keeps the holidays of the region."""
     services = services_of(request)
     place, day = _region(region), _day(written)
-    async with services.database.begin() as connection:
-        stored, made = await holidays.put(connection, place, day, body.name, caller.key_id, services.now())
+    stored, made = await services.database.run(
+        lambda connection: holidays.put(connection, place, day, body.name, caller.key_id, services.now())
+    )
     return json_response(entry_document(stored), 201 if made else 200)
 
 
@@ -150,7 +154,6 @@ async def delete_holiday(
     """From the next decision on."""
     services = services_of(request)
     day = _day(written)
-    async with services.database.begin() as connection:
-        if not await holidays.delete(connection, region, day):
-            raise NotFound(f"{day} is not proclaimed a holiday in {region}.")
+    if not await services.database.run(lambda connection: holidays.delete(connection, region, day)):
+        raise NotFound(f"{day} is not proclaimed a holiday in {region}.")
     return Response(status_code=204)

@@ -60,8 +60,9 @@ async def get_lists(request: Request, caller: EveryKey) -> Response:
     """The national list and those of the states that keep their own: `loaded` here, `missing` or `too_old`."""
     services = cast(Services, services_of(request))
     kept = services.rule_set.kept_lists
-    async with services.database.begin() as connection:
-        registries = await list_registries(connection, services.now())
+    registries = await services.database.run(
+        lambda connection: list_registries(connection, services.now()), may_run_twice=True
+    )
     return json_response({"items": [_list(item, registries) for item in kept]})
 
 

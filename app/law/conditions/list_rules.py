@@ -118,13 +118,6 @@ def load(path: Path = PATH) -> ListRules:
     return ListRules(file.version, tuple(exemptions), lists, by_list)
 
 
-def lists_of(rules: ListRules, region: str | None = None) -> tuple[StateList, ...]:
-    """The lists that bind calls to the region, the country's among them; all of them without a region."""
-    if region is None:
-        return rules.lists
-    return tuple(item for item in rules.lists if item.region in (region, region.partition("-")[0]))
-
-
 def _exemption(row: Row) -> ListExemption:
     none = row.flag("none")
     kind = row.one_of("kind", CONSENT_KINDS) if "kind" in row.entry else None
