@@ -149,7 +149,10 @@ class PolicyBody(Body):
     domains: Annotated[list[Annotated[Words, AfterValidator(_domain)]], Field(max_length=200)] = Field(
         default_factory=list, description="The account's own links"
     )
-    consent: ConsentAsked = ConsentByChannel()
+    # Generators of clients know no default that is an object; the description says what holds without the field.
+    consent: ConsentAsked = Field(
+        default=ConsentByChannel(), json_schema_extra=lambda schema: schema.pop("default", None)
+    )
     callers: Annotated[Callers, AfterValidator(each_once)] = Field(default_factory=list)
     callers_only: CallersOnly = False
     abandonment: AbandonmentBody | None = Field(

@@ -36,7 +36,7 @@ def test_a_registry_from_its_making_to_its_end(
     ]
     assert callgate.run(*made).stdout == b"made national\n"
     assert callgate.run(*made).stdout == b"changed national\n"
-    assert "too old: never loaded" in callgate.run("registry", "list").stdout.decode()
+    assert "not in force" in callgate.run("registry", "list").stdout.decode()
     whole = tmp_path / "national.txt.gz"
     whole.write_bytes(gzip.compress(b"415,5550111\r\n212,5550113\r\n"))
     today = time.strftime("%Y-%m-%d", time.gmtime())

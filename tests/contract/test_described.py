@@ -169,6 +169,13 @@ def _administration(operator: Dialler, one: Dialler) -> None:
     good(operator.get("/v1/emergencies"))
     good(operator.get("/v1/emergencies/US-AS"))
     assert operator.delete("/v1/emergencies/US-AS").status == 204
+    for _ in range(2):
+        good(operator.put("/v1/holidays/US-AS/2028-02-08", {"name": "a day of mourning"}))
+    good(operator.get("/v1/holidays"))
+    good(operator.get("/v1/holidays/US-AS/2028-02-08"))
+    assert operator.delete("/v1/holidays/US-AS/2028-02-08").status == 204
+    for path in ("/v1/law?region=US-TX", "/v1/law/lists", "/law"):
+        good(operator.get(path))
 
 
 def test_a_member_that_is_not_described_is_found() -> None:

@@ -49,7 +49,9 @@ def test_the_plus_may_be_percent_encoded(dialler: Dialler) -> None:
         assert dialler.get("/v1/suppressions/%2B14155551234").json()["number"] == CA
     for path in ("14155551234", "%2014155551234", "+1%20415", "%252B14155551234"):
         check_problem(dialler.get(f"/v1/suppressions/{path}"), "bad-request", dialler.service.base_url)
-    check_problem(dialler.get("/v1/suppressions/+11235551234"), "validation-error", dialler.service.base_url)
+    check_problem(dialler.get("/v1/suppressions/+11235551234"), "not-found", dialler.service.base_url)
+    impossible = dialler.put("/v1/suppressions/+11235551234", {"reason": "no such area"})
+    check_problem(impossible, "validation-error", dialler.service.base_url)
 
 
 def test_put_makes_and_changes_and_says_which(dialler: Dialler) -> None:

@@ -22,7 +22,7 @@ CASINO = "Free spins at our casino!"
 @pytest.fixture
 def run(gate: RunningService, rule_set: RuleSet, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs `callgate` with these arguments in the service's environment, with the rules that were read already."""
-    monkeypatch.setattr("app.intents.services.load_rule_set", lambda **_: rule_set)
+    monkeypatch.setattr("app.intents.services.load_rule_set", lambda *_, **__: rule_set)
     for name, value in gate.environment.items():
         if name.startswith("CALLGATE_"):
             monkeypatch.setenv(name, value)

@@ -101,8 +101,8 @@ async def all_of(ask: Callable[[UUID | None], Awaitable[Page[Any]]], most: int) 
     ("filters", "condition"),
     [
         ({}, "true"),
-        ({"to": "+14155550011"}, "to_number = '+14155550011'"),
-        ({"to": "+14155550011", "code": "TCPA_BLOCKED"}, "to_number = '+14155550011' AND cardinality(codes) > 0"),
+        ({"to": ("+14155550011",)}, "to_number = '+14155550011'"),
+        ({"to": ("+14155550011",), "code": "TCPA_BLOCKED"}, "to_number = '+14155550011' AND cardinality(codes) > 0"),
         ({"to_prefix": "+1415555003"}, "to_number LIKE '+1415555003%'"),
         ({"to_ending": "17"}, "to_number LIKE '%17'"),
         ({"from": "22395"}, "from_number = '22395'"),
@@ -226,7 +226,7 @@ async def test_a_rare_filter_asked_often_does_not_spoil_the_look_up_by_number(da
             database, MINE, filters={"code": "NO_SUCH"}, before=None, limit=10
         )
     for number in range(12):
-        filters = {"to": f"+1415555{number:04d}"}
+        filters = {"to": (f"+1415555{number:04d}",)}
         await decision_records.newest_first(database, MINE, filters=filters, before=None, limit=10)
     async with database.engine.connect() as connection:
         assert (await connection.execute(text("SHOW plan_cache_mode"))).scalar_one() == "auto"
