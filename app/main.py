@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -133,9 +132,8 @@ def build(
     public_url: str | None = None,
     metrics_dir: str | None = None,
     secret: bytes,
-    also: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
 ) -> ASGIApp:
-    """The application; it starts whether or not its stores are there, see ``equip``. ``also`` goes on beside it."""
+    """The application; it starts whether or not its stores are there, see ``equip``."""
     writer = ProblemWriter(settings.problem_type_base, public_url or settings.own_url())
 
     @contextlib.asynccontextmanager
@@ -151,7 +149,7 @@ def build(
         # several times while they are still in use.
         gc.set_threshold(20_000, 20, 50)
         upkeep = asyncio.create_task(maintain(services))
-        others = [asyncio.create_task(work()) for work in (rule_sets.watch, *also)]
+        others = [asyncio.create_task(work()) for work in (rule_sets.watch,)]
         try:
             yield
         finally:

@@ -50,7 +50,7 @@ def _listen_and_serve(found: Stores, metrics_dir: str | None) -> int:
 def _serve_with(found: Stores, metrics_dir: str | None, stack: contextlib.ExitStack) -> int:
     from app import telemetry
     from app.ids import new_id
-    from app.intents.law.pack_switch import PackKeeper, step_by_itself
+    from app.intents.law.pack_switch import PackKeeper
     from app.intents.law.reload_file import ReloadFile
     from app.intents.services import load_rule_set
     from app.law.window_loader import DIRECTORY as PACKAGED
@@ -90,8 +90,7 @@ def _serve_with(found: Stores, metrics_dir: str | None, stack: contextlib.ExitSt
         return dump(document), {**problem_headers(document), "X-Request-Id": str(request_id)}
 
     def tick() -> None:
-        if settings.workers > 1:
-            keeper.step()
+        keeper.step()
         if found.embedded is not None:
             for name in found.embedded.restart_fallen():
                 print(f"callgate: the embedded {name} had ended and was started again", file=sys.stderr)  # noqa: T201
@@ -106,7 +105,6 @@ def _serve_with(found: Stores, metrics_dir: str | None, stack: contextlib.ExitSt
             public_url=public_url,
             metrics_dir=metrics_dir,
             secret=secret,
-            also=[lambda: step_by_itself(keeper)] if settings.workers == 1 else [],
         ),
         workers=settings.workers,
         limits=prefork.ServerLimits(silent_seconds=settings.worker_silent_seconds),

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import AfterValidator, Field, model_validator
+from pydantic.config import JsonDict
 from starlette.responses import Response
 
 from app.accounts import policy_store as policies
@@ -71,6 +72,10 @@ Phrase = Annotated[Words, Field(min_length=1, max_length=100)]
 Phrases = Annotated[list[Phrase], Field(max_length=200)]
 Spell = Annotated[Words, Field(max_length=40), AfterValidator(_spell)]
 Reply = Annotated[Words, Field(min_length=1, max_length=1600)]
+
+
+def _without_default(schema: JsonDict) -> None:
+    schema.pop("default", None)
 
 
 class HouseWindowBody(Body):
@@ -150,9 +155,7 @@ class PolicyBody(Body):
         default_factory=list, description="The account's own links"
     )
     # Generators of clients know no default that is an object; the description says what holds without the field.
-    consent: ConsentAsked = Field(
-        default=ConsentByChannel(), json_schema_extra=lambda schema: schema.pop("default", None)
-    )
+    consent: ConsentAsked = Field(default=ConsentByChannel(), json_schema_extra=_without_default)
     callers: Annotated[Callers, AfterValidator(each_once)] = Field(default_factory=list)
     callers_only: CallersOnly = False
     abandonment: AbandonmentBody | None = Field(

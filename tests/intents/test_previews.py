@@ -42,7 +42,8 @@ async def test_each_preview_is_judged_at_its_own_instant(decider: Decider) -> No
         await connection.execute(
             text(
                 "INSERT INTO suppressions (account_id, number, channel, id, created_at, updated_at, expires_at,"
-                " reason, source) VALUES (:account, :number, 'all', gen_random_uuid(), now(), now(), :ends, '', 'manual')"
+                " reason, source)"
+                " VALUES (:account, :number, 'all', gen_random_uuid(), now(), now(), :ends, '', 'manual')"
             ),
             {"account": decider.caller.account_id, "number": CALL.to, "ends": now + timedelta(hours=5, minutes=30)},
         )  # fmt: skip

@@ -196,10 +196,3 @@ class PackKeeper:
 def fixed(rule_set: RuleSet) -> RuleSets:
     """A rule set that never changes, for commands and tests."""
     return RuleSets(rule_set, Generations(1), None, window_loader.DIRECTORY.name)
-
-
-async def step_by_itself(keeper: PackKeeper) -> None:
-    """The parent's part where there is no parent: one process that serves and keeps its own rules."""
-    while True:
-        await asyncio.sleep(LOOK_SECONDS)
-        await asyncio.to_thread(keeper.step)

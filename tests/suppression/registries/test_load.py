@@ -90,7 +90,7 @@ async def test_loads_changes_and_lookups_agree_with_a_set(
         assert await held(engine, name) == model[name]
         asked = set(data.draw(st.lists(NUMBERS, max_size=30))) | set(sorted(model[name])[:50])
         async with engine.connect() as connection:
-            found = await look_up(connection, NOBODY, [f"+{number}" for number in asked], NOW)
+            found = await look_up(connection, NOBODY, [(f"+{number}",) for number in asked], NOW)
             count = await connection.execute(
                 text(
                     "SELECT numbers, blocks FROM registry_versions v"
