@@ -268,4 +268,4 @@ def load(operator: Dialler, name: str, lines: str) -> dict[str, Any]:
 def test_the_outlook_takes_the_same_words_of_the_line_the_person_and_the_voice(dialler: Dialler) -> None:
     query = "voice_type=artificial&line_type=landline&kind=business"
     assert dialler.get(f"/v1/calling-windows/+12125551234?{query}").status == 200
-    assert dialler.get("/v1/calling-windows/+12125551234?kind=robot").status == 422
+    assert dialler.get("/v1/calling-windows/+12125551234?kind=robot").status == 400
