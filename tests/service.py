@@ -161,6 +161,15 @@ class RunningService:
         check_described(method, path, answer.status, answer.headers.get("content-type", ""), answer.body)
         return answer
 
+    def answered(self, method: str, path: str, *, seconds: float = 15, **options: Any) -> Answer:
+        """`request` as a caller does it who obeys Retry-After: asked again while the answer is 503."""
+        deadline = time.monotonic() + seconds
+        while True:
+            answer = self.request(method, path, **options)
+            if answer.status != 503 or time.monotonic() > deadline:
+                return answer
+            time.sleep(min(1.0, float(answer.headers.get("retry-after", "1"))))
+
     def post(self, path: str, body: object, **options: Any) -> Answer:
         """POST with the bootstrap key."""
         return self.request("POST", path, body, **{"key": self.key, **options})

@@ -51,7 +51,7 @@ def test_the_printed_request_is_answered_and_the_decision_survives_a_kill(data_d
             decided = json.load(refusal)["intent_id"]
         assert service.kill() != 0
         service.start()
-        again = service.request("GET", f"/v1/intents/{decided}", key=key)
+        again = service.answered("GET", f"/v1/intents/{decided}", key=key)
         assert again.status == 200
         assert again.json()["id"] == decided
         assert service.log.count("shown this once") == 1
