@@ -73,7 +73,8 @@ def is_away(error: BaseException) -> bool:
             return True
         cause = getattr(error.orig, "__cause__", None) or error.orig
         return is_away(cause) if cause is not None and cause is not error else False
-    if isinstance(error, asyncpg.InterfaceError):
+    # The second is what a COPY says that is begun on a connection in the moment of its loss.
+    if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError):
         return True
     code = getattr(error, "sqlstate", None)
     if isinstance(error, asyncpg.CheckViolationError) and not error.constraint_name:

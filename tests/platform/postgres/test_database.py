@@ -7,11 +7,12 @@ import struct
 import time
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 from sqlalchemy import exc, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.platform.postgres.database import Database, PostgresUnavailable
+from app.platform.postgres.database import Database, PostgresUnavailable, is_away
 from tests.servers import Servers
 
 
@@ -32,6 +33,13 @@ async def asleep(connection: AsyncConnection) -> int:
     """A question that takes longer than the deadline."""
     await connection.execute(text("SELECT pg_sleep(3)"))
     return 0
+
+
+def test_a_copy_on_a_connection_that_was_just_lost_is_away_and_no_fault_of_ours() -> None:
+    """The driver's words, as an hour of faults met them once."""
+    lost = asyncpg.InternalClientError("cannot switch to state 21; another operation (2) is in progress")
+    assert is_away(lost)
+    assert not is_away(ValueError("a fault of ours"))
 
 
 async def test_too_slow_is_away_and_wrong_is_wrong(database: Database) -> None:
