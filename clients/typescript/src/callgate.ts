@@ -298,7 +298,7 @@ export class Callgate {
     return {
       status: response.status,
       retryAfter: told !== null && /^\d{1,9}$/.test(told) ? Number(told) : null,
-      body: new TextDecoder("utf-8").decode(bytes),
+      body: new TextDecoder("utf-8", { fatal: true }).decode(bytes),
     };
   }
 }
