@@ -1,3 +1,5 @@
+// Compiled by `make clients` from src/callgate.ts; not to be edited.
+// sha256 of it: f0747997d5fcd3f43b84735c6c169a429c885aa7a106ec7f76a8cb8197891d59
 /** There is no approval. Do not dial, do not send. */
 export class NotApproved extends Error {
     name = "NotApproved";
