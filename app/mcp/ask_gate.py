@@ -48,7 +48,7 @@ class GateClient:
             document = None
         if not isinstance(document, dict):
             raise ToolError(f"What answered {status} is not Callgate. Take it as a no.")
-        if status != 200:
+        if status != httpx2.codes.OK:
             raise ToolError(_told(status, document))
         return document
 

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import TYPE_CHECKING, Any
 
 import typer
 
 from app.platform.environment import USAGE, fail
-
-if TYPE_CHECKING:
-    from mcp.server.mcpserver import Context
-    from starlette.types import Receive, Scope, Send
-
-LARGEST_BODY = 256 * 1024
 
 
 def serve_tools(
@@ -42,7 +35,9 @@ def serve_tools(
     except ImportError:
         fail("callgate mcp needs the package mcp: pip install 'callgate[mcp]'", USAGE)
     if http:
-        asyncio.run(_over_http(url, host, port, allow_host))
+        from app.mcp.http import serve_over_http
+
+        asyncio.run(serve_over_http(url, host, port, allow_host))
         return
     key = os.environ.get("CALLGATE_KEY", "")
     if not key:
@@ -51,57 +46,3 @@ def serve_tools(
     from app.mcp.read_only_tools import read_only_server
 
     asyncio.run(read_only_server(GateClient(url), lambda _: key).run_stdio_async())
-
-
-async def _over_http(url: str, host: str, port: int, allowed: list[str]) -> None:
-    import uvicorn
-    from mcp.server.transport_security import TransportSecuritySettings
-
-    from app.mcp.ask_gate import GateClient
-    from app.mcp.read_only_tools import read_only_server
-
-    # A page in somebody's browser that made its own name point here is told by the Host and Origin that it sends.
-    hosts = [*allowed, f"{host}:{port}", "127.0.0.1:*", "localhost:*", "[::1]:*"]
-    security = TransportSecuritySettings(
-        allowed_hosts=hosts,
-        allowed_origins=[f"{scheme}://{each}" for each in hosts for scheme in ("http", "https")],
-    )
-    app = read_only_server(GateClient(url), _bearer).streamable_http_app(
-        json_response=True,
-        stateless_http=True,
-        max_request_body_size=LARGEST_BODY,
-        transport_security=security,
-    )
-
-    async def door(scope: Scope, receive: Receive, send: Send) -> None:
-        """Nobody without a key: Callgate says whether it is one, with the first question."""
-        if scope["type"] == "http" and not _key_in(dict(scope["headers"]).get(b"authorization", b"")):
-            await send(
-                {
-                    "type": "http.response.start",
-                    "status": 401,
-                    "headers": [(b"www-authenticate", b"Bearer"), (b"content-type", b"application/json")],
-                }
-            )
-            await send(
-                {
-                    "type": "http.response.body",
-                    "body": b'{"error": "a Callgate key is wanted as bearer token"}',
-                }
-            )
-            return
-        await app(scope, receive, send)
-
-    await uvicorn.Server(
-        uvicorn.Config(door, host=host, port=port, log_level="warning", access_log=False, server_header=False)
-    ).serve()
-
-
-def _bearer(context: Context[Any, Any]) -> str:
-    """The key that came with the request; the door has let none in without."""
-    return _key_in((context.headers or {}).get("authorization", "").encode())
-
-
-def _key_in(header: bytes) -> str:
-    scheme, _, key = header.decode("latin-1").partition(" ")
-    return key.strip() if scheme.lower() == "bearer" and key.strip().startswith("cg_") else ""

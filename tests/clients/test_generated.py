@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from callgate_client import __version__
-from setuptools import build_meta
+from setuptools import build_meta  # type: ignore[import-untyped]
 
 from app import VERSION
 from tests.service import CHECKOUT

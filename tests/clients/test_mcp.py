@@ -18,7 +18,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
 from app import VERSION
-from tests.clients.liar import Liar, hang, refusing, response
+from tests.clients.liar import Liar, Reply, hang, refusing, response
 from tests.contract.dialler import CALLER_ID, Dialler, call
 from tests.service import CHECKOUT, RunningService, free_port
 
@@ -79,7 +79,7 @@ async def told(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
     (schema,) = [each.output_schema for each in (await client.list_tools()).tools if each.name == tool]
     assert schema is not None
     jsonschema_rs.Draft202012Validator(schema).validate(result.structured_content)
-    found: dict[str, Any] = result.structured_content  # type: ignore[assignment]
+    found: dict[str, Any] = result.structured_content
     assert json.loads(result.content[0].text) == found  # type: ignore[union-attr]
     return found
 
@@ -131,7 +131,9 @@ async def every_question(client: Client, dialler: Dialler) -> None:
 async def test_the_five_questions_over_standard_input_and_output(dialler: Dialler, mode: str) -> None:
     key = dialler.with_key(*SCOPES).key
     async with over_stdio(dialler.service.base_url, key, mode) as client:
-        assert (client.server_info.name, client.server_info.version) == ("callgate", VERSION)
+        who = client.server_info
+        assert who is not None
+        assert (who.name, who.version) == ("callgate", VERSION)
         assert "take it as a no" in (client.instructions or "")
         await every_question(client, dialler)
 
@@ -195,7 +197,7 @@ def test_nobody_gets_in_without_a_key_or_from_a_page_elsewhere(dialler: Dialler,
     assert httpx2.post(served, content=b"x" * 300_000, headers=keyed).status_code == 413
 
 
-LIES = {
+LIES: dict[str, Reply] = {
     "away": b"",
     "hangs": hang,
     "another service": response(200, b"<html>"),
@@ -204,7 +206,7 @@ LIES = {
     "201": response(201, {"verdict": "approved", "at": "x", "violations": [], "checks": []}),
     "a verdict that is none": response(200, {"verdict": "maybe", "at": "x", "violations": [], "checks": []}),
     "503": refusing(503, "SERVICE_UNAVAILABLE", retry_after=3),
-    "without an end": lambda connection: [connection.sendall(b"HTTP/1.1 200 X\r\n\r\n" + b"{" * 2_000_000)],
+    "longer than any": lambda connection: connection.sendall(b"HTTP/1.1 200 X\r\n\r\n" + b"{" * 2_000_000),
 }
 
 
