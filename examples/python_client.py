@@ -1,6 +1,6 @@
 """A dialler's half of a call, with the client of clients/python.
 
-    pip install callgate-client
+    pip install ./clients/python
     KEY=cg_… python examples/python_client.py http://127.0.0.1:8000 +14155551234 +12125550100
 
 The exit status tells the verdict: 0 approved, 1 refused, 3 nobody could decide.

@@ -39,7 +39,7 @@ def serve_tools(
 
         asyncio.run(serve_over_http(url, host, port, allow_host))
         return
-    key = os.environ.get("CALLGATE_KEY", "")
+    key = os.environ.get("CALLGATE_KEY", "").strip()
     if not key:
         fail("set CALLGATE_KEY to a key of the Callgate at --url", USAGE)
     from app.mcp.ask_gate import GateClient

@@ -42,6 +42,8 @@ IntentId = Annotated[
     str, Field(pattern=r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$", description="The intent's id")
 ]
 Label = Annotated[str | None, Field(max_length=64)]
+Region = Annotated[str | None, Field(max_length=16, description="Where the person is: US-CA")]
+PostalCode = Annotated[str | None, Field(max_length=16, description="Where the person is: a US ZIP")]
 Answer = TypeVar("Answer", bound=ToolAnswer)
 KeyOf = Callable[["Context[Any, Any]"], str]
 _LOOKS = ToolAnnotations(
@@ -68,7 +70,8 @@ def read_only_server(gate: GateClient, key_of: KeyOf) -> MCPServer[Any]:
         voice_type: Voice = "live",
         campaign: Label = None,
         subject: Label = None,
-        region: Annotated[str | None, Field(max_length=16, description="Where the person is: US-CA")] = None,
+        region: Region = None,
+        postal_code: PostalCode = None,
         at: Annotated[
             str | None, Field(max_length=40, description="An RFC 3339 instant; now when absent")
         ] = None,
@@ -80,7 +83,7 @@ def read_only_server(gate: GateClient, key_of: KeyOf) -> MCPServer[Any]:
         intent = _said(
             type=kind, to=to, purpose=purpose, body=text, campaign=campaign, subject=subject, at=at,
             voice_type=voice_type if kind == "call" else None,
-            recipient=_said(region=region) or None,
+            recipient=_said(region=region, postal_code=postal_code) or None,
         )  # fmt: skip
         intent["from"] = from_number
         found = await gate.ask(key_of(ctx), "POST", "/v1/intents/preview", body=intent)
@@ -93,11 +96,12 @@ def read_only_server(gate: GateClient, key_of: KeyOf) -> MCPServer[Any]:
         kind: Kind = "call",
         purpose: Purpose = "marketing",
         days: Annotated[int, Field(ge=1, le=14)] = 3,
-        region: Annotated[str | None, Field(max_length=16, description="Where the person is: US-CA")] = None,
+        region: Region = None,
+        postal_code: PostalCode = None,
     ) -> OpenHoursAhead:
         """The open hours of the coming days in UTC and local time, with the rules, their citations, and why each time
         zone was considered. Needs the scope intents:read."""
-        query = _said(type=kind, purpose=purpose, days=days, region=region)
+        query = _said(type=kind, purpose=purpose, days=days, region=region, postal_code=postal_code)
         found = await gate.ask(key_of(ctx), "GET", f"/v1/calling-windows/{number}", query=query)
         return _read(OpenHoursAhead, found)
 

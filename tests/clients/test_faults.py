@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import pickle
 import ssl
+import threading
 import time
 from datetime import UTC, datetime
 
@@ -201,6 +203,47 @@ def test_a_lease_that_is_over_is_told_to_the_block() -> None:
                 time.sleep(0.02)
             assert not call.held
         assert [each.path.rpartition("/")[2] for each in liar.asked] == ["intents", "renew", LEASE]
+
+
+def test_a_renewal_makes_good_what_failed_before_it() -> None:
+    away, renewed = (
+        refusing(503, "SERVICE_UNAVAILABLE"),
+        response(200, {"expires_at": "2026-11-21T18:02:02Z"}),
+    )
+    with Liar(APPROVED, away, away, away, renewed, RELEASED) as liar, Callgate(liar.url, "cg_x") as gate:
+        with gate.call(to=TO, from_=FROM, renew_every=0.45) as call:
+            time.sleep(2.3)
+            assert call.held
+        told = [json.loads(each.body)["extend_by"] for each in liar.asked if each.path.endswith("/renew")]
+        assert told[0] == 1
+        assert told[3] >= 2, "three that failed are made good by the fourth"
+
+
+def test_a_client_that_is_closed_keeps_nobody_waiting() -> None:
+    found: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            gate.sms(to=TO, from_=FROM, body="Hello", patience=60)
+        except BaseException as error:
+            found.append(error)
+
+    with Liar(hang) as liar:
+        gate = Callgate(liar.url, "cg_x", timeout=60)
+        caller = threading.Thread(target=ask)
+        caller.start()
+        time.sleep(0.5)
+        gate.close()
+        caller.join(5)
+        assert [type(error) for error in found] == [Unavailable]
+
+
+def test_what_is_no_key_is_told_at_once_and_not_shown() -> None:
+    for key in ("cg_secret\n", " cg_secret", "Bearer cg_secret", "cg_sécret", ""):
+        for kind in (Callgate, AsyncCallgate):
+            with pytest.raises(ValueError, match="cg_") as raised:
+                kind("http://127.0.0.1:1", key)
+            assert "cret" not in str(raised.value)
 
 
 def test_an_intent_that_is_none_is_not_asked() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -16,6 +17,14 @@ LARGEST_ANSWER = 4 * 1024 * 1024
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 2.0
 _PASSING = frozenset({429, 500, 502, 503, 504})
 _CRASHES = 3
+# Checked here, since what refuses a header further down says the whole of it.
+_KEY = re.compile("cg_[!-~]+")
+
+
+def check_key(key: str) -> None:
+    """Raises ValueError, which does not show it, for what is no key."""
+    if not _KEY.fullmatch(key):
+        raise ValueError("a key begins with cg_ and has no space or line end in or about it")
 
 
 class Asker:
@@ -24,6 +33,7 @@ class Asker:
     def __init__(
         self, url: str, key: str, timeout: float, transport: httpx.AsyncBaseTransport | None
     ) -> None:
+        check_key(key)
         self.timeout = timeout
         self.http = httpx.AsyncClient(
             base_url=url,

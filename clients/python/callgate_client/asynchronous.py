@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import uuid
 from collections.abc import Coroutine, Mapping
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, Self, cast
+from urllib.parse import quote
 
 import httpx
 
@@ -24,6 +27,7 @@ PATIENCE_SECONDS = 10.0
 # After a call nobody waits for a channel: what is told then may take longer, and is worth it.
 TELL_SECONDS = 20.0
 RENEW_AGAIN_SECONDS = 2.0
+_LONGEST_RENEWAL = 14_400
 
 
 class AsyncCallgate:
@@ -132,21 +136,23 @@ class AsyncCallgate:
         details = details_of(ring_seconds, talk_seconds, asked_not_to_be_called)
         try:
             await self._asker.ask(
-                "POST", f"/v1/intents/{intent_id}/outcome", {"result": result, **details}, _document,
+                "POST", f"/v1/intents/{_word(intent_id)}/outcome", {"result": result, **details}, _document,
                 patience=TELL_SECONDS,
             )  # fmt: skip
         except NotApproved as error:
             raise NotTold(intent_id, result, details, str(error)) from error
 
-    async def renew(self, lease_id: str, seconds: int, *, patience: float = 0.0) -> str:
+    async def renew(self, lease_id: str, seconds: int, *, patience: float = 0.0) -> datetime:
         """Moves the lease's end by so many seconds; the new end. Raises Faulty (409) when the lease is over."""
         return await self._asker.ask(
-            "POST", f"/v1/leases/{lease_id}/renew", {"extend_by": seconds}, _end, patience=patience
+            "POST", f"/v1/leases/{_word(lease_id)}/renew", {"extend_by": seconds}, _end, patience=patience
         )
 
     async def release(self, lease_id: str) -> None:
         """Gives the channel back, once or again."""
-        await self._asker.ask("DELETE", f"/v1/leases/{lease_id}", None, _nothing, patience=TELL_SECONDS)
+        await self._asker.ask(
+            "DELETE", f"/v1/leases/{_word(lease_id)}", None, _nothing, patience=TELL_SECONDS
+        )
 
     async def aclose(self) -> None:
         """Ends the connections. Calls whose block runs are no longer renewed."""
@@ -162,7 +168,7 @@ class AsyncCallgate:
 
     def give_back(self, asking: asyncio.Task[Approval]) -> None:
         """Releases what an abandoned question may still be granted, without anybody's waiting."""
-        self._go_on(self._release_when_granted(asking))
+        self.go_on(self._release_when_granted(asking))
 
     async def _release_when_granted(self, asking: asyncio.Task[Approval]) -> None:
         try:
@@ -172,10 +178,12 @@ class AsyncCallgate:
         except CallgateError as error:
             log.info("an abandoned question ended without a channel to give back: %s", error)
 
-    def _go_on(self, work: Coroutine[Any, Any, None]) -> None:
+    def go_on(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Work that goes on though nobody may wait for it any more, but whoever closes the client."""
         task = asyncio.create_task(work)
         self._later.add(task)
         task.add_done_callback(self._later.discard)
+        return task
 
 
 class Held:
@@ -191,6 +199,7 @@ class Held:
     async def __aenter__(self) -> Call:
         if self._call is not None:
             raise RuntimeError("each block is a call of its own: ask again with gate.call(…)")
+        began = asyncio.get_running_loop().time()
         asking = asyncio.create_task(self.gate.approve(self.intent, patience=self.patience))
         try:
             approval = await asyncio.shield(asking)
@@ -198,19 +207,15 @@ class Held:
             self.gate.give_back(asking)
             raise
         self._call = Call(approval)
-        self._keeper = asyncio.create_task(self._keep(self._call))
+        self._keeper = asyncio.create_task(self._keep(self._call, began + self.intent["max_duration"]))
         return self._call
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        call, keeper = self._call, self._keeper
-        assert call is not None
-        assert keeper is not None
-        keeper.cancel()
-        await asyncio.wait([keeper])
+        assert self._call is not None
         # Shielded: a block that ends because its task was cancelled tells its outcome all the same.
-        ending = asyncio.ensure_future(self._end(call))
+        ending = self.gate.go_on(self._end(self._call))
         try:
             await asyncio.shield(ending)
         except NotTold as not_told:
@@ -219,6 +224,9 @@ class Held:
             log.error("%s", not_told)  # the block's own exception is what the caller has to see
 
     async def _end(self, call: Call) -> None:
+        assert self._keeper is not None
+        self._keeper.cancel()
+        await asyncio.wait([self._keeper])
         if call.ending is not None:
             result, details = call.ending
             await self.gate.outcome(call.id, result, **details)
@@ -228,15 +236,23 @@ class Held:
         except NotApproved as failure:
             log.warning("the channel of %s comes back when its lease ends: %s", call.id, failure)
 
-    async def _keep(self, call: Call) -> None:
-        """Moves the lease's end along with the call. A failure is tried again soon, and never ends the call."""
-        step, lease = max(1, round(self.renew_every)), cast(str, call.approval.lease_id)
-        wait = self.renew_every
+    async def _keep(self, call: Call, ends: float) -> None:
+        """Moves the lease's end along with the call. A failure is tried again soon, and never ends the call.
+
+        ``ends`` is when it ends at the earliest, on the loop's clock. Each renewal makes the whole of it good again, so
+        that what is lost on the way and to failures does not add up.
+        """
+        clock = asyncio.get_running_loop().time
+        lease, wait = cast(str, call.approval.lease_id), self.renew_every
+        known = call.approval.expires_at
+        assert known is not None
         while True:
             await asyncio.sleep(wait)
+            missing = math.ceil(self.intent["max_duration"] - (ends - clock()))
             try:
-                await self.gate.renew(lease, step)
-                wait = self.renew_every
+                told = await self.gate.renew(lease, min(max(missing, 1), _LONGEST_RENEWAL))
+                # By the difference of what Callgate says: a renewal whose answer was lost is in it.
+                ends, known, wait = ends + (told - known).total_seconds(), told, self.renew_every
             except Faulty as over:
                 if over.status in (404, 409):
                     call.lost = True
@@ -253,16 +269,19 @@ def _without_none(**members: Any) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
 
 
+def _word(identifier: str) -> str:
+    """The id as one word of a path."""
+    return quote(identifier, safe="")
+
+
 def _document(answer: Answer) -> dict[str, Any]:
     if answer.status != 200:
         raise Garbled(f"{answer.status}, where 200 was due")
     return document_of(answer)
 
 
-def _end(answer: Answer) -> str:
-    end = _document(answer).get("expires_at")
-    instant_of(end)
-    return cast(str, end)
+def _end(answer: Answer) -> datetime:
+    return instant_of(_document(answer).get("expires_at"))
 
 
 def _nothing(answer: Answer) -> None:

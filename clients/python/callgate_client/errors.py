@@ -41,7 +41,7 @@ class Refused(_Problem):
     @property
     def violations(self) -> list[Mapping[str, Any]]:
         """Every guardrail that refused, in order of precedence."""
-        return [each for each in self.problem.get("violations") or [] if isinstance(each, dict)]
+        return _documents(self.problem.get("violations"))
 
     @property
     def reasons(self) -> list[str]:
@@ -77,7 +77,11 @@ class Faulty(_Problem):
     @property
     def errors(self) -> list[Mapping[str, Any]]:
         """One ``{field, reason, pointer}`` a fault."""
-        return [each for each in self.problem.get("errors") or [] if isinstance(each, dict)]
+        return _documents(self.problem.get("errors"))
+
+
+def _documents(told: object) -> list[Mapping[str, Any]]:
+    return [each for each in told if isinstance(each, dict)] if isinstance(told, list) else []
 
 
 class Unavailable(NotApproved):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,7 @@ from callgate_client.models import ApprovalDocument
 APPROVED = 201
 # A wait that is longer is nobody's patience; it also bounds how many digits are read.
 _LONGEST_DIGITS = 9
+_ID = re.compile("[0-9A-Za-z-]{8,64}")
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,11 @@ def approval_of(answer: Answer, intent: Mapping[str, Any]) -> ApprovalDocument:
     for name in ("type", "to", "from"):
         if document.get(name) != intent[name]:
             raise Garbled(f"201 for another {name} than was asked")
-    if not _is_word(document.get("id")):
+    if not _is_id(document.get("id")):
         raise Garbled("201 without an id")
     if intent["type"] == "call":
         lease = document.get("lease")
-        if not isinstance(lease, dict) or not _is_word(lease.get("id")):
+        if not isinstance(lease, dict) or not _is_id(lease.get("id")):
             raise Garbled("201 for a call without a lease")
         instant_of(lease.get("expires_at"))
     return cast(ApprovalDocument, document)
@@ -88,6 +90,10 @@ def instant_of(told: object) -> datetime:
 
 def _is_word(value: object) -> bool:
     return isinstance(value, str) and value != ""
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

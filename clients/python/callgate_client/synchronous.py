@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import os
 import threading
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, Literal, Self, TypeVar
 
 import httpx
 
 from callgate_client.approved import Approval, Call, Result
+from callgate_client.asking import check_key
 from callgate_client.asynchronous import LEASE_SECONDS, PATIENCE_SECONDS, AsyncCallgate, Purpose
+from callgate_client.errors import Unavailable
 from callgate_client.models import PreviewDocument, RecipientBody
 
 T = TypeVar("T")
@@ -37,6 +41,7 @@ class Callgate:
         timeout: float = 5.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        check_key(key)
         self._made = (url, key, patience, timeout, transport)
         self._starting = threading.Lock()
         self._running: _Running | None = None
@@ -131,7 +136,7 @@ class Callgate:
             )
         )  # fmt: skip
 
-    def renew(self, lease_id: str, seconds: int, *, patience: float = 0.0) -> str:
+    def renew(self, lease_id: str, seconds: int, *, patience: float = 0.0) -> datetime:
         """Moves the lease's end by so many seconds; the new end. Raises Faulty (409) when the lease is over."""
         loop = self._loop()
         return loop.wait(loop.gate.renew(lease_id, seconds, patience=patience))
@@ -179,6 +184,7 @@ class _Running:
         transport: httpx.AsyncBaseTransport | None,
     ) -> None:
         self.process = os.getpid()
+        self.waited: set[concurrent.futures.Future[Any]] = set()
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, name="callgate-client", daemon=True)
         self.thread.start()
@@ -187,15 +193,29 @@ class _Running:
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """What the loop makes of it. A caller that is interrupted takes its question back."""
         future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        self.waited.add(future)
         try:
             return future.result()
+        except concurrent.futures.CancelledError:
+            raise Unavailable("the client was closed meanwhile") from None
         except BaseException:
             future.cancel()
             raise
+        finally:
+            self.waited.discard(future)
 
     def stop(self) -> None:
-        """Ends the loop when its connections are closed."""
-        self.wait(self.gate.aclose())
+        """Takes back what other threads still ask, ends the connections, then the loop."""
+        for future in list(self.waited):
+            future.cancel()
+        self.wait(self._end())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
         self.loop.close()
+
+    async def _end(self) -> None:
+        await self.gate.aclose()
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)

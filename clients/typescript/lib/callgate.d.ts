@@ -110,14 +110,17 @@ export declare class Callgate {
     }): Promise<Approval>;
     /** How an approved call or text ended. May be told again, or corrected, for a day. Throws NotTold. */
     outcome(intentId: string, result: Result, details?: Details): Promise<void>;
-    /** Moves the lease's end by so many seconds. Throws Faulty (409) when the lease is over. */
+    /** Moves the lease's end by so many seconds; the new end. Throws Faulty (409) when the lease is over. */
     renew(leaseId: string, seconds: number, options?: {
         patience?: number;
-    }): Promise<void>;
+    }): Promise<Date>;
     /** Gives the channel back, once or again. */
     release(leaseId: string): Promise<void>;
     private end;
-    /** Moves the lease's end along with the call. A failure is tried again soon, and never ends the call. */
+    /**
+     * Moves the lease's end along with the call. A failure is tried again soon, and never ends the call. Each renewal
+     * makes the whole of the lease good again, so that what is lost on the way and to failures does not add up.
+     */
     private keep;
     private ask;
     /** One try, over in so many seconds however slowly its bytes come. */

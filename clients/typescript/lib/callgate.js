@@ -1,5 +1,5 @@
 // Compiled by `make clients` from src/callgate.ts; not to be edited.
-// sha256 of it: f0747997d5fcd3f43b84735c6c169a429c885aa7a106ec7f76a8cb8197891d59
+// sha256 of it: a80c986517bcd64ab99b17ac50a1761e7776e7091800506bd000b6c071729e55
 /** There is no approval. Do not dial, do not send. */
 export class NotApproved extends Error {
     name = "NotApproved";
@@ -88,6 +88,7 @@ class Garbled extends Error {
 const LEASE_SECONDS = 120;
 const TELL_SECONDS = 20;
 const RENEW_AGAIN_SECONDS = 2;
+const LONGEST_RENEWAL = 14_400;
 const LARGEST_ANSWER = 4 * 1024 * 1024;
 const PASSING = new Set([429, 500, 502, 503, 504]);
 const CRASHES = 3;
@@ -100,6 +101,8 @@ export class Callgate {
     fetch;
     constructor(url, key, options = {}) {
         this.key = key;
+        if (!/^cg_[!-~]+$/.test(key))
+            throw new TypeError("a key begins with cg_ and has no space or line end in or about it");
         this.base = url.replace(/\/+$/, "");
         this.patience = options.patience ?? 10;
         this.timeout = options.timeout ?? 5;
@@ -112,10 +115,11 @@ export class Callgate {
      */
     async call(intent, block, options = {}) {
         const seconds = intent.max_duration ?? LEASE_SECONDS;
+        const ends = performance.now() / 1000 + seconds; // at the earliest
         const approval = await this.approve({ ...intent, type: "call", max_duration: seconds }, options);
         const call = new Call(approval);
         const over = new AbortController();
-        const keeper = this.keep(call, options.renewEvery ?? seconds / 2, over.signal);
+        const keeper = this.keep(call, options.renewEvery ?? seconds / 2, seconds, ends, over.signal);
         let made;
         try {
             made = await block(call);
@@ -154,10 +158,10 @@ export class Callgate {
             throw error;
         }
     }
-    /** Moves the lease's end by so many seconds. Throws Faulty (409) when the lease is over. */
+    /** Moves the lease's end by so many seconds; the new end. Throws Faulty (409) when the lease is over. */
     async renew(leaseId, seconds, options = {}) {
         const path = `/v1/leases/${encodeURIComponent(leaseId)}/renew`;
-        await this.ask("POST", path, { extend_by: seconds }, okay, { patience: options.patience ?? 0 });
+        return this.ask("POST", path, { extend_by: seconds }, endOf, { patience: options.patience ?? 0 });
     }
     /** Gives the channel back, once or again. */
     async release(leaseId) {
@@ -175,12 +179,19 @@ export class Callgate {
                 throw error; // else the channel comes back when its lease ends
         }
     }
-    /** Moves the lease's end along with the call. A failure is tried again soon, and never ends the call. */
-    async keep(call, every, over) {
-        const step = Math.max(1, Math.round(every));
+    /**
+     * Moves the lease's end along with the call. A failure is tried again soon, and never ends the call. Each renewal
+     * makes the whole of the lease good again, so that what is lost on the way and to failures does not add up.
+     */
+    async keep(call, every, lease, ends, over) {
+        let known = Date.parse(call.approval.lease.expires_at);
         for (let wait = every; await pause(wait, over);) {
+            const missing = Math.ceil(lease - (ends - performance.now() / 1000));
             try {
-                await this.renew(call.approval.lease.id, step);
+                const told = await this.renew(call.approval.lease.id, Math.min(Math.max(missing, 1), LONGEST_RENEWAL));
+                // By the difference of what Callgate says: a renewal whose answer was lost is in it.
+                ends += (told.getTime() - known) / 1000;
+                known = told.getTime();
                 wait = every;
             }
             catch (error) {
@@ -291,11 +302,11 @@ function approvalOf(answer, intent) {
         if (document[name] !== intent[name])
             throw new Garbled(`201 for another ${name} than was asked`);
     }
-    if (!isWord(document["id"]))
+    if (!isId(document["id"]))
         throw new Garbled("201 without an id");
     if (intent["type"] === "call") {
         const lease = document["lease"];
-        if (typeof lease !== "object" || lease === null || !isWord(lease["id"]) || !isWord(lease["expires_at"])) {
+        if (typeof lease !== "object" || lease === null || !isId(lease["id"]) || !isWord(lease["expires_at"])) {
             throw new Garbled("201 for a call without a lease");
         }
         if (Number.isNaN(Date.parse(lease["expires_at"])))
@@ -331,6 +342,14 @@ function problemOf(answer) {
         return null;
     }
 }
+function endOf(answer) {
+    if (answer.status !== 200)
+        throw new Garbled(`${answer.status}, where 200 was due`);
+    const end = new Date(String(documentOf(answer)["expires_at"]));
+    if (Number.isNaN(end.getTime()))
+        throw new Garbled("an instant that is none");
+    return end;
+}
 function okay(answer) {
     if (answer.status !== 200)
         throw new Garbled(`${answer.status}, where 200 was due`);
@@ -342,6 +361,9 @@ function gone(answer) {
 }
 function isWord(value) {
     return typeof value === "string" && value !== "";
+}
+function isId(value) {
+    return typeof value === "string" && /^[0-9A-Za-z-]{8,64}$/.test(value);
 }
 /** True when so many seconds are over, false when the signal came first. */
 async function pause(seconds, over) {

@@ -123,6 +123,7 @@ class Garbled extends Error {}
 const LEASE_SECONDS = 120;
 const TELL_SECONDS = 20;
 const RENEW_AGAIN_SECONDS = 2;
+const LONGEST_RENEWAL = 14_400;
 const LARGEST_ANSWER = 4 * 1024 * 1024;
 const PASSING = new Set([429, 500, 502, 503, 504]);
 const CRASHES = 3;
@@ -135,6 +136,7 @@ export class Callgate {
   private readonly fetch: typeof fetch;
 
   constructor(url: string, private readonly key: string, options: Options = {}) {
+    if (!/^cg_[!-~]+$/.test(key)) throw new TypeError("a key begins with cg_ and has no space or line end in or about it");
     this.base = url.replace(/\/+$/, "");
     this.patience = options.patience ?? 10;
     this.timeout = options.timeout ?? 5;
@@ -148,10 +150,11 @@ export class Callgate {
    */
   async call<T>(intent: CallIntent, block: (call: Call) => Promise<T> | T, options: HoldOptions = {}): Promise<T> {
     const seconds = intent.max_duration ?? LEASE_SECONDS;
+    const ends = performance.now() / 1000 + seconds; // at the earliest
     const approval = await this.approve({ ...intent, type: "call", max_duration: seconds }, options);
     const call = new Call(approval);
     const over = new AbortController();
-    const keeper = this.keep(call, options.renewEvery ?? seconds / 2, over.signal);
+    const keeper = this.keep(call, options.renewEvery ?? seconds / 2, seconds, ends, over.signal);
     let made: T;
     try {
       made = await block(call);
@@ -191,10 +194,10 @@ export class Callgate {
     }
   }
 
-  /** Moves the lease's end by so many seconds. Throws Faulty (409) when the lease is over. */
-  async renew(leaseId: string, seconds: number, options: { patience?: number } = {}): Promise<void> {
+  /** Moves the lease's end by so many seconds; the new end. Throws Faulty (409) when the lease is over. */
+  async renew(leaseId: string, seconds: number, options: { patience?: number } = {}): Promise<Date> {
     const path = `/v1/leases/${encodeURIComponent(leaseId)}/renew`;
-    await this.ask("POST", path, { extend_by: seconds }, okay, { patience: options.patience ?? 0 });
+    return this.ask("POST", path, { extend_by: seconds }, endOf, { patience: options.patience ?? 0 });
   }
 
   /** Gives the channel back, once or again. */
@@ -212,12 +215,19 @@ export class Callgate {
     }
   }
 
-  /** Moves the lease's end along with the call. A failure is tried again soon, and never ends the call. */
-  private async keep(call: Call, every: number, over: AbortSignal): Promise<void> {
-    const step = Math.max(1, Math.round(every));
+  /**
+   * Moves the lease's end along with the call. A failure is tried again soon, and never ends the call. Each renewal
+   * makes the whole of the lease good again, so that what is lost on the way and to failures does not add up.
+   */
+  private async keep(call: Call, every: number, lease: number, ends: number, over: AbortSignal): Promise<void> {
+    let known = Date.parse(call.approval.lease!.expires_at);
     for (let wait = every; await pause(wait, over); ) {
+      const missing = Math.ceil(lease - (ends - performance.now() / 1000));
       try {
-        await this.renew(call.approval.lease!.id, step);
+        const told = await this.renew(call.approval.lease!.id, Math.min(Math.max(missing, 1), LONGEST_RENEWAL));
+        // By the difference of what Callgate says: a renewal whose answer was lost is in it.
+        ends += (told.getTime() - known) / 1000;
+        known = told.getTime();
         wait = every;
       } catch (error) {
         if (error instanceof Faulty && (error.status === 404 || error.status === 409)) {
@@ -324,10 +334,10 @@ function approvalOf(answer: Answer, intent: Json): Approval {
   for (const name of ["type", "to", "from"]) {
     if (document[name] !== intent[name]) throw new Garbled(`201 for another ${name} than was asked`);
   }
-  if (!isWord(document["id"])) throw new Garbled("201 without an id");
+  if (!isId(document["id"])) throw new Garbled("201 without an id");
   if (intent["type"] === "call") {
     const lease = document["lease"] as Json | null | undefined;
-    if (typeof lease !== "object" || lease === null || !isWord(lease["id"]) || !isWord(lease["expires_at"])) {
+    if (typeof lease !== "object" || lease === null || !isId(lease["id"]) || !isWord(lease["expires_at"])) {
       throw new Garbled("201 for a call without a lease");
     }
     if (Number.isNaN(Date.parse(lease["expires_at"] as string))) throw new Garbled("an instant that is none");
@@ -361,6 +371,13 @@ function problemOf(answer: Answer): Json | null {
   }
 }
 
+function endOf(answer: Answer): Date {
+  if (answer.status !== 200) throw new Garbled(`${answer.status}, where 200 was due`);
+  const end = new Date(String(documentOf(answer)["expires_at"]));
+  if (Number.isNaN(end.getTime())) throw new Garbled("an instant that is none");
+  return end;
+}
+
 function okay(answer: Answer): void {
   if (answer.status !== 200) throw new Garbled(`${answer.status}, where 200 was due`);
   documentOf(answer);
@@ -372,6 +389,10 @@ function gone(answer: Answer): void {
 
 function isWord(value: unknown): boolean {
   return typeof value === "string" && value !== "";
+}
+
+function isId(value: unknown): boolean {
+  return typeof value === "string" && /^[0-9A-Za-z-]{8,64}$/.test(value);
 }
 
 /** True when so many seconds are over, false when the signal came first. */
