@@ -41,6 +41,14 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "node_modules" / ".bin" / "conformance"
 
 
+def run(suite: Path, url: str, scenario: str, place: Path) -> subprocess.CompletedProcess[str]:
+    """One scenario; the suite writes what it found to the place."""
+    return subprocess.run(
+        [suite, "server", "--url", url, "--scenario", scenario],
+        cwd=place, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+
 @pytest.mark.timeout(300)
 async def test_the_tools_pass_the_protocols_suite(suite: Path, tmp_path: Path) -> None:
     listening = socket.create_server(("127.0.0.1", 0))
@@ -53,11 +61,7 @@ async def test_the_tools_pass_the_protocols_suite(suite: Path, tmp_path: Path) -
     serving = asyncio.create_task(server.serve([listening]))
     try:
         for scenario in SCENARIOS:
-            ran = await asyncio.to_thread(
-                subprocess.run,
-                [suite, "server", "--url", f"http://127.0.0.1:{port}/mcp", "--scenario", scenario],
-                cwd=tmp_path, capture_output=True, text=True, timeout=60,
-            )  # fmt: skip
+            ran = await asyncio.to_thread(run, suite, f"http://127.0.0.1:{port}/mcp", scenario, tmp_path)
             assert ran.returncode == 0, ran.stdout + ran.stderr
             assert ", 0 failed" in ran.stdout, ran.stdout
     finally:
