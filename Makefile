@@ -8,7 +8,7 @@ export PYTHON
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-slow test-sip chaos lint types contracts format check bench openapi release-check lock docker clean run-environment dev-environment
+.PHONY: help run test test-fast test-slow test-sip chaos lint types contracts format check bench openapi clients release-check lock docker clean run-environment dev-environment
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ bench-%: dev-environment ## bench-content, bench-window, bench-law, bench-channe
 
 openapi: dev-environment ## at a release: write docs/openapi.json, which the next one must not break
 	$(PY) -m tests.contract.openapi_diff --write
+
+clients: dev-environment ## after make openapi: what is generated of clients/ anew; fetches its generators, wants npm
+	$(PY) .ci/clients
 
 release-check: dev-environment ## sdist and wheel built, installed outside the checkout, served, toured and removed
 	$(PY) .ci/release-check

@@ -32,6 +32,7 @@ COMMANDS = {
     "emergencies": ("app.calling_window.cli", "app"),
     "keys": ("app.accounts.cli", "app"),
     "accounts": ("app.accounts.accounts_command", "app"),
+    "mcp": ("app.mcp.cli", "serve_tools"),
 }
 
 
