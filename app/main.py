@@ -28,6 +28,7 @@ from app.content import http as content
 from app.health import http as health
 from app.health.readiness import Readiness
 from app.intents import http as intents
+from app.intents.counts import http as decision_counts
 from app.intents.law import http as law
 from app.intents.law.pack_switch import RuleSets
 from app.intents.records import http as decision_routes
@@ -53,7 +54,8 @@ from app.suppression.lists import http as imports
 from app.suppression.registries import http as registries
 
 ROUTES = (
-    decision_routes,
+    decision_counts,
+    decision_routes,  # after what else begins with its path: it would read that as an id
     intents,
     calling_windows,
     content,
