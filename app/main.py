@@ -37,6 +37,7 @@ from app.intents.services import RuleSetInForce, Services
 from app.intents.upkeep.compensation import settle_what_can_be
 from app.intents.upkeep.maintain import maintain
 from app.intents.windows import http as calling_windows
+from app.number_sheet import http as number_sheet
 from app.outcomes import http as outcomes
 from app.platform.clocks import Clocks
 from app.platform.http import docs_page, error_pages, problems
@@ -58,6 +59,7 @@ ROUTES = (
     decision_routes,  # after what else begins with its path: it would read that as an id
     intents,
     calling_windows,
+    number_sheet,
     content,
     pools,
     limits,
