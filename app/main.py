@@ -48,6 +48,7 @@ from app.platform.http.stream_timeouts import StreamPace
 from app.platform.postgres.database import Database, PostgresUnavailable
 from app.platform.postgres.migrate import newest_revision
 from app.policy import http as policy
+from app.policy.preview import http as policy_preview
 from app.replies import http as inbound_messages
 from app.settings import Settings
 from app.suppression import http as suppressions
@@ -73,6 +74,7 @@ ROUTES = (
     consent_lists,  # before consents, whose paths would read theirs as numbers
     consents,
     policy,
+    policy_preview,
     emergencies,
     holidays,
     law,

@@ -37,7 +37,7 @@ def test_a_sheet_holds_lists_consents_replies_attempts_decisions_and_windows(
     sheet = dialler.get(path(number)).json()
     assert sheet["suppressed"]
     assert {entry["source"] for entry in sheet["suppressions"]} == {"opt_out"}
-    assert [event["action"] for event in sheet["history"]][0] == "added"
+    assert sheet["history"][0]["action"] == "added"
     (message,) = sheet["replies"]
     assert (message["from"], message["action"], message["words"]) == (number, "opt_out", "STOP")
     (ended,) = sheet["consents"]
