@@ -198,6 +198,7 @@ decision_counts = Table(
     Column("value", Text, primary_key=True),  # empty for none
     Column("decisions", BigInteger, nullable=False),
     CheckConstraint("span IN ('hour', 'day')", name="span"),
+    Index("ix_decision_counts_value", "account_id", "span", "subject", "value", "begins"),
     Index("ix_decision_counts_begins", "begins"),
 )
 

@@ -37,6 +37,10 @@ def upgrade() -> None:
         ) WITH (fillfactor = 80)
         """
     )
+    # One value through all of a period, where there are many values.
+    op.execute(
+        "CREATE INDEX ix_decision_counts_value ON decision_counts (account_id, span, subject, value, begins)"
+    )
     op.execute("CREATE INDEX ix_decision_counts_begins ON decision_counts (begins)")
     op.execute(
         """

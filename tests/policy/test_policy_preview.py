@@ -8,7 +8,6 @@ from tests.contract.dialler import Dialler, call, new_account, sms
 from tests.contract.problem import check_problem
 from tests.service import RunningService
 
-BEER = "Fresh craft beer tonight, two for one at the brewery!"
 
 
 def preview(dialler: Dialler, **policy: Any) -> dict[str, Any]:

@@ -8,7 +8,8 @@ decisions behind that id. A row and its note become visible together, so each ro
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -184,21 +185,29 @@ async def counted(
     """The account's decisions of [since, until), both at the beginning of a ``span``. One statement, one snapshot."""
     given = {"account": account_id, "span": span, "subject": subject, "since": since, "until": until}
     rows = (await connection.execute(_READ[subject], {**given, **LIMITS})).all()
-    found: dict[datetime, list[tuple[str | None, int]]] = {}
+    totals: dict[datetime, int] = defaultdict(int)
+    named: dict[datetime, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     looked_to = None
     for begins, value, decisions, reached in rows:
-        looked_to = reached
-        if begins is not None and decisions:
-            found.setdefault(begins, []).append((value, decisions))
-    intervals = [
-        Interval(begins, sum(count for _, count in groups), groups)
-        for begins, groups in sorted(found.items())
-    ]
-    return Counted(intervals, looked_to)
+        if begins is None:
+            looked_to = reached
+        elif value is None:
+            totals[begins] += decisions
+        else:
+            named[begins][value] += decisions
+    return Counted([_interval(begins, totals[begins], named[begins]) for begins in sorted(totals)], looked_to)
+
+
+def _interval(begins: datetime, total: int, named: Mapping[str, int]) -> Interval:
+    groups: list[tuple[str | None, int]] = [(value, count) for value, count in named.items() if count]
+    others = total - sum(named.values())
+    return Interval(begins, total, [*groups, (None, others)] if others else groups)
 
 
 def _reading(subject: str) -> str:
     value = _VALUES[subject]
+    of_account = "account_id = :account AND begins >= :since AND begins < :until"
+    in_period = "decided_at >= :since AND decided_at < :until"
     return f"""
     WITH reached AS MATERIALIZED (
         SELECT counted_to FROM decision_counting
@@ -206,31 +215,38 @@ def _reading(subject: str) -> str:
         SELECT d.id, d.decided_at, {value} AS value, d.verdict FROM decisions d
          WHERE d.account_id = :account AND d.id >= (SELECT counted_to FROM reached)
          ORDER BY d.id LIMIT :most
-    ), ended AS (
-        SELECT CASE WHEN (SELECT count(*) FROM uncounted) = :most
-                    THEN (SELECT id FROM uncounted ORDER BY id DESC LIMIT 1) END AS looked_to
-    ), found AS MATERIALIZED (
-        SELECT begins, CASE WHEN named THEN value END AS value, sum(decisions) AS decisions
-          FROM (SELECT begins, named, value, decisions FROM decision_counts
-                 WHERE account_id = :account AND span = :span AND subject = '{subject}'
-                   AND begins >= :since AND begins < :until
+    ), fresh AS MATERIALIZED (
+        SELECT date_trunc(:span, decided_at, 'UTC') AS begins, value, sum(change)::bigint AS decisions
+          FROM (SELECT decided_at, value, 1 AS change FROM uncounted WHERE verdict <> 'void' AND {in_period}
                  UNION ALL
-                SELECT date_trunc(:span, decided_at, 'UTC'), true, value, 1 FROM uncounted
-                 WHERE decided_at >= :since AND decided_at < :until AND verdict <> 'void'
-                 UNION ALL
-                SELECT date_trunc(:span, d.decided_at, 'UTC'), true, {value}, l.change
-                  FROM late_decisions l JOIN decisions d ON d.id = l.decision_id
+                SELECT d.decided_at, {value}, l.change FROM late_decisions l JOIN decisions d ON d.id = l.decision_id
                  WHERE l.account_id = :account AND l.decision_id < (SELECT counted_to FROM reached)
-                   AND d.decided_at >= :since AND d.decided_at < :until) AS every
+                   AND {in_period}) AS every
          GROUP BY 1, 2
     ), most AS MATERIALIZED (
-        SELECT value FROM found WHERE value IS NOT NULL
+        SELECT value
+          FROM (SELECT value, decisions FROM decision_counts
+                 WHERE account_id = :account AND span = 'day' AND subject = '{subject}' AND named
+                   AND begins >= date_trunc('day', CAST(:since AS timestamptz), 'UTC') AND begins < :until
+                 UNION ALL
+                SELECT value, decisions FROM fresh) AS every
          GROUP BY value ORDER BY sum(decisions) DESC, value LIMIT :groups
     )
-    SELECT f.begins, m.value, sum(f.decisions)::bigint, e.looked_to
-      FROM ended e
-      LEFT JOIN (found f LEFT JOIN most m ON m.value = f.value) ON true
-     GROUP BY f.begins, m.value, e.looked_to
+    SELECT begins, NULL AS value, sum(decisions)::bigint, NULL::uuid FROM decision_counts
+     WHERE {of_account} AND span = :span AND subject = 'type' GROUP BY begins
+     UNION ALL
+    SELECT begins, NULL, sum(decisions)::bigint, NULL FROM fresh GROUP BY begins
+     UNION ALL
+    SELECT k.begins, m.value, k.decisions, NULL
+      FROM most m
+     CROSS JOIN LATERAL (SELECT begins, decisions FROM decision_counts
+                          WHERE {of_account} AND span = :span AND subject = '{subject}' AND named
+                            AND value = m.value OFFSET 0) AS k
+     UNION ALL
+    SELECT begins, value, decisions, NULL FROM fresh WHERE value IN (SELECT value FROM most)
+     UNION ALL
+    SELECT NULL, NULL, 0, (SELECT id FROM uncounted ORDER BY id DESC LIMIT 1)
+     WHERE (SELECT count(*) FROM uncounted) = :most
     """
 
 
