@@ -39,7 +39,7 @@ TURNS = 10
 _COUNTS = """
     INSERT INTO decision_counts (account_id, span, subject, begins, named, value, decisions)
     SELECT '{account}', '{span}', '{subject}', begins, true, '{subject} ' || lpad(value::text, 4, '0'), {each}
-      FROM generate_series('{since}'::timestamptz, '{until}'::timestamptz, interval '1 {span}') AS begins
+      FROM generate_series(date_trunc('{span}', '{since}'::timestamptz), '{until}', interval '1 {span}') AS begins
      CROSS JOIN generate_series(1, {values}) AS value
 """
 _DECISIONS = """
@@ -67,8 +67,8 @@ async def fill(connection: AsyncConnection, now: datetime, days: int, campaigns:
     since = until.replace(hour=0) - timedelta(days=days)
     rows = 0
     for subject, values in {**VALUES, "campaign": campaigns}.items():
-        for span in get_args(Span):
-            each = A_DAY * LENGTHS[span] // timedelta(days=1) // values + 1
+        for span, length in {**LENGTHS, "month": timedelta(days=30)}.items():
+            each = A_DAY * length // timedelta(days=1) // values + 1
             made = await connection.execute(
                 text(
                     _COUNTS.format(

@@ -184,7 +184,8 @@ decisions = Table(
     postgresql_partition_by="RANGE (id)",
 )
 
-# Decisions by hour and day (UTC), counted by upkeep. ``named`` false: those of values beyond the most that a day names.
+# Decisions by hour, day and month (UTC), counted by upkeep. ``named`` false: those of values that came when a month
+# had named as many as it may.
 decision_counts = Table(
     "decision_counts",
     metadata,
@@ -197,7 +198,7 @@ decision_counts = Table(
     Column("named", Boolean, primary_key=True),
     Column("value", Text, primary_key=True),  # empty for none
     Column("decisions", BigInteger, nullable=False),
-    CheckConstraint("span IN ('hour', 'day')", name="span"),
+    CheckConstraint("span IN ('hour', 'day', 'month')", name="span"),
     Index("ix_decision_counts_value", "account_id", "span", "subject", "value", "begins"),
     Index("ix_decision_counts_begins", "begins"),
 )

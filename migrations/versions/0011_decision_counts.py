@@ -1,4 +1,4 @@
-"""Decisions counted by hour and day, so that statistics are read from a few rows and never from the decisions.
+"""Decisions counted by hour, day and month, so that statistics are read from a few rows and never from the decisions.
 
 ``decision_counts`` is kept by upkeep, by ranges of ids: ``decision_counting`` says up to which id everything is in it.
 A decision that is appended under an older id than that range may hold is noted in ``late_decisions`` by the statement
@@ -33,7 +33,7 @@ def upgrade() -> None:
             value TEXT NOT NULL,
             decisions BIGINT NOT NULL,
             CONSTRAINT pk_decision_counts PRIMARY KEY (account_id, span, subject, begins, named, value),
-            CONSTRAINT ck_decision_counts_span CHECK (span IN ('hour', 'day'))
+            CONSTRAINT ck_decision_counts_span CHECK (span IN ('hour', 'day', 'month'))
         ) WITH (fillfactor = 80)
         """
     )

@@ -32,7 +32,9 @@ class CountedGroup(documents.Document):
     value: str | None = Field(
         description="Null: those with none (approved ones by code, texts by pool), or with `others` the rest"
     )
-    others: bool = Field(description="The values beyond the most frequent of the period, together")
+    others: bool = Field(
+        description="All but the 25 most frequent of the days or months that the period touches"
+    )
     decisions: int
 
 

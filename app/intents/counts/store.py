@@ -1,4 +1,4 @@
-"""Decisions counted by hour and day: kept up by ranges of ids, and read together with what is not counted yet.
+"""Decisions counted by hour, day and month: kept up by ranges of ids, and read together with what is not counted yet.
 
 Everything here is in one of two snapshots. The one that counts takes the decisions from the id that was reached on,
 with what was noted as late, and moves that id. The one that reads adds what was noted and not yet taken, and the
@@ -22,11 +22,13 @@ from app.intents.store import LATE_AFTER
 
 Span = Literal["hour", "day"]
 Subject = Literal["verdict", "code", "type", "campaign", "pool", "key"]
-# So many values of a subject has a day of an account; what comes after them is counted together.
-MOST_NAMED = 200
+# So many values of a subject has a month of an account; what comes after them is counted together.
+MOST_NAMED = 500
 # The decisions behind the last range that one answer looks through, and the values that it tells apart.
 MOST_GROUPS = 25
 LIMITS = {"most": 20_000, "groups": MOST_GROUPS}
+# The values that an answer tells apart are the most frequent of its days, and for longer periods of its months.
+_RANKED_BY_DAY = timedelta(days=7)
 # How far behind what is late the counting stays: Postgres's clock may be set back by as much.
 _SLACK = timedelta(seconds=5)
 _LOCK = 0x0CA11_C047  # arbitrary and only ours
@@ -80,27 +82,27 @@ _COUNT = text(
          CROSS JOIN LATERAL (VALUES {", ".join(f"('{name}', c.{name})" for name in _VALUES)}) AS s(subject, value)
          GROUP BY 1, 2, 3, 4
     ), met AS (
-        SELECT h.account_id, h.subject, date_trunc('day', h.begins, 'UTC') AS day, h.value
+        SELECT h.account_id, h.subject, date_trunc('month', h.begins, 'UTC') AS month, h.value
           FROM hours h GROUP BY 1, 2, 3, 4
     ), new AS (
-        SELECT m.*, row_number() OVER (PARTITION BY m.account_id, m.subject, m.day ORDER BY m.value) AS place
+        SELECT m.*, row_number() OVER (PARTITION BY m.account_id, m.subject, m.month ORDER BY m.value) AS place
           FROM met m
          WHERE NOT EXISTS (SELECT FROM decision_counts k
-                            WHERE k.account_id = m.account_id AND k.span = 'day' AND k.subject = m.subject
-                              AND k.begins = m.day AND k.named AND k.value = m.value)
+                            WHERE k.account_id = m.account_id AND k.span = 'month' AND k.subject = m.subject
+                              AND k.begins = m.month AND k.named AND k.value = m.value)
     ), beyond AS MATERIALIZED (
-        SELECT n.account_id, n.subject, n.day, n.value FROM new n
+        SELECT n.account_id, n.subject, n.month, n.value FROM new n
          WHERE n.place > :most - (SELECT count(*) FROM decision_counts k
-                                   WHERE k.account_id = n.account_id AND k.span = 'day' AND k.subject = n.subject
-                                     AND k.begins = n.day AND k.named)
+                                   WHERE k.account_id = n.account_id AND k.span = 'month' AND k.subject = n.subject
+                                     AND k.begins = n.month AND k.named)
     ), spans AS (
         SELECT h.account_id, s.span, h.subject, date_trunc(s.span, h.begins, 'UTC') AS begins,
                b.value IS NULL AS named, CASE WHEN b.value IS NULL THEN h.value ELSE '' END AS value,
                sum(h.change)::bigint AS change
           FROM hours h
-         CROSS JOIN (VALUES ('hour'), ('day')) AS s(span)
+         CROSS JOIN (VALUES ('hour'), ('day'), ('month')) AS s(span)
           LEFT JOIN beyond b ON b.account_id = h.account_id AND b.subject = h.subject
-                            AND b.day = date_trunc('day', h.begins, 'UTC') AND b.value = h.value
+                            AND b.month = date_trunc('month', h.begins, 'UTC') AND b.value = h.value
          GROUP BY 1, 2, 3, 4, 5, 6
     ), kept AS (
         INSERT INTO decision_counts AS k (account_id, span, subject, begins, named, value, decisions)
@@ -183,19 +185,20 @@ async def counted(
     until: datetime,
 ) -> Counted:
     """The account's decisions of [since, until), both at the beginning of a ``span``. One statement, one snapshot."""
-    given = {"account": account_id, "span": span, "subject": subject, "since": since, "until": until}
+    ranked = "day" if until - since <= _RANKED_BY_DAY else "month"
+    given = {"account": account_id, "span": span, "ranked": ranked, "since": since, "until": until}
     rows = (await connection.execute(_READ[subject], {**given, **LIMITS})).all()
     totals: dict[datetime, int] = defaultdict(int)
     named: dict[datetime, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     looked_to = None
-    for begins, value, decisions, reached in rows:
-        if begins is None:
-            looked_to = reached
-        elif value is None:
-            totals[begins] += decisions
-        else:
-            named[begins][value] += decisions
-    return Counted([_interval(begins, totals[begins], named[begins]) for begins in sorted(totals)], looked_to)
+    for value, begins, decisions, reached in rows:
+        looked_to = reached or looked_to
+        for each, count in zip(begins or (), decisions or (), strict=True):
+            if value is None:
+                totals[each] += count
+            else:
+                named[each][value] += count
+    return Counted([_interval(each, totals[each], named[each]) for each in sorted(totals)], looked_to)
 
 
 def _interval(begins: datetime, total: int, named: Mapping[str, int]) -> Interval:
@@ -226,26 +229,28 @@ def _reading(subject: str) -> str:
     ), most AS MATERIALIZED (
         SELECT value
           FROM (SELECT value, decisions FROM decision_counts
-                 WHERE account_id = :account AND span = 'day' AND subject = '{subject}' AND named
-                   AND begins >= date_trunc('day', CAST(:since AS timestamptz), 'UTC') AND begins < :until
+                 WHERE account_id = :account AND span = :ranked AND subject = '{subject}' AND named
+                   AND begins >= date_trunc(:ranked, CAST(:since AS timestamptz), 'UTC') AND begins < :until
                  UNION ALL
                 SELECT value, decisions FROM fresh) AS every
          GROUP BY value ORDER BY sum(decisions) DESC, value LIMIT :groups
     )
-    SELECT begins, NULL AS value, sum(decisions)::bigint, NULL::uuid FROM decision_counts
-     WHERE {of_account} AND span = :span AND subject = 'type' GROUP BY begins
+    SELECT NULL AS value, array_agg(begins) AS begins, array_agg(decisions) AS decisions, NULL::uuid
+      FROM (SELECT begins, decisions FROM decision_counts
+             WHERE {of_account} AND span = :span AND subject = 'type'
+             UNION ALL
+            SELECT begins, decisions FROM fresh) AS every
      UNION ALL
-    SELECT begins, NULL, sum(decisions)::bigint, NULL FROM fresh GROUP BY begins
-     UNION ALL
-    SELECT k.begins, m.value, k.decisions, NULL
+    SELECT m.value, k.begins, k.decisions, NULL
       FROM most m
-     CROSS JOIN LATERAL (SELECT begins, decisions FROM decision_counts
+     CROSS JOIN LATERAL (SELECT array_agg(begins) AS begins, array_agg(decisions) AS decisions FROM decision_counts
                           WHERE {of_account} AND span = :span AND subject = '{subject}' AND named
-                            AND value = m.value OFFSET 0) AS k
+                            AND value = m.value) AS k
      UNION ALL
-    SELECT begins, value, decisions, NULL FROM fresh WHERE value IN (SELECT value FROM most)
+    SELECT value, array_agg(begins), array_agg(decisions), NULL FROM fresh
+     WHERE value IN (SELECT value FROM most) GROUP BY value
      UNION ALL
-    SELECT NULL, NULL, 0, (SELECT id FROM uncounted ORDER BY id DESC LIMIT 1)
+    SELECT NULL, NULL, NULL, (SELECT id FROM uncounted ORDER BY id DESC LIMIT 1)
      WHERE (SELECT count(*) FROM uncounted) = :most
     """
 

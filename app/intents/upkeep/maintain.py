@@ -70,7 +70,8 @@ _SWEEPS = (
     "DELETE FROM outcome_days WHERE ctid = ANY (ARRAY("
     f"SELECT ctid FROM outcome_days WHERE day < :outcome_days_before LIMIT {_STEP}))",
     "DELETE FROM decision_counts WHERE ctid = ANY (ARRAY("
-    f"SELECT ctid FROM decision_counts WHERE begins < :counts_before LIMIT {_STEP}))",
+    f"SELECT ctid FROM decision_counts WHERE begins < :counts_before"
+    f" AND (span <> 'month' OR begins < :counted_months_before) LIMIT {_STEP}))",
     "DELETE FROM lease_events WHERE at < :events_before AND sequence = ANY (ARRAY("
     f"SELECT sequence FROM lease_events ORDER BY sequence LIMIT {_STEP}))",
 )
@@ -163,6 +164,7 @@ async def tidy(services: Services, latest: datetime | None = None) -> None:
         "outcome_days_before": outcomes_since.date(),
         # A day behind the decisions, which go by the month: the day in which their retention ends is still asked for.
         "counts_before": now - timedelta(days=services.retention_days + 1),
+        "counted_months_before": now - timedelta(days=services.retention_days + 32),
     }
     for statement in _SWEEPS:
         await _sweep(services, text(statement), given)
