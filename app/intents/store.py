@@ -157,7 +157,7 @@ RECORD = PreparedQuery(
 )
 
 
-def columns_of(decisions: Sequence[Decision]) -> dict[str, list[Any]]:
+def columns_of(decisions: Sequence[Decision]) -> dict[str, Any]:
     """The parameters of RECORD."""
     leases = [d.lease for d in decisions]
     claims = [d.claim for d in decisions]

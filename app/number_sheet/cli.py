@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from app.accounts.cli import AccountOption, AsJson
@@ -101,7 +102,7 @@ def _spoken(window: dict[str, Any]) -> str:
     return f"closed for the next days ({where})"
 
 
-def _table(title: str, heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _table(title: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     if rows:
         console().print(f"\n{title}", markup=False)
         print_rows(heads, rows[:_SHOWN])

@@ -9,7 +9,6 @@ from tests.contract.problem import check_problem
 from tests.service import RunningService
 
 
-
 def preview(dialler: Dialler, **policy: Any) -> dict[str, Any]:
     answer = dialler.post("/v1/policy/preview", {"policy": policy})
     assert answer.status == 200, answer.body

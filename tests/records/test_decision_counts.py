@@ -175,8 +175,8 @@ async def test_at_every_moment_the_counts_are_what_the_table_holds(
     for each in (account, OTHER):
         for subject in SUBJECTS:
             await compare(database, each, subject, "hour")
-    for each in others:
-        await each.close()
+    for own in others:
+        await own.close()
 
 
 async def test_counting_anew_from_the_beginning_comes_to_the_same(database: Database) -> None:

@@ -20,6 +20,7 @@ from app.suppression.cli import ListFormat, standard_output, whole_file
 
 if TYPE_CHECKING:
     from app.accounts.authenticate import Caller
+    from app.intents.counts.store import Subject
     from app.platform.http.problems import ProblemWriter
     from app.platform.stores import Stores
 
@@ -154,7 +155,7 @@ def stats(
             f"--since must be before --until, and at most {MOST_INTERVALS[interval.value]} {interval.value}s",
             USAGE,
         )
-    subject = group_by.value if group_by is not None else None
+    subject: Subject | None = group_by.value if group_by is not None else None  # type: ignore[assignment]
 
     async def work(services: Stores, caller: Caller) -> Any:
         return await read_counts(
