@@ -155,7 +155,7 @@ def stats(
             f"--since must be before --until, and at most {MOST_INTERVALS[interval.value]} {interval.value}s",
             USAGE,
         )
-    subject: Subject | None = group_by.value if group_by is not None else None  # type: ignore[assignment]
+    subject: Subject | None = group_by.value if group_by is not None else None
 
     async def work(services: Stores, caller: Caller) -> Any:
         return await read_counts(
