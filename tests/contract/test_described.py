@@ -80,6 +80,8 @@ def _decisions(one: Dialler) -> None:
     body = {"intents": [call(LISTED), call(one.open_number()), {"type": "call"}]}
     good(one.post("/v1/intents/batch", body))
     good(one.get("/v1/intents"))
+    for query in ("export", "stats", "stats?interval=day&group_by=code"):
+        good(one.get(f"/v1/intents/{query}"))
     good(one.post("/v1/intents/preview", {**call("+15045551234"), "at": "2028-02-06T18:00:00Z"}))
     good(one.post("/v1/content/scan", {"body": "Free – café", "first_contact": True}))
     for query in ("", "?timezone=America/Los_Angeles&days=14&at=2028-12-20T00:00:00Z"):
@@ -137,6 +139,9 @@ def _people(one: Dialler) -> None:
         good(one.put(f"/v1/consents/{LISTED}", {**given, "given_at": given_at}))
     good(one.get(f"/v1/consents/{LISTED}"))
     good(one.get(f"/v1/consents/{LISTED}/history"))
+    for number in (LISTED, TEXTER):
+        good(one.get(f"/v1/numbers/{number}"))
+    good(one.post("/v1/policy/preview", {"policy": {"house_window": {"start": "00:00", "end": "00:01"}}}))
     for path in ("", "/export", "/imports"):
         good(one.get(f"/v1/consents{path}"))
     job = upload(one, "/v1/consents/imports", b"number,kind,channels,given_at,evidence\n12,,,,\n", "text/csv")

@@ -9,6 +9,10 @@ from typing import Any
 OPERATION_IDS = {
     "post /v1/intents": "createIntent",
     "get /v1/intents": "listDecisions",
+    "get /v1/intents/export": "exportDecisions",
+    "get /v1/intents/stats": "countDecisions",
+    "get /v1/numbers/{number}": "getNumber",
+    "post /v1/policy/preview": "previewPolicy",
     "post /v1/intents/preview": "previewIntent",
     "post /v1/intents/batch": "createIntents",
     "get /v1/intents/{intent_id}": "getDecision",
