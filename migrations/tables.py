@@ -99,6 +99,7 @@ def _entries() -> tuple[Column[Any], ...]:
         Column("expires_at", INSTANT),
         Column("created_by", UUID),
         Column("opted_out_at", INSTANT),  # null for what the account entered itself
+        Column("import_id", UUID),  # the job that added it, until somebody else names the number as well
     )
 
 

@@ -31,6 +31,7 @@ OPERATION_IDS = {
     "get /v1/suppressions/imports": "listSuppressionImports",
     "get /v1/suppressions/imports/{job_id}": "getSuppressionImport",
     "get /v1/suppressions/imports/{job_id}/rejects": "getSuppressionImportRejects",
+    "delete /v1/suppressions/imports/{job_id}": "takeBackSuppressionImport",
     "post /v1/suppressions/lookup": "lookUpSuppressions",
     "get /v1/suppressions/export": "exportSuppressions",
     "post /v1/suppressions": "createSuppression",

@@ -1,0 +1,33 @@
+"""Imports that can be tried first and taken back: which import an entry or a consent came with.
+
+Columns without a default, and one whose default is a constant, change no row: the locks are held for a moment. What
+came before has no import and is taken back by none. The release before writes neither column.
+
+Revision ID: 0017
+Revises: 0010
+"""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0017"
+down_revision = "0010"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute(
+        "ALTER TABLE jobs ADD COLUMN dry_run BOOLEAN DEFAULT false NOT NULL,"
+        " ADD COLUMN taken_back_at TIMESTAMP WITH TIME ZONE, ADD COLUMN taken_back BIGINT"
+    )
+    # opt_outs inherits from it, and so gains the column as well.
+    op.execute("ALTER TABLE suppressions ADD COLUMN import_id UUID")
+    op.execute("ALTER TABLE consents ADD COLUMN import_id UUID")
+
+
+def downgrade() -> None:
+    op.execute("ALTER TABLE consents DROP COLUMN import_id")
+    op.execute("ALTER TABLE suppressions DROP COLUMN import_id")
+    op.execute("ALTER TABLE jobs DROP COLUMN taken_back, DROP COLUMN taken_back_at, DROP COLUMN dry_run")
