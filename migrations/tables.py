@@ -82,6 +82,7 @@ api_keys = Table(
     Column("created_at", INSTANT, nullable=False),
     Column("expires_at", INSTANT),
     Column("revoked_at", INSTANT),
+    Column("last_used_at", INSTANT),  # to the hour
     Index("ix_api_keys_account_id", "account_id"),
 )
 

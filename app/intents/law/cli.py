@@ -24,6 +24,9 @@ app = typer.Typer(help="The rules of the calling window: check, show, compare, r
 BROKEN = 1
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 Pack = typer.Argument(help="A directory of rule files.", exists=True, file_okay=False)
+Either = typer.Argument(
+    help="A directory of rule files, or the one file of the releases before packs.", exists=True
+)
 Rules = typer.Option(None, "--rules", help="A directory of rule files; else those in force.", file_okay=False)
 Day = typer.Option(None, "--day", help="A date, as 2026-12-01; today when absent.")
 
@@ -90,8 +93,8 @@ def stale(
 
 @app.command()
 def diff(
-    old: Path = Pack,
-    new: Path = Pack,
+    old: Path = Either,
+    new: Path = Either,
     day: str | None = Day,
     days: int = typer.Option(400, min=7, max=1500, help="How far to look."),
     as_json: bool = AsJson,
@@ -135,12 +138,12 @@ def reload() -> None:
 
 
 def _load(directory: Path | None) -> WindowRules:
-    from app.law import window_loader
+    from app.law import single_file, window_loader
     from app.platform.files.broken_file import BrokenRuleFile
 
-    chosen = directory or settings_or_exit().rules_dir or window_loader.DIRECTORY
+    chosen = (directory or settings_or_exit().rules_dir or window_loader.DIRECTORY).absolute()
     try:
-        return window_loader.load(chosen.absolute())
+        return single_file.load(chosen) if chosen.is_file() else window_loader.load(chosen)
     except BrokenRuleFile as error:
         fail(f"a rule file is broken: {error}", BROKEN)
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.accounts.write_key_uses import write_key_uses
 from app.capacity.leases.change_leases import record_expired
 from app.ids import floor_id
 from app.intents.facts_store import ATTEMPTS_LOOK_BACK_DAYS
@@ -72,6 +73,9 @@ _SWEEPS = (
 )
 
 
+KEY_USES_SECONDS = 2.0
+
+
 class ClockOff(Exception):
     """This process's clock is not Postgres's; it must not sweep."""
 
@@ -85,6 +89,7 @@ async def maintain(services: Services) -> None:
         _again_and_again(lambda: _settle(services), 1.0, 1.0),
         _again_and_again(lambda: tidy(services), EVERY_SECONDS, AGAIN_SECONDS),
         _again_and_again(lambda: _watch_clock(services), ASKED_EVERY_SECONDS, 1.0),
+        _again_and_again(lambda: write_key_uses(services), KEY_USES_SECONDS, KEY_USES_SECONDS),
     )
 
 

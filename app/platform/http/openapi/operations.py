@@ -62,6 +62,7 @@ OPERATION_IDS = {
     "get /v1/emergencies/{region}": "getEmergency",
     "put /v1/emergencies/{region}": "declareEmergency",
     "delete /v1/emergencies/{region}": "endEmergency",
+    "get /v1/whoami": "getWhoami",
     "post /v1/api-keys": "createApiKey",
     "get /v1/api-keys": "listApiKeys",
     "delete /v1/api-keys/{key_id}": "revokeApiKey",
