@@ -15,6 +15,7 @@ from app.guardrail.places import Places
 from app.guardrail.refusals import DNC_BLOCKED, Check, Finding, Json, Violation
 from app.instants import rfc3339
 from app.law.conditions.list_rules import ListRules
+from app.suppression.missing_lists import MissingList, missing_lists
 
 
 def evaluate(intent: Intent, places: Places, facts: Facts, rules: ListRules, now: datetime) -> Finding:
@@ -36,6 +37,16 @@ def evaluate(intent: Intent, places: Places, facts: Facts, rules: ListRules, now
         else:
             relied_on.append({"registry": hit.registry, "consent": consent.id, "kind": consent.kind})
     members: dict[str, Json] = {"registries": [_as_asked(each) for each in asked(intent, facts.registries)]}
+    missing = missing_lists(intent, places, facts.registries, rules, now)
+    if missing:
+        members["missing_lists"] = [_as_missing(each) for each in missing]
+    if facts.policy.missing_lists == "block":
+        violations += [
+            _of_missing(intent, each)
+            for each in missing
+            if lifting_consent(_would_be_hit(intent, each), intent, places, facts.consents, rules, now)
+            is None
+        ]
     if relied_on:
         members["consents"] = relied_on
     return Finding(Check("suppression", "block" if violations else "pass", members), tuple(violations))
@@ -73,6 +84,39 @@ def _as_asked(registry: RegistryInForce) -> Json:
         "region": registry.region,
         "version_date": registry.version_date,
     }
+
+
+def _as_missing(missing: MissingList) -> Json:
+    """What the decision warns of: a list in which the number was not looked up, or in too old a one."""
+    return {"region": missing.kept.region, "list": missing.kept.name, "standing": missing.standing}
+
+
+def _would_be_hit(intent: Intent, missing: MissingList) -> RegistryHit:
+    """The number as it might stand in that list: what lifts that lifts the want of the list as well."""
+    return RegistryHit(
+        missing.kept.name,
+        "state_dnc",
+        missing.kept.region,
+        "",
+        frozenset((intent.type,)),
+        frozenset((intent.purpose,)),
+    )
+
+
+def _of_missing(intent: Intent, missing: MissingList) -> Violation:
+    how = "is not loaded" if missing.standing == "missing" else "is older than it may be"
+    return Violation(
+        DNC_BLOCKED,
+        f"The number {intent.to} cannot be looked up in {missing.kept.name} ({missing.kept.region}), which {how}, and"
+        " the account's policy refuses without it.",
+        {
+            "list": "missing",
+            "kind": "state_dnc",
+            "region": missing.kept.region,
+            "standing": missing.standing,
+            "citation": missing.kept.citation,
+        },
+    )
 
 
 def binds_number(hit: RegistryHit) -> bool:

@@ -12,11 +12,10 @@ import pytest
 
 from app.clock import utc_now
 from app.instants import rfc3339
-from tests.conftest import PATIENT
 from tests.consents.test_gate import WRITTEN, load, put, recorded_voice, us_number
 from tests.contract.dialler import CALLER_ID, Dialler, call, instant, new_account
 from tests.servers import Servers
-from tests.service import RunningService
+from tests.service import PATIENT, RunningService
 
 
 @pytest.fixture(scope="module")
