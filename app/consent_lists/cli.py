@@ -106,7 +106,7 @@ def take_back_import(
     """End the consents that an import put on record and that nobody has changed since; the history keeps them."""
 
     async def work(services: Stores, caller: Caller) -> Job:
-        from app.consent_lists.take_back_store import taking_back
+        from app.consent_lists.taken_back_store import taking_back
         from app.platform.jobs.take_back import take_back
 
         now = services.now()

@@ -15,7 +15,7 @@ from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.consent_lists.export_consents import export_consents
 from app.consent_lists.import_consents import import_consents
 from app.consent_lists.store import expiring, listed
-from app.consent_lists.take_back_store import taking_back
+from app.consent_lists.taken_back_store import taking_back
 from app.consents.http import ConsentDocument
 from app.instants import read_instant
 from app.numbering import list_fault

@@ -45,6 +45,7 @@ OPERATION_IDS = {
     "put /v1/registries/{name}": "putRegistry",
     "delete /v1/registries/{name}": "deleteRegistry",
     "post /v1/registries/{name}/versions": "loadRegistry",
+    "get /v1/registries/{name}/versions": "listRegistryVersions",
     "post /v1/registries/{name}/changes": "changeRegistry",
     "get /v1/registries/{name}/jobs": "listRegistryJobs",
     "get /v1/registries/{name}/jobs/{job_id}": "getRegistryJob",
