@@ -26,7 +26,7 @@ COMMANDS = {
     "export": ("app.suppression.cli", "export_list"),
     "law": ("app.intents.law.cli", "app"),
     "registry": ("app.suppression.registries.cli", "app"),
-    "consents": ("app.consents.cli", "app"),
+    "consents": ("app.consent_lists.cli", "app"),
     "policy": ("app.policy.cli", "app"),
     "pools": ("app.capacity.pools.cli", "app"),
     "limits": ("app.capacity.limits.cli", "app"),

@@ -6,11 +6,12 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:[0-5]\d)")
 # Not the calendar's own ends: those the driver of Postgres takes for infinity, which is no instant of ours.
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
-WRITTEN = "must be an RFC 3339 instant (e.g. 2026-11-21T18:00:00Z)"
+WRITTEN = "must be an RFC 3339 instant (e.g. 2026-11-21T18:00:00Z) or a date"
 IN_REACH = "must be from 1900 to 9999"
 
 
@@ -25,7 +26,12 @@ def rfc3339(instant: datetime) -> str:
 
 
 def read_instant(text: str) -> datetime:
-    """The aware UTC datetime of an RFC 3339 text. Raises ValueError with the reason, OutOfReach among them."""
+    """The aware UTC datetime of an RFC 3339 text, or of a date: its first moment in UTC.
+
+    Raises ValueError with the reason, OutOfReach among them.
+    """
+    if _DATE.fullmatch(text):
+        text += "T00:00:00Z"
     try:
         if not _RFC3339.fullmatch(text):
             raise ValueError

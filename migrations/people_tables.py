@@ -36,12 +36,13 @@ consents = Table(
     Column("created_at", INSTANT, nullable=False),
     Column("created_by", UUID),
     Column("ended_at", INSTANT),
-    Column("ended_by", Text),  # replaced, withdrawn, opt_out
+    Column("ended_by", Text),  # replaced, withdrawn, opt_out, taken_back
     # existing_business: of earlier releases, read as an inquiry
     CheckConstraint(
         "kind IN ('express', 'express_written', 'purchase', 'inquiry', 'existing_business')", name="kind"
     ),
     Column("text_version", Text),  # of the wording that was agreed to
+    Column("import_id", UUID),  # the job that brought it in, if one did
     Index("ix_consents_account_id_number", "account_id", "number"),
     Index(
         "ix_consents_expiring",

@@ -109,6 +109,9 @@ jobs = Table(
     Column("started_at", DateTime(timezone=True)),
     Column("heartbeat_at", DateTime(timezone=True)),
     Column("finished_at", DateTime(timezone=True)),
+    Column("dry_run", Boolean, nullable=False, server_default=text("false")),
+    Column("taken_back_at", DateTime(timezone=True)),
+    Column("taken_back", BigInteger),  # how many of what it added were there to be taken back
     CheckConstraint(
         "kind IN ('suppression_import', 'registry_load', 'registry_changes', 'consent_import')", name="kind"
     ),

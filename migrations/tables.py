@@ -82,6 +82,7 @@ api_keys = Table(
     Column("created_at", INSTANT, nullable=False),
     Column("expires_at", INSTANT),
     Column("revoked_at", INSTANT),
+    Column("last_used_at", INSTANT),  # to the hour
     Index("ix_api_keys_account_id", "account_id"),
 )
 
@@ -99,6 +100,7 @@ def _entries() -> tuple[Column[Any], ...]:
         Column("expires_at", INSTANT),
         Column("created_by", UUID),
         Column("opted_out_at", INSTANT),  # null for what the account entered itself
+        Column("import_id", UUID),  # the job that added it, until somebody else names the number as well
     )
 
 

@@ -41,7 +41,9 @@ def test_every_command_that_pages_name_exists() -> None:
     named = {
         tuple(words.split())
         for page in PAGES
-        for words in re.findall(r"(?:`|^|/)callgate ([a-z]+(?: [a-z]+)?)", page.read_text(), re.MULTILINE)
+        for words in re.findall(
+            r"(?:`|^|/)callgate ([a-z]+(?: [a-z]+(?:-[a-z]+)*)?)", page.read_text(), re.MULTILINE
+        )
     }
     assert len(named) > 3
     for first, *rest in named:

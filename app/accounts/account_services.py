@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from app.accounts.authenticate import Caller
@@ -36,9 +38,18 @@ class AccountServices(Stores):
     rate_limiter: RateLimiter
     class_limits: Mapping[str, ClassLimit]
     keys: RequestBatcher[bytes, Key | None] = field(init=False)
+    # In which hour each key was last seen here, and what of that is not written yet.
+    key_uses: dict[uuid.UUID, datetime] = field(default_factory=dict)
+    unwritten_uses: dict[uuid.UUID, datetime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.keys = RequestBatcher(self._gather_keys, fatal_errors=(PostgresUnavailable,))
+
+    def note_use(self, caller: Caller, now: datetime) -> None:
+        """The key was used. It is written behind the answer, once an hour, by whoever tidies."""
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        if self.key_uses.get(caller.key_id) != hour:
+            self.key_uses[caller.key_id] = self.unwritten_uses[caller.key_id] = hour
 
     def rate(self, caller: Caller, api_class: str) -> RateSpend:
         """One request of the caller's key, to be counted."""

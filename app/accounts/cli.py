@@ -145,6 +145,8 @@ def list_keys(account: str | None = AccountOption, as_json: bool = AsJson) -> No
         async with database.begin() as connection:
             return await accounts.keys(connection, account_id, None, 10_000)
 
+    from app.instants import rfc3339
+
     found = with_database(work)
     if as_json:
         print_json(found)
@@ -153,12 +155,13 @@ def list_keys(account: str | None = AccountOption, as_json: bool = AsJson) -> No
         (
             str(key["id"]),
             "revoked" if key["revoked_at"] else "in force",
+            rfc3339(key["last_used_at"]) if key["last_used_at"] else "never",
             key["name"],
             " ".join(key["scopes"]),
         )
         for key in found
     ]
-    print_rows(("id", "state", "name", "scopes"), rows)
+    print_rows(("id", "state", "last used", "name", "scopes"), rows)
 
 
 @app.command("revoke")

@@ -22,6 +22,7 @@ from app.platform.idempotency.http import idempotency_key
 from app.platform.outcomes import FieldFault, NotFound
 
 router = APIRouter(prefix="/v1", tags=["administration"], route_class=GuardedRoute)
+Anybody = Annotated[Caller, Depends(Requires())]
 Admin = Annotated[Caller, Depends(Requires("admin"))]
 Operator = Annotated[Caller, Depends(Requires("operator"))]
 
@@ -43,6 +44,7 @@ class KeyDocument(documents.Document):
     created_at: str
     expires_at: str | None
     revoked_at: str | None
+    last_used_at: str | None = Field(description="To the hour; null for never")
 
 
 class NewKeyDocument(KeyDocument):
@@ -56,6 +58,39 @@ class KeyPage(documents.Document):
 
     items: list[KeyDocument]
     next_cursor: str | None
+
+
+class OwnKeyDocument(documents.Document):
+    """The key of the request."""
+
+    id: str
+    name: str
+    created_at: str
+    expires_at: str | None
+    last_used_at: str | None = Field(description="To the hour, and this request may not be written yet")
+
+
+class OwnAccountDocument(documents.Document):
+    """The account of the request's key."""
+
+    id: str
+    name: str
+
+
+class RateDocument(documents.Document):
+    """At most so many requests of a key in any so many seconds."""
+
+    limit: int
+    window_seconds: int
+
+
+class WhoamiDocument(documents.Document):
+    """Whose request this is, and what it may do."""
+
+    key: OwnKeyDocument
+    account: OwnAccountDocument
+    scopes: list[Scope] = Field(description="As the key carries them; admin implies most others")
+    limits: dict[str, RateDocument] = Field(description="By API class: calls, sms, suppressions, other")
 
 
 class AccountBody(Body):
@@ -94,6 +129,31 @@ def _refuse_idempotency(request: Request) -> None:
     if idempotency_key(request) is not None:
         fault = FieldFault("Idempotency-Key", "is not taken here, since the answer holds a key", "")
         raise Problem("validation-error", "Idempotency-Key is not taken where keys are made.", faults=[fault])
+
+
+@router.get(
+    "/whoami",
+    summary="What the key of the request is",
+    responses={200: {"model": WhoamiDocument}, **documents.problems()},
+)
+async def whoami(request: Request, caller: Anybody) -> Response:
+    """Its account, scopes, rate limits and expiry. Every key may ask."""
+    services = services_of(request)
+    own = await services.database.run(
+        lambda connection: accounts.own_key(connection, caller.key_id), may_run_twice=True
+    )
+    key = _key_document(own)
+    return json_response(
+        {
+            "key": {name: key[name] for name in OwnKeyDocument.model_fields},
+            "account": {"id": str(caller.account_id), "name": own["account_name"]},
+            "scopes": own["scopes"],
+            "limits": {
+                name: {"limit": limit.limit, "window_seconds": limit.window_seconds}
+                for name, limit in services.class_limits.items()
+            },
+        }
+    )
 
 
 @router.post(

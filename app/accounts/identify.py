@@ -16,4 +16,6 @@ async def identify(services: AccountServices, key_hash: bytes, now: datetime) ->
         stored = await services.keys.ask(key_hash)
     except Overloaded:
         raise CannotDecide("too many requests are waiting") from None
-    return authenticate(stored, key_hash, now)
+    caller = authenticate(stored, key_hash, now)
+    services.note_use(caller, now)
+    return caller

@@ -66,6 +66,7 @@ def read_policy(stored: Mapping[str, Any], version: int) -> AccountPolicy:
         callers=tuple(stored.get("callers", ())),
         callers_only=stored.get("callers_only", False),
         abandonment=_abandonment(stored.get("abandonment")),
+        missing_lists=stored.get("missing_lists", "warn"),
         phones=tuple(stored.get("phones", ())),
     )
 
@@ -113,6 +114,7 @@ def write_policy(policy: AccountPolicy) -> dict[str, Any]:
         "callers": list(policy.callers),
         "callers_only": policy.callers_only,
         "abandonment": _written_abandonment(policy.abandonment),
+        "missing_lists": policy.missing_lists,
         "phones": list(policy.phones),
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.platform.postgres.bounded_pages import ID_ENDS, Way, both_ways
 
-_KEY_COLUMNS = "id, account_id, name, scopes, created_at, expires_at, revoked_at, is_bootstrap"
+_KEY_COLUMNS = "id, account_id, name, scopes, created_at, expires_at, revoked_at, is_bootstrap, last_used_at"
 # Serialises whatever makes the first account or its bootstrap key; the number is arbitrary and only ours.
 FIRST_ACCOUNT_LOCK = 0x0CA11_6A80
 
@@ -48,6 +48,24 @@ _REVOKE_OTHER_BOOTSTRAP = text(
     """
     UPDATE api_keys SET revoked_at = :now
      WHERE is_bootstrap AND key_hash <> :hash AND revoked_at IS NULL RETURNING id
+    """
+)
+
+
+_OWN = text(
+    f"""
+    SELECT {", ".join(f"k.{name.strip()}" for name in _KEY_COLUMNS.split(","))}, a.name AS account_name
+      FROM api_keys AS k JOIN accounts AS a ON a.id = k.account_id WHERE k.id = :id
+    """
+)
+# Never later than Postgres's own hour, and never back: processes write what each has seen.
+_NOTE_USES = text(
+    """
+    UPDATE api_keys AS k
+       SET last_used_at = LEAST(u.hour, date_trunc('hour', clock_timestamp()))
+      FROM unnest(CAST(:keys AS uuid[]), CAST(:hours AS timestamptz[])) AS u (id, hour)
+     WHERE k.id = u.id
+       AND (k.last_used_at IS NULL OR k.last_used_at < LEAST(u.hour, date_trunc('hour', clock_timestamp())))
     """
 )
 
@@ -122,6 +140,17 @@ async def keys(
     return [_as_answered(row) for row in rows]
 
 
+async def own_key(connection: AsyncConnection, key_id: uuid.UUID) -> dict[str, Any]:
+    """The key, with the name of its account."""
+    row = (await connection.execute(_OWN, {"id": key_id})).one()
+    return {**_as_answered(row), "account_name": row.account_name}
+
+
+async def note_uses(connection: AsyncConnection, uses: Mapping[uuid.UUID, datetime]) -> None:
+    """Write in which hour each key was last used."""
+    await connection.execute(_NOTE_USES, {"keys": list(uses), "hours": list(uses.values())})
+
+
 async def key_by_hash(connection: AsyncConnection, key_hash: bytes) -> dict[str, Any] | None:
     """The key with that hash, or None."""
     row = (await connection.execute(_BY_HASH, {"hash": key_hash})).first()
@@ -157,6 +186,7 @@ def _as_answered(row: Any) -> dict[str, Any]:
         "created_at": row.created_at,
         "expires_at": row.expires_at,
         "revoked_at": row.revoked_at,
+        "last_used_at": row.last_used_at,
     }
 
 

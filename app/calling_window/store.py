@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.guardrail.facts import Emergency
 from app.platform.postgres.database import Database
 
 _EARLIER = "LEAST(CAST(:now AS timestamptz), clock_timestamp())"
@@ -52,6 +53,14 @@ async def page(connection: AsyncConnection, after: str, limit: int, now: datetim
     """Emergencies in force, in the order of their regions."""
     rows = await connection.execute(_ALL, {"after": after, "limit": limit, "now": now})
     return [_as_answered(row) for row in rows.mappings()]
+
+
+async def in_force(connection: AsyncConnection, now: datetime) -> tuple[Emergency, ...]:
+    """Every emergency in force, as a verdict takes them."""
+    return tuple(
+        Emergency(row["region"], row["until"], row["reason"])
+        for row in await page(connection, "", 10_000, now)
+    )
 
 
 async def delete(connection: AsyncConnection, region: str, now: datetime) -> bool:

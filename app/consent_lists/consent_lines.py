@@ -21,7 +21,9 @@ from app.instants import read_instant
 from app.platform.files.records import Format, Record
 from app.platform.files.rejects import Reject, readable
 from app.platform.files.spreadsheet import neutralised, restored
+from app.platform.files.usual_names import EXPIRES_AT, GIVEN_AT, NUMBER
 
+USUAL_NAMES = {**NUMBER, **EXPIRES_AT, **GIVEN_AT}
 COLUMNS = ("number", "kind", "channels", "given_at", "expires_at", "evidence", "text_version", "created_at")
 REQUIRED = frozenset({"number", "kind", "channels", "given_at", "evidence"})
 KINDS: tuple[str, ...] = get_args(ConsentKind)
@@ -65,13 +67,19 @@ class _Wrong(Exception):
 
 
 def consent_row(
-    record: Record, format: Format, now: datetime, check_number: NumberCheck
+    record: Record,
+    format: Format,
+    now: datetime,
+    check_number: NumberCheck,
+    respell: Callable[[str], str] | None = None,
 ) -> ConsentRow | Reject:
     """The row that a record stands for, or why it stands for none."""
     values = record.values
     try:
         number = _text(values, "number") or ""
         number = restored(number) if format == "csv" else number
+        if respell is not None:
+            number = _respelt(number, respell)
         wrong = check_number(number)
         if wrong is not None:
             raise _Wrong(f"number {wrong}")
@@ -103,6 +111,13 @@ def _text(values: Any, name: str) -> str | None:
     if value is None or isinstance(value, str):
         return value
     raise _Wrong(f"{name} must be a string")
+
+
+def _respelt(number: str, respell: Callable[[str], str]) -> str:
+    try:
+        return respell(number)
+    except ValueError as error:
+        raise _Wrong(f"number {error}") from None
 
 
 def _instant(values: Any, name: str) -> datetime | None:

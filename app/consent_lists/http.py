@@ -15,31 +15,27 @@ from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.consent_lists.export_consents import export_consents
 from app.consent_lists.import_consents import import_consents
 from app.consent_lists.store import expiring, listed
+from app.consent_lists.taken_back_store import taking_back
 from app.consents.http import ConsentDocument
 from app.instants import read_instant
 from app.numbering import list_fault
+from app.platform.files.records import Format
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Instant
-from app.platform.http.paging import Cursor, Limit, Order, bad_cursor, page_of, read_cursor, read_id
+from app.platform.http.paging import Cursor, Limit, bad_cursor, page_of, read_cursor
 from app.platform.http.responses import entry_document, json_response
 from app.platform.http.stream_timeouts import PatientResponse, pace_of
-from app.platform.jobs.receive_list import receive_list
 from app.platform.jobs.run_job import ProgressCallback
-from app.platform.jobs.store import Job, JobKind, listed_jobs
-from app.suppression.list_bodies import (
-    LIST_BODY,
-    JobDocument,
-    JobPage,
-    find_job,
-    format_of,
-    job_document,
-    rejects_response,
-    take_in,
-)
+from app.platform.jobs.stage_list import ListReading
+from app.platform.jobs.store import Job, JobKind
+from app.suppression.import_requests import IMPORT_BODY, Options, add_job_routes, import_list
+from app.suppression.list_bodies import JobDocument
 
 router = APIRouter(prefix="/v1/consents", tags=["consents"], route_class=GuardedRoute)
-MayRead = Annotated[Caller, Depends(Requires("consents:read", "suppressions"))]
-MayWrite = Annotated[Caller, Depends(Requires("consents:write", "suppressions"))]
+_may_read = Requires("consents:read", "suppressions")
+_may_write = Requires("consents:write", "suppressions")
+MayRead = Annotated[Caller, Depends(_may_read)]
+MayWrite = Annotated[Caller, Depends(_may_write)]
 KIND: JobKind = "consent_import"
 _CSV: dict[str, Any] = {"text/csv": {"schema": {"type": "string"}}}
 _NDJSON: dict[str, Any] = {"application/x-ndjson": {"schema": {"type": "string"}}}
@@ -97,21 +93,27 @@ async def list_consents(
     "/imports",
     status_code=202,
     summary="Import consents",
-    responses={202: {"model": JobDocument}, **documents.problems("conflict", "unsupported-media-type")},
-    openapi_extra=LIST_BODY,
+    responses={
+        202: {"model": JobDocument},
+        **documents.problems("conflict", "unsupported-media-type"),
+    },
+    openapi_extra=IMPORT_BODY,
 )
-async def post_import(
-    request: Request,
-    caller: MayWrite,
-    partial: Annotated[bool, Query(description="Take the good rows although others are rejected")] = False,
-) -> Response:
+async def post_import(request: Request, caller: MayWrite, options: Options) -> Response:
     """Streams CSV (`number,kind,channels,given_at,evidence[,expires_at,text_version]`) or NDJSON, gzip or not.
 
-    All or nothing unless `partial`. A consent that was given before the person's last opt-out is a reject.
+    All or nothing unless `partial`. A consent that was given before the person's last opt-out is a reject. A form with
+    one file is taken as well.
     """
-    services, format = services_of(request), format_of(request)
+    services = services_of(request)
 
-    async def work(chunks: AsyncIterator[bytes], job_id: uuid.UUID, progress: ProgressCallback) -> Job:
+    async def run(
+        chunks: AsyncIterator[bytes],
+        format: Format,
+        job_id: uuid.UUID,
+        reading: ListReading,
+        progress: ProgressCallback,
+    ) -> Job:
         return await import_consents(
             services.database.bulk,
             caller.account_id,
@@ -119,54 +121,24 @@ async def post_import(
             format,
             job_id=job_id,
             key_id=caller.key_id,
-            partial=partial,
+            reading=reading,
             check_number=list_fault,
             on_progress=progress,
             clock=services.now,
         )
 
-    async def receive(chunks: AsyncIterator[bytes]) -> uuid.UUID:
-        return await receive_list(services, caller.account_id, chunks, work)
-
-    return await take_in(request, "consents:write", KIND, "/v1/consents/imports", receive)
-
-
-@router.get("/imports", summary="List imports", responses={200: {"model": JobPage}, **documents.problems()})
-async def list_imports(
-    request: Request, caller: MayRead, order: Order = "desc", limit: Limit = 100, cursor: Cursor = None
-) -> Response:
-    """By when they began; running ones included."""
-    behind = read_id(cursor)
-    found = await services_of(request).database.run(
-        lambda connection: listed_jobs(connection, [KIND], caller.account_id, None, behind, limit + 1, order),
-        may_run_twice=True,
+    return await import_list(
+        request, caller, options, scope="consents:write", kind=KIND, path="/v1/consents/imports", run=run
     )
-    return json_response(page_of(found, limit, job_document, lambda job: str(job.id)))
 
 
-@router.get(
-    "/imports/{job_id}",
-    summary="How far an import is",
-    responses={200: {"model": JobDocument}, **documents.problems("not-found")},
+add_job_routes(
+    router,
+    KIND,
+    may_read=_may_read,
+    may_write=_may_write,
+    taking_back=lambda caller, now: taking_back(caller.account_id, now),
 )
-async def get_import(request: Request, caller: MayRead, job_id: str) -> Response:
-    """Rows and bytes so far, and how it ended."""
-    return json_response(job_document(await find_job(request, job_id, (KIND,), caller.account_id)))
-
-
-@router.get(
-    "/imports/{job_id}/rejects",
-    summary="The rejected rows",
-    response_model=None,
-    responses={
-        200: {"content": _CSV, "description": "line, value, reason"},
-        **documents.problems("not-found"),
-    },
-)
-async def get_rejects(request: Request, caller: MayRead, job_id: str) -> Response:
-    """As CSV: line, value and reason, the first 100,000 of them."""
-    job = await find_job(request, job_id, (KIND,), caller.account_id)
-    return rejects_response(request, caller, job.id)
 
 
 @router.get(

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.consent_lists.consent_lines import COLUMNS, REQUIRED, ConsentRow, NumberCheck, consent_row
+from app.consent_lists.consent_lines import (
+    COLUMNS,
+    REQUIRED,
+    USUAL_NAMES,
+    ConsentRow,
+    NumberCheck,
+    consent_row,
+)
 from app.consent_lists.store import (
     begin_staging,
+    count_staged,
     drop_overtaken,
     end_staging,
     put_staged_on_record,
@@ -19,15 +26,13 @@ from app.consent_lists.store import (
     stage_rows,
 )
 from app.numbering import spellings
-from app.platform.files.byte_stream import CountedBytes, UnusableList, unpacked
-from app.platform.files.records import Format, Record, RecordReader
-from app.platform.files.rejects import Reject, nothing_changed
+from app.platform.files.records import Format, RecordReader
+from app.platform.files.rejects import Reject
 from app.platform.jobs.run_job import ProgressCallback, RunningJob, run_job
+from app.platform.jobs.stage_list import ListReading, refuse_rejects, stage_list
 from app.platform.jobs.store import Job
 from app.suppression.lists.store import take_turn
 
-_ROWS_AT_ONCE = 2_000
-_SLICE_BYTES = 16 * 1024
 _OVERTAKEN = "the person opted out since this consent was given"
 
 
@@ -39,7 +44,7 @@ async def import_consents(
     *,
     job_id: UUID,
     key_id: UUID | None,
-    partial: bool,
+    reading: ListReading,
     check_number: NumberCheck,
     on_progress: ProgressCallback | None,
     clock: Callable[[], datetime],
@@ -49,30 +54,53 @@ async def import_consents(
     The file is as ``app.consent_lists.consent_lines`` tells, gzip or not. Of several lines for one number the last
     counts; the others, and what is on record already, count as unchanged. A consent that was given before the person's
     last opt-out is a reject, as it is a conflict by itself. Rejects make the whole import fail with nothing changed
-    unless ``partial``.
+    unless ``reading`` takes a part.
     """
 
     def refuse(job: RunningJob, late: list[tuple[int, str]]) -> None:
         job.reject([Reject(line, number, _OVERTAKEN) for line, number in late])
         job.counts.rejected += len(late)
-        if job.counts.rejected and not partial:
-            raise UnusableList(nothing_changed(job.counts.rejected))
+        refuse_rejects(job, reading)
+
+    async def stage(job: RunningJob, rows: Sequence[ConsentRow]) -> None:
+        await stage_rows(job.connection, rows, lambda number: list(spellings(number)))
+
+    def count(job: RunningJob, added: int, replaced: int) -> None:
+        job.counts.changed = min(replaced, added)
+        job.counts.added = added - job.counts.changed
+        job.counts.unchanged = job.counts.rows_read - job.counts.rejected - added
 
     async def work(job: RunningJob) -> None:
         await begin_staging(job.connection)
-        await _read(job, chunks, format, check_number, clock())
+        now = clock()
+        reader = RecordReader(
+            format,
+            frozenset(COLUMNS),
+            REQUIRED,
+            names=USUAL_NAMES,
+            ignore_columns=reading.ignore_columns,
+        )
+        await stage_list(
+            job,
+            chunks,
+            reader,
+            lambda record: consent_row(record, format, now, check_number, reading.respell),
+            lambda rows: stage(job, rows),
+        )
         await settle_staging(job.connection)
         refuse(job, await drop_overtaken(job.connection, account_id))
-        async with job.changing() as connection:
-            # With the imports of suppressions, which end consents as well: else each could wait for rows of the other.
-            await take_turn(connection, account_id)
-            added, replaced, late = await put_staged_on_record(
-                connection, account_id, key_id=key_id, now=clock()
-            )
-            refuse(job, late)
-            job.counts.changed = min(replaced, added)
-            job.counts.added = added - job.counts.changed
-            job.counts.unchanged = job.counts.rows_read - job.counts.rejected - added
+        if reading.dry_run:
+            async with job.trying() as connection:
+                count(job, *await count_staged(connection, account_id))
+        else:
+            async with job.changing() as connection:
+                # With the imports of suppressions, which end consents as well: each could wait for rows of the other.
+                await take_turn(connection, account_id)
+                added, replaced, late = await put_staged_on_record(
+                    connection, account_id, job_id=job.id, key_id=key_id, now=clock()
+                )
+                refuse(job, late)
+                count(job, added, replaced)
         await job.report(always=True)
         await end_staging(job.connection)
 
@@ -84,43 +112,7 @@ async def import_consents(
         clock=clock,
         account_id=account_id,
         key_id=key_id,
-        partial=partial,
+        partial=reading.partial,
+        dry_run=reading.dry_run,
         on_progress=on_progress,
     )
-
-
-async def _read(
-    job: RunningJob, chunks: AsyncIterator[bytes], format: Format, check_number: NumberCheck, now: datetime
-) -> None:
-    counted = CountedBytes(chunks)
-    reader = RecordReader(format, frozenset(COLUMNS), REQUIRED)
-    staged: list[ConsentRow] = []
-
-    async def keep() -> None:
-        await stage_rows(job.connection, staged, lambda number: list(spellings(number)))
-        staged.clear()
-
-    async def take(records: Iterable[Record | Reject]) -> None:
-        rejects = []
-        for record in records:
-            job.counts.rows_read += 1
-            row = record if isinstance(record, Reject) else consent_row(record, format, now, check_number)
-            if isinstance(row, Reject):
-                rejects.append(row)
-            else:
-                staged.append(row)
-        job.counts.rejected += len(rejects)
-        job.counts.bytes_read = counted.bytes_read
-        job.reject(rejects)
-        if len(staged) >= _ROWS_AT_ONCE:
-            await keep()
-        await job.report()
-
-    async for chunk in unpacked(counted):
-        for start in range(0, len(chunk), _SLICE_BYTES):
-            await take(reader.feed(chunk[start : start + _SLICE_BYTES]))
-            await asyncio.sleep(0)
-    await take(reader.end())
-    if staged:
-        await keep()
-    job.counts.bytes_read = counted.bytes_read

@@ -59,6 +59,7 @@ _OVERTAKEN = text(
     SELECT line, number FROM late ORDER BY line
     """
 )
+_IS_ACCOUNT = text("SELECT 1 FROM accounts WHERE id = :account")
 _HOLD_ACCOUNT = text("SELECT 1 FROM accounts WHERE id = :account FOR KEY SHARE")
 # What is on record already, word for word, stays as it is.
 _DROP_SAME = text(
@@ -71,11 +72,27 @@ _DROP_SAME = text(
        AND c.channels @> n.channels AND n.channels @> c.channels
     """
 )
+# What is on record already is named by this list as well, and no longer only an earlier import's to take back.
+_NAMED_AGAIN = text(
+    """
+    UPDATE consents AS c SET import_id = NULL
+      FROM consent_rows AS n
+     WHERE c.account_id = :account AND c.number = ANY (n.spellings) AND c.ended_at IS NULL
+       AND c.import_id <> CAST(:job AS uuid)
+    """
+)
+_WOULD_REPLACE = text(
+    """
+    SELECT count(*) FROM consents AS c JOIN consent_newest AS n ON c.number = ANY (n.spellings)
+     WHERE c.account_id = :account AND c.ended_at IS NULL
+    """
+)
+_COUNT = text("SELECT count(*) FROM consent_newest")
 _ADD = text(
     """
     INSERT INTO consents (id, account_id, number, kind, channels, given_at, expires_at, evidence, created_at,
-                          created_by, text_version)
-    SELECT id, :account, number, kind, channels, given_at, expires_at, evidence::jsonb, :now, :key, text_version
+                          created_by, text_version, import_id)
+    SELECT id, :account, number, kind, channels, given_at, expires_at, evidence::jsonb, :now, :key, text_version, :job
       FROM consent_newest
     """
 )
@@ -170,8 +187,27 @@ async def end_staging(connection: AsyncConnection) -> None:
     await connection.commit()
 
 
+async def count_staged(connection: AsyncConnection, account_id: uuid.UUID) -> tuple[int, int]:
+    """How many consents ``put_staged_on_record`` would add, and how many it would replace, if it came now.
+
+    :raises NoSuchAccount:
+    """
+    which = {"account": account_id}
+    await connection.execute(_MEMORY)
+    if (await connection.execute(_IS_ACCOUNT, which)).first() is None:
+        raise NoSuchAccount
+    await connection.execute(_DROP_SAME, which)
+    added = (await connection.execute(_COUNT)).scalar_one()
+    return added, (await connection.execute(_WOULD_REPLACE, which)).scalar_one()
+
+
 async def put_staged_on_record(
-    connection: AsyncConnection, account_id: uuid.UUID, *, key_id: uuid.UUID | None, now: datetime
+    connection: AsyncConnection,
+    account_id: uuid.UUID,
+    *,
+    job_id: uuid.UUID,
+    key_id: uuid.UUID | None,
+    now: datetime,
 ) -> tuple[int, int, list[tuple[int, str]]]:
     """Puts the staged consents on record in place of those before them, inside the caller's transaction.
 
@@ -181,7 +217,7 @@ async def put_staged_on_record(
 
     :raises NoSuchAccount:
     """
-    values = {"account": account_id, "key": key_id, "now": now}
+    values = {"account": account_id, "key": key_id, "now": now, "job": job_id}
     which = {"account": account_id}
     await connection.execute(_MEMORY)
     if (await connection.execute(_HOLD_ACCOUNT, which)).first() is None:
@@ -190,6 +226,7 @@ async def put_staged_on_record(
     added = (await connection.execute(_ADD, values)).rowcount
     await lock_all(connection, account_id)
     late = [(row.line, row.number) for row in await connection.execute(_TAKE_BACK, which)]
+    await connection.execute(_NAMED_AGAIN, {"account": account_id, "job": job_id})
     replaced = (await connection.execute(_REPLACE, {"account": account_id, "now": now})).rowcount
     return added - len(late), replaced, late
 

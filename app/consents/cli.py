@@ -25,7 +25,9 @@ class Kind(str, Enum):  # noqa: UP042  typer shows the values
 
     express = "express"
     express_written = "express_written"
-    existing_business = "existing_business"
+    purchase = "purchase"
+    inquiry = "inquiry"
+    existing_business = "existing_business"  # taken for an inquiry, the shorter of the two
 
 
 class Channel(str, Enum):  # noqa: UP042
@@ -80,7 +82,8 @@ def put(
         from app.consents.change_consents import record_consent
         from app.consents.store import NewConsent
 
-        consent = NewConsent(wanted, kind.value, channels, since, ends, evidence)
+        named = kind.inquiry if kind is Kind.existing_business else kind
+        consent = NewConsent(wanted, named.value, channels, since, ends, evidence)
         return (await record_consent(services, caller, consent))[1]
 
     _print(act(account, work), as_json)

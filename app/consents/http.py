@@ -62,7 +62,7 @@ class ConsentDocument(documents.Document):
     created_at: str
     created_by: str | None
     ended_at: str | None
-    ended_by: Literal["replaced", "withdrawn", "opt_out"] | None
+    ended_by: Literal["replaced", "withdrawn", "opt_out", "taken_back"] | None
 
 
 class ConsentPage(documents.Document):

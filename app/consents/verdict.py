@@ -158,8 +158,19 @@ def required(
     now: datetime,
 ) -> tuple[ConsentRule, ...]:
     """The rules that ask for a consent of this intent at the instant."""
+    bound = ever_required(intent, places, here, policy, rules)
+    if all(rule.effective_from is None and rule.effective_until is None for rule in bound):
+        return bound
+    days = local_days((zone for place in here for zone in place.zones), now)
+    return tuple(rule for rule in bound if in_force(rule.effective_from, rule.effective_until, days))
+
+
+def ever_required(
+    intent: Intent, places: Places, here: tuple[Place, ...], policy: AccountPolicy, rules: ConsentRules
+) -> tuple[ConsentRule, ...]:
+    """The rules that ask for a consent of this intent on some day or other."""
     recipient = intent.recipient
-    bound = _bound(
+    return _bound(
         rules,
         here,
         intent.type,
@@ -169,10 +180,6 @@ def required(
         recipient.kind if recipient else "consumer",
         getattr(policy.consent, intent.type) == "all",
     )
-    if all(rule.effective_from is None and rule.effective_until is None for rule in bound):
-        return bound
-    days = local_days((zone for place in here for zone in place.zones), now)
-    return tuple(rule for rule in bound if in_force(rule.effective_from, rule.effective_until, days))
 
 
 @lru_cache(maxsize=1024)

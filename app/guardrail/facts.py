@@ -145,6 +145,7 @@ class AccountPolicy:
     callers: tuple[str, ...] = ()  # the caller ids that the account may show; empty: any
     callers_only: bool = False  # refuse the others
     abandonment: AbandonmentPolicy | None = None
+    missing_lists: Literal["warn", "block"] = "warn"  # of a state's list that is not here, or too old
     phones: tuple[str, ...] = ()  # its own numbers: a plus sign and digits, or a short code
 
 

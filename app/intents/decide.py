@@ -125,6 +125,7 @@ class _Deciding:
         ask = ask_about(self.presented.key_hash, intent)
         gathered = await gather_facts(services, ask)
         caller = authenticate(gathered.key, self.presented.key_hash, self.now)
+        services.note_use(caller, self.now)
         need_scopes(caller, intent)
         if self.presented.idempotency_key is not None and self.claim is None:
             raise Conflict("The first request with this Idempotency-Key is still running.")

@@ -111,7 +111,9 @@ _LATER = "GREATEST(ask.at, statement_timestamp() + (ask.at - CAST(:now AS timest
 _ENTRIES = "channel, reason, source, created_at, expires_at"
 _IN_FORCE = f"(expires_at IS NULL OR expires_at > {_EARLIER})"
 _CONSENTS = "id, kind, channels, given_at, expires_at"
-_GIVEN = f"ended_at IS NULL AND given_at <= {_EARLIER} AND (expires_at IS NULL OR expires_at > {_LATER})"
+_GIVEN = f"ended_at IS NULL AND given_at <= {_EARLIER}"
+# One that is over by either clock is over at the instant that is asked about, and the refusal can say so.
+_OVER = f"LEAST(c.expires_at, CASE WHEN c.expires_at <= {_LATER} THEN ask.at END)"
 _RECENT = f"type <> 'emergency' AND at > {_EARLIER} - interval '{ATTEMPTS_LOOK_BACK_DAYS} days'"
 
 
@@ -155,7 +157,7 @@ def _gather_sql(others: str | None) -> str:
                                                {_us("s.created_at")}, {_us("s.expires_at")})
                              ORDER BY s.created_at)
               FROM {of_line("suppressions", _ENTRIES, _IN_FORCE)} s)::text,
-           (SELECT jsonb_agg(jsonb_build_array(c.id, c.kind, c.channels, {_us("c.given_at")}, {_us("c.expires_at")})
+           (SELECT jsonb_agg(jsonb_build_array(c.id, c.kind, c.channels, {_us("c.given_at")}, {_us(_OVER)})
                              ORDER BY c.given_at)
               FROM {of_line("consents", _CONSENTS, _GIVEN)} c)::text,
            (SELECT jsonb_agg(recent.entry)

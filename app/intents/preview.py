@@ -25,6 +25,7 @@ async def preview_intent(
     ask = replace(ask_about(presented.key_hash, intent), at=at)
     gathered = await gather_facts(services, ask)
     caller = authenticate(gathered.key, presented.key_hash, now)
+    services.note_use(caller, now)
     need_scopes(caller, intent)
     rate = await services.semaphore.spend(services.rate(caller, rate_class(intent)))
     if rate.exceeded:

@@ -17,6 +17,7 @@ from app.law.window_rules import (
     WindowRule,
     WindowRules,
 )
+from app.numbering import load as load_number_locator
 from app.numbering.zones import zone, zones_of_countries
 
 CHANGES_AHEAD_DAYS = 800
@@ -85,7 +86,10 @@ def holds(hours: Hours, place: str, at: date | datetime) -> bool:
 def _days(place: str, at: date | datetime) -> set[date]:
     if not isinstance(at, datetime):
         return {at}
-    names = zones_of_countries().get(place.partition("-")[0], ("UTC",))
+    region = load_number_locator().regions.find(place) if "-" in place else None
+    names = (
+        region.zones if region is not None else zones_of_countries().get(place.partition("-")[0], ("UTC",))
+    )
     return {at.astimezone(zone(name)).date() for name in names}
 
 

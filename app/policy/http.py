@@ -24,18 +24,22 @@ from app.platform.http.paging import Cursor, Limit, Order, bad_cursor, next_curs
 from app.platform.http.responses import json_response
 from app.policy.cap_fields import AbandonmentBody, CapBody, each_once
 from app.policy.change_policy import change_policy
-from app.policy.policy_fields import Callers, CallersOnly, ConsentAsked, ConsentByChannel, ConsentChoice
+from app.policy.policy_fields import (
+    Callers,
+    CallersOnly,
+    ConsentAsked,
+    ConsentByChannel,
+    ConsentChoice,
+    Domain,
+    MissingLists,
+    Phone,
+)
 
 router = APIRouter(prefix="/v1/policy", tags=["policy"], route_class=GuardedRoute)
 EveryKey = Annotated[Caller, Depends(Requires())]
 Admin = Annotated[Caller, Depends(Requires("admin"))]
 
 _CLOCK = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d|24:00", re.ASCII)
-_DOMAIN = re.compile(
-    r"(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{1,59})"
-)
-
-_PHONE = re.compile(r"\+[1-9]\d{6,14}|\d{3,8}", re.ASCII)
 
 
 def _clock(text: str) -> str:
@@ -51,18 +55,6 @@ def _spell(text: str) -> str:
         raise malformed(str(error)) from None
     if not 60 <= seconds <= 86_400:
         raise unusable("must be one minute to one day long")
-    return text
-
-
-def _domain(text: str) -> str:
-    if not _DOMAIN.fullmatch(text.lower()):
-        raise unusable("must be a domain without scheme, port and path, as example.com")
-    return text.lower()
-
-
-def _phone(text: str) -> str:
-    if not _PHONE.fullmatch(text):
-        raise unusable("must be a plus sign and 7 to 15 digits, or a short code of 3 to 8 digits")
     return text
 
 
@@ -151,7 +143,7 @@ class PolicyBody(Body):
     names: Annotated[list[Annotated[Words, Field(min_length=1, max_length=64)]], Field(max_length=20)] = (
         Field(default_factory=list, description="The sender's names")
     )
-    domains: Annotated[list[Annotated[Words, AfterValidator(_domain)]], Field(max_length=200)] = Field(
+    domains: Annotated[list[Domain], Field(max_length=200)] = Field(
         default_factory=list, description="The account's own links"
     )
     # Generators of clients know no default that is an object; the description says what holds without the field.
@@ -161,7 +153,8 @@ class PolicyBody(Body):
     abandonment: AbandonmentBody | None = Field(
         default=None, description="Null: abandoned calls are counted and never refused"
     )
-    phones: Annotated[list[Annotated[Words, AfterValidator(_phone)]], Field(max_length=200)] = Field(
+    missing_lists: MissingLists = "warn"
+    phones: Annotated[list[Phone], Field(max_length=200)] = Field(
         default_factory=list,
         description="The account's own numbers, as its texts give them to call: +12065550188, or a short code",
     )
@@ -196,6 +189,7 @@ class PolicyDocument(documents.Document):
     callers: list[str]
     callers_only: bool
     abandonment: AbandonmentBody | None
+    missing_lists: Literal["warn", "block"]
     phones: list[str]
     inbound: RepliesDocument
 
@@ -215,6 +209,7 @@ class StoredPolicy(documents.Document):
     callers: list[str] = Field(default_factory=list)
     callers_only: bool | None = None
     abandonment: AbandonmentBody | None = None
+    missing_lists: Literal["warn", "block"] | None = None
     phones: list[str] = Field(default_factory=list)
     inbound: RepliesDocument | None = Field(
         default=None, description="Absent from versions that an earlier release put"

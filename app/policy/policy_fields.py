@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from app.numbering.number_fields import SmsSender
-from app.platform.http.fields import Body, unusable
+from app.platform.http.fields import Body, Words, unusable
+
+_DOMAIN = re.compile(
+    r"(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{1,59})"
+)
+_PHONE = re.compile(r"\+[1-9]\d{6,14}|\d{3,8}", re.ASCII)
 
 
 class ConsentByChannel(Body):
@@ -51,3 +57,23 @@ Callers = Annotated[
     Field(max_length=1000, description="The caller ids that the account may show; empty: any"),
 ]
 CallersOnly = Annotated[bool, Field(description="Refuse caller ids that are not among callers, with 422")]
+MissingLists = Annotated[
+    Literal["warn", "block"],
+    Field(description="A marketing contact in a state whose own list is not loaded here, or too old"),
+]
+
+
+def _domain(text: str) -> str:
+    if not _DOMAIN.fullmatch(text.lower()):
+        raise unusable("must be a domain without scheme, port and path, as example.com")
+    return text.lower()
+
+
+def _phone(text: str) -> str:
+    if not _PHONE.fullmatch(text):
+        raise unusable("must be a plus sign and 7 to 15 digits, or a short code of 3 to 8 digits")
+    return text
+
+
+Domain = Annotated[Words, AfterValidator(_domain)]
+Phone = Annotated[Words, AfterValidator(_phone)]

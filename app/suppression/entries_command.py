@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from app.platform.printing import print_json, print_rows
 
 if TYPE_CHECKING:
     from app.accounts.authenticate import Caller
+    from app.platform.jobs.store import Job
     from app.platform.stores import Stores
     from app.suppression.change_entries import Added
 
@@ -85,6 +87,31 @@ def remove(
     typer.echo(f"removed {wanted}")
     if stands is not None:
         typer.echo(f"the person's own opt-out of {rfc3339(stands)} stands", err=True)
+
+
+@app.command("take-back")
+def take_back_import(
+    import_id: uuid.UUID = typer.Argument(metavar="ID", help="The import, as its result names it."),
+    account: str | None = AccountOption,
+    as_json: bool = AsJson,
+) -> None:
+    """Remove the entries that an import added and that nobody has changed since. Persons' own opt-outs stay."""
+
+    async def work(services: Stores, caller: Caller) -> Job:
+        from app.platform.jobs.take_back import take_back
+        from app.suppression.lists.take_back_store import taking_back
+
+        now, account_id = services.now(), caller.account_id
+        removing = taking_back(account_id, caller.key_id, now)
+        return await take_back(
+            services.database.bulk, account_id, import_id, "suppression_import", now, removing
+        )
+
+    job = act(account, work)
+    if as_json:
+        print_json({"id": job.id, "taken_back": job.taken_back, "taken_back_at": job.taken_back_at})
+    else:
+        typer.echo(f"{job.taken_back:,} entries taken back")
 
 
 @app.command("show")

@@ -65,6 +65,7 @@ class JobDocument(documents.Document):
     status: Literal["running", "succeeded", "failed"]
     phase: str
     partial: bool
+    dry_run: bool = Field(description="The counts say what would change; nothing was changed")
     rows_read: int
     added: int
     changed: int
@@ -76,6 +77,10 @@ class JobDocument(documents.Document):
     started_at: str | None
     finished_at: str | None
     error: str | None
+    taken_back_at: str | None
+    taken_back: int | None = Field(
+        description="How many of what it added were taken back; null while it stands"
+    )
 
 
 class JobPage(documents.Document):
@@ -94,6 +99,7 @@ def job_document(job: Job) -> dict[str, Any]:
         "status": job.status,
         "phase": job.phase,
         "partial": job.partial,
+        "dry_run": job.dry_run,
         "rows_read": job.rows_read,
         "added": job.added,
         "changed": job.changed,
@@ -105,6 +111,8 @@ def job_document(job: Job) -> dict[str, Any]:
         "started_at": rfc3339(job.started_at) if job.started_at else None,
         "finished_at": rfc3339(job.finished_at) if job.finished_at else None,
         "error": job.error,
+        "taken_back_at": rfc3339(job.taken_back_at) if job.taken_back_at else None,
+        "taken_back": job.taken_back,
     }
 
 

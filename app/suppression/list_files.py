@@ -217,6 +217,7 @@ def _document(job: Job, interrupted: bool) -> dict[str, Any]:
         "status": job.status,
         "interrupted": interrupted,
         "partial": job.partial,
+        "dry_run": job.dry_run,
         **counts,
         "rows_per_second": job.rows_per_second,
         "error": job.error,
@@ -236,6 +237,10 @@ def _tell(job: Job, interrupted: bool, shown: Sequence[Reject], rejects_file: Pa
     rate = f", {job.rows_per_second:,.0f} a second" if job.rows_per_second else ""
     typer.echo(f"{job.rows_read:,} rows read{rate}")
     if job.status == "succeeded":
-        amended = "changed" if job.kind == "suppression_import" else "removed"
+        amended = "changed" if job.kind in ("suppression_import", "consent_import") else "removed"
+        if job.dry_run:
+            typer.echo("a dry run, which changed nothing; it would be:")
         typer.echo(f"{job.added:,} added, {getattr(job, amended):,} {amended}, {job.unchanged:,} unchanged")
     typer.echo(f"{job.rejected:,} rejected")
+    if job.status == "succeeded" and not job.dry_run and job.kind.endswith("_import"):
+        typer.echo(f"import {job.id}")

@@ -59,20 +59,21 @@ _ANY_SPELLING = text(
      ORDER BY number = :number DESC, created_at LIMIT 1 FOR UPDATE
     """
 )
-# An entry that is there already is changed to itself: that locks it until the transaction ends, so that nobody
-# removes it between this look and what follows from it.
+# An entry that is there already is touched: that locks it until the transaction ends, so that nobody removes it
+# between this look and what follows from it. And it is no longer only an import's to take back.
 _ADD = text(
     f"""
     INSERT INTO suppressions (account_id, number, channel, id, reason, source, created_at, updated_at,
                               expires_at, created_by)
     VALUES (:account, :number, :channel, :id, :reason, :source, :now, :now, :expires_at, :key)
-    ON CONFLICT (account_id, number, channel) DO UPDATE SET number = suppressions.number
+    ON CONFLICT (account_id, number, channel) DO UPDATE SET import_id = NULL
     RETURNING {_COLUMNS}, xmax = 0 AS added
     """
 )
 _CHANGE = text(
     f"""
-    UPDATE ONLY suppressions SET reason = :reason, source = :source, expires_at = :expires_at, updated_at = :now
+    UPDATE ONLY suppressions
+       SET reason = :reason, source = :source, expires_at = :expires_at, updated_at = :now, import_id = NULL
      WHERE account_id = :account AND number = :number AND channel = :channel
     RETURNING {_COLUMNS}
     """
@@ -91,7 +92,7 @@ _ENTRIES = text(
     """
 )
 # A trigger holds back the release before, whose START would remove the account's entry along with the wish.
-_REMOVING = text("SELECT set_config('callgate.removes_entries', 'yes', true)")
+REMOVING = text("SELECT set_config('callgate.removes_entries', 'yes', true)")
 _REMOVE = text(
     f"""
     DELETE FROM ONLY suppressions
@@ -193,7 +194,7 @@ async def remove(
 ) -> int:
     """Remove the account's own entries of a line, of one channel or all; answers how many there were."""
     given = {"account": account_id, "numbers": list(numbers), "channel": channel, "now": now}
-    await connection.execute(_REMOVING)
+    await connection.execute(REMOVING)
     rows = (await connection.execute(_REMOVE, given)).all()
     for row in rows:
         await connection.execute(

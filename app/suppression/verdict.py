@@ -15,6 +15,7 @@ from app.guardrail.facts import Consent, Facts, Intent, RegistryHit, RegistryInF
 from app.guardrail.places import Places
 from app.guardrail.refusals import DNC_BLOCKED, Check, Finding, Skipped, Violation, if_any
 from app.law.conditions.list_rules import ListRules
+from app.suppression.missing_lists import MissingList, missing_lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,20 @@ class LiftedHit:
 
 
 @dataclass(frozen=True, slots=True)
+class LackedList:
+    """A list of a state in which the number was not looked up, or in too old a one."""
+
+    region: str
+    list: str
+    standing: str
+
+
+@dataclass(frozen=True, slots=True)
 class SuppressionResult(Check):
-    """The lists that were asked, and the consents that lifted a hit."""
+    """The lists that were asked, those that are missing, and the consents that lifted a hit."""
 
     registries: tuple[AskedRegistry, ...]
+    missing_lists: tuple[LackedList, ...] | None = if_any()
     consents: tuple[LiftedHit, ...] | None = if_any()
 
 
@@ -67,6 +78,17 @@ class OnRegistry(Violation):
     version_date: str
 
 
+@dataclass(frozen=True, slots=True)
+class ListMissing(Violation):
+    """A list that the account's policy does not go without."""
+
+    list: str
+    kind: str
+    region: str
+    standing: str
+    citation: str
+
+
 def evaluate(intent: Intent, places: Places, facts: Facts, rules: ListRules, now: datetime) -> Finding:
     """Whether the destination may be contacted at all."""
     if intent.purpose == "emergency":
@@ -85,6 +107,14 @@ def evaluate(intent: Intent, places: Places, facts: Facts, rules: ListRules, now
             violations.append(_of_hit(intent, hit))
         else:
             lifted.append(LiftedHit(hit.registry, consent.id, consent.kind))
+    missing = missing_lists(intent, places, facts.registries, rules, now)
+    if facts.policy.missing_lists == "block":
+        violations += [
+            _of_missing(intent, each)
+            for each in missing
+            if lifting_consent(_would_be_hit(intent, each), intent, places, facts.consents, rules, now)
+            is None
+        ]
     result = SuppressionResult(
         "suppression",
         "block" if violations else "pass",
@@ -92,6 +122,7 @@ def evaluate(intent: Intent, places: Places, facts: Facts, rules: ListRules, now
             AskedRegistry(each.name, each.kind, each.region, each.version_date)
             for each in asked(intent, facts.registries)
         ),
+        tuple(LackedList(each.kept.region, each.kept.name, each.standing) for each in missing) or None,
         tuple(lifted) or None,
     )
     return Finding(result, tuple(violations))
@@ -118,6 +149,32 @@ def too_old(intent: Intent, places: Places, registries: Iterable[RegistryInForce
         registry.name
         for registry in asked(intent, registries)
         if registry.too_old and (registry.region is None or places.may_be_in(registry.region))
+    )
+
+
+def _would_be_hit(intent: Intent, missing: MissingList) -> RegistryHit:
+    """The number as it might stand in that list: what lifts that lifts the want of the list as well."""
+    return RegistryHit(
+        missing.kept.name,
+        "state_dnc",
+        missing.kept.region,
+        "",
+        frozenset((intent.type,)),
+        frozenset((intent.purpose,)),
+    )
+
+
+def _of_missing(intent: Intent, missing: MissingList) -> ListMissing:
+    how = "is not loaded" if missing.standing == "missing" else "is older than it may be"
+    return ListMissing(
+        DNC_BLOCKED,
+        f"The number {intent.to} cannot be looked up in {missing.kept.name} ({missing.kept.region}), which {how}, and"
+        " the account's policy refuses without it.",
+        "missing",
+        "state_dnc",
+        missing.kept.region,
+        missing.standing,
+        missing.kept.citation,
     )
 
 

@@ -89,7 +89,7 @@ def test_one_rejected_line_leaves_all_as_it_was_unless_partial(
     [
         (b"", "is empty"),
         (gzip.compress(LIST)[:-5], "ends early"),
-        (b"phone\n+14155550101\n", "unknown column 'phone'"),
+        (b"fax\n+14155550101\n", "unknown column 'fax'"),
     ],
 )
 def test_a_file_that_cannot_be_used_says_why(

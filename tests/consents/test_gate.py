@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.clock import utc_now
-from app.guardrail.facts import Facts, Intent, PresentedConsent, Recipient
+from app.guardrail.facts import Consent, Facts, Intent, PresentedConsent, Recipient
 from app.instants import rfc3339
 from app.intents.evaluate import evaluate_intent
 from app.intents.services import RuleSet
@@ -43,17 +43,22 @@ def test_a_voice_that_is_not_live_sells_in_no_state_without_a_written_consent(
     )
     given = datetime(2026, 11, 1, tzinfo=UTC)
 
-    def codes(kind: Any) -> tuple[str, ...]:
-        consent = None if kind is None else PresentedConsent(kind, given, "form")
+    def codes(kind: Any, *, on_record: bool = False) -> tuple[str, ...]:
+        presented = None if kind is None or on_record else PresentedConsent(kind, given, "form")
         intent = Intent(
-            "call", bare.to, CALLER_ID, voice_type=voice, recipient=bare.recipient, consent=consent
+            "call", bare.to, CALLER_ID, voice_type=voice, recipient=bare.recipient, consent=presented
         )
-        return evaluate_intent(rule_set, intent, Facts(), NOON).verdict.codes
+        stored = Consent("of record", kind, frozenset(("call",)), given, None)
+        facts = Facts(consents=(stored,) if on_record else ())
+        return evaluate_intent(rule_set, intent, facts, NOON).verdict.codes
 
     assert codes(None) == ("CONSENT_REQUIRED",)
     assert codes("express") == ("CONSENT_REQUIRED",)
     assert codes("purchase") == ("CONSENT_REQUIRED",)
     assert codes("express_written") == ()
+    assert codes("express", on_record=True) == ("CONSENT_REQUIRED",)
+    assert codes("purchase", on_record=True) == ("CONSENT_REQUIRED",)
+    assert codes("express_written", on_record=True) == ()
 
 
 def consents(document: dict[str, Any]) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def test_an_answer_of_every_route_is_as_it_is_described(
     _lists(one)
     _people(one)
     _administration(operator, one)
-    for path in (registry, f"{registry}/jobs", "/v1/registries"):
+    for path in (registry, f"{registry}/jobs", f"{registry}/versions", "/v1/registries"):
         good(operator.get(path))
     for path in ("/livez", "/readyz", "/metrics", "/errors", "/errors/dnc-blocked", "/docs"):
         good(gate.request("GET", path))
@@ -127,6 +127,7 @@ def _lists(one: Dialler) -> None:
     ended(one, job.headers["location"])
     good(one.get("/v1/suppressions/imports"))
     good(one.get(f"{job.headers['location']}/rejects"))
+    good(one.delete(job.headers["location"]))
     good(upload(one, "/v1/scrub", f"number\n{LISTED}\n12\n".encode(), "text/csv"))
 
 
@@ -147,6 +148,7 @@ def _people(one: Dialler) -> None:
     job = upload(one, "/v1/consents/imports", b"number,kind,channels,given_at,evidence\n12,,,,\n", "text/csv")
     ended(one, job.headers["location"])
     good(one.get(f"{job.headers['location']}/rejects"))
+    good(one.delete(job.headers["location"]))
     limit = {"max": 0, "period": "P30D", "action": "block"}
     good(one.put("/v1/policy", {"abandonment": limit}))
     assert one.call(campaign="spring").status == 201
@@ -167,6 +169,7 @@ def _administration(operator: Dialler, one: Dialler) -> None:
     good(operator.post("/v1/accounts", {"name": "described"}))
     good(one.post("/v1/api-keys", {"name": "described", "scopes": ["pools:read"]}))
     good(one.get("/v1/api-keys"))
+    good(one.get("/v1/whoami"))
     until = rfc3339(utc_now() + timedelta(minutes=5))
     # Where no test calls: it binds every account until it is taken back.
     for _ in range(2):

@@ -177,7 +177,7 @@ def test_gzip_is_unpacked_and_ndjson_is_read(dialler: Dialler) -> None:
         (gzip.compress(b"number\n" + numbers(0, 50), mtime=0)[:-9], "ends early"),
         (b"\x1f\x8b\x08" + b"\x00" * 40, "damaged"),
         (b"", "empty"),
-        (b"phone\n+14155550001\n", "unknown column 'phone'"),
+        (b"fax\n+14155550001\n", "unknown column 'fax'"),
         ("number\n".encode("utf-16"), "UTF-16"),
     ],
     ids=["truncated gzip", "damaged gzip", "empty", "unknown column", "UTF-16"],
@@ -283,7 +283,7 @@ def test_the_same_list_under_the_same_key_is_the_same_job(dialler: Dialler) -> N
 
 
 def test_a_useless_list_is_the_same_job_too(dialler: Dialler) -> None:
-    body = b"phone\n" + numbers(0, 20_000)
+    body = b"fax\n" + numbers(0, 20_000)
     first = upload(dialler, PATH, body, **{"Idempotency-Key": "useless"})
     again = upload(dialler, PATH, body, **{"Idempotency-Key": "useless"})
     assert (first.status, again.body) == (202, first.body)

@@ -317,3 +317,29 @@ def test_registries_are_paged_and_a_job_is_found_under_its_own(operator: Dialler
     assert operator.delete(other).status == 204
     for query in ("limit=0", "limit=501", "cursor=garbage!!"):
         check_problem(operator.get(f"/v1/registries?{query}"), "bad-request", base_url)
+
+
+def test_every_version_is_told_with_who_loaded_it_also_after_it_was_replaced(
+    operator: Dialler, dialler: Dialler, registry: str
+) -> None:
+    path = f"{PATH.format(registry)}/versions"
+    assert dialler.get(path).json() == {"items": [], "next_cursor": None}
+    loader = operator.with_key("operator")
+    days = [(today() - timedelta(days=age)).isoformat() for age in (9, 5, 1)]
+    for count, day in enumerate(days, start=1):
+        lines = b"".join(b"+1415555%04d\n" % n for n in range(count))
+        assert load(loader, registry, lines, f"?version_date={day}")["status"] == "succeeded"
+    load(operator, registry, b"415,5550219,A\n", f"?version_date={today()}", "changes")
+    items = dialler.get(path).json()["items"]
+    assert [item["version_date"] for item in items] == [today().isoformat(), days[1], days[0]]
+    assert [item["numbers"] for item in items] == [4, 2, 1]
+    assert {item["loaded_by"] for item in items} == {loader.key_id}
+    assert [item["in_force"] for item in items] == [True, False, False]
+    assert [item["replaced_at"] is None for item in items] == [True, False, False]
+    assert [item["changes_applied"] for item in items] == [1, 0, 0]
+    first = dialler.get(f"{path}?limit=2").json()
+    rest = dialler.get(f"{path}?limit=2&cursor={first['next_cursor']}").json()
+    assert first["items"] + rest["items"] == items
+    assert rest["next_cursor"] is None
+    check_problem(dialler.get("/v1/registries/nowhere/versions"), "not-found", dialler.service.base_url)
+    check_problem(dialler.get(f"{path}?cursor=x"), "bad-request", dialler.service.base_url)

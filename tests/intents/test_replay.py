@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import random
 import shutil
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from app.calling_window import evaluate
-from app.guardrail.facts import AccountPolicy, Facts, Intent
-from app.intents.law.replay import Recorded, Replay
+from app.guardrail.facts import AccountPolicy, Facts, Intent, ProclaimedHoliday
+from app.intents.law.replay import Conditions, Declared, Recorded, Replay
 from app.intents.services import RuleSet
 from app.law import window_loader
 from app.law.window_rules import WindowRules
@@ -74,3 +75,40 @@ def test_what_a_recorded_consent_lifted_is_lifted_in_the_replay(
     replay = Replay(rule_set.window_rules, later, rule_set.number_locator, AccountPolicy())
     replay.feed([recorded("+13075550100", evening), recorded("+13075550100", evening, lifted='[["US-WY"]]')])
     assert replay.tallies[""].blocked == 1
+
+
+def test_what_a_decision_does_not_tell_enough_of_is_counted_and_not_decided(
+    rule_set: RuleSet,
+) -> None:
+    """Consents that the other pack asks for, lists that other consents lift, emergencies of that time."""
+    law = rule_set.consent_law.rules
+    stricter = replace(law, by_place={**law.by_place, "US-WY": law.by_place["US-LA"]})
+    noon = datetime(2026, 11, 24, 12, tzinfo=zone("America/Denver"))
+    there = int(noon.timestamp())
+    conditions = Conditions(
+        (law, stricter), True, (Declared("US-CA", there - 60, there + 60), Declared("US-LA", 0, there))
+    )
+    rules = rule_set.window_rules
+    replay = Replay(rules, rules, rule_set.number_locator, AccountPolicy(), conditions=conditions)
+    rows = [recorded(number, noon, "winter") for number in NUMBERS]
+    replay.feed([*rows, rows[0]._replace(listed=True)])
+    tally = replay.tallies["winter"]
+    assert (tally.decisions, tally.blocked, tally.opened) == (6, 0, 0)
+    assert tally.undecided == {"consents": 2, "lists": 1, "emergencies": 1}
+
+
+def test_a_proclaimed_day_is_kept_in_the_replay(rule_set: RuleSet, later: WindowRules) -> None:
+    noon = datetime(2026, 11, 24, 12, tzinfo=zone("America/Chicago"))
+    mourning = ProclaimedHoliday("US-LA", noon.date(), "Day of mourning")
+    rules = rule_set.window_rules
+    replay = Replay(
+        rules,
+        rules,
+        rule_set.number_locator,
+        AccountPolicy(),
+        date(2026, 11, 23),
+        Conditions(holidays=(mourning,)),
+    )
+    replay.feed([recorded("+15045551234", noon)])
+    tally = replay.tallies[""]
+    assert (tally.blocked, tally.opened) == (0, 1), "closed on the day itself, open the day before"

@@ -185,4 +185,5 @@ def test_a_replay_reads_what_was_recorded_and_nothing_differs_by_the_same_rules(
         "blocked": 0,
         "opened": 0,
         "rules": {},
+        "undecided": {},
     }

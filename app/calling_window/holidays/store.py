@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.guardrail.facts import ProclaimedHoliday
+
 _COLUMNS = "region, day, name, proclaimed_by, updated_at"
 # xmax is 0 for a row that was not there before.
 _PUT = text(
@@ -29,6 +31,7 @@ _PAGE = text(
      ORDER BY region, day LIMIT :limit
     """
 )
+_SINCE = text("SELECT region, day, name FROM proclaimed_holidays WHERE day >= :day ORDER BY region, day")
 _DELETE = text("DELETE FROM proclaimed_holidays WHERE region = :region AND day = :day")
 
 
@@ -53,6 +56,12 @@ async def page(
     """Proclaimed days in the order of their regions and dates; of one region, or of all when ``only`` is empty."""
     given = {"after_region": after[0], "after_day": after[1], "only": only, "limit": limit}
     return [_as_answered(row) for row in (await connection.execute(_PAGE, given)).mappings()]
+
+
+async def since(connection: AsyncConnection, day: date) -> tuple[ProclaimedHoliday, ...]:
+    """Every day proclaimed from that day on, as a verdict takes them."""
+    rows = await connection.execute(_SINCE, {"day": day})
+    return tuple(ProclaimedHoliday(row.region, row.day, row.name) for row in rows)
 
 
 async def delete(connection: AsyncConnection, region: str, day: date) -> bool:

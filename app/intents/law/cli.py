@@ -17,6 +17,7 @@ from app.platform.environment import USAGE, fail, settings_or_exit
 from app.platform.printing import console, print_json
 
 if TYPE_CHECKING:
+    from app.law.conditions.consent_rules import ConsentRules
     from app.law.verdict_diff import Change
     from app.law.window_rules import WindowRules
 
@@ -24,6 +25,9 @@ app = typer.Typer(help="The rules of the calling window: check, show, compare, r
 BROKEN = 1
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 Pack = typer.Argument(help="A directory of rule files.", exists=True, file_okay=False)
+Either = typer.Argument(
+    help="A directory of rule files, or the one file of the releases before packs.", exists=True
+)
 Rules = typer.Option(None, "--rules", help="A directory of rule files; else those in force.", file_okay=False)
 Day = typer.Option(None, "--day", help="A date, as 2026-12-01; today when absent.")
 
@@ -90,8 +94,8 @@ def stale(
 
 @app.command()
 def diff(
-    old: Path = Pack,
-    new: Path = Pack,
+    old: Path = Either,
+    new: Path = Either,
     day: str | None = Day,
     days: int = typer.Option(400, min=7, max=1500, help="How far to look."),
     as_json: bool = AsJson,
@@ -135,12 +139,12 @@ def reload() -> None:
 
 
 def _load(directory: Path | None) -> WindowRules:
-    from app.law import window_loader
+    from app.law import single_file, window_loader
     from app.platform.files.broken_file import BrokenRuleFile
 
-    chosen = directory or settings_or_exit().rules_dir or window_loader.DIRECTORY
+    chosen = (directory or settings_or_exit().rules_dir or window_loader.DIRECTORY).absolute()
     try:
-        return window_loader.load(chosen.absolute())
+        return single_file.load(chosen) if chosen.is_file() else window_loader.load(chosen)
     except BrokenRuleFile as error:
         fail(f"a rule file is broken: {error}", BROKEN)
 
@@ -198,8 +202,9 @@ def replay(
     The exit status is 1 when anything would.
     """
     from app.accounts.read_policy import read_account_policy
-    from app.intents.law.replay import Replay
-    from app.intents.law.store import recorded_intents
+    from app.calling_window.holidays.store import since as holidays_since
+    from app.intents.law.replay import Conditions, Replay
+    from app.intents.law.store import declared_emergencies, recorded_intents
     from app.law import window_loader
     from app.numbering import load as load_number_locator
 
@@ -207,11 +212,15 @@ def replay(
     other = _load(rules) if rules is not None else in_force
     begin, end = _instant(since), _instant(until) if until else clock.utc_now()
     on = _day(day) if day is not None else None
+    unlike = _unlike(settings_or_exit().rules_dir or window_loader.DIRECTORY, rules)
 
     async def work(database: Any) -> Replay:
         account_id = await account_of(database, account)
         policy = await read_account_policy(database, account_id)
-        found = Replay(in_force, other, load_number_locator(), policy, on)
+        async with database.begin() as connection:
+            holidays = await holidays_since(connection, min(begin.date(), on or begin.date()))
+        conditions = Conditions(*unlike, await declared_emergencies(database), holidays)
+        found = Replay(in_force, other, load_number_locator(), policy, on, conditions)
         async for rows in recorded_intents(database.bulk, account_id, begin, end):
             found.feed(rows)
         return found
@@ -223,9 +232,12 @@ def replay(
     else:
         for name, tally in sorted(found.tallies.items()):
             told = ", ".join(f"{rule} {count}" for rule, count in sorted(tally.rules.items()))
+            open_questions = ", ".join(f"{what} {count}" for what, count in sorted(tally.undecided.items()))
             console().print(
                 f"{name or '(no campaign)'}: {tally.decisions} decisions, {tally.blocked} would be blocked, "
-                f"{tally.opened} would be open" + (f" ({told})" if told else ""),
+                f"{tally.opened} would be open"
+                + (f" ({told})" if told else "")
+                + (f"; not decided: {open_questions}" if open_questions else ""),
                 markup=False,
                 soft_wrap=True,
             )
@@ -233,8 +245,29 @@ def replay(
         raise typer.Exit(1)
 
 
+def _unlike(in_force: Path, other: Path | None) -> tuple[tuple[ConsentRules, ConsentRules] | None, bool]:
+    """The consents that the two packs ask for, where they differ; and whether they differ in what lifts lists."""
+    from app.law.conditions import consent_rules, list_rules
+    from app.platform.files.broken_file import BrokenRuleFile
+
+    if other is None:
+        return None, False
+
+    def differ(name: str) -> bool:
+        one, two = ((each.absolute() / name) for each in (in_force, other))
+        return one.read_bytes() != two.read_bytes()
+
+    try:
+        old, new = (consent_rules.load(each.absolute() / "consents.toml") for each in (in_force, other))
+        for each in (in_force, other):
+            list_rules.load(each.absolute() / "lists.toml")
+    except BrokenRuleFile as error:
+        fail(f"a rule file is broken: {error}", BROKEN)
+    return (old, new) if differ("consents.toml") else None, differ("lists.toml")
+
+
 def _instant(written: str) -> datetime:
     try:
-        return read_instant(f"{written}T00:00:00Z" if _DATE.fullmatch(written) else written)
+        return read_instant(written)
     except ValueError:
         fail(f"{written} is neither a date nor an RFC 3339 instant", USAGE)

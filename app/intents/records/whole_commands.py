@@ -16,7 +16,8 @@ from app.accounts.cli import AccountOption, AsJson, with_database
 from app.accounts.command_access import act, instant_or_exit, number_or_exit
 from app.platform.environment import UNAVAILABLE, USAGE, fail, settings_or_exit
 from app.platform.printing import console, print_json, print_rows
-from app.suppression.cli import ListFormat, standard_output, whole_file
+from app.suppression.export_files import standard_output, whole_file
+from app.suppression.list_options import ListFormat
 
 if TYPE_CHECKING:
     from app.accounts.authenticate import Caller

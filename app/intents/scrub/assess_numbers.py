@@ -8,7 +8,7 @@ from datetime import datetime
 
 from app import calling_window
 from app.calling_window.verdict import ClosedWindow
-from app.guardrail.facts import AccountPolicy, Facts, Intent, RegistryInForce
+from app.guardrail.facts import Facts, Intent, RegistryInForce
 from app.intents.services import RuleSet
 from app.platform.outcomes import CannotDecide
 from app.suppression import verdict as suppression
@@ -29,29 +29,29 @@ class Assessment:
 
 
 def assess_numbers(
-    rule_set: RuleSet, lookup: Lookup, asked: Intent, policy: AccountPolicy, now: datetime
+    rule_set: RuleSet, lookup: Lookup, asked: Intent, facts: Facts, now: datetime
 ) -> Sequence[Assessment]:
     """One assessment for each number of the look-up. ``asked`` gives the type and the purpose; its number is not
-    used. Consents are not looked at: a scrub says what holds without them. Raises CannotDecide when a registry that
-    binds one of the numbers is too old."""
-    return [_assess(rule_set, entry, asked, policy, lookup.registries, now) for entry in lookup.numbers]
+    used. ``facts``: the account's policy, the emergencies and the proclaimed days. Consents are not looked at: a scrub
+    says what holds without them. Raises CannotDecide when a registry that binds one of the numbers is too old."""
+    return [_assess(rule_set, entry, asked, facts, lookup.registries, now) for entry in lookup.numbers]
 
 
 def _assess(
     rule_set: RuleSet,
     entry: NumberOnLists,
     asked: Intent,
-    policy: AccountPolicy,
+    facts: Facts,
     registries: tuple[RegistryInForce, ...],
     now: datetime,
 ) -> Assessment:
     number = rule_set.number_locator.numbers.parse(entry.number)
-    places = rule_set.number_locator.locate(number, None, policy.trust_recipient)
+    places = rule_set.number_locator.locate(number, None, facts.policy.trust_recipient)
     too_old = suppression.too_old(asked, places, registries)
     if too_old:
         raise CannotDecide(f"the registry {too_old[0]} is older than it may be", retry_after_seconds=60)
     intent = Intent(asked.type, entry.number, asked.sender, asked.purpose)
-    found = calling_window.evaluate(intent, places, Facts(policy=policy), rule_set.window_rules, now)
+    found = calling_window.evaluate(intent, places, facts, rule_set.window_rules, now)
     check = found.check
     return Assessment(
         on_lists=entry,

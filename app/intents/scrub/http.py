@@ -19,6 +19,7 @@ from app.accounts.read_policy import read_account_policy
 from app.guardrail.facts import Intent
 from app.instants import rfc3339
 from app.intents.scrub.assess_numbers import Assessment, assess_numbers
+from app.intents.scrub.gather_conditions import gather_conditions
 from app.intents.scrub.scrub_numbers import ScrubbedNumber, scrub_numbers
 from app.intents.services import Services
 from app.numbering import number_fault
@@ -92,8 +93,9 @@ async def post_scrub(
     asked = Intent(type, "", "", purpose)
 
     async def assess(lookup: Lookup) -> Sequence[Assessment]:
+        facts = await gather_conditions(services, policy, now)
         # Away from the event loop: decisions must not wait for half a thousand windows.
-        return await asyncio.to_thread(assess_numbers, services.rule_set, lookup, asked, policy, now)
+        return await asyncio.to_thread(assess_numbers, services.rule_set, lookup, asked, facts, now)
 
     batches = scrub_numbers(
         services.database.bulk,

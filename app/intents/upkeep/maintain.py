@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.accounts.write_key_uses import write_key_uses
 from app.capacity.leases.change_leases import record_expired
 from app.ids import floor_id
 from app.intents.counts.count_decisions import EVERY_SECONDS as COUNTED_EVERY_SECONDS
@@ -77,6 +78,9 @@ _SWEEPS = (
 )
 
 
+KEY_USES_SECONDS = 2.0
+
+
 class ClockOff(Exception):
     """This process's clock is not Postgres's; it must not sweep."""
 
@@ -91,6 +95,7 @@ async def maintain(services: Services) -> None:
         _again_and_again(lambda: tidy(services), EVERY_SECONDS, AGAIN_SECONDS),
         _again_and_again(lambda: _watch_clock(services), ASKED_EVERY_SECONDS, 1.0),
         _again_and_again(lambda: count_decisions(services.database), COUNTED_EVERY_SECONDS, AGAIN_SECONDS),
+        _again_and_again(lambda: write_key_uses(services), KEY_USES_SECONDS, KEY_USES_SECONDS),
     )
 
 

@@ -70,6 +70,7 @@ class ListRules:
     exemptions: tuple[ListExemption, ...]
     lists: tuple[StateList, ...]
     by_list: Mapping[tuple[str, str], tuple[ListExemption, ...]]
+    kept_in: Mapping[str, StateList]  # by region
 
     def exemption(
         self, registry: str, region: str, kind: str, channel: str, days: Iterable[date] = ()
@@ -115,7 +116,7 @@ def load(path: Path = PATH) -> ListRules:
             ("also_national",),
         )
     )
-    return ListRules(file.version, tuple(exemptions), lists, by_list)
+    return ListRules(file.version, tuple(exemptions), lists, by_list, {kept.region: kept for kept in lists})
 
 
 def _exemption(row: Row) -> ListExemption:

@@ -3,13 +3,14 @@
 A record is a mapping of column to text (CSV) or to JSON values (NDJSON) with the line that it began on. What
 cannot be a record is a ``Reject``; only a file that cannot be used as a whole (no header, unknown columns,
 UTF-16) raises. CSV is RFC 4180: quoted fields may hold commas, quotes and line breaks; lines end in LF or
-CRLF.
+CRLF. Semicolons or tabs in place of commas are told by the header, as is what a column usually goes by.
 """
 
 from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
@@ -24,6 +25,10 @@ LINE_BYTES = 64 * 1024
 QUOTED_LINES = 100  # lines that one quoted field may run over before its quote counts as never closed
 _SLICE_BYTES = 16 * 1024
 _UTF8_MARK = b"\xef\xbb\xbf"
+_DELIMITERS = ",;\t"
+_DELIMITER_TOLD = re.compile(r"sep=([,;\t])")  # what Excel writes and reads ahead of the header
+_QUOTED = re.compile(r'"[^"]*"')
+_BETWEEN_WORDS = re.compile(r"[\s.\-]+")
 
 
 def _names_a_member_twice(text: str) -> bool:
@@ -87,14 +92,27 @@ class RecordReader:
 
     :param columns: those that a record may have.
     :param required: those that a CSV header must have. The other way round, an NDJSON record tells by itself.
+    :param names: what else a CSV header may call a column, in small letters with ``_`` between words.
+    :param ignore_columns: pass over those that are none of ours, rather than refuse the file.
     """
 
-    def __init__(self, format: Format, columns: frozenset[str], required: frozenset[str]) -> None:
+    def __init__(
+        self,
+        format: Format,
+        columns: frozenset[str],
+        required: frozenset[str],
+        *,
+        names: Mapping[str, str] | None = None,
+        ignore_columns: bool = False,
+    ) -> None:
         self._format = format
         self._columns = columns
         self._required = required
+        self._names = names or {}
+        self._ignore_columns = ignore_columns
+        self._delimiter = ""  # until the header tells
         self._lines = _Lines()
-        self._header: list[str] | None = None
+        self._header: list[str | None] | None = None  # None for a column that is passed over
         self._waiting: deque[tuple[int, str]] = deque()  # lines from an open quote on
 
     def feed(self, chunk: bytes) -> Iterator[Record | Reject]:
@@ -136,11 +154,13 @@ class RecordReader:
         elif self._format == "ndjson":
             if text and not text.isspace():
                 yield self._json(line, text)
+        elif not self._delimiter and (not text or text.isspace() or self._tells_delimiter(text)):
+            return
         elif self._waiting or '"' in text:
             self._waiting.append((line, text))
             yield from self._quoted(final=False)
         elif text and not text.isspace():
-            yield from self._csv(line, text, text.split(","))
+            yield from self._csv(line, text, text.split(self._delimiter))
 
     def _json(self, line: int, text: str) -> Record | Reject:
         try:
@@ -152,7 +172,7 @@ class RecordReader:
         if _names_a_member_twice(text):
             return Reject(line, readable(text), "names a member twice")
         unknown = values.keys() - self._columns
-        if unknown:
+        if unknown and not self._ignore_columns:
             return Reject(line, readable(text), f"unknown field {readable(min(unknown))}")
         return Record(line, values, text)
 
@@ -174,7 +194,7 @@ class RecordReader:
                     continue
                 whole = "\n".join(waiting[place][1] for place in range(used))
                 try:
-                    fields = next(csv.reader([whole], strict=True), [])
+                    fields = next(csv.reader([whole], strict=True, delimiter=self._delimiter), [])
                 except csv.Error:
                     reason = "quotes that do not match"
                 break
@@ -200,19 +220,36 @@ class RecordReader:
             reason = f"has {len(fields)} fields where the header has {len(self._header)}"
             yield Reject(line, readable(text), reason)
         else:
-            yield Record(line, dict(zip(self._header, fields, strict=True)), text)
+            values = {
+                name: field for name, field in zip(self._header, fields, strict=True) if name is not None
+            }
+            yield Record(line, values, text)
 
-    def _checked_header(self, fields: list[str]) -> list[str]:
-        names = [field.strip().lower() for field in fields]
+    def _tells_delimiter(self, text: str) -> bool:
+        """Takes what separates the fields from the first line; whether the line says nothing else."""
+        told = _DELIMITER_TOLD.fullmatch(text.rstrip())
+        unquoted = _QUOTED.sub("", text)
+        self._delimiter = told[1] if told else max(_DELIMITERS, key=unquoted.count)
+        return told is not None
+
+    def _checked_header(self, fields: list[str]) -> list[str | None]:
+        found: list[str | None] = []
         allowed = ", ".join(sorted(self._columns))
-        for name in names:
+        for field in fields:
+            written = field.strip().lower()
+            name = _BETWEEN_WORDS.sub("_", written)
+            name = self._names.get(name, name)
             if name not in self._columns:
+                if self._ignore_columns:
+                    found.append(None)
+                    continue
                 raise UnusableList(
-                    f"the first line has the unknown column {readable(name)!r}; the columns may be {allowed}"
+                    f"the first line has the unknown column {readable(written)!r}; the columns may be {allowed}"
                 )
-            if names.count(name) > 1:
+            if name in found:
                 raise UnusableList(f"the column {name} stands in the first line twice")
+            found.append(name)
         for name in sorted(self._required):
-            if name not in names:
+            if name not in found:
                 raise UnusableList(f"the first line lacks the column {name}")
-        return names
+        return found

@@ -66,6 +66,14 @@ class LiftedRegistry(Document):
     kind: str
 
 
+class MissingListDocument(Document):
+    """A state's own list in which the number was not looked up, or in too old a one."""
+
+    region: str
+    list: str
+    standing: Literal["missing", "too_old"]
+
+
 class SuppressionCheck(Document):
     """The account's list and the registries."""
 
@@ -76,6 +84,9 @@ class SuppressionCheck(Document):
         default_factory=list, description="Those that were asked; absent from decisions of earlier releases"
     )
     consents: list[LiftedRegistry] = Field(default_factory=list)
+    missing_lists: list[MissingListDocument] = Field(
+        default_factory=list, description="A warning: lists that states keep where the person may be"
+    )
 
 
 class MeetingConsent(Document):

@@ -19,7 +19,7 @@ class SuppressionViolation(_Violation):
     """On the account's list, or in a registry."""
 
     guardrail: Literal["suppression"]
-    list: Literal["account", "registry"]
+    list: Literal["account", "registry", "missing"]
     channel: Literal["call", "sms", "all"] | None = None
     source: str | None = None
     reason: str | None = None
@@ -29,6 +29,10 @@ class SuppressionViolation(_Violation):
     kind: str | None = None
     region: str | None = None
     version_date: str | None = None
+    standing: Literal["missing", "too_old"] | None = Field(
+        default=None, description="Of a state's list that the policy refuses without"
+    )
+    citation: str | None = None
 
 
 class KindThatWouldDo(Document):

@@ -99,6 +99,19 @@ class RunningJob:
         if self._on_progress is not None:
             self._on_progress(replace(self.counts), self.phase)
 
+    @asynccontextmanager
+    async def trying(self) -> AsyncIterator[AsyncConnection]:
+        """In place of ``changing`` where nothing is to be changed: what the block counts is the job's result."""
+        await self.report(always=True)
+        yield self.connection
+        await self.connection.rollback()
+        await finish_job(self.connection, self.id, self.counts, error=None, now=self._clock())
+        await self.connection.commit()
+        self.phase = "done"
+        self.finished = True
+        if self._on_progress is not None:
+            self._on_progress(replace(self.counts), self.phase)
+
     async def fail(self, connection: AsyncConnection, error: str) -> None:
         """Writes that the job failed and changed nothing."""
         self.counts = replace(self.counts, added=0, changed=0, removed=0, unchanged=0)
@@ -120,6 +133,7 @@ async def run_job(
     key_id: UUID | None = None,
     subject: str = "",
     partial: bool = False,
+    dry_run: bool = False,
     before: Callable[[AsyncConnection], Awaitable[None]] | None = None,
     on_progress: ProgressCallback | None = None,
 ) -> Job:
@@ -144,6 +158,7 @@ async def run_job(
                 key_id=key_id,
                 subject=subject,
                 partial=partial,
+                dry_run=dry_run,
             )
             await connection.commit()
             job = RunningJob(engine, connection, job_id, clock, on_progress)

@@ -65,6 +65,9 @@ class Job:
     started_at: datetime | None
     heartbeat_at: datetime | None
     finished_at: datetime | None
+    dry_run: bool
+    taken_back_at: datetime | None
+    taken_back: int | None
 
     @property
     def rows_per_second(self) -> float | None:
@@ -84,8 +87,9 @@ _COLUMNS = ", ".join(Job.__dataclass_fields__)
 _COUNTS = ", ".join(f"{name} = :{name}" for name in Counts.__dataclass_fields__)
 _CREATE = text(
     """
-    INSERT INTO jobs (id, account_id, key_id, kind, subject, status, partial, created_at, started_at,
-    heartbeat_at) VALUES (:id, :account_id, :key_id, :kind, :subject, 'running', :partial, :now, :now, :now)
+    INSERT INTO jobs (id, account_id, key_id, kind, subject, status, partial, dry_run, created_at,
+    started_at, heartbeat_at)
+    VALUES (:id, :account_id, :key_id, :kind, :subject, 'running', :partial, :dry_run, :now, :now, :now)
     """
 )
 # A job that has ended is never written again: whoever comes late, or does not know how a commit went out,
@@ -140,6 +144,13 @@ _ABANDON = text(
 )
 
 
+# Who takes an import back holds its row to the end, so that a second one finds what the first has written.
+_HOLD = text(
+    f"SELECT {_COLUMNS} FROM jobs WHERE id = :id AND account_id = :account AND kind = :kind FOR UPDATE"
+)
+_TAKEN_BACK = text("UPDATE jobs SET taken_back_at = :now, taken_back = :count WHERE id = :id")
+
+
 @asynccontextmanager
 async def owned_session(engine: AsyncEngine, job_id: UUID) -> AsyncIterator[AsyncConnection]:
     """A connection whose session owns the job while the block runs.
@@ -175,6 +186,7 @@ async def create_job(
     key_id: UUID | None = None,
     subject: str = "",
     partial: bool = False,
+    dry_run: bool = False,
 ) -> None:
     """Writes the row, running from the start. The caller commits, and holds the job's lock."""
     await connection.execute(
@@ -186,6 +198,7 @@ async def create_job(
             "kind": kind,
             "subject": subject,
             "partial": partial,
+            "dry_run": dry_run,
             "now": now,
         },
     )
@@ -227,6 +240,18 @@ async def read_job(connection: AsyncConnection, job_id: UUID) -> Job | None:
     row: Mapping[str, object] | None
     row = (await connection.execute(_READ, {"id": job_id})).mappings().one_or_none()  # type: ignore[assignment]
     return None if row is None else Job(**row)  # type: ignore[arg-type]
+
+
+async def hold_job(connection: AsyncConnection, job_id: UUID, account_id: UUID, kind: JobKind) -> Job | None:
+    """The account's job of that kind, or None. Nobody else holds it until this transaction has ended."""
+    given = {"id": job_id, "account": account_id, "kind": kind}
+    row = (await connection.execute(_HOLD, given)).mappings().one_or_none()
+    return None if row is None else Job(**row)
+
+
+async def note_taken_back(connection: AsyncConnection, job_id: UUID, count: int, now: datetime) -> None:
+    """Writes that so many of what the job added were taken back."""
+    await connection.execute(_TAKEN_BACK, {"id": job_id, "count": count, "now": now})
 
 
 async def listed_jobs(

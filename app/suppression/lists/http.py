@@ -16,33 +16,26 @@ from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.instants import rfc3339
 from app.numbering import asked_line, list_fault
+from app.platform.files.records import Format
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Words
-from app.platform.http.paging import Cursor, Limit, Order, page_of, read_id
 from app.platform.http.responses import json_response
 from app.platform.http.stream_timeouts import PatientResponse, pace_of
-from app.platform.jobs.receive_list import receive_list
 from app.platform.jobs.run_job import ProgressCallback
-from app.platform.jobs.store import Job, JobKind, listed_jobs
+from app.platform.jobs.stage_list import ListReading
+from app.platform.jobs.store import Job, JobKind
 from app.suppression.http import MayRead
-from app.suppression.list_bodies import (
-    LIST_BODY,
-    JobDocument,
-    JobPage,
-    find_job,
-    format_of,
-    job_document,
-    rejects_response,
-    take_in,
-)
+from app.suppression.import_requests import IMPORT_BODY, Options, add_job_routes, import_list
+from app.suppression.list_bodies import JobDocument
 from app.suppression.lists.export_list import export_suppressions
 from app.suppression.lists.import_list import import_suppressions
+from app.suppression.lists.take_back_store import taking_back
 from app.suppression.lookup_store import NumberOnLists, look_up
 
 router = APIRouter(prefix="/v1/suppressions", tags=["suppressions"], route_class=GuardedRoute)
-MayWrite = Annotated[Caller, Depends(Requires("suppressions:write", "suppressions"))]
+_may_write = Requires("suppressions:write", "suppressions")
+MayWrite = Annotated[Caller, Depends(_may_write)]
 KIND: JobKind = "suppression_import"
-CSV = {"content": {"text/csv": {"schema": {"type": "string"}}}}
 CSV_OR_NDJSON = {
     "content": {
         "text/csv": {"schema": {"type": "string"}},
@@ -104,20 +97,22 @@ class LookupDocument(documents.Document):
         202: {"model": JobDocument},
         **documents.problems("conflict", "unsupported-media-type"),
     },
-    openapi_extra=LIST_BODY,
+    openapi_extra=IMPORT_BODY,
 )
-async def post_import(
-    request: Request,
-    caller: MayWrite,
-    partial: Annotated[bool, Query(description="Take the good rows although others are rejected")] = False,
-) -> Response:
+async def post_import(request: Request, caller: MayWrite, options: Options) -> Response:
     """Streams CSV (header `number[,channel,reason,source,expires_at]`) or NDJSON, gzip or not, of any length.
 
-    All or nothing unless `partial`. While it runs, GET shows how far it is.
+    All or nothing unless `partial`. While it runs, GET shows how far it is. A form with one file is taken as well.
     """
-    services, format = services_of(request), format_of(request)
+    services = services_of(request)
 
-    async def work(chunks: AsyncIterator[bytes], job_id: uuid.UUID, progress: ProgressCallback) -> Job:
+    async def run(
+        chunks: AsyncIterator[bytes],
+        format: Format,
+        job_id: uuid.UUID,
+        reading: ListReading,
+        progress: ProgressCallback,
+    ) -> Job:
         return await import_suppressions(
             services.database.bulk,
             caller.account_id,
@@ -125,51 +120,30 @@ async def post_import(
             format,
             job_id=job_id,
             key_id=caller.key_id,
-            partial=partial,
+            reading=reading,
             check_number=list_fault,
             on_progress=progress,
             clock=services.now,
         )
 
-    async def receive(chunks: AsyncIterator[bytes]) -> uuid.UUID:
-        return await receive_list(services, caller.account_id, chunks, work)
-
-    return await take_in(request, "suppressions:write", KIND, "/v1/suppressions/imports", receive)
-
-
-@router.get("/imports", summary="List imports", responses={200: {"model": JobPage}, **documents.problems()})
-async def list_imports(
-    request: Request, caller: MayRead, order: Order = "desc", limit: Limit = 100, cursor: Cursor = None
-) -> Response:
-    """By when they began; running ones included."""
-    behind = read_id(cursor)
-    found = await services_of(request).database.run(
-        lambda connection: listed_jobs(connection, [KIND], caller.account_id, None, behind, limit + 1, order),
-        may_run_twice=True,
+    return await import_list(
+        request,
+        caller,
+        options,
+        scope="suppressions:write",
+        kind=KIND,
+        path="/v1/suppressions/imports",
+        run=run,
     )
-    return json_response(page_of(found, limit, job_document, lambda job: str(job.id)))
 
 
-@router.get(
-    "/imports/{job_id}",
-    summary="How far an import is",
-    responses={200: {"model": JobDocument}, **documents.problems("not-found")},
+add_job_routes(
+    router,
+    KIND,
+    may_read=Requires("suppressions:read", "suppressions"),
+    may_write=_may_write,
+    taking_back=lambda caller, now: taking_back(caller.account_id, caller.key_id, now),
 )
-async def get_import(request: Request, caller: MayRead, job_id: str) -> Response:
-    """Rows and bytes so far, and how it ended."""
-    return json_response(job_document(await find_job(request, job_id, (KIND,), caller.account_id)))
-
-
-@router.get(
-    "/imports/{job_id}/rejects",
-    summary="The rejected rows",
-    response_model=None,
-    responses={200: {**CSV, "description": "line, value, reason"}, **documents.problems("not-found")},
-)
-async def get_rejects(request: Request, caller: MayRead, job_id: str) -> Response:
-    """As CSV: line, value and reason, the first 100,000 of them."""
-    job = await find_job(request, job_id, (KIND,), caller.account_id)
-    return rejects_response(request, caller, job.id)
 
 
 @router.post(

@@ -1,7 +1,7 @@
 """Suppression lists as files: the rows of an import, and the lines of an export.
 
 Columns: ``number`` (E.164 with the plus sign), and optionally ``channel`` (call, sms, all; absent or empty is
-all), ``reason``, ``source``, ``expires_at`` (RFC 3339 with an offset; absent or empty is never),
+all), ``reason``, ``source``, ``expires_at`` (RFC 3339 with an offset, or a date; absent or empty is never),
 ``opted_out_at`` (when the person's own message asked for it: a wish beside the account's entries, whose source is
 ``opt_out`` and which has no end, whatever the line says; a START lifts it) and ``created_at``, which exports have and
 imports pass over: when an entry came onto the list is for the list to say.
@@ -22,8 +22,10 @@ from app.instants import read_instant
 from app.platform.files.records import Format, Record
 from app.platform.files.rejects import Reject, readable
 from app.platform.files.spreadsheet import neutralised, restored
+from app.platform.files.usual_names import EXPIRES_AT, NUMBER, REASON
 
 COLUMNS = ("number", "channel", "reason", "source", "created_at", "expires_at", "opted_out_at")
+USUAL_NAMES = {**NUMBER, **EXPIRES_AT, **REASON}
 OPT_OUT = "opt_out"
 CHANNELS = ("call", "sms", "all")
 REASON_CHARACTERS = 500
@@ -55,7 +57,11 @@ class _Wrong(Exception):
 
 
 def suppression_row(
-    record: Record, format: Format, now: datetime, check_number: NumberCheck = e164_form
+    record: Record,
+    format: Format,
+    now: datetime,
+    check_number: NumberCheck = e164_form,
+    respell: Callable[[str], str] | None = None,
 ) -> SuppressionRow | Reject:
     """The row that a record stands for, or why it stands for none."""
     values = record.values
@@ -71,6 +77,8 @@ def suppression_row(
                 _text(values, "reason"),
                 _text(values, "source"),
             )
+        if respell is not None:
+            number = _respelt(number, respell)
         wrong = check_number(number)
         if wrong is not None and values.get("opted_out_at"):
             wrong = e164_form(number)  # a person's wish is not lost to what a table thinks of their number
@@ -106,6 +114,13 @@ def _text(values: object, name: str) -> str | None:
     if value is None or isinstance(value, str):
         return value
     raise _Wrong(f"{name} must be a string")
+
+
+def _respelt(number: str, respell: Callable[[str], str]) -> str:
+    try:
+        return respell(number)
+    except ValueError as error:
+        raise _Wrong(f"number {error}") from None
 
 
 def _instant(values: object, name: str) -> datetime | None:

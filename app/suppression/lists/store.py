@@ -49,6 +49,7 @@ _ANALYZE = text("ANALYZE import_newest")
 # Two imports into one account take turns to merge; else each could wait for rows of the other.
 _TAKE_TURN = text("SELECT pg_advisory_xact_lock(:class, hashtext(:account))")
 # The account stays while its entries are written: what a foreign key would ask for each of them.
+_IS_ACCOUNT = text("SELECT 1 FROM accounts WHERE id = :account")
 _HOLD_ACCOUNT = text("SELECT 1 FROM accounts WHERE id = :account FOR KEY SHARE")
 # An entry that has expired but was not yet swept is gone: adding the number again starts a new one.
 _EXPIRE = text(
@@ -79,9 +80,9 @@ _ADD = text(
     """
     WITH added AS (
         INSERT INTO suppressions (account_id, number, channel, id, reason, source, created_at, updated_at,
-                                  expires_at, created_by)
+                                  expires_at, created_by, import_id)
         SELECT :account, number, channel, id, coalesce(reason, ''), coalesce(source, 'import'), :now, :now,
-               expires_at, :key
+               expires_at, :key, :job
           FROM import_newest WHERE opted_out_at IS NULL
         ON CONFLICT (account_id, number, channel) DO NOTHING
         RETURNING id, number, channel, reason, source, expires_at
@@ -109,7 +110,7 @@ _CHANGE = text(
     f"""
     WITH changed AS (
         UPDATE ONLY suppressions AS s
-           SET (reason, source, expires_at, updated_at) = ROW ({_LIKE_FILE}, :now)
+           SET (reason, source, expires_at, updated_at, import_id) = ROW ({_LIKE_FILE}, :now, NULL)
           FROM import_newest AS n
          WHERE s.account_id = :account AND s.number = n.number AND s.channel = n.channel AND s.id <> n.id
            AND n.opted_out_at IS NULL AND (s.reason, s.source, s.expires_at) IS DISTINCT FROM ({_LIKE_FILE})
@@ -117,6 +118,36 @@ _CHANGE = text(
     ) INSERT INTO suppression_events (id, account_id, number, channel, action, reason, source, key_id, at,
     expires_at) SELECT event_id, :account, number, channel, 'changed', reason, source, :key, :now, expires_at
     FROM changed
+    """
+)
+# What another import added and this one names as well is no longer only that import's to take back.
+_NAMED_AGAIN = text(
+    """
+    UPDATE ONLY suppressions AS s SET import_id = NULL
+      FROM import_newest AS n
+     WHERE s.account_id = :account AND s.number = n.number AND s.channel = n.channel AND n.opted_out_at IS NULL
+       AND s.import_id <> CAST(:job AS uuid)
+    """
+)
+_IN_FORCE = "(s.expires_at IS NULL OR s.expires_at > LEAST(CAST(:now AS timestamptz), clock_timestamp()))"
+# What _ADD, _ADD_WISHES, _CHANGE and _RENEW_WISHES would do, counted without doing it.
+_WOULD = text(
+    f"""
+    SELECT count(*) FILTER (WHERE s.id IS NULL),
+           count(*) FILTER (WHERE s.id IS NOT NULL
+                              AND (s.reason, s.source, s.expires_at) IS DISTINCT FROM ({_LIKE_FILE}))
+      FROM import_newest AS n
+      LEFT JOIN ONLY suppressions AS s
+             ON s.account_id = :account AND s.number = n.number AND s.channel = n.channel AND {_IN_FORCE}
+     WHERE n.opted_out_at IS NULL
+    """
+)
+_WOULD_WISH = text(
+    """
+    SELECT count(*) FILTER (WHERE s.id IS NULL), count(*) FILTER (WHERE n.opted_out_at > s.opted_out_at)
+      FROM import_newest AS n
+      LEFT JOIN opt_outs AS s ON s.account_id = :account AND s.number = n.number AND s.channel = n.channel
+     WHERE n.opted_out_at IS NOT NULL
     """
 )
 # A wish that is there already only ever gets younger.
@@ -192,8 +223,22 @@ async def take_turn(connection: AsyncConnection, account_id: UUID) -> None:
     await connection.execute(_TAKE_TURN, {"class": _LOCK_CLASS, "account": str(account_id)})
 
 
+async def count_staged(connection: AsyncConnection, account_id: UUID, *, now: datetime) -> tuple[int, int]:
+    """How many entries ``merge_staged`` would add and change, if it came now. Changes nothing and waits for nobody.
+
+    :raises NoSuchAccount:
+    """
+    which = {"account": account_id}
+    await connection.execute(_MEMORY)
+    if (await connection.execute(_IS_ACCOUNT, which)).first() is None:
+        raise NoSuchAccount
+    own = (await connection.execute(_WOULD, {**which, "now": now})).one()
+    wishes = (await connection.execute(_WOULD_WISH, which)).one()
+    return own[0] + wishes[0], own[1] + wishes[1]
+
+
 async def merge_staged(
-    connection: AsyncConnection, account_id: UUID, *, key_id: UUID | None, now: datetime
+    connection: AsyncConnection, account_id: UUID, *, job_id: UUID, key_id: UUID | None, now: datetime
 ) -> tuple[int, int]:
     """Brings the staged rows onto the list, with their history; how many were added and changed.
 
@@ -201,7 +246,7 @@ async def merge_staged(
 
     :raises NoSuchAccount:
     """
-    values = {"account": account_id, "key": key_id, "now": now}
+    values = {"account": account_id, "key": key_id, "now": now, "job": job_id}
     which = {"account": account_id}
     await connection.execute(_MEMORY)
     if (await connection.execute(_HOLD_ACCOUNT, which)).first() is None:
@@ -214,10 +259,12 @@ async def merge_staged(
         await connection.execute(_END_CONSENTS, ending)
     staged = (await connection.execute(_COUNT)).scalar_one()
     added = (await connection.execute(_ADD, values)).rowcount
+    values.pop("job")
     added += (await connection.execute(_ADD_WISHES, values)).rowcount
     changed = 0
     if added < staged:
         changed = (await connection.execute(_CHANGE, values)).rowcount
+        await connection.execute(_NAMED_AGAIN, {"account": account_id, "job": job_id})
         await connection.execute(LIFTING)
         changed += (await connection.execute(_RENEW_WISHES, values)).rowcount
         await connection.execute(LIFTED)

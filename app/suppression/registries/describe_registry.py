@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from app.instants import rfc3339
@@ -26,4 +27,19 @@ def describe_registry(registry: Registry) -> dict[str, Any]:
         "source": registry.source,
         "loaded_at": rfc3339(registry.loaded_at) if registry.loaded_at else None,
         "changed_at": rfc3339(registry.changed_at) if registry.changed_at else None,
+    }
+
+
+def describe_version(version: Mapping[str, Any]) -> dict[str, Any]:
+    """A version as JSON."""
+    return {
+        "version_date": version["version_date"].isoformat(),
+        "numbers": version["numbers"],
+        "loaded_at": rfc3339(version["loaded_at"]),
+        "loaded_by": str(version["loaded_by"]) if version["loaded_by"] else None,
+        "job_id": str(version["job_id"]),
+        "changes_applied": version["changes_applied"],
+        "changed_at": rfc3339(version["changed_at"]) if version["changed_at"] else None,
+        "replaced_at": rfc3339(version["replaced_at"]) if version["replaced_at"] else None,
+        "in_force": version["in_force"],
     }

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.platform.http import response_schemas as documents
-from app.platform.http.paging import Cursor, Limit, Order, page_of, read_cursor, read_id
+from app.platform.http.paging import Cursor, Limit, Order, bad_cursor, page_of, read_cursor, read_id
 from app.platform.http.problems import Problem
 from app.platform.http.responses import json_response
 from app.platform.jobs.receive_list import receive_list
@@ -29,10 +29,15 @@ from app.suppression.list_bodies import (
     take_in,
 )
 from app.suppression.registries.apply_changes import ChangesOutOfOrder, change_registry
-from app.suppression.registries.describe_registry import describe_registry
+from app.suppression.registries.describe_registry import describe_registry, describe_version
 from app.suppression.registries.load_version import load_registry
 from app.suppression.registries.loading_store import NoSuchRegistry, RegistryBusy
-from app.suppression.registries.registry_documents import RegistryBody, RegistryDocument, RegistryList
+from app.suppression.registries.registry_documents import (
+    RegistryBody,
+    RegistryDocument,
+    RegistryList,
+    RegistryVersions,
+)
 from app.suppression.registries.store import (
     NAME_PATTERN,
     Registry,
@@ -40,6 +45,7 @@ from app.suppression.registries.store import (
     list_registries,
     put_registry,
     read_registry,
+    registry_versions,
 )
 from app.suppression.registries.version_date import read_version_date
 
@@ -152,6 +158,26 @@ async def post_version(
     Readers see the old version until the new one is complete.
     """
     return await _taken_in(request, caller, name, "registry_load", version_date, partial)
+
+
+@router.get(
+    "/{name}/versions",
+    summary="Every list that was loaded",
+    responses={200: {"model": RegistryVersions}, **documents.problems("not-found")},
+)
+async def list_versions(
+    request: Request, caller: AnyKey, name: Name, limit: Limit = 100, cursor: Cursor = None
+) -> Response:
+    """Newest first, replaced ones too: its date, its count, who loaded it and when. Every key may read them."""
+    await _registry(request, name)
+    parts = read_cursor(cursor, 1)
+    if parts is not None and not parts[0].isdecimal():
+        raise bad_cursor()
+    before = min(int(parts[0]), 2**31 - 1) if parts is not None else 2**31 - 1
+    found = await services_of(request).database.run(
+        lambda connection: registry_versions(connection, name, before, limit + 1), may_run_twice=True
+    )
+    return json_response(page_of(found, limit, describe_version, lambda each: str(each["id"])))
 
 
 @router.post(

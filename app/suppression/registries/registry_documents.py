@@ -50,3 +50,26 @@ class RegistryList(documents.Document):
 
     items: list[RegistryDocument]
     next_cursor: str | None
+
+
+class RegistryVersionDocument(documents.Document):
+    """A full list that was loaded."""
+
+    version_date: str = Field(
+        description="The list's own date; of the newest changes where some were applied"
+    )
+    numbers: int
+    loaded_at: str
+    loaded_by: str | None = Field(description="The key; null for the command line")
+    job_id: str
+    changes_applied: int
+    changed_at: str | None
+    replaced_at: str | None
+    in_force: bool
+
+
+class RegistryVersions(documents.Document):
+    """One page of a registry's versions, newest first."""
+
+    items: list[RegistryVersionDocument]
+    next_cursor: str | None

@@ -153,6 +153,16 @@ _READ = """
 """
 _READ_ALL = text(_READ + " ORDER BY r.name")
 _READ_ONE = text(_READ + " WHERE r.name = :name")
+_VERSIONS = text(
+    """
+    SELECT v.id, v.version_date, v.numbers, v.loaded_at, j.key_id AS loaded_by, v.job_id, v.changes_applied,
+           v.changed_at, v.retired_at AS replaced_at, v.id IS NOT DISTINCT FROM r.active_version_id AS in_force
+      FROM registry_versions AS v
+      JOIN registries AS r ON r.name = v.registry
+      LEFT JOIN jobs AS j ON j.id = v.job_id
+     WHERE v.registry = :name AND v.id < :before ORDER BY v.id DESC LIMIT :limit
+    """
+)
 _PUT = text(
     """
     INSERT INTO registries (name, kind, region, applies_to, purposes, max_age_days, created_at, updated_at)
@@ -195,6 +205,14 @@ async def read_registry(connection: AsyncConnection, name: str, now: datetime) -
     """One of them, or None."""
     row = (await connection.execute(_READ_ONE, {"name": name, "now": now})).mappings().one_or_none()
     return None if row is None else _registry(row)
+
+
+async def registry_versions(
+    connection: AsyncConnection, name: str, before: int, limit: int
+) -> list[dict[str, Any]]:
+    """Up to ``limit`` versions with an id below ``before``, the newest first, those that were replaced as well."""
+    given = {"name": name, "before": before, "limit": limit}
+    return [dict(row) for row in (await connection.execute(_VERSIONS, given)).mappings()]
 
 
 async def put_registry(
