@@ -197,12 +197,20 @@ def _always(seconds: float) -> Callable[[], float]:
 SCENARIOS = (
     Scenario("one dispatcher, calls of 10 s", 20, 1, _always(10), 10, moves_on=True),
     Scenario("one dispatcher, 10 s on average", 20, 1, _exponential(10), 10),
-    Scenario("one dispatcher, 70 % of 5 s, 30 % of 60 s", 20, 1, _rings_or_talks, 21.5, moves_on=True),
+    Scenario(
+        "one dispatcher, 70 % of 5 s, 30 % of 60 s",
+        20,
+        1,
+        _rings_or_talks,
+        21.5,
+        moves_on=True,
+        lease_seconds=3600,
+    ),
     Scenario("one dispatcher, 60 s on average, 2 channels", 2, 1, _exponential(60), 60, lease_seconds=3600),
     Scenario("one dispatcher, 90 s on average", 20, 1, _exponential(90), 90, lease_seconds=3600),
     Scenario("sixty callers, bursts of 10 s", 20, 60, _always(10), 10),
     Scenario("sixty callers, 10 s on average", 20, 60, _exponential(10), 10),
-    Scenario("sixty callers, 70 % of 5 s, 30 % of 60 s", 20, 60, _rings_or_talks, 21.5),
+    Scenario("sixty callers, 70 % of 5 s, 30 % of 60 s", 20, 60, _rings_or_talks, 21.5, lease_seconds=3600),
     Scenario("sixty callers, 40 s on average", 20, 60, _exponential(40), 40, lease_seconds=3600),
 )
 

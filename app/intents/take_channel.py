@@ -222,7 +222,9 @@ def finding(intent: Intent, admitted: Admission, caps: tuple[CapInForce, ...]) -
     if admitted.status == "full":
         detail = "All SIP channels are currently in use. Retry after active calls complete."
         if admitted.kept:
-            detail = "The SIP channels that are free are for calls that have waited longer. Retry after those."
+            detail = (
+                "The SIP channels that are free are for calls that have waited longer. Retry after those."
+            )
         violation = Violation(CHANNEL_BUDGET_EXCEEDED, detail, {**scope, "retry_after": wait})
     else:
         detail = f"Rate limit exceeded. Try again in {wait} second{'' if wait == 1 else 's'}."

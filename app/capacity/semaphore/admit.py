@@ -18,9 +18,7 @@ SEND_BY_AT = 4  # the argument that says until when Redis may still carry the co
 SILENT_AT = 16
 
 
-def admit_command(
-    request: AdmitRequest, keys: Keys, memory: AccountMemory
-) -> tuple[list[str], list[str]]:
+def admit_command(request: AdmitRequest, keys: Keys, memory: AccountMemory) -> tuple[list[str], list[str]]:
     """Keys and arguments in the order of admit.lua."""
     account_id, epoch = request.account_id, request.epoch
     hard_ms = request.hard_end_ms - request.now_ms if request.hard_end_ms else DEFAULT_HARD_END_MS

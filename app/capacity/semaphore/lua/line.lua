@@ -44,10 +44,12 @@ end
 -- Else whoever hangs up and dials again in the same breath would keep the channel from all who wait for ever.
 local function is_kept_from(scope, ticket, free, now_ms)
   local waiting, before = line_up(scope, ticket, now_ms)
-  -- Where many wait any of the older half will do: to wait for the very first would leave the channel idle.
-  local older = math.max(0, math.floor((waiting - 8) / 2))
+  -- Where many wait, any of the older half will do: to wait for the very first would leave the channel idle.
+  local older = math.max(0, math.floor((before - 8) / 2))
   if waiting == 0 or before < free + older then return false end
   local soon_ms = math.max(1000, math.min(10000, call_ms_of(scope, now_ms) / 20))
+  -- Among those who wait, only for who is about to come this instant.
+  if before < waiting then soon_ms = soon_ms / 4 end
   local coming = redis.call('ZRANGEBYSCORE', scope.due_key, whole(now_ms - EARLY_MS), whole(now_ms + soon_ms), 'LIMIT', 0, 64)
   local older_ones = 0
   for _, other in ipairs(coming) do
