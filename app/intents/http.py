@@ -177,7 +177,7 @@ async def list_intents(
     now = services.now()
     oldest = now - timedelta(days=services.retention_days)
     found = await decision_records.newest_first(
-        services.database,
+        await services.reading(),
         caller.account_id,
         filters={
             **number_filter(to, since, until, now),
@@ -215,7 +215,10 @@ async def get_intent(request: Request, caller: MayRead, intent_id: str) -> Respo
         raise NotFound
     if made_at < services.now() - timedelta(days=services.retention_days):
         raise Gone("The decision's retention has passed; it is no longer accessible.")
-    found = await decision_records.fetch(services.database, caller.account_id, identifier)
+    found = await decision_records.fetch(await services.reading(), caller.account_id, identifier)
+    if found is None and services.replica is not None:
+        # It may have been made a moment ago.
+        found = await decision_records.fetch(services.database, caller.account_id, identifier)
     if found is None:
         raise NotFound
     return json_response(recorded(found, writer_of(request)))
