@@ -121,10 +121,7 @@ class Semaphore:
     async def renew(
         self, account_id: str, lease_id: str, extend_by_ms: int, now_ms: int, *, until_ms: int = 0
     ) -> Renewal:
-        """Moves the lease's end by ``extend_by_ms``, or to ``until_ms`` where that is given and later than its end.
-
-        Never past its hard end. To an instant it may be repeated: the end is there already.
-        """
+        """Moves the lease's end by ``extend_by_ms``, or to ``until_ms`` if given and later; never past its hard end."""
         wanted = [str(now_ms), str(extend_by_ms), str(until_ms)]
         status, *told = await self._held(scripts.RENEW, account_id, lease_id, [], wanted)
         return Renewal(cast(RenewalStatus, status), *map(int, told))

@@ -22,7 +22,8 @@ _LOOK_SECONDS = 0.5
 _WRITTEN = text("SELECT pg_current_wal_lsn()::text")
 _REPLAYED = text(
     """
-    SELECT pg_is_in_recovery() AND pg_wal_lsn_diff(CAST(:written AS pg_lsn), pg_last_wal_replay_lsn()) > 0,
+    SELECT pg_is_in_recovery()
+           AND pg_wal_lsn_diff(CAST(CAST(:written AS text) AS pg_lsn), pg_last_wal_replay_lsn()) > 0,
            coalesce(EXTRACT(EPOCH FROM clock_timestamp() - pg_last_xact_replay_timestamp()), 0)
     """
 )

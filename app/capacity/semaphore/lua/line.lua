@@ -1,32 +1,25 @@
 --@include wait.lua
+--@include flow.lua
 -- Who waits for a channel of a scope. A ticket is a destination's: whoever asks for it again is the same, whatever
 -- the intent's id. `due` has every ticket by when it was told to come; `line` those that came as they were told, by
 -- when they first were to: only these are counted, so that asking again, or for other numbers, makes nobody wait longer.
-local LINE_TTL_MS, FLOW_TTL_MS, LONGEST_LINE = 600 * 1000, TOMBSTONE_TTL_MS, 10000
+local LINE_TTL_MS, LONGEST_LINE = 600 * 1000, 10000
 local EARLY_MS, LATE_MS = 250, 2000
+
+-- The scope's last channel was taken.
+local function filled(scope, now_ms)
+  if redis.call('HSET', scope.flow_key, 'full', whole(now_ms)) == 1 then
+    redis.call('PEXPIRE', scope.flow_key, FLOW_TTL_MS)
+  end
+end
 
 -- How long its calls last: the mean of those that ended, or longer where none has come back for longer than that.
 local function call_ms_of(scope, now_ms)
   local flow = redis.call('HMGET', scope.flow_key, 'mean', 'full')
   local full_ms = tonumber(flow[2])
-  if not full_ms then
-    redis.call('HSET', scope.flow_key, 'full', whole(now_ms))
-    redis.call('PEXPIRE', scope.flow_key, FLOW_TTL_MS)
-  end
-  return math.max(tonumber(flow[1] or '0'), now_ms - (full_ms or now_ms), 0)
-end
-
-local function filled(scope, now_ms)
-  redis.call('HSET', scope.flow_key, 'full', whole(now_ms))
+  if not full_ms then filled(scope, now_ms) end
   redis.call('PEXPIRE', scope.flow_key, FLOW_TTL_MS)
-end
-
-local function call_ended(flow_key, lasted_ms)
-  if lasted_ms < 0 then return end
-  local flow = redis.call('HMGET', flow_key, 'mean', 'count')
-  local mean, count = tonumber(flow[1] or '0'), math.min(tonumber(flow[2] or '0') + 1, 16)
-  redis.call('HSET', flow_key, 'mean', string.format('%.1f', mean + (lasted_ms - mean) / count), 'count', count)
-  redis.call('PEXPIRE', flow_key, FLOW_TTL_MS)
+  return math.max(tonumber(flow[1] or '0'), now_ms - (full_ms or now_ms), 0)
 end
 
 -- Drops those who did not come; answers how many wait and how many of them before this ticket.

@@ -1,5 +1,5 @@
 --@include held.lua
---@include line.lua
+--@include flow.lua
 -- Gives a channel back. Harmless twice, late, early and stale: a lease that is not held leaves a tombstone, so
 -- that an acquire which this release has overtaken is refused.
 -- KEYS as held.lua, then what is known of each declared scope's calls.
