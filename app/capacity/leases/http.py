@@ -30,7 +30,7 @@ MayWrite = Annotated[Caller, Depends(Requires("intents:write", "calls"))]
 MayRead = Annotated[Caller, Depends(Requires("intents:read", "calls"))]
 
 
-class ExtendBody(Body):
+class RenewBody(Body):
     """How much longer."""
 
     extend_by: Annotated[
@@ -53,8 +53,8 @@ def _how(value: Any) -> str:
     return "renew_until" if by_instant or isinstance(value, RenewUntilBody) else "extend"
 
 
-RenewBody = Annotated[
-    Annotated[ExtendBody, Tag("extend")] | Annotated[RenewUntilBody, Tag("renew_until")], Discriminator(_how)
+RenewalBody = Annotated[
+    Annotated[RenewBody, Tag("extend")] | Annotated[RenewUntilBody, Tag("renew_until")], Discriminator(_how)
 ]
 
 
@@ -86,7 +86,7 @@ async def get_lease(request: Request, caller: MayRead, lease_id: str) -> Respons
     summary="Hold the channel longer",
     responses={200: {"model": LeaseStateDocument}, **documents.problems("not-found", "conflict", body=True)},
 )
-async def post_renew(request: Request, caller: MayWrite, lease_id: str, body: RenewBody) -> Response:
+async def post_renew(request: Request, caller: MayWrite, lease_id: str, body: RenewalBody) -> Response:
     """By so many seconds, or until an instant, which may be repeated without harm.
 
     409 when the lease has expired: its channel may belong to another call by now.
