@@ -47,6 +47,7 @@ from app.platform.http.request_middleware import RequestMiddleware
 from app.platform.http.stream_timeouts import StreamPace
 from app.platform.postgres.database import Database, PostgresUnavailable
 from app.platform.postgres.migrate import newest_revision
+from app.platform.postgres.read_replica import ReadReplica
 from app.policy import http as policy
 from app.policy.preview import http as policy_preview
 from app.replies import http as inbound_messages
@@ -102,6 +103,14 @@ async def equip(
         timeout_seconds=settings.database_timeout_ms / 1000,
         pool_size=settings.database_pool_size,
     )
+    replica = None
+    if settings.database_read_url is not None:
+        replica = ReadReplica(
+            database,
+            settings.database_read_url,
+            timeout_seconds=settings.database_timeout_ms / 1000,
+            pool_size=settings.database_pool_size,
+        )
     if secret is None:
         async with database.begin() as connection:
             secret = await installation_secret(connection)
@@ -119,6 +128,7 @@ async def equip(
     await semaphore.start()
     return Services(
         database=database,
+        replica=replica,
         semaphore=semaphore,
         rate_limiter=semaphore,
         rule_sets=rule_sets,
@@ -167,6 +177,8 @@ def build(
             await settle_what_can_be(services)
             await services.semaphore.close()
             await services.database.close()
+            if services.replica is not None:
+                await services.replica.close()
 
     app = FastAPI(
         title="Callgate",

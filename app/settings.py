@@ -69,6 +69,8 @@ class Settings(BaseModel):
     worker_silent_seconds: int = Field(default=10, ge=2, le=3600)
     reuse_port: bool = False
     database_url: Annotated[str, _url("postgresql", "postgres", "postgresql+asyncpg")] | None = None
+    # A standby of it, for lists, exports and statistics: nothing is decided by what it says.
+    database_read_url: Annotated[str, _url("postgresql", "postgres", "postgresql+asyncpg")] | None = None
     redis_url: (
         Annotated[
             str,

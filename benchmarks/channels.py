@@ -1,7 +1,8 @@
 """The channel semaphore beside its peers, in one run on one server: ``python -m benchmarks.channels``.
 
 Prints a Markdown table of operations a second and p99 at concurrency 1, 32 and 256, with the processor time
-that an operation costs the client, then the server's own time of each script at 100 to 100,000 leases. An
+that an operation costs the client, then the server's own time of each script at 100 to 100,000 leases, then what
+callers who obey Retry-After come to (benchmarks.waiting). An
 operation is an acquire and its release (for `limits`, which has nothing to give back, one hit). Figures, not
 a test.
 """
@@ -26,6 +27,7 @@ from redis.asyncio.lock import Lock
 from app.capacity.semaphore import AdmitRequest, CapCount, CpsLimit, LiveLease, Rebuild, Scope, Semaphore
 from app.capacity.semaphore.requests import LONGEST_LEASE_MS
 from app.platform.redis.rate_limits import RateSpend
+from benchmarks.waiting import waits
 from tests.capacity.server import Server, free_port
 
 ACCOUNT = "01990000-0000-7000-8000-000000000001"
@@ -245,14 +247,16 @@ async def server_time(server: Server, largest: int, calls: int, rounds: int) -> 
         say(f"| {name} | {cells} | {times[-1] / times[0]:.2f} |")
 
 
-async def main(seconds: float, largest: int, calls: int, rounds: int) -> None:
-    """Both tables."""
+async def main(seconds: float, largest: int, calls: int, rounds: int, waiting: float) -> None:
+    """All tables."""
     server = Server(port=free_port())
     server.start()
     try:
         await throughput(server, seconds, rounds)
         say()
         await server_time(server, largest, calls, rounds)
+        say()
+        await waits(server, waiting, say)
     finally:
         server.remove()
 
@@ -262,9 +266,12 @@ if __name__ == "__main__":
     arguments.add_argument("--seconds", type=float, default=2.0, help="of each contender at each concurrency")
     arguments.add_argument("--largest", type=int, default=100_000, help="leases in the largest pool")
     arguments.add_argument("--calls", type=int, default=3000, help="of each script in each pool")
+    arguments.add_argument(
+        "--waiting", type=float, default=300.0, help="seconds that callers obey Retry-After"
+    )
     arguments.add_argument("--small", action="store_true", help="a glance at each: that it runs at all")
     chosen = arguments.parse_args()
     if chosen.small:
-        uvloop.run(main(0.1, 100, 100, 1))
+        uvloop.run(main(0.1, 100, 100, 1, 3.0))
     else:
-        uvloop.run(main(chosen.seconds, chosen.largest, chosen.calls, ROUNDS))
+        uvloop.run(main(chosen.seconds, chosen.largest, chosen.calls, ROUNDS, chosen.waiting))

@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from app import telemetry
 from app.accounts.caller import services_of
-from app.health.readiness import Readiness
+from app.health.readiness import Readiness, described_lag
 from app.intents.services import Services
 from app.intents.upkeep.watch_registries import watch_registries
 from app.platform.http import response_schemas as documents
@@ -49,6 +49,8 @@ async def livez() -> Response:
 async def readyz(request: Request) -> Response:
     """Names what cannot be done; 503 then, so that a load balancer sends intents elsewhere.
 
+    The read replica decides nothing: how far it is behind is told, and changes nothing of the status.
+
     It tries what a decision does, in both stores, at most once a second however often it is asked. `degraded`, with
     200: a registry is too old, so that whom it binds is refused with 503, here as everywhere.
     """
@@ -59,10 +61,14 @@ async def readyz(request: Request) -> Response:
         services, await readiness.registries() if outcome.checks["postgres"] == "ok" else None
     )
     checks = {**outcome.checks, **{f"registry {name}": found for name, found in standing.checks.items()}}
+    warnings = list(standing.warnings)
+    if services.replica is not None:
+        checks["read replica"], warning = described_lag(await services.replica.lag())
+        warnings += [warning] if warning else []
     found = {
         "checks": checks,
         "versions": dict(services.rule_set.versions),
-        "warnings": list(standing.warnings),
+        "warnings": warnings,
     }
     if outcome.ready:
         status = "degraded" if standing.degraded else "ok"

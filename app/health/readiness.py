@@ -13,6 +13,7 @@ from app.health.store import why_not as why_postgres_cannot
 from app.intents.services import Services
 from app.platform.clocks import described
 from app.platform.postgres.database import PostgresUnavailable, why_away
+from app.platform.postgres.read_replica import Lag
 from app.platform.redis.errors import RedisUnavailable
 from app.platform.redis.router import why_not as why_redis_cannot
 from app.suppression.registries.store import Registry, list_registries
@@ -34,6 +35,16 @@ class Found:
     def ready(self) -> bool:
         """Whether intents can be decided."""
         return all(outcome == OK for outcome in self.checks.values())
+
+
+def described_lag(lag: Lag | None) -> tuple[str, str | None]:
+    """What /readyz says of the read replica, and the warning where there is one."""
+    if lag is None:
+        return "is away", "The read replica is away: lists, exports and statistics are read from the primary."
+    if lag.seconds < 1:
+        return OK, None
+    said = f"is {lag.seconds:.0f} s behind"
+    return said, f"The read replica {said}: lists, exports and statistics are as old."
 
 
 class Readiness:

@@ -87,6 +87,7 @@ async def admit(
             known_attempts=_known(gathered, counted) if counted else (),
             subject=intent.subject,
             spread=spread(intent, gathered),
+            at_once=intent.purpose == "emergency",
         )
     )
 
@@ -222,6 +223,10 @@ def finding(intent: Intent, admitted: Admission, caps: tuple[CapInForce, ...]) -
     scope = admitted.refused, admitted.limit, admitted.used
     if admitted.status == "full":
         detail = "All SIP channels are currently in use. Retry after active calls complete."
+        if admitted.kept:
+            detail = (
+                "The SIP channels that are free are for calls that have waited longer. Retry after those."
+            )
         violation = NoChannel(CHANNEL_BUDGET_EXCEEDED, detail, *scope, wait)
     else:
         detail = f"Rate limit exceeded. Try again in {wait} second{'' if wait == 1 else 's'}."

@@ -159,7 +159,8 @@ async def get_outcomes(
         raise bad_cursor()
     until = services.now().astimezone(UTC).date()
     since = until - timedelta(days=duration_seconds(period) // 86_400 - 1)
-    found = await services.database.run(
+    database = await services.reading()
+    found = await database.run(
         lambda connection: figures(
             connection,
             caller.account_id,

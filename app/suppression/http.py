@@ -149,7 +149,7 @@ async def list_suppressions(
     """By age. A page may hold fewer than `limit` entries, or none, though `next_cursor` leads on to more."""
     services = services_of(request)
     found = await suppressions.page(
-        services.database,
+        await services.reading(),
         caller.account_id,
         filters={"channel": channel, "source": source, "prefix": prefix, "created_after": created_after},
         behind=read_id(cursor),

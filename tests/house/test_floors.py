@@ -9,10 +9,11 @@ from tests.house.tree import called, calls, name_of, parsed, sources
 
 # Beside the files that are called store, or end in it. Each has a reason.
 STATEMENTS = {
-    # What Postgres itself is, not what is in it: its clock, its sessions, its pages, its migrations.
+    # What Postgres itself is, not what is in it: its clock, its sessions, its pages, its migrations, its standby.
     "app/platform/postgres/bounded_pages.py",
     "app/platform/postgres/database.py",
     "app/platform/postgres/migrate.py",
+    "app/platform/postgres/read_replica.py",
     "app/platform/postgres/sessions.py",
     # The statement is DDL with the month in its name, made anew for each.
     "app/intents/records/partitions.py",

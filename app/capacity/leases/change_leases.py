@@ -14,7 +14,9 @@ from app.capacity.leases.ledger import lease_of
 from app.capacity.leases.store import Lease
 from app.capacity.semaphore import Reconciliation, Renewal
 from app.instants import instant_of_ms
-from app.platform.outcomes import CannotDecide, Conflict, NotFound
+from app.platform.outcomes import CannotDecide, Conflict, FieldFault, NotFound, Unusable
+
+LONGEST_EXTENSION_SECONDS = 14_400
 
 
 async def read_lease(services: ChannelServices, caller: Caller, lease_id: uuid.UUID) -> Lease:
@@ -50,22 +52,30 @@ async def _put_back(services: ChannelServices, caller: Caller, lease_id: uuid.UU
 
 
 async def renew_lease(
-    services: ChannelServices, caller: Caller, lease_id: uuid.UUID, extend_by_seconds: int
+    services: ChannelServices, caller: Caller, lease_id: uuid.UUID, wanted: int | datetime
 ) -> datetime:
-    """The lease's new end: ``extend_by_seconds`` after its present one, but never past its hard end.
+    """The lease's new end: ``wanted`` seconds after its present one, or ``wanted`` itself; never past its hard end.
 
-    Raises Conflict when it has ended: its channel may belong to another call by now. A Redis that came back older
-    than the lease is rebuilt from the ledger first.
+    To an instant it may be repeated, late and out of order: the end never moves back. Raises Unusable for an instant
+    that no renewal by seconds could reach, Conflict when the lease has ended: its channel may belong to another call
+    by now. A Redis that came back older than the lease is rebuilt from the ledger first.
     """
     lease = await read_lease(services, caller, lease_id)
     now = services.now()
     if lease.ended_at is not None:
         raise Conflict(f"The lease was {lease.ended_by} and cannot be renewed.")
     account_id, lease_text = str(caller.account_id), str(lease_id)
-    now_ms, extend_by_ms = int(now.timestamp() * 1000), extend_by_seconds * 1000
+    now_ms = int(now.timestamp() * 1000)
+    extend_by_ms, until_ms = (
+        (wanted * 1000, 0) if isinstance(wanted, int) else (0, round(wanted.timestamp() * 1000))
+    )
+    if not isinstance(wanted, int) and lease.expires_at > now:
+        _check_end(wanted, lease, now)
     counted_anew = False
     for _ in range(3):
-        renewal = await services.semaphore.renew(account_id, lease_text, extend_by_ms, now_ms)
+        renewal = await services.semaphore.renew(
+            account_id, lease_text, extend_by_ms, now_ms, until_ms=until_ms
+        )
         if renewal.status == "unknown" and lease.expires_at > now and not counted_anew:
             # The ledger knew it to be held before Redis was asked, and Redis remembers whatever has been held.
             counted_anew = True
@@ -81,6 +91,16 @@ async def renew_lease(
         # Redis was rebuilt from the ledger in between, with the end of before; or the ledger came back older.
         await services.semaphore.outgrow(account_id, renewal.epoch)
     raise CannotDecide("the channel semaphore is being rebuilt")
+
+
+def _check_end(wanted: datetime, lease: Lease, now: datetime) -> None:
+    """Raises Unusable for an end in the past, or further from the lease's present one than a renewal may move it."""
+    latest = lease.expires_at + timedelta(seconds=LONGEST_EXTENSION_SECONDS)
+    if wanted <= now:
+        raise Unusable([FieldFault("expires_at", "must be in the future", "/expires_at")])
+    if wanted > latest:
+        reason = f"must be at most {LONGEST_EXTENSION_SECONDS} s after the lease's present end"
+        raise Unusable([FieldFault("expires_at", reason, "/expires_at")])
 
 
 async def _note_renewal(

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import math
+import random
 from typing import cast
 
 from app.capacity.semaphore.keys import Keys, plain
 from app.capacity.semaphore.memory import AccountMemory
 from app.capacity.semaphore.requests import LONGEST_LEASE_MS, Admission, AdmissionStatus, AdmitRequest
-from app.capacity.semaphore.waiting import LONGEST_SECONDS
 from app.platform.redis.rate_limits import RateSpend, RateState
 
+LONGEST_SECONDS = 300  # that are told of a channel
 DEFAULT_HARD_END_MS = (4 * 3600 + 60) * 1000  # the longest max_duration and a minute
 SEND_BY_AT = 4  # the argument that says until when Redis may still carry the command out
 # Where the digests of texts begin that are to be forgotten, of the script's words.
-SILENT_AT = 14
+SILENT_AT = 16
 
 
-def admit_command(
-    request: AdmitRequest, keys: Keys, memory: AccountMemory, now: float
-) -> tuple[list[str], list[str]]:
-    """Keys and arguments in the order of admit.lua. ``now`` is the loop's clock, in s."""
+def admit_command(request: AdmitRequest, keys: Keys, memory: AccountMemory) -> tuple[list[str], list[str]]:
+    """Keys and arguments in the order of admit.lua."""
     account_id, epoch = request.account_id, request.epoch
     hard_ms = request.hard_end_ms - request.now_ms if request.hard_end_ms else DEFAULT_HARD_END_MS
     if not 0 < request.ttl_ms <= LONGEST_LEASE_MS or not 0 < hard_ms <= LONGEST_LEASE_MS:
@@ -30,6 +29,8 @@ def admit_command(
     said = [plain(request.intent_id), str(request.now_ms), str(epoch)]
     said += [str(max(request.known_fence, memory.fence if memory.epoch <= epoch else 0)), "0"]
     said += [str(request.ttl_ms), str(hard_ms), request.attempt_type, request.attempt_token]
+    waits = bool(request.scopes) and not request.at_once
+    said += [keys.ticket(request.destination) if waits else "-", f"{random.random():.6f}"]  # noqa: S311
     rate = request.rate
     if rate is None:
         said += ["-1", "0"]
@@ -39,8 +40,10 @@ def admit_command(
     said.append(str(len(request.scopes)))
     for scope in request.scopes:
         name = plain(scope.name)
-        said += [name, str(scope.limit - scope.reserve), str(memory.waiting(name).told(now))]
-        names.append(keys.scope(account_id, epoch, name))
+        memory.uses(name)
+        said += [name, str(scope.limit - scope.reserve)]
+        names += [keys.scope(account_id, epoch, name), keys.flow(account_id, name)]
+        names += keys.line(account_id, name, scope.reserve)
     spread = request.spread
     said.append("1" if spread else "0")
     if spread is not None:
@@ -74,13 +77,13 @@ def admit_command(
     return names, said
 
 
-def admission(request: AdmitRequest, answer: list[str], memory: AccountMemory, now: float) -> Admission:
+def admission(request: AdmitRequest, answer: list[str], memory: AccountMemory) -> Admission:
     """The script's words as an answer; see the head of admit.lua."""
     status = cast(AdmissionStatus, answer[0])
     replayed, expires_at_ms, fence, epoch, in_use, index, used = map(int, answer[1:8])
     free_at_ms, redis_ms = float(answer[8]), float(answer[9])
     remaining, reset_ms = int(answer[10]), int(answer[11])
-    senders, numbers = int(answer[12]), int(answer[13])
+    senders, numbers, told_seconds, kept = map(int, answer[12:16])
     rate = None
     if request.rate is not None:
         rate = rate_state(request.rate, status == "rate_limited", remaining, reset_ms)
@@ -99,8 +102,7 @@ def admission(request: AdmitRequest, answer: list[str], memory: AccountMemory, n
         refused, limit = [("senders", request.spread.senders), ("numbers", request.spread.numbers)][index]
     elif status == "full":
         scope = request.scopes[index]
-        refused, limit = scope.name, scope.limit
-        retry_after = memory.waiting(plain(scope.name)).retry_after(now, wait_seconds)
+        refused, limit, retry_after = scope.name, scope.limit, told_seconds
     elif status == "rate_exceeded":
         rates = [*((each.name, each.burst) for each in request.paces)]
         rates += [(each.name, each.limit) for each in request.quotas]
@@ -123,6 +125,7 @@ def admission(request: AdmitRequest, answer: list[str], memory: AccountMemory, n
         free_at_ms=math.ceil(free_at_ms) or None,
         senders=senders,
         numbers=numbers,
+        kept=kept == 1,
     )
 
 

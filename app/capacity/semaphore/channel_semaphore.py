@@ -81,7 +81,7 @@ class Semaphore:
     async def admit(self, request: AdmitRequest) -> Admission:
         """Counts the request, checks caps, scopes and paces, and takes the channel: all or nothing."""
         memory = self._memory.of(request.account_id)
-        keys, arguments = admit_command(request, self._keys, memory, monotonic())
+        keys, arguments = admit_command(request, self._keys, memory)
         deadline = self._gather.deadline()
         for _ in range(3):
             redis_ms = self._gather.redis_now_ms(keys[0])
@@ -101,7 +101,7 @@ class Semaphore:
         if answer[0] == "lost":
             await self._restore(request.account_id, request.now_ms)
             answer[0] = "stale"
-        return admission(request, answer, memory, monotonic())
+        return admission(request, answer, memory)
 
     async def release(self, account_id: str, lease_id: str) -> bool:
         """Gives the channel back; True if it was held. A lease never taken can then no longer be taken."""
@@ -118,9 +118,11 @@ class Semaphore:
         attempts = self._keys.attempts(account_id, destination)
         await self._held(scripts.WITHDRAW, account_id, intent_id, attempts, [attempt_token])
 
-    async def renew(self, account_id: str, lease_id: str, extend_by_ms: int, now_ms: int) -> Renewal:
-        """Moves the lease's end by ``extend_by_ms``, or as far as its hard end."""
-        wanted = [str(now_ms), str(extend_by_ms)]
+    async def renew(
+        self, account_id: str, lease_id: str, extend_by_ms: int, now_ms: int, *, until_ms: int = 0
+    ) -> Renewal:
+        """Moves the lease's end by ``extend_by_ms``, or to ``until_ms`` if given and later; never past its hard end."""
+        wanted = [str(now_ms), str(extend_by_ms), str(until_ms)]
         status, *told = await self._held(scripts.RENEW, account_id, lease_id, [], wanted)
         return Renewal(cast(RenewalStatus, status), *map(int, told))
 
@@ -213,13 +215,8 @@ class Semaphore:
             await self._gather.call(scripts.FORGET, names, list(digests), self._gather.deadline())
 
     async def _release(self, account_id: str, lease_id: str, only_before_ms: int) -> bool:
-        held, *scopes = await self._held(scripts.RELEASE, account_id, lease_id, [], [str(only_before_ms)])
-        if held != "1":
-            return False
-        memory, now = self._memory.of(account_id), monotonic()
-        for name in scopes:
-            memory.waiting(name).released(now)
-        return True
+        held = await self._held(scripts.RELEASE, account_id, lease_id, [], [str(only_before_ms)])
+        return held[0] == "1"
 
     async def _held(
         self, script: Script, account_id: str, lease_id: str, more_keys: list[str], more: list[str]
@@ -234,6 +231,8 @@ class Semaphore:
             names = [keys.account(account_id), keys.record(account_id, lease_id)]
             names.append(keys.leases(account_id, memory.epoch))
             names += [keys.scope(account_id, memory.epoch, name) for name in scopes]
+            if script is scripts.RELEASE:
+                names += [keys.flow(account_id, name) for name in scopes]
             said = [plain(lease_id), str(memory.epoch), str(memory.fence), str(len(scopes)), *scopes]
             answer = await self._gather.call(
                 script, [*names, *more_keys], [*said, *more], self._gather.deadline()
@@ -264,7 +263,7 @@ class Semaphore:
         if answer[0] == "keys":
             memory.epoch = int(answer[1])
             for name in answer[2:]:
-                memory.waiting(name)
+                memory.uses(name)
             return True
         if answer[0] == "lost":
             await self._restore(account_id, None)

@@ -48,6 +48,19 @@ class Keys:
         """ZSET: the leases that a scope holds, by their end. ``name`` is plain already."""
         return f"{self.of_account(account_id)}e{epoch}:scope:{name}"
 
+    def flow(self, account_id: str, name: str) -> str:
+        """HASH: how long a scope's calls last, and since when it is full. ``name`` is plain already."""
+        return f"{self.of_account(account_id)}flow:{name}"
+
+    def line(self, account_id: str, name: str, reserve: int) -> list[str]:
+        """ZSETs: who waits for a scope's channels, and until when each was told to, by what is reserved from them."""
+        base = self.of_account(account_id)
+        return [f"{base}line:{name}:{reserve}", f"{base}due:{name}:{reserve}"]
+
+    def ticket(self, destination: str) -> str:
+        """Under which a destination waits: 64 bits of HMAC-SHA256 of the number."""
+        return hmac.digest(self._secret, b"ticket:" + destination.encode(), "sha256")[:8].hex()
+
     def pace(self, account_id: str, name: str) -> str:
         """String: the theoretical arrival time of a GCRA."""
         return f"{self.of_account(account_id)}pace:{plain(name)}"

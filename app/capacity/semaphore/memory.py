@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from app.capacity.semaphore.waiting import Waiting
-
 _ACCOUNTS = 16384
 _SCOPES = 64
 
@@ -17,18 +15,14 @@ class AccountMemory:
 
     epoch: int = 0
     fence: int = 0
-    scopes: OrderedDict[str, Waiting] = field(default_factory=OrderedDict)
+    scopes: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
-    def waiting(self, name: str) -> Waiting:
-        """The scope's waiters; the scope is remembered from now on."""
-        waiting = self.scopes.get(name)
-        if waiting is None:
-            waiting = self.scopes[name] = Waiting()
-            if len(self.scopes) > _SCOPES:
-                self.scopes.popitem(last=False)
-        else:
-            self.scopes.move_to_end(name)
-        return waiting
+    def uses(self, name: str) -> None:
+        """The scope is remembered from now on."""
+        self.scopes[name] = None
+        self.scopes.move_to_end(name)
+        if len(self.scopes) > _SCOPES:
+            self.scopes.popitem(last=False)
 
     def saw(self, epoch: int, fence: int) -> None:
         """Fences grow over epochs too, so the greatest is the newest."""

@@ -122,6 +122,7 @@ class AdmitRequest:
     attempt_token: str = ANY_ATTEMPT
     spread: SnowshoeCount | None = None
     subject: str | None = None  # None: everything counts, and the attempt counts for every subject
+    at_once: bool = False  # not kept from a free channel by those who have waited for it, and not among them
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,8 @@ class Admission:
     ``fence`` grows with every admission of the account, over all epochs; the ledger keeps the highest.
     ``in_use`` and ``capacity`` are the first scope's. ``free_at_ms``: when the same intent would pass if
     nothing else changed, where that can be told. ``senders`` and ``numbers``: how far the text is spread, this
-    intent counted; 0 where no text was asked about. ``spread``: refused by it.
+    intent counted; 0 where no text was asked about. ``spread``: refused by it. ``kept``: what is free of the full
+    scope is for those who have waited longer and are about to come.
     """
 
     status: AdmissionStatus
@@ -151,6 +153,7 @@ class Admission:
     free_at_ms: int | None = None
     senders: int = 0
     numbers: int = 0
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,9 @@ async def get_stats(
         raise Problem(
             "bad-request", f"The period {reason.replace('be before', 'begin before')}.", faults=[fault]
         )
-    found = await read_counts(services.database, caller.account_id, period, interval, group_by or "verdict")
+    found = await read_counts(
+        await services.reading(), caller.account_id, period, interval, group_by or "verdict"
+    )
     return json_response(statistics_document(found, period, interval, group_by))
 
 

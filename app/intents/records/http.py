@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import datetime, timedelta
@@ -18,14 +19,14 @@ from app.intents.decision_answers import outcome_of, recorded
 from app.intents.records import store as decision_records
 from app.intents.records.decision_filters import DecisionFilters
 from app.intents.records.export_decisions import export_decisions
-from app.intents.records.read_decision import read_decision
+from app.intents.records.read_decision import RecordedDecision, read_decision
 from app.intents.services import Services
 from app.platform.http import response_schemas as documents
 from app.platform.http.paging import Cursor, Limit, Order, page_looked_through, read_id
 from app.platform.http.problems import writer_of
 from app.platform.http.responses import json_response
 from app.platform.http.stream_timeouts import PatientResponse, pace_of
-from app.platform.outcomes import Gone, NotFound
+from app.platform.outcomes import Gone, MissingScope, NotFound
 
 router = APIRouter(prefix="/v1/intents", tags=["intents"], route_class=GuardedRoute)
 MayRead = Annotated[Caller, Depends(Requires("intents:read"))]
@@ -58,7 +59,7 @@ async def list_intents(
     """
     services, writer = cast(Services, services_of(request)), writer_of(request)
     found = await decision_records.page(
-        services.database,
+        await services.reading(),
         caller.account_id,
         filters=filters,
         behind=read_id(cursor),
@@ -89,7 +90,7 @@ async def get_export(
     services, writer = cast(Services, services_of(request)), writer_of(request)
     place = services.exports.take(caller.account_id)
     lines = export_decisions(
-        services.database.bulk,
+        (await services.reading()).bulk,
         caller.account_id,
         format,
         filters=filters,
@@ -130,10 +131,17 @@ async def get_intent(request: Request, caller: EveryKey, intent_id: str) -> Resp
     if made_at < services.now() - timedelta(days=services.retention_days):
         caller.needs("intents:read")
         raise Gone("The decision's retention has passed; it is no longer accessible.")
-    found = await read_decision(services.database, caller, UUID(intent_id))
+    found = await _recorded(services, caller, UUID(intent_id))
     return json_response(
         {**recorded(found.decision, writer_of(request)), "outcome": outcome_of(found.outcome)}
     )
+
+
+async def _recorded(services: Services, caller: Caller, decision_id: UUID) -> RecordedDecision:
+    if services.replica is not None:
+        with contextlib.suppress(NotFound, MissingScope):  # it may have been made a moment ago
+            return await read_decision(await services.reading(), caller, decision_id)
+    return await read_decision(services.database, caller, decision_id)
 
 
 def _made_at(intent_id: str) -> datetime | None:

@@ -71,7 +71,7 @@ def faults_of(errors: Sequence[Mapping[str, Any]]) -> list[FieldFault]:
     for error in errors:
         location = [part for part in error["loc"] if part not in ("function-after", "function-wrap")]
         place, path = (location[0], location[1:]) if location else ("body", [])
-        if place == "body" and path[:1] in (["call"], ["sms"]):
+        if place == "body" and path[:1] in (["call"], ["sms"], ["extend"], ["renew_until"]):
             path = path[1:]  # the tag of the union, which is no field
         kind = str(error["type"])
         in_query = place in ("query", "path", "header", "cookie")

@@ -208,7 +208,7 @@ TYPES: tuple[ProblemType, ...] = (
         "The pool, the account or the campaign has no free channel. Nothing was taken, nothing was counted.",
         "Wait as long as Retry-After says, release leases when calls end, or raise the capacity with "
         "PUT /v1/pools/{name}.",
-        "Yes, after Retry-After seconds.",
+        "Yes, after Retry-After seconds: asked for again as told, a number keeps its place among those who wait.",
     ),
     ProblemType(
         "internal",

@@ -129,9 +129,10 @@ class Opening:
     settings: Mapping[str, str]
     command_timeout: float | None = None
     connect_timeout: float = CONNECT_SECONDS
+    only_reads: bool = False  # whichever host answers will do, a standby too
 
     async def connect(self, hosts: Hosts) -> Connection:
-        """A connection to a server that takes writes. Raises NoPrimary, or what the only host said."""
+        """A connection to a server that takes writes, or to any. Raises NoPrimary, or what the only host said."""
         if len(hosts.named) < 2:
             host = hosts.named[0] if hosts.named else None
             try:
@@ -224,7 +225,7 @@ class Opening:
             raise
         look = await opened.prepared(_LOOK)
         pid, recovering, read_only, settings = await look.fetchrow([*wanted, "synchronous_commit"])
-        if recovering or read_only == "on":
+        if not self.only_reads and (recovering or read_only == "on"):
             raise NoPrimary("is a standby" if recovering else "is read only")
         if pid != opened.get_server_pid() and not shared:
             return False

@@ -133,7 +133,10 @@ async def server_clock(database: Database) -> datetime:
 class Database:
     """Postgres, as the workflows use it."""
 
-    def __init__(self, url: str, *, timeout_seconds: float = 1.5, pool_size: int = 8) -> None:
+    def __init__(
+        self, url: str, *, timeout_seconds: float = 1.5, pool_size: int = 8, only_reads: bool = False
+    ) -> None:
+        """``only_reads``: a standby will do, and no transaction may write, whatever server the URL names."""
         self.timeout_seconds = timeout_seconds
         milliseconds = str(int(timeout_seconds * 1000))
         hosts = hosts_of_url(url)
@@ -143,6 +146,7 @@ class Database:
             pool_timeout=timeout_seconds,
             command_timeout=timeout_seconds,
             settings={"statement_timeout": milliseconds, "lock_timeout": milliseconds, **_BY_INDEX},
+            only_reads=only_reads,
         )
         # As many as there can be statements of decisions on their way at once (app.intents.services).
         self._hot = _engine(
@@ -157,6 +161,7 @@ class Database:
                 "plan_cache_mode": "force_generic_plan",
                 **_BY_INDEX,
             },
+            only_reads=only_reads,
         )
         self.lanes = FastPathPool(self._hot)
         # Imports, exports and loads run for minutes; they must not be cut off, nor take the pool of the rest.
@@ -169,6 +174,7 @@ class Database:
             settings={},
             isolation=None,
             pre_ping=True,
+            only_reads=only_reads,
         )
 
     async def fetch(
@@ -249,15 +255,18 @@ def _engine(
     settings: dict[str, str],
     isolation: Literal["AUTOCOMMIT"] | None = "AUTOCOMMIT",
     pre_ping: bool = False,
+    only_reads: bool = False,
 ) -> AsyncEngine:
     # Our queries meet different data shapes: the planner must not be misled by its first five guesses.
     always = {"application_name": "callgate", "jit": "off", "timezone": "UTC"}
+    if only_reads:
+        always["default_transaction_read_only"] = "on"
     chosen: dict[str, Any] = (
         {"isolation_level": isolation, "skip_autocommit_rollback": True} if isolation else {}
     )
     return engine_of(
         hosts,
-        Opening({**always, **settings}, command_timeout),
+        Opening({**always, **settings}, command_timeout, only_reads=only_reads),
         **chosen,
         pool_size=pool_size,
         max_overflow=0,

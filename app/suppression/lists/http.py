@@ -184,7 +184,8 @@ async def get_export(
     """Streams the entries in force under one snapshot; the result can be imported again."""
     services = services_of(request)
     place = services.exports.take(caller.account_id)
-    lines = export_suppressions(services.database.bulk, caller.account_id, format, now=services.now())
+    database = await services.reading()
+    lines = export_suppressions(database.bulk, caller.account_id, format, now=services.now())
     # The first piece is fetched before the status is sent, so that a store that is away answers 503.
     with place.until_failure():
         first = await anext(lines, b"")

@@ -1,14 +1,18 @@
 --@include clocks.lua
 --@include window.lua
 --@include spread.lua
--- Decides one intent and commits it, or refuses and writes nothing but the rate limit's count.
+--@include line.lua
+-- Decides one intent and commits it, or refuses and writes nothing but the rate limit's count
+-- and, of a full scope, who was told to wait for how long.
 --
--- KEYS  account, lease record, leases of the epoch, [rate window], a ZSET per scope, [texts, senders of the text,
+-- KEYS  account, lease record, leases of the epoch, [rate window], of each scope a ZSET, what is known of its
+--       calls, who waits and until when, [texts, senders of the text,
 --       five HyperLogLogs of its numbers], a GCRA time per pace, a window per quota,
 --       [attempts by call, attempts by sms, what they were about]
 -- ARGV  intent_id, now_ms (the caller's clock), epoch, known_fence, send_by_ms (Redis's clock; 0: none),
---       ttl_ms, hard_ms (both from now), attempt type, try (-: none), rate_limit (-1: none), rate_window_ms,
---       scopes, then of each: name, room (limit less reserve), waiting (callers told to wait)
+--       ttl_ms, hard_ms (both from now), attempt type, try (-: none), ticket (-: one that nobody keeps waiting),
+--       luck (from 0, below 1), rate_limit (-1: none), rate_window_ms,
+--       scopes, then of each: name, room (limit less reserve)
 --       texts (0|1), then: digest, sender, number, senders_limit, numbers_limit (-1: counted, never refused), window_ms
 --       paces, then of each: interval_ms, burst
 --       quotas, then of each: limit, window_ms
@@ -17,8 +21,8 @@
 --       the intent's subject (-: none), known attempts, then of each: id, type, at_ms, subject (-: none),
 --       caps under which it does not count (-: none, else <i> of each, from 1)
 -- Answers: status, then numbers, whole but for free_at_ms and redis_ms: replayed expires_at_ms fence epoch in_use
---       index used free_at_ms redis_ms rate_remaining rate_reset_ms senders numbers,
---       then the digests of texts that are to be forgotten. `index` is the refusing scope, pace, quota or cap, from 0;
+--       index used free_at_ms redis_ms rate_remaining rate_reset_ms senders numbers wait_seconds
+--       kept (1: full only because what is free is for those who have waited longer), then the digests of texts that are to be forgotten. `index` is the refusing scope, pace, quota or cap, from 0;
 --       of a text 0 for its senders, 1 for its numbers.
 local key_at, argument_at = 0, 0
 local function next_key() key_at = key_at + 1; return KEYS[key_at] end
@@ -29,6 +33,7 @@ local account, record, leases = next_key(), next_key(), next_key()
 local intent_id, caller_ms, epoch = next_text(), next_number(), next_number()
 local known_fence, send_by_ms = next_number(), next_number()
 local ttl_ms, hard_ms, attempt_type, try = next_number(), next_number(), next_text(), next_text()
+local ticket, luck = next_text(), next_number()
 local rate_limit, rate_window_ms = next_number(), next_number()
 
 local redis_ms = redis_time_ms()
@@ -36,11 +41,12 @@ local agreed = math.floor(math.min(redis_ms, caller_ms))
 local current_epoch = 0
 local rate_remaining, rate_reset_ms = 0, 0
 local spread
+local wait_s, kept = 0, 0
 
 local function answer(status, replayed, expires_at_ms, fence, in_use, index, used, free_at_ms)
-  return string.format('%s %d %.0f %s %.0f %d %d %d %.3f %.3f %.0f %.0f %d %d', status, replayed, expires_at_ms, fence,
+  return string.format('%s %d %.0f %s %.0f %d %d %d %.3f %.3f %.0f %.0f %d %d %d %d', status, replayed, expires_at_ms, fence,
     current_epoch, in_use, index, used, free_at_ms, redis_ms, rate_remaining, rate_reset_ms,
-    spread and spread.senders or 0, spread and spread.numbers or 0) .. (spread and spread.silent or '')
+    spread and spread.senders or 0, spread and spread.numbers or 0, wait_s, kept) .. (spread and spread.silent or '')
 end
 local function refuse(status, index, used, free_at_ms)
   return answer(status, 0, 0, '0', 0, index, used, free_at_ms)
@@ -60,7 +66,8 @@ end
 
 local scopes = {}
 for i = 1, next_number() do
-  scopes[i] = {key = next_key(), name = next_text(), room = next_number(), waiting = next_number()}
+  scopes[i] = {key = next_key(), flow_key = next_key(), line_key = next_key(), due_key = next_key(),
+               name = next_text(), room = next_number()}
 end
 if next_number() == 1 then
   spread = {texts_key = next_key(), senders_key = next_key(), numbers_keys = {}}
@@ -202,16 +209,12 @@ end
 -- 6. Every scope's limit less the reserve of the class. The count is exact whatever has not been cleaned yet.
 for index, scope in ipairs(scopes) do
   scope.used, scope.ended = leases_in(scope.key, agreed)
-  if scope.used >= scope.room then
-    -- The lease whose end would free a channel for this caller, were nobody to hang up before.
-    local rank = scope.used - scope.room + scope.waiting
-    local ending = {}
-    if scope.room > 0 and rank < scope.used then
-      -- By its place in the set: a range by score with an offset would walk there.
-      local place = scope.ended + rank
-      ending = redis.call('ZRANGE', scope.key, place, place, 'WITHSCORES')
-    end
-    return refuse('full', index - 1, scope.used, tonumber(ending[2] or '0'))
+  local free, free_at_ms = scope.room - scope.used, 0
+  scope.told = redis.call('EXISTS', scope.due_key) == 1
+  if free > 0 and scope.told and ticket ~= '-' and is_kept_from(scope, ticket, free, redis_ms) then kept = 1 end
+  if free <= 0 or kept == 1 then
+    wait_s, free_at_ms = tell(scope, ticket, redis_ms, luck)
+    return refuse('full', index - 1, scope.used, free_at_ms)
   end
 end
 
@@ -286,6 +289,11 @@ for i, scope in ipairs(scopes) do
   if scope.ended > 0 then redis.call('ZREMRANGEBYRANK', scope.key, 0, math.min(scope.ended, 64) - 1) end
   redis.call('ZADD', scope.key, whole(expires_at_ms), intent_id)
   redis.call('PEXPIRE', scope.key, ACCOUNT_TTL_MS)
+  if scope.used + 1 >= scope.room then filled(scope, redis_ms) end
+  if scope.told then
+    redis.call('ZREM', scope.due_key, ticket)
+    redis.call('ZREM', scope.line_key, ticket)
+  end
 end
 -- Ended leases stay in the account's set until somebody has read them, but no longer than a day.
 local unread = redis.call('ZRANGEBYSCORE', leases, '-inf', whole(agreed - TOMBSTONE_TTL_MS), 'LIMIT', 0, 4)

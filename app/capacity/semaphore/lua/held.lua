@@ -22,13 +22,13 @@ if remembered then
     _, fence, acquired_ms, hard_end_ms, names = string.match(remembered, '^held (%d+) (%d+) (%d+) (%d+) @%S+ (.*)$')
   end
 end
-local scope_keys = {}
+local scope_keys, scope_places = {}, {}
 if kind == 'held' then
-  local known_keys = {}
-  for i = 1, declared do known_keys[ARGV[4 + i]] = KEYS[3 + i] end
+  local known_places = {}
+  for i = 1, declared do known_places[ARGV[4 + i]] = i end
   for name in string.gmatch(names, '%S+') do
-    local key = known_keys[name]
-    if current_epoch ~= epoch or not key then return 'keys ' .. whole(current_epoch) .. ' ' .. names end
-    scope_keys[#scope_keys + 1] = key
+    local place = known_places[name]
+    if current_epoch ~= epoch or not place then return 'keys ' .. whole(current_epoch) .. ' ' .. names end
+    scope_keys[#scope_keys + 1], scope_places[#scope_places + 1] = KEYS[3 + place], place
   end
 end

@@ -124,8 +124,12 @@ def _tell_name(method: str, path: str, operation: dict[str, Any], scopes: dict[s
         schema = content.get("schema", {})
         if schema.get("type") == "string" and media_type != "application/json":
             schema["format"] = "binary"  # a list is streamed as it is, in whatever bytes
-        if len(schema.get("oneOf", ())) > 1 and "discriminator" not in schema:
-            named = {option["$ref"].rsplit("/", 1)[1]: option["$ref"] for option in schema["oneOf"]}
+        named = {option["$ref"].rsplit("/", 1)[1]: option["$ref"] for option in schema.get("oneOf", ())}
+        if (
+            named
+            and all(each.startswith(("Call", "Sms")) for each in named)
+            and "discriminator" not in schema
+        ):
             mapping = {"call" if each.startswith("Call") else "sms": at for each, at in named.items()}
             schema["discriminator"] = {"propertyName": "type", "mapping": mapping}
 
