@@ -1,0 +1,62 @@
+"use strict";
+// Makes pages livelier. Every page does its work without it.
+
+// The clock of whoever looks, so that the next page is written by it.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const kept = document.cookie.split("; ").find((each) => each.startsWith("callgate_zone="));
+if (zone && !kept) {
+  const secure = location.protocol === "https:" ? "; Secure" : "";
+  document.cookie = `callgate_zone=${encodeURIComponent(zone)}; Path=/console; SameSite=Strict; Max-Age=31536000${secure}`;
+}
+
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input, textarea, select, [contenteditable]");
+  if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    const search = document.getElementById("find");
+    if (search) { event.preventDefault(); search.focus(); search.select(); }
+  }
+  if (event.key === "Escape") {
+    for (const open of document.querySelectorAll(".who details[open]")) open.open = false;
+  }
+});
+
+// Numbers are shown as people write them, and copied as machines do.
+document.addEventListener("copy", (event) => {
+  const selection = document.getSelection();
+  const node = selection && selection.anchorNode;
+  const line = node && (node.nodeType === 1 ? node : node.parentElement).closest("data.line");
+  if (line && line.contains(selection.focusNode) && event.clipboardData) {
+    event.clipboardData.setData("text/plain", line.value);
+    event.preventDefault();
+  }
+});
+
+// A row opens in place; its link leads to the same as a page.
+document.addEventListener("click", async (event) => {
+  const link = event.target.closest("a[data-opens]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  const row = link.closest("tr");
+  event.preventDefault();
+  const next = row.nextElementSibling;
+  if (next && next.classList.contains("opened")) {
+    next.remove();
+    link.setAttribute("aria-expanded", "false");
+    return;
+  }
+  const address = new URL(link.href);
+  address.searchParams.set("part", "inner");
+  const answer = await fetch(address, { headers: { Accept: "text/html" } });
+  if (!answer.ok || answer.redirected) { location.href = link.href; return; }
+  const opened = document.createElement("tr");
+  opened.className = "opened";
+  const cell = opened.insertCell();
+  cell.colSpan = row.cells.length;
+  cell.append(...new DOMParser().parseFromString(await answer.text(), "text/html").body.childNodes);
+  row.after(opened);
+  link.setAttribute("aria-expanded", "true");
+});
+
+// What is sent at once when it is chosen has a button for those without this.
+for (const field of document.querySelectorAll("[data-sends]")) {
+  field.addEventListener("change", () => field.form.requestSubmit());
+}
