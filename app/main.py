@@ -34,6 +34,7 @@ from app.health.readiness import Readiness
 from app.intents import http as intents
 from app.intents.law import http as law
 from app.intents.law.pack_switch import RuleSets
+from app.intents.records import http as decision_routes
 from app.intents.scrub import http as scrub
 from app.intents.services import RuleSetInForce, Services
 from app.intents.upkeep.compensation import settle_what_can_be
@@ -57,6 +58,7 @@ from app.suppression.lists import http as imports
 from app.suppression.registries import http as registries
 
 ROUTES = (
+    decision_routes,
     intents,
     calling_windows,
     content,

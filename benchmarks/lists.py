@@ -130,8 +130,8 @@ def lists(database: Database, now: datetime) -> Mapping[str, Ask]:
     oldest, month = now - timedelta(days=366), {"since": now - timedelta(days=31), "until": now}
 
     def decisions(account: uuid.UUID = BIG, **filters: Any) -> Ask:
-        return lambda behind: decision_records.newest_first(
-            database, account, filters={"since": oldest, **filters}, before=behind, limit=100
+        return lambda behind: decision_records.page(
+            database, account, filters={"since": oldest, **filters}, behind=behind, limit=100
         )
 
     def entries(**filters: Any) -> Ask:

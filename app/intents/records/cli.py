@@ -61,8 +61,8 @@ def list_some(
         found: list[dict[str, Any]] = []
         before: uuid.UUID | None = None
         while len(found) < limit:
-            page = await decision_records.newest_first(
-                services.database, caller.account_id, filters=filters, before=before, limit=limit - len(found)
+            page = await decision_records.page(
+                services.database, caller.account_id, filters=filters, behind=before, limit=limit - len(found)
             )
             found += page.rows
             before = page.next_id

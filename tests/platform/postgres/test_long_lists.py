@@ -137,8 +137,8 @@ async def test_paging_on_finds_every_decision_once_newest_first(
             )
         ]
     found, pages = await all_of(
-        lambda behind: decision_records.newest_first(
-            database, MINE, filters=filters, before=behind, limit=limit, patience=ONE_STRETCH
+        lambda behind: decision_records.page(
+            database, MINE, filters=filters, behind=behind, limit=limit, patience=ONE_STRETCH
         ),
         limit,
     )
@@ -146,8 +146,8 @@ async def test_paging_on_finds_every_decision_once_newest_first(
     if not filters:
         assert pages >= COUNT * 2 / 3 / 7, "each page looks through no more than its stretch"
     unhurried, _ = await all_of(
-        lambda behind: decision_records.newest_first(
-            database, MINE, filters=filters, before=behind, limit=limit
+        lambda behind: decision_records.page(
+            database, MINE, filters=filters, behind=behind, limit=limit
         ),
         limit,
     )
@@ -222,12 +222,12 @@ async def test_paging_on_finds_every_job_once_newest_first(
 async def test_a_rare_filter_asked_often_does_not_spoil_the_look_up_by_number(database: Database) -> None:
     """After five times the server would choose one plan for all; the statement by number keeps its own."""
     for _ in range(12):
-        await decision_records.newest_first(
-            database, MINE, filters={"code": "NO_SUCH"}, before=None, limit=10
+        await decision_records.page(
+            database, MINE, filters={"code": "NO_SUCH"}, behind=None, limit=10
         )
     for number in range(12):
         filters = {"to": (f"+1415555{number:04d}",)}
-        await decision_records.newest_first(database, MINE, filters=filters, before=None, limit=10)
+        await decision_records.page(database, MINE, filters=filters, behind=None, limit=10)
     async with database.engine.connect() as connection:
         assert (await connection.execute(text("SHOW plan_cache_mode"))).scalar_one() == "auto"
         generic = await connection.execute(
