@@ -29,7 +29,10 @@ class Line:
 
 
 RAIL: tuple[tuple[Line, ...], ...] = (
-    (Line("Decisions", "decisions", "intents:read", "calling.decisions_page"),),
+    (
+        Line("Numbers", "numbers", "intents:read", "calling.numbers_page"),
+        Line("Decisions", "decisions", "intents:read", "calling.decisions_page"),
+    ),
     (),
     (),
     (),
