@@ -106,3 +106,28 @@ def test_a_decision_shows_how_it_ended_and_its_own_key_may_read_it(dialler: Dial
     another = dialler.with_key("intents:write")
     assert another.get(f"/v1/intents/{made}").status == 403
     assert another.get("/v1/intents/0190a000-0000-7000-8000-000000000000").status in (403, 410)
+
+
+def test_decisions_are_counted_by_hour_and_by_reason(dialler: Dialler, decided: list[str]) -> None:
+    by_code = dialler.get("/v1/intents/stats?group_by=code").json()
+    assert by_code["decisions"] == 5
+    assert by_code["groups"] == [
+        {"value": None, "others": False, "decisions": 4},
+        {"value": "DNC_BLOCKED", "others": False, "decisions": 1},
+    ]
+    assert len(by_code["items"]) == 24
+    assert sum(item["decisions"] for item in by_code["items"]) == 5
+    assert by_code["counted_until"] is None
+    days = dialler.get("/v1/intents/stats?interval=day&group_by=campaign").json()
+    assert {(group["value"], group["decisions"]) for group in days["groups"]} == {
+        ("=SUM(A0)", 3),
+        ("=SUM(A1)", 2),
+    }
+    assert len(days["items"]) == 30
+    assert dialler.get("/v1/intents/stats").json()["groups"] == []
+    for query in ("since=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z", "since=2026-01-01T00:00:00Z"):
+        problem = check_problem(
+            dialler.get(f"/v1/intents/stats?{query}"), "bad-request", dialler.service.base_url
+        )
+        assert problem["errors"][0]["field"] == "since"
+    assert dialler.with_key("intents:write").get("/v1/intents/stats").status == 403

@@ -60,3 +60,8 @@ document.addEventListener("click", async (event) => {
 for (const field of document.querySelectorAll("[data-sends]")) {
   field.addEventListener("change", () => field.form.requestSubmit());
 }
+
+// A slider says what it stands at while it is moved.
+for (const slider of document.querySelectorAll("[data-shows]")) {
+  slider.addEventListener("input", () => { slider.form.querySelector(`output[for="${slider.id}"]`).value = slider.value; });
+}
