@@ -30,6 +30,7 @@ class Line:
 
 RAIL: tuple[tuple[Line, ...], ...] = (
     (
+        Line("Today", "today", "intents:read", "calling.today_page"),
         Line("Where may we call?", "where", "intents:read", "calling.where_page"),
         Line("Numbers", "numbers", "intents:read", "calling.numbers_page"),
         Line("Decisions", "decisions", "intents:read", "calling.decisions_page"),

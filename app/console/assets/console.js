@@ -65,3 +65,31 @@ for (const field of document.querySelectorAll("[data-sends]")) {
 for (const slider of document.querySelectorAll("[data-shows]")) {
   slider.addEventListener("input", () => { slider.form.querySelector(`output[for="${slider.id}"]`).value = slider.value; });
 }
+
+// Figures that change by themselves. The server sends one event and lets go; the browser comes again by itself.
+for (const live of document.querySelectorAll("[data-live-from]")) {
+  const note = live.querySelector("[data-live-note]");
+  let source = null;
+  let last = Date.now();
+  const start = () => {
+    source = new EventSource(live.dataset.liveFrom);
+    source.addEventListener("counts", (event) => {
+      last = Date.now();
+      note.textContent = "live";
+      const told = JSON.parse(event.data);
+      for (const figure of live.querySelectorAll("[data-live]")) {
+        const text = (told[figure.dataset.live] || 0).toLocaleString("en-US");
+        if (figure.textContent === text) continue;
+        figure.textContent = text;
+        figure.classList.remove("changed");
+        requestAnimationFrame(() => figure.classList.add("changed"));
+      }
+    });
+  };
+  setInterval(() => { if (source && Date.now() - last > 20000) note.textContent = "paused: load the page again"; }, 2000);
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden && source) { source.close(); source = null; note.textContent = "paused while hidden"; }
+    else if (!document.hidden && !source) { last = Date.now(); start(); }
+  });
+  start();
+}

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from app.consents import store as consents
 from app.consents.change_consents import record_consent, withdraw_consent
 from app.consents.store import NewConsent
 from app.console.display import as_written, plural
@@ -22,20 +19,20 @@ from app.console.trouble import ConsoleRoute
 from app.console.typed import read_number
 from app.console.visit import SignedIn, Visit, looks_of
 from app.guardrail.facts import Intent
-from app.instants import EARLIEST
+from app.intents.decide import gather_facts
+from app.intents.facts_store import Ask
 from app.intents.records import store as decision_records
-from app.intents.windows.forecast_windows import forecast_windows
+from app.intents.windows.forecast_windows import outlook_beside
 from app.law.timetable import second_of
-from app.numbering import NumberError, asked_line, load, sender_line, spellings
+from app.number_sheet.read_sheet import DAYS_AHEAD, NumberSheet, read_sheet
+from app.numbering import sender_line, spellings
 from app.numbering.number import looks_like_e164
 from app.numbering.number_filter import LONGEST_PERIOD
 from app.numbering.zones import country_names, zone
 from app.platform.outcomes import Conflict, FieldFault, NotFound, Unusable
-from app.suppression import history_store as suppression_history
-from app.suppression import store as suppressions
 from app.suppression.change_entries import OPT_OUT, put_suppression, remove_suppression
-from app.suppression.lookup_store import look_up
 from app.suppression.store import Entry
+from app.suppression.verdict import binds_number
 
 router = APIRouter(prefix="/console/numbers", include_in_schema=False, route_class=ConsoleRoute)
 MayRead = Annotated[Visit, Depends(SignedIn("intents:read"))]
@@ -48,8 +45,6 @@ KINDS = {
     "purchase": "bought something",
     "inquiry": "asked about something",
 }
-LAST = 10
-_NEWEST = UUID(int=(1 << 128) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,38 +179,38 @@ async def end_consent(visit: MayConsent, number: str) -> Response:
 
 
 async def _show(visit: Visit, number: str, look: Look, faults: Mapping[str, str] = {}) -> Response:
-    services, account, now = visit.services, visit.caller.account_id, visit.now
-    line, database = spellings(number), services.database
-    filters = {"to": line, "since": now - timedelta(days=services.retention_days)}
-    window, lists, entries, history, agreed, decisions = await asyncio.gather(
-        _window(visit, number, look),
-        database.run(lambda c: look_up(c, account, [asked_line(number)], now), may_run_twice=True),
-        database.run(lambda c: suppressions.entries(c, account, line, now), may_run_twice=True),
-        suppression_history.history(
-            database, account, line, now=now, after=(EARLIEST, UUID(int=0)), limit=200
-        ),
-        database.run(lambda c: consents.history(c, account, line, _NEWEST, 50), may_run_twice=True),
-        decision_records.page(database, account, filters=filters, behind=None, limit=LAST),
+    services = visit.services
+    others = tuple(each for each in spellings(number) if each != number)
+    gathered = await gather_facts(services, Ask(visit.session.key_hash, number, others=others))
+    found = await read_sheet(
+        services.database,
+        services.rule_set,
+        visit.caller.account_id,
+        number,
+        gathered.facts,
+        now=visit.now,
+        retention_days=services.retention_days,
     )
-    hits = [hit for hit in lists.numbers[0].registry_hits if hit.kind != "reassigned"]
+    hits = gathered.facts.registry_hits
     may_see_lists = visit.may("suppressions:read")
-    suppressed = may_see_lists and bool(entries or hits)
+    binding = may_see_lists and bool(found.entries or [hit for hit in hits if binds_number(hit)])
     return await visit.page(
         "number_page.html",
         as_written(number),
         422 if faults else 200,
         number=number,
         look=look,
-        window=window,
-        suppressed=suppressed,
-        entries=entries if may_see_lists else (),
-        hits=lists.numbers[0].registry_hits if may_see_lists else (),
-        asked_registries=lists.registries if may_see_lists else (),
-        history=list(reversed(history)) if may_see_lists else (),
-        agreed=agreed if visit.may("consents:read") else (),
-        decisions=decisions.rows,
-        more=decisions.next_id is not None,
-        opted_out=any(entry["source"] == OPT_OUT for entry in entries),
+        window=await _window(visit, found, look),
+        suppressed=binding,
+        entries=found.entries if may_see_lists else (),
+        hits=hits if may_see_lists else (),
+        asked_registries=gathered.facts.registries if may_see_lists else (),
+        history=found.history if may_see_lists else (),
+        replies=found.replies if may_see_lists else (),
+        agreed=found.consents if visit.may("consents:read") else (),
+        decisions=found.decisions,
+        outcomes={str(intent_id): outcome for intent_id, outcome in found.outcomes.items()},
+        opted_out=any(entry["source"] == OPT_OUT for entry in found.entries),
         values=visit.form,
         faults=faults,
         channels=CHANNELS,
@@ -223,26 +218,27 @@ async def _show(visit: Visit, number: str, look: Look, faults: Mapping[str, str]
     )
 
 
-async def _window(visit: Visit, number: str, look: Look) -> dict[str, Any]:
+async def _window(visit: Visit, found: NumberSheet, look: Look) -> dict[str, Any]:
     """When it may be reached, or why that cannot be told."""
-    try:
-        parsed = load().numbers.parse(number)
-    except NumberError as error:
-        return {"told": f"No window can be shown: the number {error.reason}.", "picture": None, "about": None}
-    voice = look.voice if look.type == "call" else "live"
-    intent = Intent(type=look.type, to=number, sender="", purpose=look.purpose, voice_type=voice)
-    services = visit.services
-    forecast = await forecast_windows(
-        services, services.rule_set, visit.session.key_hash, intent, visit.now, 8, lambda found: found
-    )
-    now = second_of(visit.now)
+    if found.undiallable is not None:
+        return {
+            "told": f"No window can be shown: the number {found.undiallable}.",
+            "picture": None,
+            "about": None,
+        }
+    rule_set, voice = visit.services.rule_set, look.voice if look.type == "call" else "live"
+    forecast = found.outlook[look.type]
+    if (look.purpose, voice) != ("marketing", "live"):
+        intent = Intent(type=look.type, to=found.number, sender="", purpose=look.purpose, voice_type=voice)
+        forecast = await outlook_beside(rule_set, intent, found.facts, visit.now, DAYS_AHEAD)
+    now, parsed = second_of(visit.now), rule_set.number_locator.numbers.parse(found.number)
     return {
         "told": standing(forecast, now),
         "picture": timeline(forecast, now),
         "about": {
             "country": country_names().get(parsed.country or "", parsed.country or "unknown"),
             "line_type": parsed.line_type.replace("_", " "),
-            "places": [place.jurisdiction for place in forecast.places],
+            "places": list(dict.fromkeys(place.jurisdiction for place in forecast.places)),
         },
         "rules": forecast.rules,
     }
