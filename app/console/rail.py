@@ -15,12 +15,13 @@ from app.accounts.authenticate import Caller
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One page's place on the rail. Who lacks the ``scope`` does not see it."""
+    """One page's place on the rail. Who lacks the ``scope`` does not see it. ``short``: its words on a phone."""
 
     words: str
     path: str
     scope: str
     module: str
+    short: str = ""
 
     @property
     def href(self) -> str:
@@ -31,7 +32,7 @@ class Line:
 RAIL: tuple[tuple[Line, ...], ...] = (
     (
         Line("Today", "today", "intents:read", "calling.today_page"),
-        Line("Where may we call?", "where", "intents:read", "calling.where_page"),
+        Line("Where may we call?", "where", "intents:read", "calling.where_page", short="Where?"),
         Line("Numbers", "numbers", "intents:read", "calling.numbers_page"),
         Line("Decisions", "decisions", "intents:read", "calling.decisions_page"),
     ),

@@ -20,7 +20,10 @@ _FOLDER = Path(__file__).parent / "lua"
 _OPEN = Script(_FOLDER, "session_open.lua")
 _READ = Script(_FOLDER, "session_read.lua")
 _END = Script(_FOLDER, "session_end.lua")
+_FAILED = Script(_FOLDER, "failed_sign_ins.lua")
 LASTS = timedelta(hours=12)
+# Of one address; then it waits, with a good key as well.
+MOST_FAILURES, FAILURES_LAST = 20, timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,17 @@ class Sessions:
     async def end(self, token: str) -> None:
         """End the session in every process. Raises RedisUnavailable."""
         await self._call(_END, token)
+
+    async def failed(self, address: str, more: int = 0) -> timedelta | None:
+        """How long the address has to wait, None while it need not; ``more`` failures are counted before that.
+
+        Raises RedisUnavailable.
+        """
+        name = hashlib.sha256(address.encode()).hexdigest()[:40]
+        key = f"cg:{{console-{name}}}:failed-sign-ins"
+        arguments = [str(more), str(int(FAILURES_LAST.total_seconds() * 1000))]
+        count, left_ms = await self._router.call(_FAILED, [key], arguments, self._router.deadline())
+        return timedelta(milliseconds=int(left_ms)) if int(count) >= MOST_FAILURES else None
 
     async def _call(self, script: Script, token: str, *arguments: str) -> list[str]:
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()[:40]

@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from app.accounts.authenticate import hash_of
 from app.accounts.caller import services_of
 from app.accounts.identify import identify
+from app.console.display import plural
 from app.console.session_store import LASTS
 from app.console.templating import HEADERS, rendered
 from app.console.trouble import ConsoleRoute
@@ -30,11 +31,9 @@ from app.console.visit import (
 )
 from app.intents.services import Services
 from app.platform.outcomes import NotAllowed, Unauthorized
-from app.platform.redis.rate_limits import RateSpend
 
 router = APIRouter(prefix="/console", include_in_schema=False, route_class=ConsoleRoute)
 _FORM, _AT = "callgate_form", "/console/sign-in"
-_TRIES, _WITHIN_SECONDS = 20, 600
 _ENDED = {
     "1": "Your session has ended. Sign in again to go on.",
     "key": "The key that you were signed in with has been revoked or has expired. Sign in with another one.",
@@ -55,36 +54,33 @@ async def ask(
 
 @router.post("/sign-in")
 async def sign_in(request: Request) -> Response:
-    """A key that is in force opens a session of twelve hours. Attempts are counted by address."""
+    """A key that is in force opens a session of twelve hours. Failures are counted by address."""
     refuse_other_sites(request)
     form = await form_of(request)
     given = {name: str(form.get(name) or "").strip() for name in ("key", "csrf", "next")}
     expected = request.cookies.get(_FORM, "")
     if not expected or not hmac.compare_digest(given["csrf"].encode("utf-8", "replace"), expected.encode()):
         raise NotAllowed("The form is not one that this browser was given: it may not take cookies.")
-    services = cast(Services, services_of(request))
-    state = await services.rate_limiter.spend(_attempt(request))
-    if state.exceeded:
-        minutes = max(1, round(state.reset_seconds / 60))
-        told = (
-            f"Too many attempts from this address. Try again in {minutes} minute{'s' if minutes > 1 else ''}."
-        )
+    sessions, address = console_of(request).sessions, _address(request)
+    wait = await sessions.failed(address)
+    if wait is not None:
+        minutes = max(1, round(wait.total_seconds() / 60))
+        told = f"Too many attempts from this address. Try again in {plural(minutes, 'minute')}."
         return await _form(request, given["next"], fault=told, status=429)
+    services, key_hash, told = cast(Services, services_of(request)), hash_of(given["key"]), ""
     if not given["key"]:
-        return await _form(
-            request, given["next"], fault="Paste the key here; it begins with cg_.", status=422
-        )
-    if len(given["key"]) > _LONGEST_KEY or not given["key"].startswith("cg_"):
+        told = "Paste the key here; it begins with cg_."
+    elif len(given["key"]) > _LONGEST_KEY or not given["key"].startswith("cg_"):
         told = "That is not a key of Callgate's: those begin with cg_. Was another one on the clipboard?"
-        return await _form(request, given["next"], fault=told, status=422)
-    key_hash = hash_of(given["key"])
-    try:
-        await identify(services, key_hash, services.now())
-    except Unauthorized as refused:
-        told = f"{refused.detail} Ask whoever gave it to you for another one."
+    else:
+        try:
+            await identify(services, key_hash, services.now())
+        except Unauthorized as refused:
+            told = f"{refused.detail} Ask whoever gave it to you for another one."
+    if told:
+        await sessions.failed(address, 1)
         return await _form(request, given["next"], fault=told, status=401)
-    console = console_of(request)
-    session = await console.sessions.open(key_hash)
+    session = await sessions.open(key_hash)
     answer = RedirectResponse(local_path(given["next"]), 303, HEADERS)
     give_cookie(request, answer, COOKIE, session.token, seconds=int(LASTS.total_seconds()))
     drop_cookie(request, answer, _FORM, _AT)
@@ -117,13 +113,11 @@ async def _form(
     return answer
 
 
-def _attempt(request: Request) -> RateSpend:
-    """One attempt of an address; whoever has a whole network of version 6 has one address."""
+def _address(request: Request) -> str:
+    """Whose attempts are counted together; whoever has a whole network of version 6 has one address."""
     host = request.client.host if request.client else ""
     try:
         address = ipaddress.ip_address(host)
-        if address.version == 6:
-            host = str(ipaddress.ip_network((address, 64), strict=False))
     except ValueError:
-        pass
-    return RateSpend(host, "sign-in", _TRIES, _WITHIN_SECONDS, f"console-{host}")
+        return host
+    return host if address.version == 4 else str(ipaddress.ip_network((address, 64), strict=False))

@@ -18,7 +18,7 @@ from app.platform.outcomes import MissingScope, Unauthorized
 from app.platform.redis.errors import RedisUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Coroutine
 
 log = logging.getLogger("callgate.console")
 
@@ -92,7 +92,7 @@ def _whom_to_ask(scope: str) -> str:
 class ConsoleRoute(APIRoute):
     """A page's route: who is not signed in is asked to, and what goes wrong is told as a page."""
 
-    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler, with every exception as a page."""
         handle = super().get_route_handler()
 

@@ -193,7 +193,7 @@ async def _show(visit: Visit, number: str, look: Look, faults: Mapping[str, str]
     )
     hits = gathered.facts.registry_hits
     may_see_lists = visit.may("suppressions:read")
-    binding = may_see_lists and bool(found.entries or [hit for hit in hits if binds_number(hit)])
+    binding = may_see_lists and (bool(found.entries) or any(map(binds_number, hits)))
     return await visit.page(
         "number_page.html",
         as_written(number),
