@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.calling_window import evaluate, open_intervals
-from app.frequency.verdict import caps_in_force
+from app.frequency.caps_in_force import caps_in_force
 from app.guardrail.facts import Facts, Intent
 from app.law import window_loader as calling_windows
 from app.law.applicable import applicable_rules

@@ -31,18 +31,15 @@ class Refusal(NamedTuple):
     citation: str
     jurisdiction: str
     zone: str | None  # None for an emergency, which knows no clock
-    local_time: str | None
+    local_time: datetime | None  # on that clock
     kind: Kind
     reason: str
 
 
-def refusals(
-    here: ApplicableRules, phase: Phase, second: int, shown: dict[str, tuple[date, str]]
-) -> list[Refusal]:
+def refusals(here: ApplicableRules, phase: Phase, second: int, shown: dict[str, datetime]) -> list[Refusal]:
     """Every rule that refuses at the second, on every clock on which it does; emergencies first.
 
-    ``shown`` is what clocks show at the second, the local date and the local time as written; clocks that are
-    not in it yet are added.
+    ``shown`` is what clocks show at the second; clocks that are not in it yet are added.
     """
     found = [
         Refusal(
@@ -68,17 +65,16 @@ def refusals(
             else:
                 if clock not in shown:
                     shown[clock] = shows(clock, datetime.fromtimestamp(second, UTC))
-                day, written = shown[clock]
-                kind, reason = _why(item.hours, day)
+                local = shown[clock]
+                kind, reason = _why(item.hours, local.date())
                 rule = item.rule
-                found.append(Refusal(rule.id, rule.citation, rule.jurisdiction, clock, written, kind, reason))
+                found.append(Refusal(rule.id, rule.citation, rule.jurisdiction, clock, local, kind, reason))
     return found
 
 
-def shows(clock: str, now: datetime) -> tuple[date, str]:
-    """The local date of a clock, and its local time with the offset, in whole seconds."""
-    local = now.astimezone(zone(clock))
-    return local.date(), local.isoformat(timespec="seconds")
+def shows(clock: str, now: datetime) -> datetime:
+    """What a clock shows at an instant."""
+    return now.astimezone(zone(clock))
 
 
 @lru_cache(maxsize=8192)

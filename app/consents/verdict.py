@@ -13,8 +13,7 @@ from functools import lru_cache
 from app.consents.standing import PRESENTED, Standing
 from app.guardrail.facts import AccountPolicy, Consent, Intent
 from app.guardrail.places import Place, Places
-from app.guardrail.refusals import CONSENT_REQUIRED, Check, Finding, Json, Violation
-from app.instants import rfc3339
+from app.guardrail.refusals import CONSENT_REQUIRED, Check, Finding, Skipped, Violation, if_any
 from app.law.applicable import candidate_places
 from app.law.conditions.consent_rules import ConsentRule, ConsentRules
 from app.law.conditions.disclosures import Disclosures
@@ -46,6 +45,73 @@ class ConsentLaw:
     disclosures: Disclosures
 
 
+@dataclass(frozen=True, slots=True)
+class MetBy:
+    """A consent that counts, and the rules that it meets."""
+
+    id: str
+    kind: str
+    meets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OwedDisclosure:
+    """What a call with a voice that is not live must say."""
+
+    id: str
+    what: tuple[str, ...]
+    say: str
+    when: str
+    only_if: str | None
+    citation: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentsResult(Check):
+    """The rules that ask for a consent, which consents met them, and what must be said."""
+
+    rules: tuple[str, ...]
+    consents: tuple[MetBy, ...] | None = if_any()
+    disclosures: tuple[OwedDisclosure, ...] | None = if_any()
+
+
+@dataclass(frozen=True, slots=True)
+class KindThatWouldDo:
+    """A kind of consent, and how old it may be; None: of any age."""
+
+    kind: str
+    within_months: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnmetRule:
+    """A rule that no consent meets, and the kinds that would."""
+
+    id: str
+    citation: str
+    kinds: tuple[KindThatWouldDo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConsideredConsent:
+    """A consent that does not count, and why."""
+
+    id: str
+    kind: str
+    given_at: datetime
+    reason: str
+    presented: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentMissing(Violation):
+    """No consent that counts: the kinds that meet every rule, the rules, and what was looked at."""
+
+    kinds: tuple[str, ...]
+    rules: tuple[UnmetRule, ...]
+    considered: tuple[ConsideredConsent, ...]
+
+
 def evaluate(
     intent: Intent,
     places: Places,
@@ -54,16 +120,11 @@ def evaluate(
     standing: Standing,
     now: datetime,
 ) -> Finding:
-    """Whether every consent that is required was given.
-
-    The check's members: ``rules`` (ids of those that require one), ``consents`` (which met which), ``disclosures``
-    (what a call with a voice that is not live must say, with citation). An emergency needs none.
-    """
+    """Whether every consent that is required was given. An emergency needs none."""
     if intent.purpose == "emergency":
-        return Finding(Check("consents", "skip", {"reason": "emergency"}))
+        return Finding(Skipped("consents", "skip", "emergency"))
     here = candidate_places(places, policy)
     rules = required(intent, places, here, policy, law.rules, now)
-    members: dict[str, Json] = {"rules": [rule.id for rule in rules]}
     met: dict[str, list[ConsentRule]] = {}
     unmet: list[ConsentRule] = []
     for rule in rules:
@@ -72,17 +133,20 @@ def evaluate(
             unmet.append(rule)
         else:
             met.setdefault(consent.id, []).append(rule)
-    if met:
-        members["consents"] = [
-            {"id": consent.id, "kind": consent.kind, "meets": [rule.id for rule in met[consent.id]]}
-            for consent in standing.consents
-            if consent.id in met
-        ]
-    if intent.type == "call" and intent.voice_type != "live":
-        members["disclosures"] = _disclosures(intent, here, law.disclosures, now)
-    if not unmet:
-        return Finding(Check("consents", "pass", members))
-    return Finding(Check("consents", "block", members), (_refusal(intent, unmet, standing, now),))
+    meets = tuple(
+        MetBy(consent.id, consent.kind, tuple(rule.id for rule in met[consent.id]))
+        for consent in standing.consents
+        if consent.id in met
+    )
+    voiced = intent.type == "call" and intent.voice_type != "live"
+    result = ConsentsResult(
+        "consents",
+        "block" if unmet else "pass",
+        tuple(rule.id for rule in rules),
+        meets or None,
+        _disclosures(intent, here, law.disclosures, now) if voiced else None,
+    )
+    return Finding(result, (_refusal(intent, unmet, standing),) if unmet else ())
 
 
 def required(
@@ -151,7 +215,7 @@ def _names(here: tuple[Place, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*(place.country for place in here), *regions)))
 
 
-def _refusal(intent: Intent, unmet: list[ConsentRule], standing: Standing, now: datetime) -> Violation:
+def _refusal(intent: Intent, unmet: list[ConsentRule], standing: Standing) -> ConsentMissing:
     shared = [kind.kind for kind in unmet[0].requires]
     for rule in unmet[1:]:
         named = {kind.kind for kind in rule.requires}
@@ -167,22 +231,19 @@ def _refusal(intent: Intent, unmet: list[ConsentRule], standing: Standing, now: 
         )
     else:
         detail = f"{what} to {intent.to} for {intent.purpose} are not permitted, and no consent lifts that."
-    members: dict[str, Json] = {
-        "kinds": list(shared),
-        "rules": [
-            {
-                "id": rule.id,
-                "citation": rule.citation,
-                "kinds": [{"kind": kind.kind, "within_months": kind.within_months} for kind in rule.requires],
-            }
-            for rule in unmet
-        ],
-        "considered": [
-            *(_considered(item.consent, item.why) for item in standing.fallen),
-            *(_considered(item, _why_not(item, unmet)) for item in standing.consents),
-        ],
-    }
-    return Violation(CONSENT_REQUIRED, detail, members)
+    rules = tuple(
+        UnmetRule(
+            rule.id,
+            rule.citation,
+            tuple(KindThatWouldDo(kind.kind, kind.within_months) for kind in rule.requires),
+        )
+        for rule in unmet
+    )
+    considered = (
+        *(_considered(item.consent, item.why) for item in standing.fallen),
+        *(_considered(item, _why_not(item, unmet)) for item in standing.consents),
+    )
+    return ConsentMissing(CONSENT_REQUIRED, detail, tuple(shared), rules, considered)
 
 
 def _why_not(consent: Consent, unmet: list[ConsentRule]) -> str:
@@ -190,26 +251,15 @@ def _why_not(consent: Consent, unmet: list[ConsentRule]) -> str:
     return "too_old" if named else "other_kind"
 
 
-def _considered(consent: Consent, why: str) -> Json:
-    return {
-        "id": consent.id,
-        "kind": consent.kind,
-        "given_at": rfc3339(consent.given_at),
-        "reason": why,
-        "presented": consent.id == PRESENTED,
-    }
+def _considered(consent: Consent, why: str) -> ConsideredConsent:
+    return ConsideredConsent(consent.id, consent.kind, consent.given_at, why, consent.id == PRESENTED)
 
 
-def _disclosures(intent: Intent, here: tuple[Place, ...], owed: Disclosures, now: datetime) -> Json:
+def _disclosures(
+    intent: Intent, here: tuple[Place, ...], owed: Disclosures, now: datetime
+) -> tuple[OwedDisclosure, ...]:
     days = local_days((zone for place in here for zone in place.zones), now)
-    return [
-        {
-            "id": item.id,
-            "what": list(item.what),
-            "say": item.say,
-            "when": item.when,
-            "only_if": item.only_if,
-            "citation": item.citation,
-        }
+    return tuple(
+        OwedDisclosure(item.id, tuple(item.what), item.say, item.when, item.only_if, item.citation)
         for item in owed.owed(_names(here), intent.type, intent.voice_type, intent.purpose, days)
-    ]
+    )

@@ -6,12 +6,13 @@ from app.content.rendering import render
 from app.content.scanner import CallsOnly, ContentScanner
 from app.content.segments import count_segments
 from app.content.signs.sensitive import mask
-from app.content.verdict import evaluate
+from app.content.verdict import ContentResult, evaluate
 from app.content.volume import evaluate_spread, spread_digest
 
 __all__ = [
     "CallsOnly",
     "ContentFinding",
+    "ContentResult",
     "ContentScanner",
     "ScanResult",
     "Segments",

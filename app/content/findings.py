@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.content.packs.pack_loader import Severity
-from app.guardrail.refusals import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,18 +18,6 @@ class ContentFinding:
     excerpt: str  # of the masked body
     why: str
     remedy: str
-
-    def as_json(self) -> dict[str, Json]:
-        """As the answer, the decision row and the problem document carry it."""
-        return {
-            "rule": self.rule,
-            "severity": self.severity,
-            "start": self.start,
-            "end": self.end,
-            "excerpt": self.excerpt,
-            "why": self.why,
-            "remedy": self.remedy,
-        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from app.content import ContentScanner, ScanResult, mask
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Words
 from app.platform.http.responses import json_response
+from app.platform.http.verdict_json import json_of
 
 router = APIRouter(prefix="/v1/content", tags=["looking ahead"], route_class=GuardedRoute)
 # As for a preview: it says what posting the text would be answered with, to those who may post it.
@@ -50,7 +51,7 @@ def scanned_document(result: ScanResult, version: str) -> dict[str, Any]:
     segments = result.segments
     return {
         "blocked": result.blocks,
-        "findings": [finding.as_json() for finding in result.findings],
+        "findings": json_of(result.findings),
         "segments": {
             "encoding": segments.encoding,
             "units": segments.units,

@@ -11,18 +11,38 @@ in it is another text for each reader and never adds up.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 from app.content.findings import ContentFinding
 from app.content.packs.pack_loader import Severity
 from app.content.reading.fold import folded_hash
 from app.content.scanner import MAX_EXCERPT, ContentScanner
 from app.content.signs.sensitive import mask
-from app.content.verdict import DETAIL
+from app.content.verdict import DETAIL, ContentResult, FlaggedContent
 from app.durations import duration_text
 from app.guardrail.facts import Intent, SnowshoePolicy
-from app.guardrail.refusals import CONTENT_BLOCKED, Check, Finding, Json, Violation
+from app.guardrail.refusals import CONTENT_BLOCKED, Finding
 
 RULE = "volume.snowshoe"
 _DIGEST_LENGTH = 32  # hex digits: 128 bits, and no two texts of an account will ever share them
+
+
+@dataclass(frozen=True, slots=True)
+class SpreadLimits:
+    """How far a text may be spread within a window, an ISO 8601 duration."""
+
+    senders: int
+    numbers: int
+    window: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpreadFinding(ContentFinding):
+    """A finding of the volume, with the counts and the limits."""
+
+    senders: int
+    numbers: int
+    limits: SpreadLimits
 
 
 def spread_digest(intent: Intent, policy: SnowshoePolicy) -> str | None:
@@ -43,7 +63,7 @@ def evaluate_spread(
     numbers: int,
     *,
     refused: bool,
-    check: Check,
+    check: ContentResult,
     scanner: ContentScanner,
 ) -> Finding | None:
     """The content check with the finding added, or None when the counts are within the limits.
@@ -54,22 +74,19 @@ def evaluate_spread(
         return None
     rule, body = scanner.packs.rules[RULE], intent.body or ""
     severity: Severity = "block" if refused else "warn"
-    found: dict[str, Json] = {
-        **ContentFinding(
-            RULE, severity, 0, len(body), mask(body)[:MAX_EXCERPT], rule.why, rule.remedy
-        ).as_json(),
-        "senders": senders,
-        "numbers": numbers,
-        "limits": {
-            "senders": policy.senders,
-            "numbers": policy.numbers,
-            "window": duration_text(policy.window_seconds),
-        },
-    }
-    members = dict(check.members)
-    warnings = members.get("warnings")
-    listed = list(warnings) if isinstance(warnings, list) else []
+    found = SpreadFinding(
+        RULE,
+        severity,
+        0,
+        len(body),
+        mask(body)[:MAX_EXCERPT],
+        rule.why,
+        rule.remedy,
+        senders,
+        numbers,
+        SpreadLimits(policy.senders, policy.numbers, duration_text(policy.window_seconds)),
+    )
     if not refused:
-        return Finding(Check("content", check.outcome, {**members, "warnings": [*listed, found]}))
-    violation = Violation(CONTENT_BLOCKED, DETAIL, {"findings": [*listed, found]})
-    return Finding(Check("content", "block", members), (violation,))
+        return Finding(replace(check, warnings=(*check.warnings, found)))
+    violation = FlaggedContent(CONTENT_BLOCKED, DETAIL, (*check.warnings, found))
+    return Finding(replace(check, outcome="block"), (violation,))

@@ -1,133 +1,47 @@
-"""Caps on attempts to one number: the law's, as the rule file has them, and the account's own.
-
-Every approved attempt of a counted type is reckoned with. Under a cap per subject those that are known to be about
-another do not count; what is not known is taken for the same. Under a cap of the law that counts results, those that
-are known to have ended otherwise do not count; under one of the account's, those that were not told to have ended so.
-A cap after a refusal is not counted, because a refusal is recorded as an opt-out, which has no end and binds sooner.
-
-An attempt counts until it expires: under a rolling cap one period after it was made, under a cap of calendar
-days at the midnight that ends the last of them, the latest of all the clocks on which the person may be. A
-week is any seven calendar days, whichever day a week begins on.
-"""
+"""The frequency guardrail: whether one more attempt is within every cap that is in force."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 
-from app.durations import duration_text
-from app.guardrail.facts import Attempt, Facts, Intent, IntentType
-from app.guardrail.places import Places
-from app.guardrail.refusals import FREQUENCY_CAPPED, Check, Finding, Json, Violation
-from app.law.applicable import ApplicableRules, applicable_rules, candidate_places, midnight
-from app.law.phases import lifting_consent
-from app.law.timetable import instant_of, second_of
-from app.law.window_rules import LegalCap, PlaceCap, WindowRules
-from app.numbering.zones import zone
+from app.frequency.caps_in_force import CapInForce
+from app.guardrail.facts import Attempt, Intent
+from app.guardrail.refusals import FREQUENCY_CAPPED, Check, Finding, Outcome, Violation, if_any
 
 
 @dataclass(frozen=True, slots=True)
-class CapInForce:
-    """A cap that binds an intent now."""
+class UsedCap:
+    """A cap, and how much of it is used. ``period`` is an ISO 8601 duration."""
 
-    id: str  # US-FL, or account:0
+    id: str
     max: int
-    period: str  # ISO 8601 duration
-    counts: frozenset[IntentType]
-    since: datetime  # no attempt made before this instant (UTC) counts at ``now``
-    period_seconds: int | None  # None: calendar days
-    days: int | None
-    zones: tuple[str, ...]  # the clocks of the calendar days
+    period: str
+    used: int
+    results: tuple[str, ...] | None = if_any()
+    subject: str | None = if_any()
+
+
+@dataclass(frozen=True, slots=True)
+class FrequencyResult(Check):
+    """Every cap that counts this type of intent; None where another attempt came first and only that is known."""
+
+    caps: tuple[UsedCap, ...] | None = if_any()
+
+
+@dataclass(frozen=True, slots=True)
+class CapReached(Violation):
+    """The cap that is reached, and when it lets one more attempt through; None: never."""
+
+    cap: str
+    max: int
+    period: str
+    counts: tuple[str, ...]
     citation: str
-    subject: str | None = None  # only attempts that may have been about it count; None: all do
-    results: frozenset[str] = frozenset()  # only attempts that ended so count; empty: all do
-    until: datetime | None = None  # when the law drops the cap
-    untold: bool = True  # what nobody has told the end of counts as well
-
-    def expires(self, attempt_at: datetime) -> datetime:
-        """The instant from which an attempt made then counts no longer."""
-        if self.period_seconds is not None:
-            return attempt_at + timedelta(seconds=self.period_seconds)
-        return max(_midnight(attempt_at, name, self.days or 1) for name in self.zones)
-
-    @property
-    def longest_seconds(self) -> int:
-        """How long an attempt can count at the most."""
-        return self.period_seconds or ((self.days or 1) + 2) * 86_400
-
-    def counts_in(self, attempt: Attempt) -> bool:
-        """Whether the attempt is of the kind that this cap counts."""
-        return (
-            attempt.type in self.counts
-            and (self.subject is None or attempt.subject is None or attempt.subject == self.subject)
-            and (
-                not self.results
-                or (self.untold if attempt.result is None else attempt.result in self.results)
-            )
-        )
-
-    def counting(self, attempts: Iterable[Attempt], now: datetime) -> list[datetime]:
-        """When each attempt that counts now expires, the last first."""
-        ends = (self.expires(attempt.at) for attempt in attempts if self.counts_in(attempt))
-        return sorted((end for end in ends if end > now), reverse=True)
-
-    def ends(self, attempts: Iterable[Attempt], now: datetime) -> datetime | None:
-        """When one more attempt is allowed again; None when it is allowed now."""
-        counting = self.counting(attempts, now)
-        if len(counting) < self.max:
-            return None
-        ends = counting[self.max - 1] if self.max > 0 else datetime.max.replace(tzinfo=UTC)
-        return ends if self.until is None else min(ends, self.until)
-
-
-def caps_in_force(
-    intent: Intent, places: Places, facts: Facts, rules: WindowRules, now: datetime
-) -> tuple[CapInForce, ...]:
-    """The caps that count this type of intent: the law's of every place, then the account's.
-
-    A consent that lifts a rule lifts its caps, and so does a policy that frees informational intents from
-    rules about solicitation. An emergency intent is bound by none. A cap holds while its rule is law on any clock
-    on which the person may be.
-    """
-    if intent.purpose == "emergency":
-        return ()
-    found: list[CapInForce] = []
-    if candidate_places(places, facts.policy):
-        here = applicable_rules(intent, places, facts.policy, rules, facts.holidays)
-        consents = tuple(item for item in facts.consents if intent.type in item.channels)
-        for item in here.in_force(second_of(now)).capped:
-            rule = item.rule
-            if consents and lifting_consent(rule.exemptions, consents, now) is not None:
-                continue
-            counted = [cap for cap in rule.caps if cap.unit != "after_refusal" and intent.type in cap.counts]
-            until = _until(item.hours.ends, item.clocks)
-            for cap in counted:
-                cap_id = rule.id if len(counted) == 1 else f"{rule.id}:{cap.period}"
-                found.append(_legal(cap_id, cap, intent, here.zones, rule.citation, now, until))
-        for own in _place_caps(intent, here, rules):
-            if _holds(own, here.zones, now) and lifting_consent(own.exemptions, consents, now) is None:
-                until = _until(own.ends, here.zones)
-                found.append(_legal(own.id, own.cap, intent, here.zones, own.citation, now, until))
-    for index, own_cap in enumerate(facts.policy.caps):
-        if intent.type in own_cap.counts:
-            found.append(
-                CapInForce(
-                    f"account:{index}",
-                    own_cap.max,
-                    duration_text(own_cap.period_seconds),
-                    own_cap.counts,
-                    now - timedelta(seconds=own_cap.period_seconds),
-                    own_cap.period_seconds,
-                    None,
-                    (),
-                    "the account's policy",
-                    intent.subject if own_cap.per == "subject" else None,
-                    own_cap.results or frozenset(),
-                    untold=False,
-                )
-            )
-    return tuple(found)
+    next_allowed_at: datetime | None
+    results: tuple[str, ...] | None = if_any()
+    subject: str | None = if_any()
 
 
 def evaluate(
@@ -137,113 +51,45 @@ def evaluate(
     if not caps:
         return Finding(Check("frequency", "skip"))
     known = tuple(attempts)
-    told: list[Json] = []
+    used: list[UsedCap] = []
     violations: list[Violation] = []
     for cap in caps:
-        used = len(cap.counting(known, now))
-        told.append({"id": cap.id, "max": cap.max, "period": cap.period, "used": used, **_counted_by(cap)})
+        count = len(cap.counting(known, now))
+        used.append(UsedCap(cap.id, cap.max, cap.period, count, _results(cap), cap.subject))
         ends = cap.ends(known, now)
         if ends is not None:
             violations.append(violation(intent, cap, ends))
-    return Finding(Check("frequency", "block" if violations else "pass", {"caps": told}), tuple(violations))
+    outcome: Outcome = "block" if violations else "pass"
+    return Finding(FrequencyResult("frequency", outcome, tuple(used)), tuple(violations))
 
 
-def violation(intent: Intent, cap: CapInForce, ends: datetime) -> Violation:
+def violation(intent: Intent, cap: CapInForce, ends: datetime) -> CapReached:
     """The refusal by a cap that lets the next attempt through at ``ends``."""
     attempts = "attempt" if cap.max == 1 else "attempts"
-    members: dict[str, Json] = {
-        "cap": cap.id,
-        "max": cap.max,
-        "period": cap.period,
-        "counts": [kind for kind in ("call", "sms") if kind in cap.counts],
-        **_counted_by(cap),
-        "citation": cap.citation,
-        "next_allowed_at": None if cap.max == 0 else _utc(ends),
-    }
     whose = "the account's policy" if cap.id.startswith("account:") else f"{cap.id} ({cap.citation})"
     of_those = f" that ended {' or '.join(sorted(cap.results))}" if cap.results else ""
     of_those += f" about {cap.subject}" if cap.subject is not None else ""
     had = f"{intent.to} has had {cap.max} {attempts}{of_those} within {cap.period}"
     detail = f"{had}, the most that {whose} allows."
-    return Violation(FREQUENCY_CAPPED, detail, members)
-
-
-def _counted_by(cap: CapInForce) -> dict[str, Json]:
-    """By what else than the number the cap counts."""
-    told: dict[str, Json] = {}
-    if cap.results:
-        told["results"] = [*sorted(cap.results)]
-    if cap.subject is not None:
-        told["subject"] = cap.subject
-    return told
-
-
-def _place_caps(intent: Intent, here: ApplicableRules, rules: WindowRules) -> list[PlaceCap]:
-    """The caps of the places that are about this channel, voice, purpose and line, which may be any when unknown."""
-    found = [
-        item
-        for item in rules.applied_caps
-        if intent.purpose in item.purposes
-        and intent.voice_type in item.voices
-        and intent.type in item.cap.counts
-        and item.place in here.jurisdictions
-    ]
-    if not found:
-        return found
-    line = intent.recipient.line_type if intent.recipient is not None else None
-    return found if line is None else [item for item in found if line in item.line_types]
-
-
-def _holds(cap: PlaceCap, zones: tuple[str, ...], now: datetime) -> bool:
-    """Whether a cap is law on any of the clocks."""
-    days = [now.astimezone(zone(name)).date() for name in zones]
-    return any(
-        (cap.begins is None or day >= cap.begins) and (cap.ends is None or day < cap.ends) for day in days
-    )
-
-
-def _until(ends: date | None, clocks: tuple[str, ...]) -> datetime | None:
-    """When the law drops a cap on the last of the clocks."""
-    return None if ends is None else instant_of(max(midnight(ends, clock) for clock in clocks))
-
-
-def _legal(
-    cap_id: str,
-    cap: LegalCap,
-    intent: Intent,
-    zones: tuple[str, ...],
-    citation: str,
-    now: datetime,
-    until: datetime | None,
-) -> CapInForce:
-    since = now - timedelta(seconds=cap.period_seconds)
-    days = None if cap.unit == "rolling" else cap.period_seconds // 86_400
-    if days is not None:
-        since = min(_midnight(now, name, 1 - days) for name in zones)
-    return CapInForce(
-        cap_id,
+    return CapReached(
+        FREQUENCY_CAPPED,
+        detail,
+        cap.id,
         cap.max,
         cap.period,
-        cap.counts,
-        since,
-        cap.period_seconds if days is None else None,
-        days,
-        () if days is None else zones,
-        citation,
-        intent.subject if cap.same_subject else None,
-        cap.results,
-        until,
+        tuple(kind for kind in ("call", "sms") if kind in cap.counts),
+        cap.citation,
+        None if cap.max == 0 else _whole_second(ends),
+        _results(cap),
+        cap.subject,
     )
 
 
-def _midnight(instant: datetime, zone_name: str, days_on: int) -> datetime:
-    """The first instant of the local date so many days after the date of ``instant``, in UTC."""
-    clock = zone(zone_name)
-    day = instant.astimezone(clock).date() + timedelta(days=days_on)
-    return datetime.combine(day, time(), clock).astimezone(UTC)
+def _results(cap: CapInForce) -> tuple[str, ...] | None:
+    return tuple(sorted(cap.results)) or None
 
 
-def _utc(instant: datetime) -> str:
-    if instant.microsecond:
-        instant = instant.replace(microsecond=0) + timedelta(seconds=1)
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _whole_second(instant: datetime) -> datetime:
+    """The first whole second that is not before the instant, in UTC."""
+    whole = instant.astimezone(UTC)
+    return whole.replace(microsecond=0) + timedelta(seconds=1) if whole.microsecond else whole

@@ -15,7 +15,7 @@ from datetime import datetime
 from app.accounts.authenticate import Caller, authenticate
 from app.accounts.identify import identify
 from app.capacity.semaphore import ANY_ATTEMPT, Admission
-from app.frequency.verdict import CapInForce
+from app.frequency.caps_in_force import CapInForce
 from app.guardrail.facts import Intent
 from app.ids import new_id
 from app.intents import take_channel as admission

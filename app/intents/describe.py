@@ -10,16 +10,17 @@ from app.guardrail.evaluation import Verdict
 from app.guardrail.facts import Intent
 from app.guardrail.refusals import Check, Violation
 from app.instants import rfc3339 as rfc3339
+from app.platform.http.verdict_json import members_of
 
 
 def describe_check(check: Check) -> dict[str, Any]:
     """One entry of ``checks``."""
-    return {"guardrail": check.guardrail, "outcome": check.outcome, **check.members}
+    return {"guardrail": check.guardrail, "outcome": check.outcome, **members_of(check)}
 
 
 def record_violation(violation: Violation) -> dict[str, Any]:
     """A violation as a decision's row keeps it: without the type's URI, which is a setting of the reader."""
-    return {"slug": violation.refusal.slug, "detail": violation.detail, "members": dict(violation.members)}
+    return {"slug": violation.refusal.slug, "detail": violation.detail, "members": members_of(violation)}
 
 
 def describe_recipient(intent: Intent) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from app import calling_window, content
 from app.consents import verdict as consents
 from app.consents.standing import standing_consents
 from app.frequency import verdict as frequency
-from app.frequency.verdict import CapInForce
+from app.frequency.caps_in_force import CapInForce, caps_in_force
 from app.guardrail.evaluation import Verdict, combine
 from app.guardrail.facts import AccountPolicy, Facts, Intent
 from app.guardrail.places import Places
@@ -44,7 +44,7 @@ def evaluate_intent(rule_set: RuleSet, intent: Intent, facts: Facts, now: dateti
     if standing.consents != facts.consents:
         facts = replace(facts, consents=standing.consents)
     rules = rule_set.window_rules
-    caps = frequency.caps_in_force(intent, places, facts, rules, now)
+    caps = caps_in_force(intent, places, facts, rules, now)
     findings = [
         suppression.evaluate(intent, places, facts, rule_set.list_rules, now),
         consents.evaluate(intent, places, facts.policy, rule_set.consent_law, standing, now),

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from app import content
 from app.accounts.authenticate import Caller
+from app.capacity.channel_result import ChannelResult, NoChannel
 from app.capacity.pools.store import DEFAULT
 from app.capacity.semaphore import (
     Admission,
@@ -21,10 +22,11 @@ from app.capacity.semaphore import (
     SnowshoeCount,
 )
 from app.frequency import verdict as frequency
-from app.frequency.verdict import CapInForce
+from app.frequency.caps_in_force import CapInForce
+from app.frequency.verdict import CapReached, FrequencyResult
 from app.guardrail.evaluation import Verdict
 from app.guardrail.facts import Intent
-from app.guardrail.refusals import CHANNEL_BUDGET_EXCEEDED, RATE_LIMITED, Check, Finding, Json, Violation
+from app.guardrail.refusals import CHANNEL_BUDGET_EXCEEDED, RATE_LIMITED, Check, Finding
 from app.instants import instant_of_ms, rfc3339
 from app.intents.evaluate import Evaluation
 from app.intents.facts_store import Gathered, LimitRow
@@ -202,7 +204,7 @@ def joined(
         admitted.senders,
         admitted.numbers,
         refused=admitted.status == "spread",
-        check=next(check for check in verdict.checks if check.guardrail == "content"),
+        check=next(check for check in verdict.checks if isinstance(check, content.ContentResult)),
         scanner=services.rule_set.scanner,
     )
     return verdict.with_result(spread_too_far) if spread_too_far else verdict
@@ -216,18 +218,18 @@ def finding(intent: Intent, admitted: Admission, caps: tuple[CapInForce, ...]) -
         return Finding(Check("channel", "skip"))
     wait = admitted.retry_after_seconds
     if admitted.status == "capped":
-        return Finding(Check("frequency", "block"), (_capped(intent, admitted, caps),))
-    scope: dict[str, Json] = {"scope": admitted.refused, "limit": admitted.limit, "used": admitted.used}
+        return Finding(FrequencyResult("frequency", "block"), (_capped(intent, admitted, caps),))
+    scope = admitted.refused, admitted.limit, admitted.used
     if admitted.status == "full":
         detail = "All SIP channels are currently in use. Retry after active calls complete."
-        violation = Violation(CHANNEL_BUDGET_EXCEEDED, detail, {**scope, "retry_after": wait})
+        violation = NoChannel(CHANNEL_BUDGET_EXCEEDED, detail, *scope, wait)
     else:
         detail = f"Rate limit exceeded. Try again in {wait} second{'' if wait == 1 else 's'}."
-        violation = Violation(RATE_LIMITED, detail, {**scope, "retry_after": wait})
-    return Finding(Check("channel", "block", scope), (violation,))
+        violation = NoChannel(RATE_LIMITED, detail, *scope, wait)
+    return Finding(ChannelResult("channel", "block", *scope), (violation,))
 
 
-def _capped(intent: Intent, admitted: Admission, caps: tuple[CapInForce, ...]) -> Violation:
+def _capped(intent: Intent, admitted: Admission, caps: tuple[CapInForce, ...]) -> CapReached:
     """Another attempt came first, after the facts were gathered: Redis counted it, the rule says until when."""
     cap = next(cap for cap in caps if cap.id == admitted.refused)
     counted_at_ms = (admitted.free_at_ms or 0) - cap.longest_seconds * 1000

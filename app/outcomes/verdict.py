@@ -8,14 +8,41 @@ in UTC, by when the call was approved. Calls that name no campaign are one campa
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 
 from app.guardrail.facts import AbandonmentPolicy, CampaignDay, Intent
-from app.guardrail.refusals import ABANDONMENT_EXCEEDED, Check, Finding, Json, Violation
+from app.guardrail.refusals import ABANDONMENT_EXCEEDED, Check, Finding, Outcome, Violation, if_any
 
 # A warning comes when so much of what the policy allows is used up.
 NEAR = Fraction(4, 5)
+
+
+@dataclass(frozen=True, slots=True)
+class AbandonmentResult(Check):
+    """The campaign's rate over the period, beside what the policy allows. ``warning``: near, or exceeded."""
+
+    campaign: str | None
+    rate: float | None
+    max: float
+    period: str
+    answered_by_person: int
+    abandoned: int
+    warning: str | None = if_any()
+
+
+@dataclass(frozen=True, slots=True)
+class AbandonedTooMany(Violation):
+    """The rate that is over what the policy allows, and when it will be within again."""
+
+    campaign: str | None
+    rate: float | None
+    max: float
+    period: str
+    answered_by_person: int
+    abandoned: int
+    next_allowed_at: datetime
 
 
 def evaluate(
@@ -32,29 +59,26 @@ def evaluate(
     today = now.astimezone(UTC).date()
     answered, abandoned = counted(days, today, policy.days)
     rate = rate_of(answered, abandoned)
-    members: dict[str, Json] = {
-        "campaign": intent.campaign,
-        "rate": rate,
-        "max": float(policy.max),
-        "period": f"P{policy.days}D",
-        "answered_by_person": answered,
-        "abandoned": abandoned,
-    }
+    period = f"P{policy.days}D"
+    reckoned = intent.campaign, rate, float(policy.max), period, answered, abandoned
+
+    def result(outcome: Outcome, warning: str | None = None) -> AbandonmentResult:
+        return AbandonmentResult("abandonment", outcome, *reckoned, warning)
+
     if not _exceeds(answered, abandoned, policy.max):
         # Nothing abandoned is no reason to warn, even of a policy that allows nothing.
         near = abandoned > 0 and abandoned >= NEAR * policy.max * answered
-        return Finding(Check("abandonment", "pass", {**members, "warning": "near"} if near else members))
+        return Finding(result("pass", "near" if near else None))
     if policy.action == "warn":
-        return Finding(Check("abandonment", "pass", {**members, "warning": "exceeded"}))
+        return Finding(result("pass", "exceeded"))
     again = _allowed_again(days, today, policy)
     of_what = f"of the campaign {intent.campaign}" if intent.campaign is not None else "without a campaign"
     detail = (
         f"{abandoned} of the {answered} calls {of_what} that a person answered within P{policy.days}D were abandoned, "
         f"{_percent(Fraction(abandoned, answered))}; the account's policy allows {_percent(policy.max)}."
     )
-    next_allowed_at = f"{again.isoformat()}T00:00:00Z"
-    violation = Violation(ABANDONMENT_EXCEEDED, detail, {**members, "next_allowed_at": next_allowed_at})
-    return Finding(Check("abandonment", "block", members), (violation,))
+    violation = AbandonedTooMany(ABANDONMENT_EXCEEDED, detail, *reckoned, day_start(again))
+    return Finding(result("block"), (violation,))
 
 
 def counted(days: Sequence[CampaignDay], last: date, length: int) -> tuple[int, int]:

@@ -8,37 +8,93 @@ for as long as that law says (``app/law/rules/lists.toml``).
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from app.guardrail.facts import Consent, Facts, Intent, RegistryHit, RegistryInForce, SuppressionEntry
 from app.guardrail.places import Places
-from app.guardrail.refusals import DNC_BLOCKED, Check, Finding, Json, Violation
-from app.instants import rfc3339
+from app.guardrail.refusals import DNC_BLOCKED, Check, Finding, Skipped, Violation, if_any
 from app.law.conditions.list_rules import ListRules
+
+
+@dataclass(frozen=True, slots=True)
+class AskedRegistry:
+    """What a safe harbour has to show: in which list it was looked up, and of what day that is."""
+
+    registry: str
+    kind: str
+    region: str | None
+    version_date: str
+
+
+@dataclass(frozen=True, slots=True)
+class LiftedHit:
+    """A registry's hit that a consent lifts."""
+
+    registry: str
+    consent: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class SuppressionResult(Check):
+    """The lists that were asked, and the consents that lifted a hit."""
+
+    registries: tuple[AskedRegistry, ...]
+    consents: tuple[LiftedHit, ...] | None = if_any()
+
+
+@dataclass(frozen=True, slots=True)
+class OnAccountList(Violation):
+    """The account's own entry, or the person's own opt-out, that forbids the contact."""
+
+    list: str
+    channel: str
+    source: str
+    reason: str
+    created_at: datetime
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OnRegistry(Violation):
+    """The registry that forbids the contact."""
+
+    list: str
+    registry: str
+    kind: str
+    region: str | None
+    version_date: str
 
 
 def evaluate(intent: Intent, places: Places, facts: Facts, rules: ListRules, now: datetime) -> Finding:
     """Whether the destination may be contacted at all."""
     if intent.purpose == "emergency":
-        return Finding(Check("suppression", "skip", {"reason": "emergency"}))
+        return Finding(Skipped("suppression", "skip", "emergency"))
     entries = [entry for entry in facts.suppressions if entry.channel in ("all", intent.type)]
     hits = [
         hit
         for hit in facts.registry_hits
         if binds_number(hit) and intent.type in hit.applies_to and intent.purpose in hit.purposes
     ]
-    violations = [_of_entry(intent, entry) for entry in entries]
-    relied_on: list[Json] = []
+    violations: list[Violation] = [_of_entry(intent, entry) for entry in entries]
+    lifted: list[LiftedHit] = []
     for hit in hits:
         consent = lifting_consent(hit, intent, places, facts.consents, rules, now)
         if consent is None:
             violations.append(_of_hit(intent, hit))
         else:
-            relied_on.append({"registry": hit.registry, "consent": consent.id, "kind": consent.kind})
-    members: dict[str, Json] = {"registries": [_as_asked(each) for each in asked(intent, facts.registries)]}
-    if relied_on:
-        members["consents"] = relied_on
-    return Finding(Check("suppression", "block" if violations else "pass", members), tuple(violations))
+            lifted.append(LiftedHit(hit.registry, consent.id, consent.kind))
+    result = SuppressionResult(
+        "suppression",
+        "block" if violations else "pass",
+        tuple(
+            AskedRegistry(each.name, each.kind, each.region, each.version_date)
+            for each in asked(intent, facts.registries)
+        ),
+        tuple(lifted) or None,
+    )
+    return Finding(result, tuple(violations))
 
 
 def asked(intent: Intent, registries: Iterable[RegistryInForce]) -> tuple[RegistryInForce, ...]:
@@ -63,16 +119,6 @@ def too_old(intent: Intent, places: Places, registries: Iterable[RegistryInForce
         for registry in asked(intent, registries)
         if registry.too_old and (registry.region is None or places.may_be_in(registry.region))
     )
-
-
-def _as_asked(registry: RegistryInForce) -> Json:
-    """What a safe harbour has to show: which list, and of what day."""
-    return {
-        "registry": registry.name,
-        "kind": registry.kind,
-        "region": registry.region,
-        "version_date": registry.version_date,
-    }
 
 
 def binds_number(hit: RegistryHit) -> bool:
@@ -111,29 +157,25 @@ def _judged_in(hit: RegistryHit, places: Places) -> tuple[str, ...]:
 
 
 def _of_entry(intent: Intent, entry: SuppressionEntry) -> Violation:
-    return Violation(
+    return OnAccountList(
         DNC_BLOCKED,
         f"The number {intent.to} is on the suppression list and cannot be contacted.",
-        {
-            "list": "account",
-            "channel": entry.channel,
-            "source": entry.source,
-            "reason": entry.reason,
-            "created_at": rfc3339(entry.created_at),
-            "expires_at": rfc3339(entry.expires_at) if entry.expires_at else None,
-        },
+        "account",
+        entry.channel,
+        entry.source,
+        entry.reason,
+        entry.created_at,
+        entry.expires_at,
     )
 
 
 def _of_hit(intent: Intent, hit: RegistryHit) -> Violation:
-    return Violation(
+    return OnRegistry(
         DNC_BLOCKED,
         f"The number {intent.to} is in the registry {hit.registry} and cannot be contacted.",
-        {
-            "list": "registry",
-            "registry": hit.registry,
-            "kind": hit.kind,
-            "region": hit.region,
-            "version_date": hit.version_date,
-        },
+        "registry",
+        hit.registry,
+        hit.kind,
+        hit.region,
+        hit.version_date,
     )

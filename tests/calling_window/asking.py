@@ -11,6 +11,7 @@ from app.guardrail.places import Places
 from app.guardrail.refusals import Finding
 from app.law.window_rules import WindowRules
 from app.numbering import locate, parse_number
+from app.platform.http.verdict_json import members_of
 
 LAW_ALONE = AccountPolicy(house_window=HouseWindow(0, 24 * 60))
 
@@ -46,10 +47,10 @@ def consent(kind: Any, given: str, expires: str | None = None, channels: Any = (
 
 def next_allowed(finding: Finding) -> Any:
     assert finding.check.outcome == "block"
-    return finding.violations[0].members["next_allowed_at"]
+    return members_of(finding.violations[0])["next_allowed_at"]
 
 
 def reasons(finding: Finding) -> dict[str, str]:
     """Rule id to why it refuses."""
-    rules: Any = finding.violations[0].members["rules"]
+    rules: Any = members_of(finding.violations[0])["rules"]
     return {rule["id"]: rule["reason"] for rule in rules}

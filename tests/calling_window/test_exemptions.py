@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from app.guardrail.facts import AccountPolicy, Emergency, Facts, HouseWindow
 from app.law.window_rules import WindowRules
+from app.platform.http.verdict_json import members_of
 from tests.calling_window.asking import LAW_ALONE, ask, consent, instant, next_allowed, reasons
 
 CA, NY, FL, LA = "+14155551234", "+12125550123", "+13055550123", "+15045550123"
@@ -16,8 +17,8 @@ def test_a_consent_lifts_the_rules_that_name_it_and_is_recorded(rules: WindowRul
     facts = Facts(policy=LAW_ALONE, consents=(given,))
     finding = ask(rules, CA, "2026-12-01T12:00:00Z", facts)  # 04:00 in California
     assert finding.check.outcome == "pass"
-    assert finding.check.members["consent"] == [{"id": given.id, "kind": "express", "lifts": ["US"]}]
-    assert finding.check.members["rules"] == ["house"]
+    assert members_of(finding.check)["consent"] == [{"id": given.id, "kind": "express", "lifts": ["US"]}]
+    assert members_of(finding.check)["rules"] == ["house"]
     # Florida's own rule names no consent.
     assert list(reasons(ask(rules, FL, "2026-12-01T09:00:00Z", facts))) == ["US-FL"]
 
@@ -62,13 +63,13 @@ def test_a_window_closes_when_the_consent_that_opened_it_ends(rules: WindowRules
         policy=LAW_ALONE, consents=(consent("express", "2026-01-01T00:00:00Z", "2026-12-01T13:00:00Z"),)
     )
     finding = ask(rules, CA, "2026-12-01T12:00:00Z", facts)
-    assert finding.check.members["closes_at"] == "2026-12-01T13:00:00Z"
+    assert members_of(finding.check)["closes_at"] == "2026-12-01T13:00:00Z"
     assert ask(rules, CA, "2026-12-01T13:00:00Z", facts).check.outcome == "block"
 
 
 def test_a_window_that_never_closes_says_null(rules: WindowRules) -> None:
     facts = Facts(policy=LAW_ALONE, consents=(consent("express", "2026-01-01T00:00:00Z"),))
-    assert ask(rules, CA, "2026-12-01T12:00:00Z", facts).check.members["closes_at"] is None
+    assert members_of(ask(rules, CA, "2026-12-01T12:00:00Z", facts).check)["closes_at"] is None
 
 
 # -- purpose and emergencies ---------------------------------------------------------------------------------
@@ -135,4 +136,6 @@ def test_an_open_window_closes_when_the_exemption_from_an_emergency_ends(rules: 
         emergencies=(Emergency("US-NY", instant("2026-12-31T00:00:00Z")),),
         consents=(consent("express", "2026-01-01T00:00:00Z", "2026-12-01T19:00:00Z"),),
     )
-    assert ask(rules, NY, "2026-12-01T18:00:00Z", facts).check.members["closes_at"] == "2026-12-01T19:00:00Z"
+    assert (
+        members_of(ask(rules, NY, "2026-12-01T18:00:00Z", facts).check)["closes_at"] == "2026-12-01T19:00:00Z"
+    )

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from app.frequency.verdict import CapInForce, caps_in_force, evaluate
+from app.frequency.caps_in_force import CapInForce, caps_in_force
+from app.frequency.verdict import evaluate
 from app.guardrail.facts import AccountPolicy, Attempt, Cap, Facts, HouseWindow, Intent, Recipient
 from app.guardrail.refusals import FREQUENCY_CAPPED, Finding
 from app.law.window_rules import WindowRules
+from app.platform.http.verdict_json import members_of
 from tests.calling_window.asking import LAW_ALONE, consent, find, instant
 
 FL, MD, OR, ME, CO, AE, FR = (
@@ -45,7 +47,7 @@ def test_florida_counts_three_calls_in_any_24_hours(rules: WindowRules) -> None:
     finding = evaluate_intent(rules, FL, "2026-12-02T15:00:00Z", calls)
     (violation,) = finding.violations
     assert violation.refusal is FREQUENCY_CAPPED
-    assert violation.members == {
+    assert members_of(violation) == {
         "cap": "US-FL",
         "max": 3,
         "period": "PT24H",
@@ -67,7 +69,7 @@ def test_texts_do_not_count_where_the_law_counts_calls(rules: WindowRules) -> No
 def test_four_attempts_on_record_need_two_to_expire(rules: WindowRules) -> None:
     calls = [("call", f"2026-12-02T{hour}:00:00Z") for hour in (10, 11, 12, 13)]
     finding = evaluate_intent(rules, FL, "2026-12-02T15:00:00Z", calls)
-    assert finding.violations[0].members["next_allowed_at"] == "2026-12-03T11:00:00Z"
+    assert members_of(finding.violations[0])["next_allowed_at"] == "2026-12-03T11:00:00Z"
     assert evaluate_intent(rules, FL, "2026-12-03T10:59:59Z", calls).check.outcome == "block"
     assert evaluate_intent(rules, FL, "2026-12-03T11:00:00Z", calls).check.outcome == "pass"
 
@@ -85,7 +87,7 @@ def test_a_calendar_day_ends_at_local_midnight(rules: WindowRules) -> None:
     assert cap.period_seconds is None
     made = [("sms", "2026-12-02T13:00:00Z")]
     finding = evaluate_intent(rules, CO, "2026-12-02T15:00:00Z", made)
-    assert finding.violations[0].members["next_allowed_at"] == "2026-12-03T05:00:00Z"
+    assert members_of(finding.violations[0])["next_allowed_at"] == "2026-12-03T05:00:00Z"
     assert (
         evaluate_intent(rules, CO, "2026-12-02T15:00:00Z", [("sms", "2026-12-02T04:59:59Z")]).check.outcome
         == "pass"
@@ -103,8 +105,8 @@ def test_the_emirates_count_a_day_and_a_week(rules: WindowRules) -> None:
     calls = [("call", "2026-12-05T08:00:00Z"), ("call", "2026-12-07T08:00:00Z")]
     finding = evaluate_intent(rules, AE, "2026-12-09T08:00:00Z", calls)
     (violation,) = finding.violations
-    assert violation.members["cap"] == "AE:P7D"
-    assert violation.members["next_allowed_at"] == "2026-12-11T20:00:00Z"
+    assert members_of(violation)["cap"] == "AE:P7D"
+    assert members_of(violation)["next_allowed_at"] == "2026-12-11T20:00:00Z"
 
 
 def test_france_counts_four_in_thirty_days_and_leaves_refusals_to_opt_outs(rules: WindowRules) -> None:
@@ -128,7 +130,7 @@ def test_the_accounts_own_caps(rules: WindowRules) -> None:
         Attempt("call", instant("2026-12-02T14:30:00Z")),
     )
     finding = evaluate(Intent("call", "+14155551234", "x"), found, attempts, instant("2026-12-02T15:00:00Z"))
-    assert finding.violations[0].members["next_allowed_at"] == "2026-12-02T15:10:01Z"
+    assert members_of(finding.violations[0])["next_allowed_at"] == "2026-12-02T15:10:01Z"
     assert "the account's policy allows" in finding.violations[0].detail
     # They hold where the place is not known, too.
     assert [cap.id for cap in caps(rules, "+18005550199", "2026-12-02T15:00:00Z", own)] == ["account:0"]
@@ -141,8 +143,8 @@ def test_every_cap_that_is_reached_is_told(rules: WindowRules) -> None:
     found = caps(rules, FL, "2026-12-02T15:00:00Z", own)
     attempts = tuple(Attempt("call", instant(f"2026-12-02T14:{minute}:00Z")) for minute in (10, 20, 30))
     finding = evaluate(Intent("call", FL, "x"), found, attempts, instant("2026-12-02T15:00:00Z"))
-    assert [violation.members["cap"] for violation in finding.violations] == ["US-FL", "account:0"]
-    assert finding.check.members["caps"] == [
+    assert [members_of(violation)["cap"] for violation in finding.violations] == ["US-FL", "account:0"]
+    assert members_of(finding.check)["caps"] == [
         {"id": "US-FL", "max": 3, "period": "PT24H", "used": 3},
         {"id": "account:0", "max": 1, "period": "PT1H", "used": 3},
     ]

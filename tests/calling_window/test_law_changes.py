@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from app.calling_window import open_intervals
-from app.frequency.verdict import caps_in_force
+from app.frequency.caps_in_force import caps_in_force
 from app.guardrail.facts import AccountPolicy, Attempt, Facts, HouseWindow, Intent
 from app.law import window_loader as calling_windows
 from app.law.window_rules import WindowRules
+from app.platform.http.verdict_json import members_of
 from tests.calling_window.asking import LAW_ALONE, ask, consent, find, instant, next_allowed, reasons
 
 PA, OH, FL_PANHANDLE, UT = "+12155550123", "+12165550123", "+18505550123", "+18015550123"
@@ -58,12 +59,12 @@ def test_the_last_evening_of_the_old_law_and_the_first_of_the_new(rules: WindowR
     # Saturday, 20:30 EDT: the old law closes at 21.
     evening = ask(rules, PA, "2026-10-18T00:30:00Z")
     assert evening.check.outcome == "pass"
-    assert evening.check.members["closes_at"] == "2026-10-18T01:00:00Z"
-    assert evening.check.members["rules"] == ["house", "US", "US-PA/2019"]
+    assert members_of(evening.check)["closes_at"] == "2026-10-18T01:00:00Z"
+    assert members_of(evening.check)["rules"] == ["house", "US", "US-PA/2019"]
     # Half past nine: Sunday is closed by the new law, so Monday at nine, not at eight.
     assert next_allowed(ask(rules, PA, "2026-10-18T01:30:00Z")) == "2026-10-19T13:00:00Z"
     monday = ask(rules, PA, "2026-10-19T13:00:00Z")
-    assert monday.check.members["rules"] == ["house", "US", "US-PA"]
+    assert members_of(monday.check)["rules"] == ["house", "US", "US-PA"]
     assert ask(rules, PA, "2026-10-19T12:59:59Z").check.outcome == "block"
 
 
@@ -78,7 +79,7 @@ def test_what_a_consent_lifts_changes_with_the_law(rules: WindowRules) -> None:
     asked_for = Facts(policy=LAW_ALONE, consents=(consent("express", "2026-01-01T00:00:00Z"),))
     night = ask(rules, PA, "2026-10-18T02:00:00Z", asked_for)
     assert night.check.outcome == "pass"
-    assert night.check.members["closes_at"] == "2026-10-18T04:00:00Z"
+    assert members_of(night.check)["closes_at"] == "2026-10-18T04:00:00Z"
     after = ask(rules, PA, "2026-10-18T04:00:00Z", asked_for)
     assert list(reasons(after)) == ["US-PA"]
     assert next_allowed(after) == "2026-10-19T13:00:00Z"
@@ -102,15 +103,15 @@ def test_a_rule_that_starts_tomorrow_binds_from_midnight_of_its_place(pack: Path
     rules = with_rule(pack, "US-OH", "effective_from = 2026-12-02")
     # Tuesday, 1 December, 20:00 in Cleveland: nothing of it yet, though the window is looked at past midnight.
     before = ask(rules, OH, "2026-12-02T01:00:00Z")
-    assert before.check.members["rules"] == ["house", "US"]
-    assert before.check.members["closes_at"] == "2026-12-02T02:00:00Z"
+    assert members_of(before.check)["rules"] == ["house", "US"]
+    assert members_of(before.check)["closes_at"] == "2026-12-02T02:00:00Z"
     # Night: it opens as the new rule says.
     assert next_allowed(ask(rules, OH, "2026-12-02T03:00:00Z")) == "2026-12-02T15:00:00Z"
     # With the federal hours lifted the edge itself is seen: the last second of the day, and midnight.
     freed = Facts(policy=LAW_ALONE, consents=(consent("express", "2026-01-01T00:00:00Z"),))
     last = ask(rules, OH, "2026-12-02T04:59:59Z", freed)
     assert last.check.outcome == "pass"
-    assert last.check.members["closes_at"] == "2026-12-02T05:00:00Z"
+    assert members_of(last.check)["closes_at"] == "2026-12-02T05:00:00Z"
     first = ask(rules, OH, "2026-12-02T05:00:00Z", freed)
     assert list(reasons(first)) == ["US-OH/test"]
 
@@ -119,8 +120,8 @@ def test_a_rule_begins_on_each_clock_at_its_own_midnight(pack: Path) -> None:
     rules = with_rule(pack, "US-FL", "effective_from = 2026-12-02")
     freed = Facts(policy=LAW_ALONE, consents=(consent("express_written", "2026-01-01T00:00:00Z"),))
     at = "2026-12-02T05:30:00Z"  # 00:30 Eastern, 23:30 Central: Florida's own hours are closed on both
-    refused = ask(rules, FL_PANHANDLE, at, freed).violations[0].members["rules"]
-    own = [item for item in refused if isinstance(item, dict) and item["id"] == "US-FL/test"]  # type: ignore[union-attr]
+    refused = members_of(ask(rules, FL_PANHANDLE, at, freed).violations[0])["rules"]
+    own = [item for item in refused if isinstance(item, dict) and item["id"] == "US-FL/test"]
     assert [item["timezone"] for item in own] == ["America/New_York"]
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from app.guardrail.facts import AccountPolicy, Emergency, Facts, HouseWindow, ProclaimedHoliday, Recipient
 from app.law.window_rules import WindowRules
+from app.platform.http.verdict_json import members_of
 from tests.calling_window.asking import LAW_ALONE, ask, consent, find, instant, next_allowed, reasons
 
 MOBILE_AL, BIRMINGHAM_AL = "+12515550123", "+12055550123"
@@ -43,7 +44,9 @@ def test_a_proclaimed_holiday_closes_its_state_for_its_day(rules: WindowRules) -
     assert reasons(refused) == {"US-LA": "Acadian Day"}
     assert next_allowed(refused) == "2026-12-03T14:00:00Z"
     # From midnight to midnight in New Orleans, and nowhere else.
-    assert ask(rules, LA, "2026-12-01T18:00:00Z", facts).check.members["closes_at"] == "2026-12-02T02:00:00Z"
+    assert (
+        members_of(ask(rules, LA, "2026-12-01T18:00:00Z", facts).check)["closes_at"] == "2026-12-02T02:00:00Z"
+    )
     assert ask(rules, LA, "2026-12-03T18:00:00Z", facts).check.outcome == "pass"
     assert ask(rules, "+12155550123", "2026-12-02T18:00:00Z", facts).check.outcome == "pass"
 

@@ -26,6 +26,7 @@ from app.law.timetable import second_of
 from app.law.window_rules import CALLED_PARTY, Exemption, Hours, WindowRule, WindowRules
 from app.numbering import locate, parse_number, regions
 from app.numbering.zones import zones_of_countries
+from app.platform.http.verdict_json import members_of
 
 RULES = calling_windows.load()
 FEWER_RULES = replace(
@@ -137,7 +138,7 @@ def test_the_verdict_turns_exactly_at_the_instants_told(
 ) -> None:
     finding = evaluate(intent, at_places(places), facts, RULES, at)
     passed = finding.check.outcome == "pass"
-    told = finding.check.members["closes_at" if passed else "next_allowed_at"]
+    told = members_of(finding.check)["closes_at" if passed else "next_allowed_at"]
     if told is None:
         return
     turn = datetime.fromisoformat(str(told))
@@ -211,7 +212,7 @@ def test_the_verdict_turns_exactly_where_it_says_across_a_change_of_the_law(
     passed = finding.check.outcome == "pass"
     # One rule more never allows more.
     assert not passed or passes(intent, places, facts, at)
-    told = finding.check.members["closes_at" if passed else "next_allowed_at"]
+    told = members_of(finding.check)["closes_at" if passed else "next_allowed_at"]
     if told is None:
         return
     turn = datetime.fromisoformat(str(told))

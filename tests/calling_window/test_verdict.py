@@ -10,6 +10,7 @@ import pytest
 from app.guardrail.facts import AccountPolicy, Facts, HouseWindow
 from app.guardrail.refusals import TCPA_BLOCKED
 from app.law.window_rules import Hours, WindowRules
+from app.platform.http.verdict_json import members_of
 from tests.calling_window.asking import ask, find, next_allowed, reasons
 
 CA, NY, FL, PA, AL, RI, LA = (
@@ -21,7 +22,7 @@ CA, NY, FL, PA, AL, RI, LA = (
 def test_the_contracts_example(rules: WindowRules) -> None:
     finding = ask(rules, CA, "2026-11-21T18:00:00Z", Facts())
     assert finding.check.outcome == "pass"
-    assert finding.check.members == {
+    assert members_of(finding.check) == {
         "timezones": ["America/Los_Angeles"],
         "regions": ["US-CA"],
         "local_times": ["2026-11-21T10:00:00-08:00"],
@@ -38,8 +39,8 @@ def test_a_refusal_in_the_references_words(rules: WindowRules) -> None:
         "Calls to +14155551234 are not permitted outside the 9:00 AM - 9:00 PM window "
         "in the destination timezone."
     )
-    assert violation.members["next_allowed_at"] == "2026-11-21T17:00:00Z"
-    assert violation.members["rules"] == [
+    assert members_of(violation)["next_allowed_at"] == "2026-11-21T17:00:00Z"
+    assert members_of(violation)["rules"] == [
         {
             "id": "house",
             "citation": "the account's policy",
@@ -48,8 +49,8 @@ def test_a_refusal_in_the_references_words(rules: WindowRules) -> None:
             "reason": "open 9:00 AM - 9:00 PM only",
         }
     ]
-    assert violation.members["timezones"] == ["America/Los_Angeles"]
-    assert violation.members["regions"] == ["US-CA"]
+    assert members_of(violation)["timezones"] == ["America/Los_Angeles"]
+    assert members_of(violation)["regions"] == ["US-CA"]
 
 
 def test_the_window_told_is_the_one_in_force(rules: WindowRules) -> None:
@@ -216,7 +217,7 @@ def test_recorded_voices_have_rules_of_their_own(rules: WindowRules) -> None:
 
 def test_a_country_without_a_rule_gets_the_cautious_hours_and_says_so(rules: WindowRules) -> None:
     finding = ask(rules, "+3544101234", "2026-12-01T09:30:00Z")  # Iceland, 09:30
-    told: Any = finding.violations[0].members["rules"]
+    told: Any = members_of(finding.violations[0])["rules"]
     assert [refusal["id"] for refusal in told] == ["fallback:IS"]
     assert "no rule for Iceland is on file" in told[0]["citation"]
     assert "a cautious choice of the house, not law" in told[0]["citation"]
@@ -240,8 +241,8 @@ def test_an_unknown_place_is_blocked_and_says_what_would_help(rules: WindowRules
     finding = ask(rules, number, "2026-12-01T18:00:00Z", Facts())
     (violation,) = finding.violations
     assert violation.refusal is TCPA_BLOCKED
-    assert violation.members["next_allowed_at"] is None
-    assert "recipient.postal_code" in str(violation.members["hint"])
+    assert members_of(violation)["next_allowed_at"] is None
+    assert "recipient.postal_code" in str(members_of(violation)["hint"])
     assert violation.detail.startswith(f"Calls to {number} are not permitted: ")
 
 
@@ -255,8 +256,8 @@ def test_strictest_means_open_in_every_zone_of_the_country(rules: WindowRules) -
     assert ask(rules, toll_free, "2026-12-02T19:59:59Z", strictest).check.outcome == "block"
     opened = ask(rules, toll_free, "2026-12-02T20:00:00Z", strictest)
     assert opened.check.outcome == "pass"
-    assert opened.check.members["closes_at"] == "2026-12-02T21:30:00Z"
-    assert opened.check.members["unknown_location"] == "strictest"
+    assert members_of(opened.check)["closes_at"] == "2026-12-02T21:30:00Z"
+    assert members_of(opened.check)["unknown_location"] == "strictest"
     # A satellite number belongs to no country: still blocked.
     assert ask(rules, "+870773111632", "2026-12-02T20:00:00Z", strictest).check.outcome == "block"
 
@@ -266,11 +267,11 @@ def test_a_trusted_address_is_recorded(rules: WindowRules) -> None:
     trusted = find(FL, trust=True, **hints)
     finding = ask(rules, FL, "2026-12-02T02:00:00Z", places=trusted)  # 21:00 in Miami, 18:00 in California
     assert finding.check.outcome == "pass"
-    assert finding.check.members["trusted_recipient"] is True
-    assert finding.check.members["regions"] == ["US-CA"]
+    assert members_of(finding.check)["trusted_recipient"] is True
+    assert members_of(finding.check)["regions"] == ["US-CA"]
     untrusted = ask(rules, FL, "2026-12-02T02:00:00Z", places=find(FL, **hints))
     assert untrusted.check.outcome == "block"
-    assert "trusted_recipient" not in untrusted.check.members
+    assert "trusted_recipient" not in members_of(untrusted.check)
 
 
 def test_fractions_of_a_second_do_not_open_early_or_close_late(rules: WindowRules) -> None:

@@ -16,6 +16,7 @@ from app.intents.services import RuleSet
 from app.law.conditions import consent_rules, consents_page, disclosures, list_rules
 from app.law.window_loader import DIRECTORY
 from app.platform.files.broken_file import BrokenRuleFile
+from app.platform.http.verdict_json import members_of
 from tests.consents.asking import ask, consent
 
 CASES: list[dict[str, Any]] = tomllib.loads((Path(__file__).parent / "cases.toml").read_text("utf-8"))["case"]
@@ -36,9 +37,9 @@ def test_a_case_both_ways(case: dict[str, Any], rule_set: RuleSet) -> None:
     for kind in case["meets"]:
         found = ask(rule_set, contact, consent(kind))
         assert found.check.outcome == "pass", (kind, found.violations)
-        met = found.check.members["consents"]
+        met = members_of(found.check)["consents"]
         assert isinstance(met, list)
-        assert met[0]["id"] == f"of-{kind}"  # type: ignore[index,call-overload]
+        assert met[0]["id"] == f"of-{kind}"
     for kind in case["fails"]:
         assert ask(rule_set, contact, consent(kind)).check.outcome == "block", kind
     for old in case.get("old", ()):
@@ -50,12 +51,12 @@ def test_a_case_both_ways(case: dict[str, Any], rule_set: RuleSet) -> None:
 
 
 def members(finding: Any) -> dict[str, Any]:
-    found: dict[str, Any] = dict(finding.violations[0].members)
+    found: dict[str, Any] = dict(members_of(finding.violations[0]))
     return found
 
 
 def ids(finding: Any) -> list[str]:
-    found: list[str] = finding.check.members["rules"]
+    found: list[str] = members_of(finding.check)["rules"]
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.content import ContentScanner, evaluate, folded_hash, mask, render
 from app.guardrail.facts import AccountPolicy, ContentPolicy, Intent
 from app.guardrail.refusals import CONTENT_BLOCKED
+from app.platform.http.verdict_json import members_of
 
 
 def rules(
@@ -127,11 +128,11 @@ def test_the_verdict(scanner: ContentScanner) -> None:
     intent = Intent("sms", "+14155551234", "12345", body="Act now! https://bit.ly/x")
     finding = evaluate(intent, AccountPolicy(), scanner)
     assert (finding.check.guardrail, finding.check.outcome) == ("content", "block")
-    assert finding.check.members["segments"] == {"encoding": "GSM-7", "units": 25, "count": 1}
+    assert members_of(finding.check)["segments"] == {"encoding": "GSM-7", "units": 25, "count": 1}
     (violation,) = finding.violations
     assert violation.refusal is CONTENT_BLOCKED
     assert violation.detail == "Message content was flagged by the compliance scanner for prohibited content."
-    found = violation.members["findings"]
+    found = members_of(violation)["findings"]
     assert isinstance(found, list)
     assert [
         (f["rule"], f["severity"], f["start"], f["end"], f["excerpt"]) for f in found if isinstance(f, dict)

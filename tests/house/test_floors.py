@@ -23,7 +23,6 @@ STATEMENTS = {
 }
 # HTTP's numbers outside http. A kept answer is HTTP by nature: it is stored as it was sent.
 STATUSES = {
-    "app/guardrail/refusals.py",  # the one registry of refusals, from which http and the pages read
     "app/platform/idempotency/change_once.py",
     "app/platform/idempotency/receive_once.py",
     "app/intents/batch.py",

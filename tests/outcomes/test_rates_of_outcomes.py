@@ -15,6 +15,7 @@ import pytest
 from app.guardrail.facts import AbandonmentPolicy, CampaignDay, Intent
 from app.guardrail.refusals import Finding
 from app.outcomes.verdict import evaluate, rate_of
+from app.platform.http.verdict_json import members_of
 
 NOW = datetime(2026, 11, 18, 20, tzinfo=UTC)
 TODAY = NOW.date()
@@ -54,7 +55,7 @@ def test_a_worked_case(case: dict[str, Any]) -> None:
     assert rate_of(by_person, found["abandoned"]) == case.get("rate")
     if "within" in case:
         finding = judged([CampaignDay(TODAY, by_person, found["abandoned"])])
-        assert finding.check.members["rate"] == case.get("rate")
+        assert members_of(finding.check)["rate"] == case.get("rate")
         assert (finding.check.outcome == "pass") == case["within"]
 
 
@@ -117,14 +118,14 @@ def test_exactly_the_share_that_is_allowed_is_allowed(
 def test_a_warning_comes_at_four_fifths_of_the_limit(abandoned: int, warning: str | None) -> None:
     finding = judged([CampaignDay(TODAY, 1000, abandoned)], action="warn")
     assert (finding.check.outcome, finding.violations) == ("pass", ())
-    assert finding.check.members.get("warning") == warning
+    assert members_of(finding.check).get("warning") == warning
 
 
 def test_a_refusal_says_when_enough_has_left_the_period() -> None:
     days = [CampaignDay(TODAY - timedelta(days=ago), 100, many) for ago, many in ((29, 9), (10, 4), (1, 2))]
     (violation,) = judged(days).violations
     # 15 of 300; from tomorrow on 6 of 200, which is three percent.
-    assert violation.members["next_allowed_at"] == "2026-11-19T00:00:00Z"
+    assert members_of(violation)["next_allowed_at"] == "2026-11-19T00:00:00Z"
     assert violation.detail == (
         "15 of the 300 calls of the campaign spring that a person answered within P30D were abandoned, 5 %; the "
         "account's policy allows 3 %."
@@ -132,13 +133,13 @@ def test_a_refusal_says_when_enough_has_left_the_period() -> None:
     later = NOW + timedelta(days=1)
     assert judged(days, now=later).check.outcome == "pass"
     (violation,) = judged([CampaignDay(TODAY, 1, 1)], length=1).violations
-    assert violation.members["next_allowed_at"] == "2026-11-19T00:00:00Z"
+    assert members_of(violation)["next_allowed_at"] == "2026-11-19T00:00:00Z"
 
 
 def test_days_are_utc_s_and_what_lies_ahead_does_not_count() -> None:
     late = datetime(2026, 11, 18, 23, 59, 59, tzinfo=UTC)
     days = [CampaignDay(date(2026, 11, 19), 1, 1)]
-    assert judged(days, now=late).check.members["rate"] is None
+    assert members_of(judged(days, now=late).check)["rate"] is None
     assert judged(days, now=late + timedelta(seconds=1)).check.outcome == "block"
 
 

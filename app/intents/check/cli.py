@@ -63,6 +63,7 @@ def check(
     from app.instants import rfc3339
     from app.intents.describe import describe_check
     from app.intents.evaluate import evaluate_intent
+    from app.platform.http.verdict_json import members_of
     from app.platform.outcomes import CannotDecide, Unusable
 
     for option, label in (("--campaign", campaign), ("--subject", subject)):
@@ -90,7 +91,7 @@ def check(
         fail(f"it cannot be told: {reason}", UNAVAILABLE)
     if as_json:
         violations = [
-            {"code": v.refusal.code, "guardrail": v.refusal.guardrail, "detail": v.detail, **v.members}
+            {"code": v.refusal.code, "guardrail": v.refusal.guardrail, "detail": v.detail, **members_of(v)}
             for v in verdict.violations
         ]
         document = {

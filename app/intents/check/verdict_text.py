@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from app.calling_window.verdict import (
+    ClosedRule,
+    ClosedWindow,
+    OpenWindow,
+    OutsideWindow,
+    PlaceUnknown,
+    WindowResult,
+)
+from app.consents.verdict import ConsentMissing, ConsentsResult
 from app.content import ScanResult
 from app.content.scan_report import scan_text
+from app.frequency.verdict import CapReached, FrequencyResult
 from app.guardrail.evaluation import Verdict
 from app.guardrail.facts import Intent
 from app.guardrail.refusals import Check, Violation
-from app.instants import read_instant, told
+from app.instants import rfc3339, told
 from app.numbering.zones import zone
+from app.outcomes.verdict import AbandonedTooMany, AbandonmentResult
+from app.suppression.verdict import OnAccountList, OnRegistry, SuppressionResult
 
 _MARKS = {"pass": ("✓", "green"), "block": ("✗", "red"), "skip": ("–", "bright_black")}
 WHAT_HELPS = "say where the person is: --zip, or --region with --timezone"
@@ -59,103 +70,109 @@ def verdict_text(
 
 
 def _told(check: Check) -> Text:
-    members: Any = check.members
-    if check.guardrail == "calling_window" and members.get("local_times"):
-        clocks = ", ".join(
-            f"{datetime.fromisoformat(local):%a %H:%M} {name}"
-            for local, name in zip(members["local_times"], members["timezones"], strict=True)
-        )
-        said = f"{clocks}  ({', '.join(members['regions'])})"
-        if members.get("closes_at"):
-            said += f", closes {told(read_instant(members['closes_at']), _clocks([check]))}"
-        for consent in members.get("consent", ()):
-            said += f", by consent {consent['id']} ({consent['kind']})"
-        return Text(said, "bright_black")
-    if check.guardrail == "frequency" and members.get("caps"):
-        used = ", ".join(
-            f"{cap['used']} of {cap['max']} in {cap['period']} ({cap['id']})" for cap in members["caps"]
-        )
-        return Text(used, "bright_black")
-    if check.guardrail == "consents":
-        return _consents(members)
-    if check.guardrail == "abandonment" and "max" in members:
-        rate = "no rate yet" if members["rate"] is None else f"{members['rate']:.2%}"
-        said = (
-            f"{rate}: {members['abandoned']} of {members['answered_by_person']} answered in {members['period']},"
-            f" at most {members['max']:.2%}"
-        )
-        nearness = {"near": ", near the limit", "exceeded": ", over the limit"}.get(
-            members.get("warning"), ""
-        )
-        return Text(said + nearness, "yellow" if nearness else "bright_black")
-    if check.guardrail == "suppression" and members.get("consents"):
-        said = ", ".join(
-            f"{item['registry']} lifted by consent {item['consent']}" for item in members["consents"]
-        )
-        return Text(said, "bright_black")
+    match check:
+        case OpenWindow() | ClosedWindow():
+            return _window(check)
+        case FrequencyResult(caps=caps) if caps:
+            used = ", ".join(f"{cap.used} of {cap.max} in {cap.period} ({cap.id})" for cap in caps)
+            return Text(used, "bright_black")
+        case ConsentsResult():
+            return _consents(check)
+        case AbandonmentResult():
+            rate = "no rate yet" if check.rate is None else f"{check.rate:.2%}"
+            said = (
+                f"{rate}: {check.abandoned} of {check.answered_by_person} answered in {check.period},"
+                f" at most {check.max:.2%}"
+            )
+            nearness = {"near": ", near the limit", "exceeded": ", over the limit"}.get(
+                check.warning or "", ""
+            )
+            return Text(said + nearness, "yellow" if nearness else "bright_black")
+        case SuppressionResult(consents=lifted) if lifted:
+            said = ", ".join(f"{item.registry} lifted by consent {item.consent}" for item in lifted)
+            return Text(said, "bright_black")
     return Text()
 
 
-def _consents(members: Any) -> Text:
+def _window(check: OpenWindow | ClosedWindow) -> Text:
+    clocks = ", ".join(
+        f"{local:%a %H:%M} {name}" for local, name in zip(check.local_times, check.timezones, strict=True)
+    )
+    said = f"{clocks}  ({', '.join(check.regions)})"
+    if isinstance(check, OpenWindow) and check.closes_at is not None:
+        said += f", closes {told(check.closes_at, _clocks([check]))}"
+    for consent in check.consent or ():
+        said += f", by consent {consent.id} ({consent.kind})"
+    return Text(said, "bright_black")
+
+
+def _consents(check: ConsentsResult) -> Text:
     """Which consent met what, and what the voice must say."""
-    said = [
-        f"{item['kind']} consent {item['id']} meets {', '.join(item['meets'])}"
-        for item in members.get("consents", ())
-    ]
-    for item in members.get("disclosures", ()):
-        when = "if recorded" if item["only_if"] else item["when"]
-        said.append(f"say ({when}): {item['say']} ({item['citation']})")
+    said = [f"{item.kind} consent {item.id} meets {', '.join(item.meets)}" for item in check.consents or ()]
+    for item in check.disclosures or ():
+        when = "if recorded" if item.only_if else item.when
+        said.append(f"say ({when}): {item.say} ({item.citation})")
     return Text("\n  ".join(said), "bright_black")
 
 
 def _refusal(violation: Violation, check: Check) -> RenderableType:
-    members: Any = violation.members
     lines = [Text.assemble((violation.refusal.code, "red"), " ", violation.detail)]
-    if check.guardrail == "consents":
-        return Group(*lines, *_who_wants(members))
-    clocks_of: dict[tuple[str, str, str], list[str]] = {}
-    for rule in members.get("rules", ()):
-        clocks = clocks_of.setdefault((rule["id"], rule["reason"], rule["citation"]), [])
-        if rule["timezone"]:
-            clocks.append(f"{datetime.fromisoformat(rule['local_time']):%a %H:%M} {rule['timezone']}")
-    for (rule_id, reason, citation), clocks in clocks_of.items():
-        where = f", and it is {', '.join(clocks)}" if clocks else ""
-        lines.append(Text(f"  {rule_id}: {reason}{where} ({citation})"))
-    if members.get("list") == "account":
-        reason = f", “{members['reason']}”" if members["reason"] else ""
-        lines.append(
-            Text(
-                f"  on the list for {members['channel']} since {members['created_at']}: {members['source']}{reason}"
+    again: datetime | None = None
+    match violation:
+        case ConsentMissing():
+            lines += _who_wants(violation)
+        case OutsideWindow():
+            lines += _closed_rules(violation.rules)
+            again = violation.next_allowed_at
+        case PlaceUnknown():
+            lines.append(Text(f"  {WHAT_HELPS}", "yellow"))
+        case OnAccountList():
+            reason = f", “{violation.reason}”" if violation.reason else ""
+            since = rfc3339(violation.created_at)
+            lines.append(
+                Text(f"  on the list for {violation.channel} since {since}: {violation.source}{reason}")
             )
-        )
-    if members.get("list") == "registry":
-        lines.append(Text(f"  {members['kind']}, version of {members['version_date']}"))
-    if members.get("hint"):
-        lines.append(Text(f"  {WHAT_HELPS}", "yellow"))
-    again = members.get("next_allowed_at")
-    if again:
-        moment = read_instant(str(again))
-        lines.append(Text(f"  may go out again: {told(moment, _clocks([check]))}", "cyan"))
+        case OnRegistry():
+            lines.append(Text(f"  {violation.kind}, version of {violation.version_date}"))
+        case CapReached() | AbandonedTooMany():
+            again = violation.next_allowed_at
+    if again is not None:
+        lines.append(Text(f"  may go out again: {told(again, _clocks([check]))}", "cyan"))
     return Group(*lines)
+
+
+def _closed_rules(rules: Sequence[ClosedRule]) -> list[Text]:
+    clocks_of: dict[tuple[str, str, str], list[str]] = {}
+    for rule in rules:
+        clocks = clocks_of.setdefault((rule.id, rule.reason, rule.citation), [])
+        if rule.local_time is not None:
+            clocks.append(f"{rule.local_time:%a %H:%M} {rule.timezone}")
+    return [
+        Text(f"  {rule_id}: {reason}{_and_it_is(clocks)} ({citation})")
+        for (rule_id, reason, citation), clocks in clocks_of.items()
+    ]
+
+
+def _and_it_is(clocks: Sequence[str]) -> str:
+    return f", and it is {', '.join(clocks)}" if clocks else ""
 
 
 def _clocks(checks: Sequence[Check]) -> list[tuple[str, tzinfo]]:
     """The clocks where the person may be, as the calling windows found them."""
-    names: Any = next((check.members["timezones"] for check in checks if check.members.get("timezones")), ())
-    return [(name, zone(name)) for name in names]
+    found = (check.timezones for check in checks if isinstance(check, WindowResult))
+    return [(name, zone(name)) for name in next(found, ())]
 
 
-def _who_wants(members: Any) -> list[Text]:
+def _who_wants(violation: ConsentMissing) -> list[Text]:
     lines = []
-    for rule in members["rules"]:
+    for rule in violation.rules:
         kinds = " or ".join(
-            item["kind"] + (f" of the last {item['within_months']} months" if item["within_months"] else "")
-            for item in rule["kinds"]
+            item.kind + (f" of the last {item.within_months} months" if item.within_months else "")
+            for item in rule.kinds
         )
-        lines.append(Text(f"  {rule['id']}: {kinds or 'no consent lifts it'} ({rule['citation']})"))
-    for item in members["considered"]:
-        why = item["reason"].replace("_", " ")
-        lines.append(
-            Text(f"  {item['kind']} consent {item['id']} of {item['given_at']} does not count: {why}")
-        )
+        lines.append(Text(f"  {rule.id}: {kinds or 'no consent lifts it'} ({rule.citation})"))
+    for item in violation.considered:
+        why = item.reason.replace("_", " ")
+        given = rfc3339(item.given_at)
+        lines.append(Text(f"  {item.kind} consent {item.id} of {given} does not count: {why}"))
     return lines

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app import calling_window
+from app.calling_window.verdict import ClosedWindow
 from app.guardrail.facts import AccountPolicy, Facts, Intent, RegistryInForce
-from app.guardrail.refusals import Json
 from app.intents.services import RuleSet
 from app.platform.outcomes import CannotDecide
 from app.suppression import verdict as suppression
@@ -25,7 +25,7 @@ class Assessment:
     regions: tuple[str, ...]
     zones: tuple[str, ...]
     open_now: bool
-    next_allowed_at: str | None
+    next_allowed_at: datetime | None
 
 
 def assess_numbers(
@@ -52,7 +52,7 @@ def _assess(
         raise CannotDecide(f"the registry {too_old[0]} is older than it may be", retry_after_seconds=60)
     intent = Intent(asked.type, entry.number, asked.sender, asked.purpose)
     found = calling_window.evaluate(intent, places, Facts(policy=policy), rule_set.window_rules, now)
-    refusal = found.violations[0].members if found.violations else {}
+    check = found.check
     return Assessment(
         on_lists=entry,
         suppressed=any(s.channel in ("all", asked.type) for s in entry.suppressions)
@@ -64,9 +64,5 @@ def _assess(
         regions=tuple(sorted({place.jurisdiction for place in places.places})),
         zones=tuple(sorted({zone for place in places.places for zone in place.zones})),
         open_now=not found.violations,
-        next_allowed_at=_text(refusal.get("next_allowed_at")),
+        next_allowed_at=check.next_allowed_at if isinstance(check, ClosedWindow) else None,
     )
-
-
-def _text(value: Json) -> str | None:
-    return value if isinstance(value, str) else None

@@ -17,6 +17,7 @@ from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.accounts.read_policy import read_account_policy
 from app.guardrail.facts import Intent
+from app.instants import rfc3339
 from app.intents.scrub.assess_numbers import Assessment, assess_numbers
 from app.intents.scrub.scrub_numbers import ScrubbedNumber, scrub_numbers
 from app.intents.services import Services
@@ -145,7 +146,7 @@ def _row(scrubbed: ScrubbedNumber[Assessment]) -> dict[str, Any]:
             "suppressed": found.suppressed,
             "suppressed_by": members["entries"] + members["registries"],
             "open_now": found.open_now,
-            "next_allowed_at": found.next_allowed_at,
+            "next_allowed_at": rfc3339(found.next_allowed_at) if found.next_allowed_at else None,
         }
     return row
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.guardrail.refusals import BY_SLUG
-
 
 @dataclass(frozen=True, slots=True)
 class ProblemType:
@@ -23,11 +21,6 @@ class ProblemType:
     def code(self) -> str:
         """The slug in upper snake case."""
         return self.slug.replace("-", "_").upper()
-
-
-def _guardrail(slug: str, detail: str, meaning: str, remedy: str, retry: str) -> ProblemType:
-    refusal = BY_SLUG[slug]
-    return ProblemType(slug, refusal.status, refusal.title, detail, meaning, remedy, retry)
 
 
 _UNCHANGED = "No. The same request will be refused again; change it first."
@@ -138,8 +131,10 @@ TYPES: tuple[ProblemType, ...] = (
         "Wait as long as Retry-After says. The fields RateLimit and RateLimit-Policy tell how much is left.",
         "Yes, after Retry-After seconds, with the same Idempotency-Key if you sent one.",
     ),
-    _guardrail(
+    ProblemType(
         "dnc-blocked",
+        403,
+        "DNC Blocked",
         "The number is on the suppression list and cannot be contacted.",
         "The destination is suppressed: it stands on your account's own list, or in a registry such as the "
         "national do-not-call list. violations says which, since when and why.",
@@ -147,8 +142,10 @@ TYPES: tuple[ProblemType, ...] = (
         "registry hit is lifted by a consent on record where the law names that exemption.",
         "No. It will be refused until the entry is gone.",
     ),
-    _guardrail(
+    ProblemType(
         "consent-required",
+        403,
+        "Consent Required",
         "A consent is required that is neither on record nor presented.",
         "The law of a place where the person may be, or your account's own policy, wants the person to have agreed "
         "before such a contact: to a recorded or artificial voice, to marketing texts, in some places to any sales "
@@ -159,8 +156,10 @@ TYPES: tuple[ProblemType, ...] = (
         "law binds more.",
         "No. The same request will be refused until such a consent is on record or presented.",
     ),
-    _guardrail(
+    ProblemType(
         "tcpa-blocked",
+        403,
+        "TCPA Blocked",
         "The call is outside the legal calling hours at the destination.",
         "It is outside the calling window in at least one place where the person may be, or no window can be shown "
         "to be open, as for a toll-free number without a hint of the place. violations names each rule with its "
@@ -169,16 +168,20 @@ TYPES: tuple[ProblemType, ...] = (
         "GET /v1/calling-windows/{number} shows the open hours of the next days.",
         "Yes, at next_allowed_at; not before.",
     ),
-    _guardrail(
+    ProblemType(
         "frequency-capped",
+        403,
+        "Frequency Capped",
         "The cap on attempts to this number is reached.",
         "The law of the place, or your account's own policy, allows only so many attempts to one number in a "
         "period, and they were made.",
         "Come back at next_allowed_at.",
         "Yes, at next_allowed_at; not before.",
     ),
-    _guardrail(
+    ProblemType(
         "abandonment-exceeded",
+        403,
+        "Abandonment Exceeded",
         "The campaign has abandoned more of its answered calls than the policy allows.",
         "Of the campaign's calls that a person answered, more were abandoned than your account's policy allows: "
         "nobody spoke to the person within two seconds. violations tells both numbers, the rate and the limit; 16 CFR "
@@ -187,16 +190,20 @@ TYPES: tuple[ProblemType, ...] = (
         "The policy's abandonment sets the limit, and whether it warns or blocks.",
         "Yes, at next_allowed_at, when enough abandoned calls have left the period; or after a correction.",
     ),
-    _guardrail(
+    ProblemType(
         "content-blocked",
+        422,
+        "Content Blocked",
         "Message content was flagged by the compliance scanner for prohibited content.",
         "The text holds something that carriers filter or fine. violations lists each finding: the rule, where it "
         "starts and ends in the body (in characters), why, and what would mend it.",
         "Change the text. POST /v1/content/scan shows the findings of a draft without sending anything.",
         _UNCHANGED,
     ),
-    _guardrail(
+    ProblemType(
         "channel-budget-exceeded",
+        429,
+        "Channel Budget Exceeded",
         "All SIP channels are currently in use. Retry after active calls complete.",
         "The pool, the account or the campaign has no free channel. Nothing was taken, nothing was counted.",
         "Wait as long as Retry-After says, release leases when calls end, or raise the capacity with "
