@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from app import calling_window
+from app.calling_window.verdict import ClosedWindow, OpenWindow, OutsideWindow, WindowResult
 from app.guardrail.facts import Facts, Intent
 from app.guardrail.places import Place, Places
-from app.instants import read_instant
 from app.intents.services import RuleSet
 from app.numbering.zones import country_names, zones_of_countries
 
@@ -82,15 +82,19 @@ def look(rule_set: RuleSet, intent: Intent, facts: Facts, at: datetime, place: P
     """One place. On several clocks it is open when it is open on each."""
     places = Places((place,), place.country, "fixed_line_or_mobile")
     finding = calling_window.evaluate(intent, places, facts, rule_set.window_rules, at)
-    members: Any = finding.check.members
-    clocks = tuple(dict.fromkeys(local[11:16] for local in members.get("local_times", ())))
-    changes = members.get("closes_at") or members.get("next_allowed_at")
-    changes_at = read_instant(changes) if changes else None
+    check, changes_at = finding.check, None
+    if isinstance(check, OpenWindow):
+        changes_at = check.closes_at
+    elif isinstance(check, ClosedWindow):
+        changes_at = check.next_allowed_at
+    shown = check.local_times if isinstance(check, WindowResult) else ()
+    clocks = tuple(dict.fromkeys(f"{local:%H:%M}" for local in shown))
     if not finding.violations:
         soon = changes_at is not None and changes_at - at <= CLOSING
         return PlaceNow(place.jurisdiction, name, "closing" if soon else "open", clocks, changes_at, ())
-    rules: Any = finding.violations[0].members["rules"]
+    refused = finding.violations[0]
+    rules = refused.rules if isinstance(refused, OutsideWindow) else ()
     # Hours that a day has are told as "open …"; what closes the whole day has a name.
-    whole_day = [rule for rule in rules if not rule["reason"].startswith("open ")]
-    why = tuple(dict.fromkeys(f"{rule['reason']} ({rule['citation']})" for rule in whole_day or rules))
+    whole_day = [rule for rule in rules if not rule.reason.startswith("open ")]
+    why = tuple(dict.fromkeys(f"{rule.reason} ({rule.citation})" for rule in whole_day or rules))
     return PlaceNow(place.jurisdiction, name, "banned" if whole_day else "closed", clocks, changes_at, why)
