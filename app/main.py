@@ -7,6 +7,7 @@ import contextlib
 import gc
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -24,6 +25,9 @@ from app.capacity.pools import http as pools
 from app.capacity.semaphore import Semaphore
 from app.consent_lists import http as consent_lists
 from app.consents import http as consents
+from app.console import http as console
+from app.console.console_services import ConsoleServices
+from app.console.session_store import Sessions
 from app.content import http as content
 from app.health import http as health
 from app.health.readiness import Readiness
@@ -48,6 +52,7 @@ from app.platform.http.stream_timeouts import StreamPace
 from app.platform.postgres.database import Database, PostgresUnavailable
 from app.platform.postgres.migrate import newest_revision
 from app.platform.postgres.read_replica import ReadReplica
+from app.platform.redis.router import RedisRouter
 from app.policy import http as policy
 from app.policy.preview import http as policy_preview
 from app.replies import http as inbound_messages
@@ -83,6 +88,7 @@ ROUTES = (
     error_pages,
     docs_page,
     health,
+    console,
 )
 
 
@@ -152,13 +158,19 @@ def build(
     secret: bytes,
 ) -> ASGIApp:
     """The application; it starts whether or not its stores are there, see ``equip``."""
-    writer = ProblemWriter(settings.problem_type_base, public_url or settings.own_url())
+    url = public_url or settings.own_url()
+    writer = ProblemWriter(settings.problem_type_base, url)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         services = await equip(settings, rule_sets, database_url, redis_url, secret)
         app.state.services, app.state.scanner = services, rule_sets.current().scanner
         app.state.readiness = Readiness(services, newest_revision())
+        sessions = RedisRouter(redis_url, timeout_ms=settings.redis_timeout_ms)
+        await sessions.start()
+        app.state.console = ConsoleServices(
+            Sessions(sessions), settings.environment or urlsplit(url).netloc, url.startswith("https://")
+        )
         # What was loaded lives as long as the process. Left among the young, it is walked by every full
         # collection, a pause of some 100 ms: longer than Redis may take to answer.
         gc.collect()
@@ -175,6 +187,7 @@ def build(
                 task.cancel()
             await asyncio.gather(upkeep, *others, *services.jobs, return_exceptions=True)
             await settle_what_can_be(services)
+            await sessions.close()
             await services.semaphore.close()
             await services.database.close()
             if services.replica is not None:

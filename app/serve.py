@@ -160,6 +160,7 @@ def _greet(settings: Settings, url: str, key: str | None) -> None:
             " --scope admin --scope operator",
         ]
     lines += [
+        f"The console, for people, who sign in with a key: {url}/console",
         "",
         "Ask whether a call may go out:",
         f"  curl -s {url}/v1/intents -H 'Authorization: Bearer {shown}' "

@@ -92,6 +92,8 @@ class Settings(BaseModel):
     bootstrap_key: Annotated[str, AfterValidator(_key)] | None = None
     problem_type_base: Annotated[str, _url("http", "https")] = "https://api.trunx.io/errors"
     public_url: Annotated[str, _url("http", "https")] | None = None
+    # What the console calls this installation, so that nobody takes one for the other.
+    environment: str = Field(default="", max_length=40)
     default_channel_capacity: int = Field(default=100, ge=0, le=1_000_000)
     rate_limit_calls: Rate = "6000/minute"
     rate_limit_sms: Rate = "6000/minute"

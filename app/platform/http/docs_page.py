@@ -29,7 +29,8 @@ async def front(request: Request) -> HTMLResponse:
         "and when to come back.</p>"
         f"<pre>curl -s {url}/v1/intents -H 'Authorization: Bearer cg_…' -H 'Content-Type: application/json' \\\n"
         '  -d \'{"type": "call", "to": "+14155551234", "from": "+12125550100"}\'</pre>'
-        '<ul><li><a href="/docs">The API</a>, to read and to try</li>'
+        '<ul><li><a href="/console">The console</a>, for people, who sign in with a key</li>'
+        '<li><a href="/docs">The API</a>, to read and to try</li>'
         '<li><a href="/errors">Every problem</a>, what it means and what to do</li>'
         '<li><a href="/openapi.json">/openapi.json</a>, for programs that make clients</li>'
         '<li><a href="/readyz">/readyz</a>, whether it can decide now</li></ul>'

@@ -1,0 +1,78 @@
+"""Sessions in Redis: what a cookie stands for, until it ends by itself.
+
+Neither the cookie's token nor an API key is kept: the name holds the token's digest, the value the key's, and no one
+signs in with either.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from app.platform.redis.lua_script import Script
+from app.platform.redis.router import RedisRouter
+
+_FOLDER = Path(__file__).parent / "lua"
+_OPEN = Script(_FOLDER, "session_open.lua")
+_READ = Script(_FOLDER, "session_read.lua")
+_END = Script(_FOLDER, "session_end.lua")
+_FAILED = Script(_FOLDER, "failed_sign_ins.lua")
+LASTS = timedelta(hours=12)
+# Of one address; then it waits, with a good key as well.
+MOST_FAILURES, FAILURES_LAST = 20, timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Who holds ``token`` acts as the key with that hash."""
+
+    token: str
+    key_hash: bytes
+
+    @property
+    def form_token(self) -> str:
+        """What every form of the session carries, and no other site can know."""
+        return hmac.digest(self.token.encode(), b"form", "sha256").hex()[:32]
+
+
+class Sessions:
+    """Of one process; all processes see the same."""
+
+    def __init__(self, router: RedisRouter) -> None:
+        self._router = router
+
+    async def open(self, key_hash: bytes) -> Session:
+        """A new session of the key. Raises RedisUnavailable."""
+        session = Session(secrets.token_urlsafe(32), key_hash)
+        lasts_ms = str(int(LASTS.total_seconds() * 1000))
+        await self._call(_OPEN, session.token, key_hash.hex(), lasts_ms)
+        return session
+
+    async def read(self, token: str) -> Session | None:
+        """The session of the token, None when it has ended. Raises RedisUnavailable."""
+        (kept,) = await self._call(_READ, token)
+        return Session(token, bytes.fromhex(kept)) if kept != "-" else None
+
+    async def end(self, token: str) -> None:
+        """End the session in every process. Raises RedisUnavailable."""
+        await self._call(_END, token)
+
+    async def failed(self, address: str, more: int = 0) -> timedelta | None:
+        """How long the address has to wait, None while it need not; ``more`` failures are counted before that.
+
+        Raises RedisUnavailable.
+        """
+        name = hashlib.sha256(address.encode()).hexdigest()[:40]
+        key = f"cg:{{console-{name}}}:failed-sign-ins"
+        arguments = [str(more), str(int(FAILURES_LAST.total_seconds() * 1000))]
+        count, left_ms = await self._router.call(_FAILED, [key], arguments, self._router.deadline())
+        return timedelta(milliseconds=int(left_ms)) if int(count) >= MOST_FAILURES else None
+
+    async def _call(self, script: Script, token: str, *arguments: str) -> list[str]:
+        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()[:40]
+        key = f"cg:{{console-{digest}}}:session"
+        return await self._router.call(script, [key], arguments, self._router.deadline())
