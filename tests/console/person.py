@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import secrets
 from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import urlencode
@@ -76,6 +77,8 @@ def words(answer: Answer) -> str:
 def signed_in(service: RunningService, key: str) -> Person:
     """A person who has signed in with the key."""
     person = Person(service)
-    answer = person.sign_in(key)
+    # Each from an address of its own: a test signs in more often than one person may.
+    address = f"2001:db8:{secrets.randbelow(65536):x}:{secrets.randbelow(65536):x}::1"
+    answer = person.sign_in(key, **{"X-Forwarded-For": address})
     assert answer.status == 303, words(answer)
     return person
