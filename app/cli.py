@@ -19,6 +19,7 @@ COMMANDS = {
     "check": ("app.intents.check.cli", "check"),
     "windows": ("app.intents.windows.cli", "windows"),
     "scan": ("app.content.cli", "scan"),
+    "number": ("app.number_sheet.cli", "number"),
     "decisions": ("app.intents.records.cli", "app"),
     "suppressions": ("app.suppression.entries_command", "app"),
     "import": ("app.suppression.cli", "import_list"),

@@ -32,13 +32,16 @@ from app.content import http as content
 from app.health import http as health
 from app.health.readiness import Readiness
 from app.intents import http as intents
+from app.intents.counts import http as decision_counts
 from app.intents.law import http as law
 from app.intents.law.pack_switch import RuleSets
+from app.intents.records import http as decision_routes
 from app.intents.scrub import http as scrub
 from app.intents.services import RuleSetInForce, Services
 from app.intents.upkeep.compensation import settle_what_can_be
 from app.intents.upkeep.maintain import maintain
 from app.intents.windows import http as calling_windows
+from app.number_sheet import http as number_sheet
 from app.outcomes import http as outcomes
 from app.platform.clocks import Clocks
 from app.platform.http import docs_page, error_pages, problems
@@ -50,6 +53,7 @@ from app.platform.postgres.database import Database, PostgresUnavailable
 from app.platform.postgres.migrate import newest_revision
 from app.platform.redis.router import RedisRouter
 from app.policy import http as policy
+from app.policy.preview import http as policy_preview
 from app.replies import http as inbound_messages
 from app.settings import Settings
 from app.suppression import http as suppressions
@@ -57,8 +61,11 @@ from app.suppression.lists import http as imports
 from app.suppression.registries import http as registries
 
 ROUTES = (
+    decision_counts,
+    decision_routes,  # after what else begins with its path: it would read that as an id
     intents,
     calling_windows,
+    number_sheet,
     content,
     pools,
     limits,
@@ -72,6 +79,7 @@ ROUTES = (
     consent_lists,  # before consents, whose paths would read theirs as numbers
     consents,
     policy,
+    policy_preview,
     emergencies,
     holidays,
     law,

@@ -28,7 +28,7 @@ from app.clock import utc_now
 from app.ids import floor_id
 from app.intents.records import store as decision_records
 from app.intents.records.partitions import month_start, partition_name
-from app.platform.jobs.store import JobKind, newest_jobs
+from app.platform.jobs.store import JobKind, listed_jobs
 from app.platform.postgres.bounded_pages import Page
 from app.platform.postgres.database import Database
 from app.platform.postgres.migrate import migrate
@@ -130,14 +130,14 @@ def lists(database: Database, now: datetime) -> Mapping[str, Ask]:
     oldest, month = now - timedelta(days=366), {"since": now - timedelta(days=31), "until": now}
 
     def decisions(account: uuid.UUID = BIG, **filters: Any) -> Ask:
-        return lambda behind: decision_records.newest_first(
-            database, account, filters={"since": oldest, **filters}, before=behind, limit=100
+        return lambda behind: decision_records.page(
+            database, account, filters={"since": oldest, **filters}, behind=behind, limit=100
         )
 
     def entries(**filters: Any) -> Ask:
         async def ask(behind: uuid.UUID | None) -> Page[Any]:
             after = behind or uuid.UUID(int=0)
-            return await suppressions.page(database, BIG, filters=filters, after=after, limit=100, now=now)
+            return await suppressions.page(database, BIG, filters=filters, behind=after, limit=100, now=now)
 
         return ask
 
@@ -145,7 +145,7 @@ def lists(database: Database, now: datetime) -> Mapping[str, Ask]:
         async def ask(behind: uuid.UUID | None) -> Page[Any]:
             kinds: list[JobKind] = ["suppression_import", "registry_load"]
             found = await database.run(
-                lambda connection: newest_jobs(connection, kinds, account, subject, behind, 100)
+                lambda connection: listed_jobs(connection, kinds, account, subject, behind, 100)
             )
             return Page(found, found[-1].id if found else None)
 

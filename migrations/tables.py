@@ -184,6 +184,42 @@ decisions = Table(
     postgresql_partition_by="RANGE (id)",
 )
 
+# Decisions by hour and day (UTC), counted by upkeep. ``named`` false: those of values beyond the most that a day names.
+decision_counts = Table(
+    "decision_counts",
+    metadata,
+    Column("account_id", UUID, primary_key=True),
+    Column("span", Text, primary_key=True),
+    Column(
+        "subject", Text, primary_key=True
+    ),  # what it is counted by: verdict, code, type, campaign, pool, key
+    Column("begins", INSTANT, primary_key=True),
+    Column("named", Boolean, primary_key=True),
+    Column("value", Text, primary_key=True),  # empty for none
+    Column("decisions", BigInteger, nullable=False),
+    CheckConstraint("span IN ('hour', 'day')", name="span"),
+    Index("ix_decision_counts_begins", "begins"),
+)
+
+# The one row: every decision of a smaller id is counted, but those that are noted in late_decisions.
+decision_counting = Table(
+    "decision_counting",
+    metadata,
+    Column("one", Boolean, primary_key=True, server_default=text("true")),
+    Column("counted_to", UUID, nullable=False),
+    CheckConstraint("one", name="one"),
+)
+
+# Decisions that were appended under an id which may be counted already (1), and approvals undone (-1).
+late_decisions = Table(
+    "late_decisions",
+    metadata,
+    Column("account_id", UUID, primary_key=True),
+    Column("decision_id", UUID, primary_key=True),
+    Column("change", SmallInteger, primary_key=True),
+    CheckConstraint("change IN (-1, 1)", name="change"),
+)
+
 # Approved attempts of the last days: for the caps, which do not count those of type emergency, and for the fence.
 # Pruned when no cap can look back so far.
 attempts = Table(

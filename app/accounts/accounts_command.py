@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 import typer
@@ -41,7 +40,7 @@ def list_accounts(as_json: bool = AsJson) -> None:
         from app.accounts import store as accounts
 
         async with database.begin() as connection:
-            return await accounts.accounts(connection, uuid.UUID(int=0), 100_000)
+            return await accounts.accounts(connection, None, 100_000)
 
     found = with_database(work)
     if as_json:

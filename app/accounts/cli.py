@@ -143,7 +143,7 @@ def list_keys(account: str | None = AccountOption, as_json: bool = AsJson) -> No
 
         account_id = await account_of(database, account)
         async with database.begin() as connection:
-            return await accounts.keys(connection, account_id, uuid.UUID(int=0), 10_000)
+            return await accounts.keys(connection, account_id, None, 10_000)
 
     found = with_database(work)
     if as_json:

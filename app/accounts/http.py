@@ -15,7 +15,7 @@ from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.accounts.manage_keys import create_account, create_key, revoke_key
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Instant, Words
-from app.platform.http.paging import Cursor, Limit, page_of, read_id
+from app.platform.http.paging import Cursor, Limit, Order, page_of, read_id
 from app.platform.http.problems import Problem
 from app.platform.http.responses import entry_document, json_response
 from app.platform.idempotency.http import idempotency_key
@@ -118,11 +118,14 @@ async def post_key(request: Request, caller: Admin, body: KeyBody) -> Response:
 
 
 @router.get("/api-keys", summary="List the keys", responses={200: {"model": KeyPage}, **documents.problems()})
-async def list_keys(request: Request, caller: Admin, limit: Limit = 100, cursor: Cursor = None) -> Response:
-    """Of the caller's account, oldest first, revoked ones included."""
-    after = read_id(cursor) or uuid.UUID(int=0)
+async def list_keys(
+    request: Request, caller: Admin, order: Order = "asc", limit: Limit = 100, cursor: Cursor = None
+) -> Response:
+    """Of the caller's account, by when they were made, revoked ones included."""
+    behind = read_id(cursor)
     found = await services_of(request).database.run(
-        lambda connection: accounts.keys(connection, caller.account_id, after, limit + 1), may_run_twice=True
+        lambda connection: accounts.keys(connection, caller.account_id, behind, limit + 1, order),
+        may_run_twice=True,
     )
     return json_response(page_of(found, limit, _key_document, lambda key: key["id"]))
 
@@ -162,11 +165,11 @@ async def post_account(request: Request, caller: Operator, body: AccountBody) ->
     "/accounts", summary="List the accounts", responses={200: {"model": AccountPage}, **documents.problems()}
 )
 async def list_accounts(
-    request: Request, caller: Operator, limit: Limit = 100, cursor: Cursor = None
+    request: Request, caller: Operator, order: Order = "asc", limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
-    """Of the installation, oldest first."""
-    after = read_id(cursor) or uuid.UUID(int=0)
+    """Of the installation, by when they were made."""
+    behind = read_id(cursor)
     found = await services_of(request).database.run(
-        lambda connection: accounts.accounts(connection, after, limit + 1), may_run_twice=True
+        lambda connection: accounts.accounts(connection, behind, limit + 1, order), may_run_twice=True
     )
     return json_response(page_of(found, limit, entry_document, lambda account: account["id"]))

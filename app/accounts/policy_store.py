@@ -12,6 +12,8 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.platform.postgres.bounded_pages import Way, both_ways
+
 
 @dataclass(frozen=True, slots=True)
 class StoredPolicy:
@@ -49,10 +51,10 @@ _STORE = text(
       FROM changed RETURNING version
     """
 )
-_VERSIONS = text(
+_VERSIONS = both_ways(
     """
     SELECT version, policy::text, changed_at, changed_by FROM policy_versions
-     WHERE account_id = :account AND version < :before ORDER BY version DESC LIMIT :limit
+     WHERE account_id = :account AND version {beyond} :behind ORDER BY version {way} LIMIT :limit
     """
 )
 
@@ -88,8 +90,11 @@ async def store(
 
 
 async def versions(
-    connection: AsyncConnection, account_id: uuid.UUID, before: int, limit: int
+    connection: AsyncConnection, account_id: uuid.UUID, behind: int | None, limit: int, order: Way = "desc"
 ) -> list[PolicyVersion]:
-    """The policies that were put below the version ``before``, newest first."""
-    rows = await connection.execute(_VERSIONS, {"account": account_id, "before": before, "limit": limit})
+    """The policies that were put, behind that version."""
+    if behind is None:
+        behind = -1 if order == "asc" else 2**31 - 1
+    given = {"account": account_id, "behind": behind, "limit": limit}
+    rows = await connection.execute(_VERSIONS[order], given)
     return [PolicyVersion(row[0], orjson.loads(row[1]), row[2], row[3]) for row in rows]

@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.platform.postgres.bounded_pages import ID_ENDS, Way, both_ways
+
 _KEY_COLUMNS = "id, account_id, name, scopes, created_at, expires_at, revoked_at, is_bootstrap"
 # Serialises whatever makes the first account or its bootstrap key; the number is arbitrary and only ours.
 FIRST_ACCOUNT_LOCK = 0x0CA11_6A80
@@ -18,8 +20,8 @@ _SECRET = text("SELECT secret FROM installation")
 _INSERT_ACCOUNT = text(
     "INSERT INTO accounts (id, name, is_first, created_at) VALUES (:id, :name, :is_first, :now)"
 )
-_ACCOUNTS = text(
-    "SELECT id, name, is_first, created_at FROM accounts WHERE id > :after ORDER BY id LIMIT :limit"
+_ACCOUNTS = both_ways(
+    "SELECT id, name, is_first, created_at FROM accounts WHERE id {beyond} :behind ORDER BY id {way} LIMIT :limit"
 )
 _FIRST = text("SELECT id FROM accounts WHERE is_first")
 _INSERT_KEY = text(
@@ -29,10 +31,10 @@ _INSERT_KEY = text(
     RETURNING {_KEY_COLUMNS}
     """
 )
-_KEYS = text(
+_KEYS = both_ways(
     f"""
     SELECT {_KEY_COLUMNS} FROM api_keys
-     WHERE account_id = :account AND id > :after ORDER BY id LIMIT :limit
+     WHERE account_id = :account AND id {{beyond}} :behind ORDER BY id {{way}} LIMIT :limit
     """
 )
 _ANY_HASH = text("SELECT key_hash FROM api_keys WHERE account_id = :account LIMIT 1")
@@ -59,9 +61,11 @@ async def insert_account(
     )
 
 
-async def accounts(connection: AsyncConnection, after: uuid.UUID, limit: int) -> list[dict[str, Any]]:
-    """Accounts in the order of their ids, oldest first."""
-    rows = await connection.execute(_ACCOUNTS, {"after": after, "limit": limit})
+async def accounts(
+    connection: AsyncConnection, behind: uuid.UUID | None, limit: int, order: Way = "asc"
+) -> list[dict[str, Any]]:
+    """Accounts in the order of their ids, which is by age."""
+    rows = await connection.execute(_ACCOUNTS[order], {"behind": behind or ID_ENDS[order], "limit": limit})
     return [{"id": str(row.id), "name": row.name, "created_at": row.created_at} for row in rows]
 
 
@@ -106,10 +110,15 @@ async def insert_key(
 
 
 async def keys(
-    connection: AsyncConnection, account_id: uuid.UUID, after: uuid.UUID, limit: int
+    connection: AsyncConnection,
+    account_id: uuid.UUID,
+    behind: uuid.UUID | None,
+    limit: int,
+    order: Way = "asc",
 ) -> list[dict[str, Any]]:
-    """The account's keys in the order of their ids, oldest first, revoked ones included."""
-    rows = await connection.execute(_KEYS, {"account": account_id, "after": after, "limit": limit})
+    """The account's keys in the order of their ids, which is by age, revoked ones included."""
+    given = {"account": account_id, "behind": behind or ID_ENDS[order], "limit": limit}
+    rows = await connection.execute(_KEYS[order], given)
     return [_as_answered(row) for row in rows]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request
@@ -19,7 +18,7 @@ from app.numbering import spellings
 from app.numbering.number_fields import PathNumber
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Instant, Words, unusable
-from app.platform.http.paging import Cursor, Limit, page_of, read_id
+from app.platform.http.paging import Cursor, Limit, Order, page_of, read_id
 from app.platform.http.responses import entry_document, json_response
 from app.platform.outcomes import NotFound
 
@@ -126,13 +125,18 @@ async def delete_consent(request: Request, caller: MayWrite, number: PathNumber)
     responses={200: {"model": ConsentPage}, **documents.problems()},
 )
 async def get_history(
-    request: Request, caller: MayRead, number: PathNumber, limit: Limit = 100, cursor: Cursor = None
+    request: Request,
+    caller: MayRead,
+    number: PathNumber,
+    order: Order = "desc",
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> Response:
-    """Newest first, with how each ended."""
-    before = read_id(cursor) or uuid.UUID(int=(1 << 128) - 1)
+    """With how each ended."""
+    behind = read_id(cursor)
     found = await services_of(request).database.run(
         lambda connection: consents.history(
-            connection, caller.account_id, spellings(number), before, limit + 1
+            connection, caller.account_id, spellings(number), behind, limit + 1, order
         ),
         may_run_twice=True,
     )

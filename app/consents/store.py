@@ -12,6 +12,8 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.platform.postgres.bounded_pages import ID_ENDS, Way, both_ways
+
 _COLUMNS = (
     "id, number, kind, channels, given_at, expires_at, evidence::text, "
     "created_at, created_by, ended_at, ended_by, text_version"
@@ -65,10 +67,10 @@ _CURRENT = text(
      ORDER BY created_at DESC, id DESC LIMIT 1
     """
 )
-_HISTORY = text(
+_HISTORY = both_ways(
     f"""
     SELECT {_COLUMNS} FROM consents
-     WHERE account_id = :account AND number = ANY (:numbers) AND id < :before ORDER BY id DESC LIMIT :limit
+     WHERE account_id = :account AND number = ANY (:numbers) AND id {{beyond}} :behind ORDER BY id {{way}} LIMIT :limit
     """
 )
 
@@ -149,11 +151,21 @@ async def current(
 
 
 async def history(
-    connection: AsyncConnection, account_id: uuid.UUID, numbers: Sequence[str], before: uuid.UUID, limit: int
+    connection: AsyncConnection,
+    account_id: uuid.UUID,
+    numbers: Sequence[str],
+    behind: uuid.UUID | None,
+    limit: int,
+    order: Way = "desc",
 ) -> list[dict[str, Any]]:
-    """Every consent that was ever on record for the line, newest first."""
-    given = {"account": account_id, "numbers": list(numbers), "before": before, "limit": limit}
-    return [_as_answered(row) for row in (await connection.execute(_HISTORY, given)).mappings()]
+    """Every consent that was ever on record for the line, behind the one that is given."""
+    given = {
+        "account": account_id,
+        "numbers": list(numbers),
+        "behind": behind or ID_ENDS[order],
+        "limit": limit,
+    }
+    return [_as_answered(row) for row in (await connection.execute(_HISTORY[order], given)).mappings()]
 
 
 def _as_answered(row: Mapping[Any, Any]) -> dict[str, Any]:

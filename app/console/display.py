@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -11,10 +12,12 @@ import phonenumbers
 from markupsafe import Markup, escape
 from phonenumbers import PhoneNumberFormat
 
+from app.durations import duration_seconds
 from app.instants import read_instant, rfc3339
 from app.numbering.zones import zone
 
 NORTH_AMERICA = 1
+_E164 = re.compile(r"(\+[1-9][0-9]{6,14})")
 
 
 def when(instant: datetime | str | None, zone_name: str, *, seconds: bool = False) -> Markup:
@@ -81,6 +84,29 @@ def code(text: Any) -> Markup:
     return Markup("<code>{}</code>").format(escape(text))
 
 
+def begun(text: str) -> str:
+    """The text with a capital at its beginning, the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
+def period(text: str) -> str:
+    """An ISO 8601 duration in words: ``PT24H`` is 24 hours. What is none stays."""
+    try:
+        seconds = duration_seconds(text)
+    except ValueError:
+        return text
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds % length == 0 and (unit != "day" or seconds > length):
+            return plural(seconds // length, unit)
+    return plural(seconds, "second")
+
+
+def lines_written(text: str) -> Markup:
+    """A sentence of the API's with its numbers as people write them."""
+    parts = _E164.split(text)
+    return Markup("").join(line(part) if _E164.fullmatch(part) else part for part in parts)
+
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "when": when,
     "ago": ago,
@@ -89,4 +115,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "figure": figure,
     "plural": plural,
     "code": code,
+    "begun": begun,
+    "period": period,
+    "lines_written": lines_written,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import urlencode
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
@@ -23,11 +23,11 @@ async def find(
     typed = read_search(q)
     match typed.kind:
         case "number":
-            return visit.go(f"/console/decisions?{urlencode({'to': typed.value})}")
+            return visit.go(f"/console/numbers/{quote(typed.value, safe='+')}")
         case "id":
             return visit.go(f"/console/decisions/{typed.value}")
         case "last digits":
-            return visit.go(f"/console/decisions?{urlencode({'to': '*' + typed.value})}")
+            return visit.go(f"/console/numbers?ending={typed.value}")
         case _:
             return await visit.page(
                 "found_nothing.html", "Nothing was found by that", 404, q=q, told=typed.value

@@ -29,7 +29,11 @@ class Line:
 
 
 RAIL: tuple[tuple[Line, ...], ...] = (
-    (Line("Decisions", "decisions", "intents:read", "calling.decisions_page"),),
+    (
+        Line("Where may we call?", "where", "intents:read", "calling.where_page"),
+        Line("Numbers", "numbers", "intents:read", "calling.numbers_page"),
+        Line("Decisions", "decisions", "intents:read", "calling.decisions_page"),
+    ),
     (
         Line("Suppressions", "suppressions", "suppressions:read", "people.suppressions_page"),
         Line("Registries", "registries", "", "people.registries_page"),

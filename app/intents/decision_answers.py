@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.instants import rfc3339
+from app.outcomes.store import StoredOutcome
 from app.platform.http.problems import (
     ProblemWriter,
     dump,
@@ -33,3 +34,17 @@ def recorded(decision: dict[str, Any], writer: ProblemWriter) -> dict[str, Any]:
     """A recorded decision as GET answers it."""
     violations = writer.violations(decision["violations"])
     return {**decision, "decided_at": rfc3339(decision["decided_at"]), "violations": violations}
+
+
+def outcome_of(told: StoredOutcome | None) -> dict[str, Any] | None:
+    """How it ended, as its decision answers it."""
+    if told is None:
+        return None
+    return {
+        "result": told.result,
+        "ring_seconds": told.ring_seconds,
+        "talk_seconds": told.talk_seconds,
+        "asked_not_to_be_called": told.asked_not_to_be_called,
+        "told_at": rfc3339(told.told_at),
+        "corrected_at": rfc3339(told.corrected_at) if told.corrected_at else None,
+    }

@@ -5,12 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 from sqlalchemy import text
 
+from app.ids import instant_of
 from app.platform.postgres.database import Database
 from app.platform.postgres.prepared_query import PreparedQuery
 
@@ -77,6 +78,10 @@ class Recorded:
     existed: bool
 
 
+# A decision that is appended longer than this after its id was made (the items of a batch that is gone on with, a
+# request that comes again with its key) is noted for the counts, which may be beyond that id already.
+LATE_AFTER = timedelta(seconds=5)
+
 # An approval is appended only while the account's epoch is still the one in which its channel was taken: FOR
 # SHARE waits for a rebuild that is under way and then reads the new epoch, so no approval slips in behind the
 # rebuild's back. A claim that another process took over appends nothing either.
@@ -127,7 +132,8 @@ RECORD = PreparedQuery(
                string_to_array(codes, ','), to_number, from_number, purpose, campaign, document::jsonb
           FROM good
             ON CONFLICT (id) DO NOTHING
-        RETURNING id
+        RETURNING id, CASE WHEN clock_timestamp() > CAST(:late_after AS timestamptz)
+                           THEN note_late_decision(account_id, id) END
     ), counted AS (
         INSERT INTO attempts (intent_id, account_id, number, type, at, fence, subject)
         SELECT id, account_id, to_number, CASE WHEN purpose = 'emergency' THEN 'emergency' ELSE type END,
@@ -181,6 +187,7 @@ def columns_of(decisions: Sequence[Decision]) -> dict[str, list[Any]]:
         "headers": [claim and orjson.dumps(dict(claim.headers)).decode() for claim in claims],
         "bodies": [claim and claim.body for claim in claims],
         "subjects": [d.subject for d in decisions],
+        "late_after": instant_of(min(d.id for d in decisions)) + LATE_AFTER,
     }
 
 
@@ -202,7 +209,17 @@ _TAKE_PLACES = """
         ON CONFLICT (id)
 """
 _VOID = (
-    text(f"{_TAKE_PLACES} DO UPDATE SET verdict = 'void' WHERE decisions.verdict = 'approved'"),
+    # An id whose place is taken here has no number; one that has was an approval, and may be counted as such.
+    text(
+        f"""
+        WITH undone AS (
+            {_TAKE_PLACES} DO UPDATE SET verdict = 'void' WHERE decisions.verdict = 'approved'
+            RETURNING account_id, id, to_number
+        )
+        INSERT INTO late_decisions (account_id, decision_id, change)
+        SELECT account_id, id, -1 FROM undone WHERE to_number <> ''
+        """
+    ),
     text("DELETE FROM attempts WHERE intent_id = ANY(:ids)"),
     text(
         "UPDATE leases SET ended_at = :now, ended_by = 'withdrawn' WHERE id = ANY(:ids) AND ended_at IS NULL"

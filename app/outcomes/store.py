@@ -55,6 +55,7 @@ _DECISION = text(
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:subject, 0))")
 _COLUMNS = "result, ring_seconds, talk_seconds, asked_not_to_be_called, told_at, corrected_at"
 _ONE = text(f"SELECT {_COLUMNS} FROM outcomes WHERE intent_id = :id")
+_MANY = text(f"SELECT intent_id, {_COLUMNS} FROM outcomes WHERE intent_id = ANY (:ids)")
 _PUT = text(
     """
     INSERT INTO outcomes (intent_id, account_id, campaign, day, result, ring_seconds, talk_seconds,
@@ -104,6 +105,14 @@ async def fetch(connection: AsyncConnection, intent_id: uuid.UUID) -> StoredOutc
     """What was told of the intent so far, or None. Ask about an account's own intents only."""
     row = (await connection.execute(_ONE, {"id": intent_id})).first()
     return StoredOutcome(*row) if row else None
+
+
+async def of_many(
+    connection: AsyncConnection, intent_ids: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, StoredOutcome]:
+    """What was told of those intents, as ``fetch``."""
+    rows = await connection.execute(_MANY, {"ids": list(intent_ids)})
+    return {row[0]: StoredOutcome(*row[1:]) for row in rows}
 
 
 async def put(

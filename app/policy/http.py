@@ -20,7 +20,7 @@ from app.instants import rfc3339
 from app.intents.services import Services
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Words, malformed, unusable
-from app.platform.http.paging import Cursor, Limit, bad_cursor, next_cursor, read_cursor
+from app.platform.http.paging import Cursor, Limit, Order, bad_cursor, next_cursor, read_cursor
 from app.platform.http.responses import json_response
 from app.policy.cap_fields import AbandonmentBody, CapBody, each_once
 from app.policy.change_policy import change_policy
@@ -271,15 +271,15 @@ async def put_policy(request: Request, caller: Admin, body: PolicyBody) -> Respo
     responses={200: {"model": PolicyVersionPage}, **documents.problems()},
 )
 async def list_versions(
-    request: Request, caller: EveryKey, limit: Limit = 100, cursor: Cursor = None
+    request: Request, caller: EveryKey, order: Order = "desc", limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
-    """Newest first, with who put it and when. A decision names the version that it was made under."""
+    """By version, with who put it and when. A decision names the version that it was made under."""
     parts = read_cursor(cursor, 1)
     if parts is not None and not re.fullmatch(r"[0-9]{1,9}", parts[0]):
         raise bad_cursor()
-    before = int(parts[0]) if parts is not None else 2**31 - 1
+    behind = int(parts[0]) if parts is not None else None
     found = await services_of(request).database.run(
-        lambda connection: policies.versions(connection, caller.account_id, before, limit + 1),
+        lambda connection: policies.versions(connection, caller.account_id, behind, limit + 1, order),
         may_run_twice=True,
     )
     return json_response(

@@ -25,6 +25,12 @@ class InboundMessage:
     received_at: datetime
 
 
+_OF_LINE = text(
+    """
+    SELECT id, from_number, to_number, action, keyword, words, suppression_ids, received_at FROM inbound_messages
+     WHERE account_id = :account AND from_number = ANY (:numbers) ORDER BY received_at DESC, id DESC LIMIT :limit
+    """
+)
 _ADD = text(
     """
     INSERT INTO inbound_messages (id, account_id, from_number, to_number, action, keyword, words, suppression_ids,
@@ -33,6 +39,14 @@ _ADD = text(
             :received_at, :key)
     """
 )
+
+
+async def of_line(
+    connection: AsyncConnection, account_id: uuid.UUID, numbers: Sequence[str], limit: int
+) -> list[InboundMessage]:
+    """What was taken in from the line, newest first."""
+    given = {"account": account_id, "numbers": list(numbers), "limit": limit}
+    return [InboundMessage(*row) for row in await connection.execute(_OF_LINE, given)]
 
 
 async def add(

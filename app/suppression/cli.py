@@ -98,20 +98,15 @@ def export_list(
         fail("how to write the list is not clear from its name: give --format csv or --format ndjson", USAGE)
 
     if output is not None:
-        with _whole_file(output) as out:
+        with whole_file(output) as out:
             entries = with_database(lambda database: _write(database, account, chosen, out))
         if as_json:
             print_json({"file": str(output), "format": chosen.value, "entries": entries})
         else:
             typer.echo(f"{entries:,} entries in {output}")
         return
-    try:
-        with_database(lambda database: _write(database, account, chosen, sys.stdout.buffer))
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read has had enough. The interpreter flushes once more at its end; that must not fail too.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(FAILED) from None
+    with standard_output() as out:
+        with_database(lambda database: _write(database, account, chosen, out))
 
 
 async def _existing(database: Any, account: str | None) -> uuid.UUID:
@@ -125,7 +120,19 @@ async def _existing(database: Any, account: str | None) -> uuid.UUID:
 
 
 @contextlib.contextmanager
-def _whole_file(output: Path) -> Iterator[IO[bytes]]:
+def standard_output() -> Iterator[IO[bytes]]:
+    """Where a list goes that has no file; the command ends when nobody reads it any more."""
+    try:
+        yield sys.stdout.buffer
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read has had enough. The interpreter flushes once more at its end; that must not fail too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(FAILED) from None
+
+
+@contextlib.contextmanager
+def whole_file(output: Path) -> Iterator[IO[bytes]]:
     """A file that takes its place when the block has ended well, and never half."""
     try:
         with tempfile.NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.", delete=False) as plain:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import text
-
+from app.instants import EARLIEST, LATEST
+from app.platform.postgres.bounded_pages import ID_ENDS, Way, both_ways
 from app.platform.postgres.database import Database
 from app.suppression.store import expire
 
-_HISTORY = text(
+_HISTORY = both_ways(
     """
     SELECT id, channel, action, reason, source, key_id, at, expires_at FROM suppression_events
-     WHERE account_id = :account AND number = ANY (:numbers) AND (at, id) > (:after_at, :after)
-     ORDER BY at, id LIMIT :limit
+     WHERE account_id = :account AND number = ANY (:numbers) AND (at, id) {beyond} (:behind_at, :behind)
+     ORDER BY at {way}, id {way} LIMIT :limit
     """
 )
+_ENDS: Mapping[Way, tuple[datetime, uuid.UUID]] = {
+    "asc": (EARLIEST, ID_ENDS["asc"]),
+    "desc": (LATEST, ID_ENDS["desc"]),
+}
 
 
 async def history(
@@ -27,20 +31,22 @@ async def history(
     numbers: Sequence[str],
     *,
     now: datetime,
-    after: tuple[datetime, uuid.UUID],
+    behind: tuple[datetime, uuid.UUID] | None,
     limit: int,
+    order: Way = "asc",
 ) -> list[dict[str, Any]]:
-    """Up to ``limit`` events of the line, oldest first, after the given one; among them what has expired by ``now``."""
+    """Up to ``limit`` events of the line behind the given one; among them what has expired by ``now``."""
+    at, event_id = behind or _ENDS[order]
     given = {
         "account": account_id,
         "numbers": list(numbers),
-        "after_at": after[0],
-        "after": after[1],
+        "behind_at": at,
+        "behind": event_id,
         "limit": limit,
     }
     async with database.begin() as connection:
         await expire(connection, account_id, numbers, now)
-        rows = (await connection.execute(_HISTORY, given)).all()
+        rows = (await connection.execute(_HISTORY[order], given)).all()
     return [
         {
             "id": str(row.id),

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, presented_hash, services_of
-from app.instants import EARLIEST, read_instant, rfc3339
+from app.instants import read_instant, rfc3339
 from app.numbering import spellings
 from app.numbering.number_fields import ListNumber, RecordedNumber
 from app.platform.http import response_schemas as documents
@@ -19,6 +19,7 @@ from app.platform.http.fields import Body, Instant, Words
 from app.platform.http.paging import (
     Cursor,
     Limit,
+    Order,
     bad_cursor,
     page_looked_through,
     read_cursor,
@@ -141,18 +142,20 @@ async def list_suppressions(
     source: Annotated[str | None, Query(max_length=64)] = None,
     prefix: Annotated[str | None, Query(pattern=r"^\+[0-9]{0,15}$", description="As +1415")] = None,
     created_after: Annotated[Instant | None, Query()] = None,
+    order: Order = "asc",
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
-    """Oldest first. A page may hold fewer than `limit` entries, or none, though `next_cursor` leads on to more."""
+    """By age. A page may hold fewer than `limit` entries, or none, though `next_cursor` leads on to more."""
     services = services_of(request)
     found = await suppressions.page(
         services.database,
         caller.account_id,
         filters={"channel": channel, "source": source, "prefix": prefix, "created_after": created_after},
-        after=read_id(cursor) or UUID(int=0),
+        behind=read_id(cursor),
         limit=limit,
         now=services.now(),
+        order=order,
     )
     return json_response(page_looked_through(found, entry_document))
 
@@ -230,13 +233,18 @@ async def delete_suppression(
     responses={200: {"model": EventPage}, **documents.problems()},
 )
 async def get_history(
-    request: Request, caller: MayRead, number: Recorded, limit: Limit = 100, cursor: Cursor = None
+    request: Request,
+    caller: MayRead,
+    number: Recorded,
+    order: Order = "asc",
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> Response:
-    """Oldest first; outlives the entries."""
+    """Outlives the entries."""
     services = services_of(request)
     parts = read_cursor(cursor, 2)
     try:
-        after = (read_instant(parts[0]), UUID(parts[1])) if parts else (EARLIEST, UUID(int=0))
+        behind = (read_instant(parts[0]), UUID(parts[1])) if parts else None
     except ValueError:
         raise bad_cursor() from None
     found = await suppression_history.history(
@@ -244,8 +252,9 @@ async def get_history(
         caller.account_id,
         spellings(number),
         now=services.now(),
-        after=after,
+        behind=behind,
         limit=limit + 1,
+        order=order,
     )
     last = found[limit - 1] if len(found) > limit else None
     return json_response(

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.ids import floor_id
-from app.platform.postgres.bounded_pages import Filters, Page, Patience, look_through
+from app.platform.postgres.bounded_pages import ID_ENDS, Filters, Page, Patience, Way, look_through
 from app.platform.postgres.database import Database
 
 # An import gives its rows their ids while it reads them, and enters them at its end; none takes a week.
@@ -228,21 +228,24 @@ async def page(
     account_id: uuid.UUID,
     *,
     filters: Mapping[str, Any],
-    after: uuid.UUID,
+    behind: uuid.UUID | None,
     limit: int,
     now: datetime,
+    order: Way = "asc",
     patience: Patience | None = None,
 ) -> Page[dict[str, Any]]:
-    """Up to ``limit`` entries in the order of their ids, oldest first; fewer, when a page's time is over before.
+    """Up to ``limit`` entries in the order of their ids, which is by age; fewer, when a page's time is over before.
 
     ``filters`` by name: ``channel``, ``source``, ``prefix``, ``created_after``; None is no filter.
     """
     given = {name: value for name, value in filters.items() if value is not None}
+    indexed: tuple[str, ...] = ("account_id = :account",)
     if "created_after" in given:
         # Ids carry their time, so those who ask what is new need not wait for what is old to be looked through.
-        after = max(after, floor_id(given["created_after"] - _ID_BEFORE_ENTRY))
+        given["floor"] = floor_id(given["created_after"] - _ID_BEFORE_ENTRY)
+        indexed += ("id >= :floor",)
     asked = Filters(
-        indexed=("account_id = :account",),
+        indexed=indexed,
         others=(_IN_FORCE, *(_FILTERS[name] for name in _FILTERS if name in given)),
         values={**given, "account": account_id, "now": now},
     )
@@ -252,8 +255,8 @@ async def page(
             _COLUMNS,
             "suppressions",
             asked,
-            order="ASC",
-            behind=after,
+            order="ASC" if order == "asc" else "DESC",
+            behind=behind or ID_ENDS[order],
             limit=limit,
             patience=patience,
         )

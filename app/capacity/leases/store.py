@@ -10,6 +10,8 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.platform.postgres.bounded_pages import Way, both_ways
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -57,10 +59,10 @@ _END = text(
     SELECT account_id, pool, id, ended_by, ended_at FROM ended
     """
 )
-_EVENTS = text(
+_EVENTS = both_ways(
     """
     SELECT sequence, lease_id, event, at FROM lease_events
-     WHERE account_id = :account AND pool = :pool AND sequence < :before ORDER BY sequence DESC LIMIT :limit
+     WHERE account_id = :account AND pool = :pool AND sequence {beyond} :behind ORDER BY sequence {way} LIMIT :limit
     """
 )
 _HELD = text(
@@ -202,12 +204,18 @@ async def held(
 
 
 async def events(
-    connection: AsyncConnection, account_id: uuid.UUID, pool: str, before: int, limit: int
+    connection: AsyncConnection,
+    account_id: uuid.UUID,
+    pool: str,
+    behind: int | None,
+    limit: int,
+    order: Way = "desc",
 ) -> list[tuple[int, uuid.UUID, str, datetime]]:
-    """How leases of the pool ended, newest first."""
-    rows = await connection.execute(
-        _EVENTS, {"account": account_id, "pool": pool, "before": before, "limit": limit}
-    )
+    """How leases of the pool ended, behind the one of that sequence."""
+    if behind is None:
+        behind = -1 if order == "asc" else (1 << 63) - 1
+    given = {"account": account_id, "pool": pool, "behind": behind, "limit": limit}
+    rows = await connection.execute(_EVENTS[order], given)
     return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 

@@ -21,7 +21,7 @@ from app.capacity.pools.store import Pool
 from app.instants import rfc3339
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Instant
-from app.platform.http.paging import Cursor, Limit, bad_cursor, next_cursor, page_of, read_cursor
+from app.platform.http.paging import Cursor, Limit, Order, bad_cursor, next_cursor, page_of, read_cursor
 from app.platform.http.responses import json_response
 
 router = APIRouter(prefix="/v1/pools", tags=["pools"], route_class=GuardedRoute)
@@ -173,17 +173,22 @@ async def post_reconcile(request: Request, caller: MayWrite, name: Name, body: R
     responses={200: {"model": LeaseEventPage}, **documents.problems()},
 )
 async def get_events(
-    request: Request, caller: MayRead, name: Name, limit: Limit = 100, cursor: Cursor = None
+    request: Request,
+    caller: MayRead,
+    name: Name,
+    order: Order = "desc",
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> Response:
-    """Newest first: released, reconciled, withdrawn, or expired because nobody released them."""
+    """As they were noted: released, reconciled, withdrawn, or expired because nobody released them."""
     services = cast(ChannelServices, services_of(request))
     parts = read_cursor(cursor, 1)
     if parts is not None and not re.fullmatch("[0-9]{1,18}", parts[0]):
         raise bad_cursor()
     await record_expired(services, caller.account_id)
-    before = int(parts[0]) if parts else (1 << 63) - 1
+    behind = int(parts[0]) if parts else None
     found = await services.database.run(
-        lambda connection: leases.events(connection, caller.account_id, name, before, limit + 1),
+        lambda connection: leases.events(connection, caller.account_id, name, behind, limit + 1, order),
         may_run_twice=True,
     )
     return json_response(

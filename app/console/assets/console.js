@@ -89,3 +89,8 @@ for (const form of document.querySelectorAll("form[data-as-typed]")) {
 for (const field of document.querySelectorAll("[data-sends]")) {
   field.addEventListener("change", () => field.form.requestSubmit());
 }
+
+// A slider says what it stands at while it is moved.
+for (const slider of document.querySelectorAll("[data-shows]")) {
+  slider.addEventListener("input", () => { slider.form.querySelector(`output[for="${slider.id}"]`).value = slider.value; });
+}

@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from app.accounts.cli import AccountOption, AsJson
 from app.accounts.command_access import act, instant_or_exit, number_or_exit
+from app.intents.records.whole_commands import VerdictName, export, recount, stats, writer_of_settings
 from app.platform.environment import USAGE, fail, settings_or_exit
 from app.platform.printing import print_json, print_rows
 
 if TYPE_CHECKING:
     from app.accounts.authenticate import Caller
-    from app.platform.http.problems import ProblemWriter
     from app.platform.stores import Stores
 
 app = typer.Typer(help="Recorded decisions.", no_args_is_help=True)
-
-
-class VerdictName(str, Enum):  # noqa: UP042  typer shows the values
-    """How it was decided."""
-
-    approved = "approved"
-    blocked = "blocked"
 
 
 @app.command("list")
@@ -61,8 +53,8 @@ def list_some(
         found: list[dict[str, Any]] = []
         before: uuid.UUID | None = None
         while len(found) < limit:
-            page = await decision_records.newest_first(
-                services.database, caller.account_id, filters=filters, before=before, limit=limit - len(found)
+            page = await decision_records.page(
+                services.database, caller.account_id, filters=filters, behind=before, limit=limit - len(found)
             )
             found += page.rows
             before = page.next_id
@@ -74,7 +66,7 @@ def list_some(
     if as_json:
         from app.intents.decision_answers import recorded
 
-        writer = _writer()
+        writer = writer_of_settings()
         print_json([recorded(each, writer) for each in found])
         return
     from app.instants import rfc3339
@@ -109,11 +101,9 @@ def show(
     found = act(account, work)
     from app.intents.decision_answers import recorded
 
-    print_json(recorded(found, _writer()))
+    print_json(recorded(found, writer_of_settings()))
 
 
-def _writer() -> ProblemWriter:
-    from app.platform.http.problems import ProblemWriter
-
-    settings = settings_or_exit()
-    return ProblemWriter(settings.problem_type_base, settings.own_url())
+app.command("export")(export)
+app.command("stats")(stats)
+app.command("recount")(recount)

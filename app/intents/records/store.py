@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.ids import floor_id
 from app.platform.postgres.bounded_pages import Filters, Page, Patience, look_through
@@ -17,6 +17,9 @@ from app.platform.postgres.database import Database
 
 # The items of a batch have their ids from its beginning, and one that broke off may be gone on with for a day.
 _ID_BEFORE_DECISION = timedelta(days=1)
+_LOWEST, _HIGHEST = uuid.UUID(int=0), uuid.UUID(int=(1 << 128) - 1)
+# Exports run where statements may take as long as they like; one stretch takes milliseconds.
+_A_STRETCH_AT_MOST = text("SET LOCAL statement_timeout = '10s'")
 _COLUMNS = (
     "id, decided_at, type, verdict, code, to_number, from_number, purpose, campaign, key_id, document::text"
 )
@@ -66,37 +69,24 @@ async def fetch_many(
     return await database.run(work, may_run_twice=True)
 
 
-async def newest_first(
+async def page(
     database: Database,
     account_id: uuid.UUID,
     *,
     filters: Mapping[str, Any],
-    before: uuid.UUID | None,
+    behind: uuid.UUID | None,
     limit: int,
+    order: Literal["asc", "desc"] = "desc",
     patience: Patience | None = None,
 ) -> Page[dict[str, Any]]:
-    """Up to ``limit`` decisions older than ``before``; fewer, when a page's time is over before they are found.
+    """Up to ``limit`` decisions behind that id; fewer, when a page's time is over before they are found.
 
     ``filters`` by name: ``to`` (every spelling of a line), ``to_prefix``, ``to_ending``, ``from``, ``type``,
     ``verdict``, ``code``, ``campaign``, ``purpose``, ``pool``, ``key_id``, and the period
     [``since``, ``until``); None is no filter.
     """
-    given = {name: value for name, value in filters.items() if value is not None}
-    since, until = given.get("since"), given.get("until")
-    indexed = ["account_id = :account"]
-    line = given.pop("to", ())
-    if line:  # nearly every line has one spelling, and then the index gives the rows in order
-        indexed.append("to_number = :to" if len(line) == 1 else "to_number = ANY (:to)")
-        given["to"] = line[0] if len(line) == 1 else list(line)
-    if since is not None:
-        indexed.append("id >= :floor")
-        given["floor"] = floor_id(since - _ID_BEFORE_DECISION)
-    asked = Filters(
-        indexed=tuple(indexed),
-        others=("verdict <> 'void'", *(_FILTERS[name] for name in _FILTERS if name in given)),
-        values={**given, "account": account_id},
-    )
-    ceilings = [bound for bound in (floor_id(until) if until else None, before) if bound is not None]
+    asked, low, high = _asked(account_id, filters)
+    begin = max(low, behind or low) if order == "asc" else min(high, behind or high)
 
     async def work(connection: AsyncConnection) -> Page[dict[str, Any]]:
         connection = await connection.execution_options(isolation_level="READ COMMITTED")
@@ -106,14 +96,69 @@ async def newest_first(
                 _COLUMNS,
                 "decisions",
                 asked,
-                order="DESC",
-                behind=min(ceilings, default=uuid.UUID(int=(1 << 128) - 1)),
+                order="ASC" if order == "asc" else "DESC",
+                behind=begin,
                 limit=limit,
                 patience=patience,
             )
         return Page([_as_answered(row) for row in page.rows], page.next_id)
 
     return await database.run(work, may_run_twice=True)
+
+
+async def pages(
+    engine: AsyncEngine,
+    account_id: uuid.UUID,
+    *,
+    filters: Mapping[str, Any],
+    order: Literal["asc", "desc"],
+    rows_at_once: int,
+) -> AsyncGenerator[Sequence[dict[str, Any]], None]:
+    """Every decision that passes the filters, as ``page`` has them, some at a time.
+
+    No snapshot is held from the first to the last: each stretch is looked through in a transaction of its own, and
+    what is appended meanwhile behind the place that was reached is left out.
+    """
+    asked, low, high = _asked(account_id, filters)
+    behind: uuid.UUID | None = low if order == "asc" else high
+    while behind is not None:
+        async with engine.connect() as connection:
+            await connection.execute(_A_STRETCH_AT_MOST)
+            found = await look_through(
+                connection,
+                _COLUMNS,
+                "decisions",
+                asked,
+                order="ASC" if order == "asc" else "DESC",
+                behind=behind,
+                limit=rows_at_once,
+            )
+        yield [_as_answered(row) for row in found.rows]
+        behind = found.next_id
+
+
+def _asked(account_id: uuid.UUID, filters: Mapping[str, Any]) -> tuple[Filters, uuid.UUID, uuid.UUID]:
+    """The filters as conditions, and the ids between which their period lies."""
+    given = {name: value for name, value in filters.items() if value is not None}
+    since, until = given.get("since"), given.get("until")
+    indexed = ["account_id = :account"]
+    line = given.pop("to", ())
+    if line:  # nearly every line has one spelling, and then the index gives the rows in order
+        indexed.append("to_number = :to" if len(line) == 1 else "to_number = ANY (:to)")
+        given["to"] = line[0] if len(line) == 1 else list(line)
+    low, high = _LOWEST, _HIGHEST
+    if since is not None:
+        indexed.append("id >= :floor")
+        low = given["floor"] = floor_id(since - _ID_BEFORE_DECISION)
+    if until is not None:  # an id tells whole milliseconds, and an instant may have more
+        indexed.append("id < :ceiling")
+        high = given["ceiling"] = floor_id(until + timedelta(milliseconds=1))
+    asked = Filters(
+        indexed=tuple(indexed),
+        others=("verdict <> 'void'", *(_FILTERS[name] for name in _FILTERS if name in given)),
+        values={**given, "account": account_id},
+    )
+    return asked, low, high
 
 
 def _as_answered(row: Sequence[Any]) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.capacity.leases.change_leases import record_expired
 from app.ids import floor_id
+from app.intents.counts.count_decisions import EVERY_SECONDS as COUNTED_EVERY_SECONDS
+from app.intents.counts.count_decisions import count_decisions
 from app.intents.facts_store import ATTEMPTS_LOOK_BACK_DAYS
 from app.intents.records import partitions
 from app.intents.services import Services
@@ -67,6 +69,8 @@ _SWEEPS = (
     f"SELECT intent_id FROM outcomes WHERE intent_id < :outcomes_before ORDER BY intent_id LIMIT {_STEP}))",
     "DELETE FROM outcome_days WHERE ctid = ANY (ARRAY("
     f"SELECT ctid FROM outcome_days WHERE day < :outcome_days_before LIMIT {_STEP}))",
+    "DELETE FROM decision_counts WHERE ctid = ANY (ARRAY("
+    f"SELECT ctid FROM decision_counts WHERE begins < :counts_before LIMIT {_STEP}))",
     "DELETE FROM lease_events WHERE at < :events_before AND sequence = ANY (ARRAY("
     f"SELECT sequence FROM lease_events ORDER BY sequence LIMIT {_STEP}))",
 )
@@ -85,6 +89,7 @@ async def maintain(services: Services) -> None:
         _again_and_again(lambda: _settle(services), 1.0, 1.0),
         _again_and_again(lambda: tidy(services), EVERY_SECONDS, AGAIN_SECONDS),
         _again_and_again(lambda: _watch_clock(services), ASKED_EVERY_SECONDS, 1.0),
+        _again_and_again(lambda: count_decisions(services.database), COUNTED_EVERY_SECONDS, AGAIN_SECONDS),
     )
 
 
@@ -156,6 +161,8 @@ async def tidy(services: Services, latest: datetime | None = None) -> None:
         "events_before": kept_since,
         "outcomes_before": floor_id(outcomes_since),
         "outcome_days_before": outcomes_since.date(),
+        # A day behind the decisions, which go by the month: the day in which their retention ends is still asked for.
+        "counts_before": now - timedelta(days=services.retention_days + 1),
     }
     for statement in _SWEEPS:
         await _sweep(services, text(statement), given)

@@ -43,6 +43,15 @@ async def forecast_windows(
     )
 
 
+async def outlook_beside(
+    rule_set: RuleSet, intent: Intent, facts: Facts, start: datetime, days: int
+) -> WindowForecast:
+    """The outlook by these facts, worked out in a thread, so that no decision waits for it."""
+    facts = replace(facts, consents=unless_reassigned(facts))
+    places = _places(rule_set, intent, facts)
+    return await asyncio.to_thread(open_intervals, intent, places, facts, rule_set.window_rules, start, days)
+
+
 def outlook_of(rule_set: RuleSet, intent: Intent, facts: Facts, start: datetime, days: int) -> WindowForecast:
     """The outlook by these facts."""
     facts = replace(facts, consents=unless_reassigned(facts))

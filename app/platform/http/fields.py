@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Strict
 from pydantic_core import PydanticCustomError
 
-from app.instants import OutOfReach, read_instant
+from app.instants import WRITTEN, OutOfReach, read_instant
 from app.platform.outcomes import FieldFault
 
 E164_REASON = "must be E.164 format (e.g. +14155551234)"
@@ -83,10 +83,17 @@ def faults_of(errors: Sequence[Mapping[str, Any]]) -> list[FieldFault]:
         field = ".".join(str(part) for part in path) if kind != "json_invalid" else ""
         pointer = "" if in_query or kind == "json_invalid" else "".join(f"/{_escape(p)}" for p in path)
         reason = _reason(kind, error)
-        if place == "query" and reason == E164_REASON and str(error.get("input")).startswith(" "):
+        if place == "query" and _lost_its_plus(reason, str(error.get("input"))):
             reason += "; in a query the plus sign is written %2B"
         found.setdefault((field, reason), FieldFault(field or str(place), reason, pointer, broken))
     return list(found.values())[:MOST_FAULTS]
+
+
+def _lost_its_plus(reason: str, given: str) -> bool:
+    """Whether a blank stands where a number or an instant has a plus: in a query that is what a plus means."""
+    return (reason.startswith(E164_REASON) and given.startswith(" ")) or (
+        reason == WRITTEN and " " in given.strip()
+    )
 
 
 def _escape(part: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 from fastapi import Query
@@ -16,6 +16,7 @@ from app.platform.postgres.bounded_pages import Page
 
 Limit = Annotated[int, Query(ge=1, le=500, description="Entries a page")]
 Cursor = Annotated[str | None, Query(max_length=200, description="next_cursor of the page before")]
+Order = Annotated[Literal["desc", "asc"], Query(description="desc: the newest first; asc: the oldest first")]
 
 T = TypeVar("T")
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from app.guardrail.facts import OutcomeResult
 from app.platform.http.problem_examples import refusal_members
 from app.platform.http.problem_types import TYPES
 from app.platform.http.verdict_documents import CheckDocument, Document, FindingDocument, SegmentsDocument
@@ -112,6 +113,17 @@ class ApprovalDocument(Document):
     segments: SegmentsDocument | None = None
 
 
+class DecisionOutcomeDocument(Document):
+    """How an approved intent ended, as it was told."""
+
+    result: OutcomeResult
+    ring_seconds: float | None
+    talk_seconds: float | None
+    asked_not_to_be_called: bool
+    told_at: str
+    corrected_at: str | None
+
+
 class DecisionDocument(Document):
     """A decision as recorded. A call has a pool, a text has a body."""
 
@@ -137,6 +149,9 @@ class DecisionDocument(Document):
     lease: LeaseDocument | None = None
     body: str | None = Field(default=None, description="With cards and social security numbers masked")
     first_contact: bool | None = None
+    outcome: DecisionOutcomeDocument | None = Field(
+        default=None, description="Of one decision; lists leave it out. Null until it was told"
+    )
 
 
 class PreviewDocument(Document):

@@ -12,13 +12,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.platform.files.rejects import Reject
+from app.platform.postgres.bounded_pages import Way
 from app.platform.postgres.sessions import require_session
 
 JobKind = Literal["suppression_import", "registry_load", "registry_changes", "consent_import"]
@@ -101,21 +102,23 @@ _FINISH = text(
 )
 _READ = text(f"SELECT {_COLUMNS} FROM jobs WHERE id = :id")
 # Whose jobs, of which subject, after which: each set of these its own statement, which goes by index.
-_NEWEST = {
-    (owned, named, follows): text(
+_PAGE = {
+    (owned, named, follows, way): text(
         f"SELECT {_COLUMNS} FROM jobs WHERE kind = ANY (:kinds)"
         f" AND account_id {'= :account' if owned else 'IS NULL'}"
         + (" AND subject = :subject" if named else "")
         + (
-            " AND (created_at, id) < (SELECT j.created_at, j.id FROM jobs AS j WHERE j.id = :before)"
+            f" AND (created_at, id) {'<' if way == 'desc' else '>'}"
+            " (SELECT j.created_at, j.id FROM jobs AS j WHERE j.id = :behind)"
             if follows
             else ""
         )
-        + " ORDER BY account_id DESC, created_at DESC, id DESC LIMIT :limit"
+        + f" ORDER BY account_id {way}, created_at {way}, id {way} LIMIT :limit"
     )
     for owned in (True, False)
     for named in (True, False)
     for follows in (True, False)
+    for way in get_args(Way)
 }
 _ADD_REJECTS = text(
     """
@@ -226,17 +229,18 @@ async def read_job(connection: AsyncConnection, job_id: UUID) -> Job | None:
     return None if row is None else Job(**row)  # type: ignore[arg-type]
 
 
-async def newest_jobs(
+async def listed_jobs(
     connection: AsyncConnection,
     kinds: Sequence[JobKind],
     account_id: UUID | None,
     subject: str | None,
-    before: UUID | None,
+    behind: UUID | None,
     limit: int,
+    order: Way = "desc",
 ) -> list[Job]:
-    """Jobs of those kinds, newest first, those of an account or of the installation; after ``before``, if given."""
-    given = {"account": account_id, "subject": subject, "before": before}
-    statement = _NEWEST[account_id is not None, subject is not None, before is not None]
+    """Jobs of those kinds, those of an account or of the installation; those behind a job, if given."""
+    given = {"account": account_id, "subject": subject, "behind": behind}
+    statement = _PAGE[account_id is not None, subject is not None, behind is not None, order]
     values = {name: value for name, value in given.items() if value is not None}
     rows = await connection.execute(statement, {**values, "kinds": list(kinds), "limit": limit})
     return [Job(**row) for row in rows.mappings()]

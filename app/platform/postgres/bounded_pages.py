@@ -18,6 +18,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 T = TypeVar("T")
 
 
+Way = Literal["asc", "desc"]
+# What a first page goes on behind.
+ID_ENDS: Mapping[Way, uuid.UUID] = {"asc": uuid.UUID(int=0), "desc": uuid.UUID(int=(1 << 128) - 1)}
+
+
+def both_ways(statement: str) -> Mapping[Way, TextClause]:
+    """A page of a list from either end: of ``statement`` with {beyond} where it compares, and {way} where it orders."""
+    return {
+        "asc": text(statement.format(beyond=">", way="ASC")),
+        "desc": text(statement.format(beyond="<", way="DESC")),
+    }
+
+
 _PLANNED_ANEW = text("SET LOCAL plan_cache_mode = force_custom_plan")
 
 

@@ -18,12 +18,12 @@ from app.instants import rfc3339
 from app.numbering import asked_line, list_fault
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Words
-from app.platform.http.paging import Cursor, Limit, page_of, read_id
+from app.platform.http.paging import Cursor, Limit, Order, page_of, read_id
 from app.platform.http.responses import json_response
 from app.platform.http.stream_timeouts import PatientResponse, pace_of
 from app.platform.jobs.receive_list import receive_list
 from app.platform.jobs.run_job import ProgressCallback
-from app.platform.jobs.store import Job, JobKind, newest_jobs
+from app.platform.jobs.store import Job, JobKind, listed_jobs
 from app.suppression.http import MayRead
 from app.suppression.list_bodies import (
     LIST_BODY,
@@ -139,12 +139,12 @@ async def post_import(
 
 @router.get("/imports", summary="List imports", responses={200: {"model": JobPage}, **documents.problems()})
 async def list_imports(
-    request: Request, caller: MayRead, limit: Limit = 100, cursor: Cursor = None
+    request: Request, caller: MayRead, order: Order = "desc", limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
-    """Newest first; running ones included."""
-    before = read_id(cursor)
+    """By when they began; running ones included."""
+    behind = read_id(cursor)
     found = await services_of(request).database.run(
-        lambda connection: newest_jobs(connection, [KIND], caller.account_id, None, before, limit + 1),
+        lambda connection: listed_jobs(connection, [KIND], caller.account_id, None, behind, limit + 1, order),
         may_run_twice=True,
     )
     return json_response(page_of(found, limit, job_document, lambda job: str(job.id)))

@@ -12,12 +12,12 @@ from starlette.responses import Response
 from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.platform.http import response_schemas as documents
-from app.platform.http.paging import Cursor, Limit, page_of, read_cursor, read_id
+from app.platform.http.paging import Cursor, Limit, Order, page_of, read_cursor, read_id
 from app.platform.http.problems import Problem
 from app.platform.http.responses import json_response
 from app.platform.jobs.receive_list import receive_list
 from app.platform.jobs.run_job import ProgressCallback
-from app.platform.jobs.store import Job, JobKind, newest_jobs
+from app.platform.jobs.store import Job, JobKind, listed_jobs
 from app.platform.outcomes import Conflict, FieldFault, NotFound
 from app.suppression.list_bodies import (
     BARE_BODY,
@@ -176,12 +176,18 @@ async def post_changes(
     "/{name}/jobs", summary="Loads and changes", responses={200: {"model": JobPage}, **documents.problems()}
 )
 async def list_jobs(
-    request: Request, caller: Operator, name: Name, limit: Limit = 100, cursor: Cursor = None
+    request: Request,
+    caller: Operator,
+    name: Name,
+    order: Order = "desc",
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> Response:
-    """Newest first; running ones included."""
-    before = read_id(cursor)
+    """By when they began; running ones included."""
+    behind = read_id(cursor)
     found = await services_of(request).database.run(
-        lambda connection: newest_jobs(connection, KINDS, None, name, before, limit + 1), may_run_twice=True
+        lambda connection: listed_jobs(connection, KINDS, None, name, behind, limit + 1, order),
+        may_run_twice=True,
     )
     return json_response(page_of(found, limit, job_document, lambda job: str(job.id)))
 

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from app.clock import utc_now
 from app.ids import floor_id
 from app.intents.records import store as decision_records
-from app.platform.jobs.store import newest_jobs
+from app.platform.jobs.store import listed_jobs
 from app.platform.postgres.bounded_pages import Page, Patience
 from app.platform.postgres.database import Database
 from app.suppression import store as suppressions
@@ -137,8 +137,8 @@ async def test_paging_on_finds_every_decision_once_newest_first(
             )
         ]
     found, pages = await all_of(
-        lambda behind: decision_records.newest_first(
-            database, MINE, filters=filters, before=behind, limit=limit, patience=ONE_STRETCH
+        lambda behind: decision_records.page(
+            database, MINE, filters=filters, behind=behind, limit=limit, patience=ONE_STRETCH
         ),
         limit,
     )
@@ -146,9 +146,7 @@ async def test_paging_on_finds_every_decision_once_newest_first(
     if not filters:
         assert pages >= COUNT * 2 / 3 / 7, "each page looks through no more than its stretch"
     unhurried, _ = await all_of(
-        lambda behind: decision_records.newest_first(
-            database, MINE, filters=filters, before=behind, limit=limit
-        ),
+        lambda behind: decision_records.page(database, MINE, filters=filters, behind=behind, limit=limit),
         limit,
     )
     assert [row["id"] for row in unhurried] == wanted
@@ -183,7 +181,7 @@ async def test_paging_on_finds_every_entry_once_oldest_first(
             database,
             MINE,
             filters=filters,
-            after=behind or UUID(int=0),
+            behind=behind,
             limit=limit,
             now=NOW,
             patience=ONE_STRETCH,
@@ -209,7 +207,7 @@ async def test_paging_on_finds_every_job_once_newest_first(
         wanted = [row.id for row in rows if matches(row)]
         while True:
             before = found[-1] if found else None
-            page = await newest_jobs(
+            page = await listed_jobs(
                 connection, ["suppression_import", "registry_load"], account, subject, before, 3
             )
             if not page:
@@ -222,12 +220,10 @@ async def test_paging_on_finds_every_job_once_newest_first(
 async def test_a_rare_filter_asked_often_does_not_spoil_the_look_up_by_number(database: Database) -> None:
     """After five times the server would choose one plan for all; the statement by number keeps its own."""
     for _ in range(12):
-        await decision_records.newest_first(
-            database, MINE, filters={"code": "NO_SUCH"}, before=None, limit=10
-        )
+        await decision_records.page(database, MINE, filters={"code": "NO_SUCH"}, behind=None, limit=10)
     for number in range(12):
         filters = {"to": (f"+1415555{number:04d}",)}
-        await decision_records.newest_first(database, MINE, filters=filters, before=None, limit=10)
+        await decision_records.page(database, MINE, filters=filters, behind=None, limit=10)
     async with database.engine.connect() as connection:
         assert (await connection.execute(text("SHOW plan_cache_mode"))).scalar_one() == "auto"
         generic = await connection.execute(

@@ -1,0 +1,1 @@
+"""What a policy would have changed, before it is put."""
