@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
@@ -40,7 +39,7 @@ async def _list(
     visit: Visit, *, faults: dict[str, str] | None = None, made: dict[str, object] | None = None
 ) -> Response:
     found = await visit.services.database.run(
-        lambda connection: accounts.accounts(connection, UUID(int=0), ROWS), may_run_twice=True
+        lambda connection: accounts.accounts(connection, None, ROWS), may_run_twice=True
     )
     return await visit.page(
         "accounts_page.html",

@@ -80,7 +80,7 @@ async def _list(
     visit: Visit, *, faults: dict[str, str] | None = None, made: dict[str, object] | None = None
 ) -> Response:
     found = await visit.services.database.run(
-        lambda connection: accounts.keys(connection, visit.caller.account_id, UUID(int=0), ROWS),
+        lambda connection: accounts.keys(connection, visit.caller.account_id, None, ROWS),
         may_run_twice=True,
     )
     offered = [scope for scope in SCOPES if visit.may(scope)]

@@ -157,7 +157,7 @@ async def _one(visit: Visit, name: str) -> Response:
         may_run_twice=True,
     )
     ended = await database.run(
-        lambda connection: leases.events(connection, caller.account_id, name, (1 << 63) - 1, 50),
+        lambda connection: leases.events(connection, caller.account_id, name, None, 50),
         may_run_twice=True,
     )
     return await visit.page(

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from app.console.trouble import ConsoleRoute
 from app.console.visit import SignedIn, Visit
-from app.platform.jobs.store import newest_jobs
+from app.platform.jobs.store import listed_jobs
 from app.suppression.registries.store import list_registries
 
 router = APIRouter(prefix="/console/registries", include_in_schema=False, route_class=ConsoleRoute)
@@ -24,7 +24,7 @@ async def registries(visit: EveryKey) -> Response:
     jobs = []
     if visit.may("operator"):
         jobs = await database.run(
-            lambda connection: newest_jobs(
+            lambda connection: listed_jobs(
                 connection, ["registry_load", "registry_changes"], None, None, None, 20
             ),
             may_run_twice=True,

@@ -21,7 +21,7 @@ from app.platform.http.paging import Cursor, read_id, write_cursor
 from app.platform.http.stream_timeouts import PatientResponse
 from app.platform.jobs.receive_list import receive_list
 from app.platform.jobs.run_job import ProgressCallback
-from app.platform.jobs.store import Job, newest_jobs
+from app.platform.jobs.store import Job, listed_jobs
 from app.platform.outcomes import Conflict, NotFound, Unusable
 from app.suppression import store as entries
 from app.suppression.change_entries import put_suppression, remove_suppression
@@ -95,7 +95,7 @@ async def remove(visit: MayWrite) -> Response:
 async def imports(visit: MayRead) -> Response:
     """The last imports."""
     found = await visit.services.database.run(
-        lambda connection: newest_jobs(connection, [KIND], visit.caller.account_id, None, None, 50),
+        lambda connection: listed_jobs(connection, [KIND], visit.caller.account_id, None, None, 50),
         may_run_twice=True,
     )
     return await visit.page("imports_page.html", "Imports", jobs=found)
@@ -160,9 +160,10 @@ async def _list(
         visit.services.database,
         visit.caller.account_id,
         filters=filters,
-        after=read_id(cursor) or UUID(int=0),
+        behind=read_id(cursor),
         limit=ROWS,
         now=visit.now,
+        order="desc",
     )
     asked = {name: value for name, value in filters.items() if value}
     more = "?" + urlencode({**asked, "cursor": write_cursor(str(found.next_id))}) if found.next_id else ""

@@ -120,7 +120,7 @@ async def _form(
         (name if name in known else by_path.get(name, name)): said for name, said in (faults or {}).items()
     }
     before = await visit.services.database.run(
-        lambda connection: policies.versions(connection, visit.caller.account_id, (1 << 31) - 1, VERSIONS),
+        lambda connection: policies.versions(connection, visit.caller.account_id, None, VERSIONS),
         may_run_twice=True,
     )
     return await visit.page(
