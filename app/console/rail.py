@@ -36,10 +36,24 @@ RAIL: tuple[tuple[Line, ...], ...] = (
         Line("Numbers", "numbers", "intents:read", "calling.numbers_page"),
         Line("Decisions", "decisions", "intents:read", "calling.decisions_page"),
     ),
-    (),
-    (),
-    (),
-    (),
+    (
+        Line("Suppressions", "suppressions", "suppressions:read", "people.suppressions_page"),
+        Line("Registries", "registries", "", "people.registries_page"),
+        Line("Consents", "consents", "consents:read", "people.consents_page"),
+    ),
+    (
+        Line("Pools", "pools", "pools:read", "capacity.pools_page"),
+        Line("Outcomes", "outcomes", "intents:read", "capacity.outcomes_page"),
+    ),
+    (
+        Line("Texts", "texts", "intents:write", "rules.texts_page"),
+        Line("Policy", "policy", "", "rules.policy_page"),
+        Line("Law", "law", "", "rules.law_browser_page"),
+    ),
+    (
+        Line("Keys", "keys", "admin", "access.keys_page"),
+        Line("Accounts", "accounts", "operator", "access.accounts_page"),
+    ),
 )
 
 

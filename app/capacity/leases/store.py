@@ -65,6 +65,13 @@ _EVENTS = both_ways(
      WHERE account_id = :account AND pool = :pool AND sequence {beyond} :behind ORDER BY sequence {way} LIMIT :limit
     """
 )
+_HELD = text(
+    f"""
+    SELECT {_COLUMNS} FROM leases
+     WHERE account_id = :account AND pool = :pool AND ended_at IS NULL AND expires_at > LEAST(:now, clock_timestamp())
+     ORDER BY acquired_at LIMIT :limit
+    """
+)
 _OUTGROW = text(
     """
     UPDATE accounts SET epoch = CAST(:above AS bigint) + 1
@@ -186,6 +193,14 @@ def _columns(held: Sequence[Lease]) -> dict[str, list[object]]:
         "expiries": [lease.expires_at for lease in held],
         "hard_ends": [lease.hard_end_at for lease in held],
     }
+
+
+async def held(
+    connection: AsyncConnection, account_id: uuid.UUID, pool: str, now: datetime, limit: int
+) -> list[Lease]:
+    """The leases that hold a channel of the pool, the oldest first."""
+    given = {"account": account_id, "pool": pool, "now": now, "limit": limit}
+    return [_lease(row) for row in await connection.execute(_HELD, given)]
 
 
 async def events(

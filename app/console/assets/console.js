@@ -56,6 +56,35 @@ document.addEventListener("click", async (event) => {
   link.setAttribute("aria-expanded", "true");
 });
 
+// What is under way is looked at again every second while the page is shown, and stops when it has ended.
+for (const shown of document.querySelectorAll("[data-refreshes][data-running]")) {
+  const timer = setInterval(async () => {
+    if (document.hidden) return;
+    const answer = await fetch(shown.dataset.refreshes, { headers: { Accept: "text/html" } });
+    if (!answer.ok || answer.redirected) { clearInterval(timer); return; }
+    const text = await answer.text();
+    shown.replaceChildren(...new DOMParser().parseFromString(text, "text/html").body.childNodes);
+    if (!text.includes("<b>Under way</b>")) clearInterval(timer);
+  }, 1000);
+}
+
+// What a form would answer is shown as one types.
+for (const form of document.querySelectorAll("form[data-as-typed]")) {
+  let waiting = 0;
+  form.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(async () => {
+      const address = new URL(form.action);
+      address.searchParams.set("part", "inner");
+      const answer = await fetch(address, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+      const shown = document.getElementById(form.dataset.asTyped);
+      if (answer.ok && !answer.redirected) {
+        shown.replaceChildren(...new DOMParser().parseFromString(await answer.text(), "text/html").body.childNodes);
+      }
+    }, 300);
+  });
+}
+
 // What is sent at once when it is chosen has a button for those without this.
 for (const field of document.querySelectorAll("[data-sends]")) {
   field.addEventListener("change", () => field.form.requestSubmit());

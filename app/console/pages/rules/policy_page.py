@@ -1,0 +1,137 @@
+"""Policy: what the account rules for itself beyond the law, what a change would be, and every version before."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from app.accounts import policy_store as policies
+from app.accounts.policy_document import write_policy
+from app.accounts.read_policy import current_policy
+from app.console.forms import read_form, told
+from app.console.pages.rules.policy_form import FIELDS, differences, policy_of, values_of
+from app.console.trouble import ConsoleRoute
+from app.console.visit import SignedIn, Visit
+from app.platform.outcomes import Conflict, NotFound, Unusable
+from app.policy.change_policy import change_policy
+from app.policy.http import PolicyBody
+
+router = APIRouter(prefix="/console/policy", include_in_schema=False, route_class=ConsoleRoute)
+EveryKey = Annotated[Visit, Depends(SignedIn())]
+Admin = Annotated[Visit, Depends(SignedIn("admin"))]
+VERSIONS = 50
+
+
+@router.get("")
+async def policy(visit: EveryKey) -> Response:
+    """The policy in force, as a form for those who may change it."""
+    found = await current_policy(visit.services, visit.caller)
+    return await _form(visit, values_of(write_policy(found.policy)), found.policy.version)
+
+
+@router.post("")
+async def change(visit: Admin) -> Response:
+    """Show what would change; once that is confirmed, put it by the rules of PUT /v1/policy."""
+    found = await current_policy(visit.services, visit.caller)
+    present = write_policy(found.policy)
+    wanted, faults = policy_of(visit.form, present)
+    version = visit.text("version")
+    body: PolicyBody | None = None
+    if not faults:
+        number = int(version) if version.isascii() and version.isdigit() and len(version) < 10 else None
+        body, faults = read_form(PolicyBody, {**wanted, "version": number})
+    if body is None:
+        return await _form(visit, dict(visit.form), found.policy.version, faults=faults)
+    changed = list(differences(present, body.model_dump(exclude={"inbound", "version"}, mode="json")))
+    if visit.text("confirmed") != "yes":
+        return await _form(visit, dict(visit.form), found.policy.version, changed=changed)
+    return await _put(visit, body, found.policy.version)
+
+
+@router.get("/versions/{version}")
+async def one_version(visit: EveryKey, version: int) -> Response:
+    """A policy of before, and how it differs from the one in force."""
+    kept = await _version(visit, version)
+    found = await current_policy(visit.services, visit.caller)
+    before = {name: value for name, value in kept.policy.items() if name != "inbound"}
+    changed = [each for each in differences(write_policy(found.policy), before) if each[2] != "—"]
+    return await visit.page(
+        "policy_version_page.html",
+        f"Policy, version {version}",
+        kept=kept,
+        changed=changed,
+        now_in_force=found.policy.version,
+    )
+
+
+@router.post("/versions/{version}")
+async def put_back(visit: Admin, version: int) -> Response:
+    """Make a policy of before the one in force. The replies to texts and their secret stay as they are."""
+    kept = await _version(visit, version)
+    body, _ = read_form(PolicyBody, {name: value for name, value in kept.policy.items() if name != "inbound"})
+    if body is None:
+        raise Conflict("This release does not take that policy as it stands; enter it by hand.")
+    found = await current_policy(visit.services, visit.caller)
+    return await _put(
+        visit, body, found.policy.version, said=f"The policy of version {version} is in force again."
+    )
+
+
+async def _put(visit: Visit, body: PolicyBody, shown: int, said: str = "") -> Response:
+    document = body.model_dump(exclude={"inbound", "version"})
+    replies = (await current_policy(visit.services, visit.caller)).inbound()
+    inbound = {name: value for name, value in replies.items() if name != "has_webhook_secret"}
+    scanner = visit.services.rule_set.scanner
+    try:
+        put = await change_policy(visit.services, scanner, visit.caller, document, inbound, body.version)
+    except Unusable as error:
+        return await _form(visit, dict(visit.form), shown, faults=told(error.faults))
+    return visit.go(
+        "/console/policy", said or f"Version {put.policy.version} is in force from the next decision on."
+    )
+
+
+async def _version(visit: Visit, version: int) -> policies.PolicyVersion:
+    if not 0 < version < 1 << 31:
+        raise NotFound("There is no such version.")
+    found = await visit.services.database.run(
+        lambda connection: policies.versions(connection, visit.caller.account_id, version + 1, 1),
+        may_run_twice=True,
+    )
+    if not found or found[0].version != version:
+        raise NotFound("There is no such version.")
+    return found[0]
+
+
+async def _form(
+    visit: Visit,
+    values: dict[str, Any],
+    version: int,
+    *,
+    faults: dict[str, str] | None = None,
+    changed: list[tuple[str, str, str]] | None = None,
+) -> Response:
+    known = {field.name for field in FIELDS}
+    by_path = {field.path.partition(".")[0]: field.name for field in reversed(FIELDS)}
+    named = {
+        (name if name in known else by_path.get(name, name)): said for name, said in (faults or {}).items()
+    }
+    before = await visit.services.database.run(
+        lambda connection: policies.versions(connection, visit.caller.account_id, None, VERSIONS),
+        may_run_twice=True,
+    )
+    return await visit.page(
+        "policy_page.html",
+        "Policy",
+        422 if named else 200,
+        fields=FIELDS,
+        values=values,
+        version=version,
+        faults=named,
+        changed=changed,
+        versions=before,
+        quote=quote,
+    )
