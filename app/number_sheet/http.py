@@ -38,7 +38,7 @@ class SheetRegistry(documents.Document):
     since: str | None = Field(description="Of a reassigned number: disconnected since")
 
 
-class AskedRegistry(documents.Document):
+class SheetAskedRegistry(documents.Document):
     """A registry that was asked."""
 
     registry: str
@@ -152,7 +152,7 @@ class SheetDocument(documents.Document):
     )
     suppressions: list[documents.EntryDocument]
     registries: list[SheetRegistry]
-    registries_asked: list[AskedRegistry]
+    registries_asked: list[SheetAskedRegistry]
     history: list[EventDocument]
     consents: list[SheetConsent]
     consents_in_force: list[str]
