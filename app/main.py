@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from app import VERSION
 from app.accounts import http as admin
 from app.accounts.account_services import ClassLimit
+from app.accounts.audit import http as audit
 from app.accounts.store import installation_secret
 from app.calling_window import http as emergencies
 from app.calling_window.holidays import http as holidays
@@ -71,6 +72,7 @@ ROUTES = (
     holidays,
     law,
     admin,
+    audit,
     error_pages,
     docs_page,
     health,

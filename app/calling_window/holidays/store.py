@@ -55,9 +55,9 @@ async def page(
     return [_as_answered(row) for row in (await connection.execute(_PAGE, given)).mappings()]
 
 
-async def delete(connection: AsyncConnection, region: str, day: date) -> bool:
-    """Take a day back; answers whether it was proclaimed."""
-    return (await connection.execute(_DELETE, {"region": region, "day": day})).rowcount == 1
+async def delete(connection: AsyncConnection, region: str, day: date) -> None:
+    """Take a day back."""
+    await connection.execute(_DELETE, {"region": region, "day": day})
 
 
 def _as_answered(row: Mapping[Any, Any]) -> dict[str, Any]:
