@@ -26,6 +26,9 @@ from app.capacity.semaphore import Semaphore
 from app.consent_lists import http as consent_lists
 from app.consents import http as consents
 from app.content import http as content
+from app.evidence import http as evidence
+from app.evidence.seal_key_file import SealKeyFile
+from app.evidence.seal_upkeep import keep_sealing
 from app.health import http as health
 from app.health.readiness import Readiness
 from app.intents import http as intents
@@ -71,6 +74,7 @@ ROUTES = (
     emergencies,
     holidays,
     law,
+    evidence,
     admin,
     audit,
     error_pages,
@@ -134,8 +138,10 @@ def build(
     public_url: str | None = None,
     metrics_dir: str | None = None,
     secret: bytes,
+    seal_key: SealKeyFile | None = None,
 ) -> ASGIApp:
-    """The application; it starts whether or not its stores are there, see ``equip``."""
+    """The application; it starts whether or not its stores are there, see ``equip``. Without ``seal_key`` it seals
+    nothing."""
     writer = ProblemWriter(settings.problem_type_base, public_url or settings.own_url())
 
     @contextlib.asynccontextmanager
@@ -152,6 +158,8 @@ def build(
         gc.set_threshold(20_000, 20, 50)
         upkeep = asyncio.create_task(maintain(services))
         others = [asyncio.create_task(work()) for work in (rule_sets.watch,)]
+        if seal_key is not None:
+            others.append(asyncio.create_task(keep_sealing(services, seal_key)))
         try:
             yield
         finally:
