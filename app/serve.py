@@ -49,8 +49,8 @@ def _listen_and_serve(found: Stores, metrics_dir: str | None) -> int:
 
 def _serve_with(found: Stores, metrics_dir: str | None, stack: contextlib.ExitStack) -> int:
     from app import telemetry
-    from app.evidence.seal_key_file import seal_key_file
-    from app.evidence.signing import SealKeyError
+    from app.evidence.proof.signing import SealKeyError
+    from app.evidence.sealing.seal_key_file import seal_key_file
     from app.ids import new_id
     from app.intents.law.pack_switch import PackKeeper
     from app.intents.law.reload_file import ReloadFile
@@ -65,6 +65,13 @@ def _serve_with(found: Stores, metrics_dir: str | None, stack: contextlib.ExitSt
 
     settings = found.settings
     telemetry.configure_logging(settings.log_format, settings.log_level)
+    data_dir = settings.data_dir or default_data_dir()
+    seal_key = seal_key_file(settings.seal_key_file, data_dir)
+    try:
+        if seal_key.is_named:
+            seal_key.read()
+    except SealKeyError as error:
+        fail(f"{error}; `callgate evidence new-key FILE` makes one")
     try:
         listener = listen(settings.host, settings.port, reuse_port=settings.reuse_port)
     except OSError as error:
@@ -79,13 +86,6 @@ def _serve_with(found: Stores, metrics_dir: str | None, stack: contextlib.ExitSt
     except BrokenRuleFile as error:
         fail(f"a rule file is broken: {error}")
     signal.signal(signal.SIGHUP, keeper.reload)
-    data_dir = settings.data_dir or default_data_dir()
-    seal_key = seal_key_file(settings.seal_key_file, data_dir)
-    try:
-        if seal_key.is_named:
-            seal_key.read()
-    except SealKeyError as error:
-        fail(f"{error}; `callgate evidence new-key FILE` makes one")
     told = ReloadFile(data_dir, settings.port)
     if told.hold(keeper.standing):
         keeper.report = told.write

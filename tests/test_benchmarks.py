@@ -11,7 +11,18 @@ import pytest
 from tests.service import CHECKOUT
 
 pytestmark = pytest.mark.alone  # stores under full load answer too late for what they measure
-BENCHMARKS = ("intents", "window", "content", "channels", "registry", "imports", "lists", "verdicts", "law")
+BENCHMARKS = (
+    "intents",
+    "window",
+    "content",
+    "channels",
+    "registry",
+    "imports",
+    "lists",
+    "verdicts",
+    "law",
+    "evidence",
+)
 
 
 def test_every_documented_benchmark_is_among_those_that_are_run() -> None:

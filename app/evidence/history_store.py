@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.evidence.record_bytes import Kind
+from app.evidence.proof.record_bytes import Kind
 
 History = tuple[uuid.UUID, list[Any]]
 HISTORIES: tuple[Kind, ...] = ("suppression", "consent", "consent_end", "reply")

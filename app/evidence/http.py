@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import timedelta
+from typing import Annotated, Literal, cast
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
 from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.evidence import store as evidence
+from app.evidence.bundle.write_bundle import Asked, evidence_of
 from app.evidence.seal_documents import key_document, seal_document
+from app.intents.services import Services
+from app.numbering import spellings
+from app.numbering.number_fields import ListNumber
 from app.platform.http import response_schemas as documents
+from app.platform.http.fields import Instant
 from app.platform.http.paging import Cursor, Limit, bad_cursor, page_of, read_cursor
 from app.platform.http.responses import json_response
+from app.platform.http.stream_timeouts import PatientResponse, pace_of
+from app.platform.outcomes import FieldFault, Unusable
 
 router = APIRouter(tags=["evidence"])
 _guarded = APIRouter(prefix="/v1", route_class=GuardedRoute)
+ListedNumber = Annotated[ListNumber, Path(description="E.164, in any spelling of the line")]
 MayRead = Annotated[Caller, Depends(Requires("intents:read"))]
 
 
@@ -104,6 +115,54 @@ async def list_seals(
         may_run_twice=True,
     )
     return json_response(page_of(found, limit, seal_document, lambda seal: str(seal.number)))
+
+
+@_guarded.get(
+    "/numbers/{number}/evidence",
+    summary="Everything about a number, with the proof of each record",
+    response_model=None,
+    response_class=Response,
+    responses={
+        200: {
+            "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+            "description": "Verified by `callgate evidence verify FILE`",
+        },
+        **documents.problems(body=True),
+    },
+)
+async def get_evidence(
+    request: Request,
+    caller: MayRead,
+    number: ListedNumber,
+    since: Annotated[Instant | None, Query(description="Recorded at or after")] = None,
+    until: Annotated[Instant | None, Query(description="Recorded before; now when absent")] = None,
+) -> Response:
+    """Decisions with every reason, histories, replies, the text of the rules as they stood, seals and public keys.
+
+    It needs `suppressions:read` as well. At most 20,000 records; 422 asks for a shorter period.
+    """
+    caller.needs("suppressions:read")
+    services = cast(Services, services_of(request))
+    now = services.now()
+    oldest = now - timedelta(days=services.retention_days)
+    asked = Asked(caller.account_id, number, spellings(number), since or oldest, min(until or now, now))
+    if asked.since >= asked.until:
+        raise Unusable([FieldFault("since", "must be before until, and not in the future", "")])
+    place = services.exports.take(caller.account_id)
+    pieces = evidence_of(services.database.bulk, asked, request.app.state.seal_key, now)
+    # The first piece is made before the status is sent, so that a store that is away answers 503.
+    with place.until_failure():
+        first = await anext(pieces, b"")
+
+    async def whole() -> AsyncIterator[bytes]:
+        async with aclosing(pieces):
+            yield first
+            async for piece in pieces:
+                yield piece
+
+    name = f"evidence-{number.removeprefix('+')}.zip"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return PatientResponse(whole(), headers, "application/zip", place=place, pace=pace_of(request))
 
 
 router.include_router(_guarded)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.evidence import store as evidence
-from app.evidence.seal_chain import PublicKey
+from app.evidence.proof.seal_chain import PublicKey
 
 
 async def stored_keys(connection: AsyncConnection) -> dict[str, PublicKey]:

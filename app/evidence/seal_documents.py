@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from app.evidence.seal_body import Seal
+from app.evidence.proof.seal_body import Seal
 from app.instants import rfc3339
 
 

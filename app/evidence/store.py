@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.evidence.record_bytes import Kind
-from app.evidence.seal_body import Seal
+from app.evidence.proof.record_bytes import Kind
+from app.evidence.proof.seal_body import Seal
 
 # One round of sealing at a time; the number is arbitrary and only ours.
 _LOCK = 0x0CA11_6A81
@@ -55,7 +55,7 @@ _ROOTS = text("SELECT root FROM seal_leaves WHERE account_id = :account AND numb
 _HOLDS = text(
     """
     SELECT number, part, leaves FROM seal_leaves
-     WHERE account_id = :account AND number = ANY (:numbers) AND position(CAST(:leaf AS bytea) IN leaves) > 0
+     WHERE account_id = :account AND number BETWEEN :low AND :high AND position(CAST(:leaf AS bytea) IN leaves) > 0
      ORDER BY number, part LIMIT 1
     """
 )
@@ -208,10 +208,10 @@ async def part_roots(connection: AsyncConnection, account_id: uuid.UUID, number:
 
 
 async def part_with(
-    connection: AsyncConnection, account_id: uuid.UUID, numbers: Sequence[int], leaf: bytes
+    connection: AsyncConnection, account_id: uuid.UUID, low: int, high: int, leaf: bytes
 ) -> tuple[int, int, bytes] | None:
-    """The number of the seal, the part and its leaves that hold a leaf (kind, id and hash), or None."""
-    given = {"account": account_id, "numbers": list(numbers), "leaf": leaf}
+    """Of the seals ``low`` to ``high`` the first that has the leaf (its kind and id): number, part and its leaves."""
+    given = {"account": account_id, "low": low, "high": high, "leaf": leaf}
     row = (await connection.execute(_HOLDS, given)).first()
     return (row[0], row[1], bytes(row[2])) if row else None
 

@@ -12,7 +12,7 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.evidence.signing import SealKey, make_key, read_key
+from app.evidence.proof.signing import SealKey, make_key, read_key
 from app.ids import floor_id, new_id
 from app.intents.records import partitions
 

@@ -7,7 +7,7 @@ import hashlib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.evidence.merkle import EMPTY, leaf_hash, node_hash, path_of, root_by_path, root_of
+from app.evidence.proof.merkle import EMPTY, leaf_hash, node_hash, path_of, root_by_path, root_of
 
 RECORDS = st.lists(st.binary(max_size=8), max_size=70)
 

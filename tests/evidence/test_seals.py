@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.evidence import store as evidence
-from app.evidence.leaf_list import PART_LEAVES, LeafList
-from app.evidence.merkle import leaf_hash, root_of
-from app.evidence.record_bytes import Leaf, leaves_of
-from app.evidence.seal_body import BEGINNING, Seal, signed_of
-from app.evidence.seal_hours import GRACE, seal_due
-from app.evidence.signing import is_signed
+from app.evidence.proof.merkle import leaf_hash, root_of
+from app.evidence.proof.record_bytes import Leaf, leaves_of
+from app.evidence.proof.seal_body import BEGINNING, Seal, signed_of
+from app.evidence.proof.signing import is_signed
+from app.evidence.sealing.leaf_list import PART_LEAVES, LeafList
+from app.evidence.sealing.seal_hours import GRACE, seal_due
 from app.evidence.store import Part
 from tests.evidence.recorded import (
     HOUR,

@@ -14,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.evidence import store as evidence
 from app.evidence.check_seals import Findings, check_account
+from app.evidence.proof.seal_chain import notes_on_keys, wrong_keys
+from app.evidence.proof.signing import make_key
 from app.evidence.public_keys import stored_keys
-from app.evidence.seal_chain import notes_on_keys, wrong_keys
-from app.evidence.seal_hours import seal_due
-from app.evidence.signing import make_key
+from app.evidence.sealing.seal_hours import seal_due
 from app.platform.postgres.database import Database
 from tests.evidence.recorded import (
     HOUR,

@@ -28,6 +28,12 @@ _OF_NUMBER = text(
      WHERE {_BETWEEN} AND to_number = ANY (:numbers) AND verdict <> 'void' ORDER BY id LIMIT :limit
     """
 )
+_COUNT_OF_NUMBER = text(
+    f"""
+    SELECT count(*) FROM (SELECT FROM decisions
+     WHERE {_BETWEEN} AND to_number = ANY (:numbers) LIMIT :limit) AS found
+    """
+)
 
 
 async def stream_sealed(
@@ -84,6 +90,19 @@ async def sealed_of_number(
     """Up to ``limit`` decisions about a line, oldest first."""
     given = {**_given(account_id, low, high), "numbers": list(numbers), "limit": limit}
     return [_sealed(row) for row in await connection.execute(_OF_NUMBER, given)]
+
+
+async def count_of_number(
+    connection: AsyncConnection,
+    account_id: uuid.UUID,
+    numbers: Sequence[str],
+    low: uuid.UUID,
+    high: uuid.UUID,
+    limit: int,
+) -> int:
+    """How many decisions there are about a line, up to ``limit``."""
+    given = {**_given(account_id, low, high), "numbers": list(numbers), "limit": limit}
+    return int((await connection.execute(_COUNT_OF_NUMBER, given)).scalar_one())
 
 
 def _given(account_id: uuid.UUID, low: uuid.UUID, high: uuid.UUID) -> dict[str, Any]:

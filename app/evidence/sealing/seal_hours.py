@@ -19,10 +19,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.evidence import store as evidence
 from app.evidence.history_store import some_of
-from app.evidence.leaf_list import LeafList
-from app.evidence.record_bytes import Kind, Leaf, hash_of_record, leaves_of, record_of
-from app.evidence.seal_body import BEGINNING, Seal, seal_body, signed_of
-from app.evidence.signing import SealKey
+from app.evidence.proof.record_bytes import Kind, Leaf, hash_of_record, leaves_of, record_of
+from app.evidence.proof.seal_body import BEGINNING, Seal, seal_body, signed_of
+from app.evidence.proof.signing import SealKey
+from app.evidence.sealing.leaf_list import LeafList
 from app.ids import floor_id, instant_of
 from app.intents.records import sealed_store as decisions
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -21,8 +22,14 @@ _FETCH = text(
 )
 _REGISTRIES = text(
     """
-    SELECT v.registry, v.version_date, v.numbers, v.source, v.loaded_at, v.state FROM registry_versions AS v
-     WHERE v.registry = ANY (:names) AND v.version_date IS NOT NULL ORDER BY v.registry, v.version_date, v.loaded_at
+    SELECT registry, version_date::text, numbers, loaded_at FROM registry_versions
+     WHERE loaded_at IS NOT NULL AND loaded_at < :until ORDER BY registry, version_date, loaded_at
+    """
+)
+_OUTCOMES = text(
+    """
+    SELECT intent_id, result, ring_seconds, talk_seconds, asked_not_to_be_called, told_at, corrected_at FROM outcomes
+     WHERE intent_id = ANY (:ids) AND account_id = :account ORDER BY intent_id
     """
 )
 
@@ -41,6 +48,14 @@ async def fetch(connection: AsyncConnection, digests: Sequence[str]) -> list[tup
     return [(row[0], row[1], orjson.loads(row[2])) for row in rows]
 
 
-async def registry_versions(connection: AsyncConnection, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Every version of these registries that there was: date, count, source, when it was loaded."""
-    return [dict(row) for row in (await connection.execute(_REGISTRIES, {"names": list(names)})).mappings()]
+async def registry_versions(connection: AsyncConnection, until: datetime) -> list[dict[str, Any]]:
+    """Every version that registries had until then: its date, how many numbers, and when it was loaded."""
+    return [dict(row) for row in (await connection.execute(_REGISTRIES, {"until": until})).mappings()]
+
+
+async def outcomes_of(
+    connection: AsyncConnection, account_id: uuid.UUID, intent_ids: Sequence[uuid.UUID]
+) -> list[dict[str, Any]]:
+    """How those of the account's approved contacts ended that somebody told of."""
+    rows = await connection.execute(_OUTCOMES, {"account": account_id, "ids": list(intent_ids)})
+    return [dict(row) for row in rows.mappings()]

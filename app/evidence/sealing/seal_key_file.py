@@ -13,8 +13,8 @@ from pathlib import Path
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.evidence import store as evidence
-from app.evidence.seal_body import introduction_of
-from app.evidence.signing import SealKey, SealKeyError, make_key, read_key
+from app.evidence.proof.seal_body import introduction_of
+from app.evidence.proof.signing import SealKey, SealKeyError, make_key, read_key
 
 log = logging.getLogger("callgate.seals")
 NAME = "seal-key.pem"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from app.evidence.seal_body import BEGINNING, Seal, introduction_of, signed_of
-from app.evidence.signing import is_signed, key_id_of
+from app.evidence.proof.seal_body import BEGINNING, Seal, introduction_of, signed_of
+from app.evidence.proof.signing import is_signed, key_id_of
 
 # A round of sealing that was under way when the key was rotated ends with the key that it began with.
 _ENDING = timedelta(hours=1)
@@ -86,16 +86,22 @@ def wrong_keys(keys: Mapping[str, PublicKey]) -> Iterator[str]:
             yield f"the key {key.id} was not introduced by {key.introduced_by}"
 
 
+def trusted_keys(keys: Mapping[str, PublicKey], trusted: Iterable[str]) -> set[str]:
+    """Those keys, with those that they introduced, and so on."""
+    known = set(trusted)
+    for _ in keys:
+        known |= {key.id for key in keys.values() if key.introduced_by in known}
+    return known
+
+
 def notes_on_keys(
     keys: Mapping[str, PublicKey], used: Mapping[str, int], trusted: frozenset[str]
 ) -> tuple[list[str], list[str]]:
     """What is to be known of the keys of a chain, and what is wrong by those that the asker trusts.
 
-    A key is trusted with those that it introduced, and so on. Who trusts none is told which keys there are.
+    Who trusts none is told which keys there are.
     """
-    known = set(trusted)
-    for _ in keys:
-        known |= {key.id for key in keys.values() if key.introduced_by in known}
+    known = trusted_keys(keys, trusted)
     notes, wrong = [], []
     for place, key_id in enumerate(used):
         key = keys[key_id]

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from app.evidence.record_bytes import FORMAT
+from app.evidence.proof.record_bytes import FORMAT
 
 BEGINNING = "0" * 64  # what stands for the seal before in an account's first
 # What a signature is of, so that it can be taken for no other statement of the same key.

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import orjson
 
-from app.evidence.merkle import HASH_BYTES, leaf_hash
+from app.evidence.proof.merkle import HASH_BYTES, leaf_hash
 
 FORMAT = 1
 Kind = Literal["decision", "suppression", "consent", "consent_end", "reply"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from app.evidence.merkle import HASH_BYTES, root_of
-from app.evidence.record_bytes import LEAF_BYTES, Leaf
+from app.evidence.proof.merkle import HASH_BYTES, root_of
+from app.evidence.proof.record_bytes import LEAF_BYTES, Leaf
 from app.evidence.store import Part
 
 # A power of two, so that the root of a part is a node of the whole tree.

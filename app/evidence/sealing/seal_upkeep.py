@@ -10,12 +10,12 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import telemetry
-from app.evidence import rule_text_store as rule_texts
 from app.evidence import store as evidence
-from app.evidence.rule_texts import texts_of
-from app.evidence.seal_hours import GRACE, HOUR, hour_of, seal_due
-from app.evidence.seal_key_file import SealKeyFile
-from app.evidence.signing import SealKeyError
+from app.evidence.proof.signing import SealKeyError
+from app.evidence.sealing import rule_text_store as rule_texts
+from app.evidence.sealing.rule_texts import texts_of
+from app.evidence.sealing.seal_hours import GRACE, HOUR, hour_of, seal_due
+from app.evidence.sealing.seal_key_file import SealKeyFile
 from app.intents.services import Services
 from app.platform.postgres.database import is_away
 
