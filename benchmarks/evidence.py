@@ -63,7 +63,7 @@ _DECISIONS = text(
     """
     INSERT INTO decisions (id, account_id, key_id, decided_at, type, verdict, codes, to_number, from_number, purpose,
                            document)
-    SELECT (lpad(to_hex(:first_ms + n / :a_ms), 12, '0') || '7' || lpad(to_hex(n), 19, '0'))::uuid, :account,
+    SELECT (lpad(to_hex(CAST(:first_ms AS bigint) + n / CAST(:a_ms AS bigint)), 12, '0') || '7' || lpad(to_hex(n), 19, '0'))::uuid, :account,
            :account, :at, 'call', 'approved', '{}', '+1415' || lpad((n % 10000000)::text, 7, '0'), '+12125550100',
            'marketing', CAST(:document AS jsonb)
       FROM generate_series(1, :count) AS n
@@ -118,7 +118,7 @@ async def tamper(database: Database, account: uuid.UUID) -> list[str]:
             (
                 f"UPDATE decisions SET decided_at = decided_at + interval '1 microsecond' WHERE id = {pick}",
                 f"DELETE FROM decisions WHERE id = {pick}",
-                "INSERT INTO decisions SELECT (overlay(id::text placing 'f' from 36))::uuid, account_id, key_id,"
+                "INSERT INTO decisions SELECT (overlay(id::text placing '9' from 20))::uuid, account_id, key_id,"
                 " decided_at, type, verdict, code, codes, to_number, from_number, purpose, campaign, document"
                 f" FROM decisions WHERE id = {pick}",
             )
@@ -189,8 +189,11 @@ def main() -> None:
         if given.url:
             asyncio.run(measure(given.url, records, Path(name)))
             return
-        with Embedded.start(Path(name) / "data", postgres=True, redis=False) as servers:
-            asyncio.run(measure(servers.database_url or "", records, Path(name)))
+        servers = Embedded.start(Path(name) / "data", redis=False)
+        try:
+            asyncio.run(measure(servers.database_url, records, Path(name)))
+        finally:
+            servers.stop()
 
 
 if __name__ == "__main__":

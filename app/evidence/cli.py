@@ -166,12 +166,15 @@ def keys(as_json: bool = AsJson) -> None:
 
 
 @app.command("new-key")
-def new_key(file: Path = typer.Argument(help="Where the private key goes.")) -> None:
+def new_key(
+    file: Path = typer.Argument(help="Where the private key goes."),
+    unless_there: bool = typer.Option(False, "--unless-there", help="Leave a key that is there as it is."),
+) -> None:
     """Make a private key for CALLGATE_SEAL_KEY_FILE, and print its id and its public key."""
-    from app.evidence.proof.signing import SealKeyError, make_key
+    from app.evidence.proof.signing import SealKeyError, make_key, read_key
 
     try:
-        made = make_key(file)
+        made = read_key(file) if unless_there and file.exists() else make_key(file)
     except SealKeyError as error:
         fail(str(error), USAGE)
     typer.echo(f"{made.id} {base64.b64encode(made.public).decode()}")

@@ -12,7 +12,7 @@ from app.evidence import store as evidence
 from app.evidence.proof.merkle import path_of
 from app.evidence.proof.record_bytes import CODES, LEAF_BYTES, Kind
 from app.evidence.sealing.leaf_list import PART_LEAVES, hashes_of
-from app.evidence.sealing.seal_hours import LATE, hour_of
+from app.evidence.sealing.seal_hours import HOUR, LATE, hour_of
 from app.ids import instant_of
 
 
@@ -30,13 +30,14 @@ async def find_proof(
 ) -> Proof | None:
     """The proof of the record, which began to be at ``at``; None when it is in no seal."""
     wanted = bytes((CODES[kind],)) + record_id.bytes
-    begun = instant_of(record_id) if kind == "decision" else at
-    numbers = await evidence.seals_from(connection, account_id, hour_of(begun), 1)
+    # A history is dated by a process's clock and arrives by Postgres's, which may be a little behind it.
+    begun = hour_of(instant_of(record_id) if kind == "decision" else at - HOUR)
+    numbers = await evidence.seals_from(connection, account_id, begun, 1)
     if not numbers:
         return None
     # Nearly always the seal of its hour, or the next; then those in which it can be late, then whatever else.
     first, last = numbers[0], 1 << 62
-    bounds = ((first, first + 1), (first + 2, first + int(LATE.total_seconds() // 3600)))
+    bounds = ((first, first + 2), (first + 3, first + int(LATE.total_seconds() // 3600)))
     stretches = bounds if kind == "decision" else (*bounds, (bounds[1][1] + 1, last))
     for low, high in stretches:
         found = await evidence.part_with(connection, account_id, low, high, wanted)

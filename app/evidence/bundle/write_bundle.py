@@ -17,11 +17,11 @@ from app.evidence.bundle import bundle_format as names
 from app.evidence.bundle.read_me import TEXT
 from app.evidence.bundle.zip_stream import Member, ZipStream
 from app.evidence.find_proof import find_proof
-from app.evidence.history_store import HISTORIES, of_number
 from app.evidence.proof.merkle import leaf_hash
 from app.evidence.proof.record_bytes import MEMBERS, Kind, bytes_of, record_of
 from app.evidence.proof.signing import SealKey, SealKeyError
 from app.evidence.seal_documents import key_document, seal_document
+from app.evidence.sealed_history_store import HISTORIES, of_number
 from app.evidence.sealing import rule_text_store as rule_texts
 from app.evidence.sealing.seal_key_file import SealKeyFile
 from app.ids import floor_id

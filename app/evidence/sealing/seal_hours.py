@@ -18,10 +18,10 @@ from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.evidence import store as evidence
-from app.evidence.history_store import some_of
 from app.evidence.proof.record_bytes import Kind, Leaf, hash_of_record, leaves_of, record_of
 from app.evidence.proof.seal_body import BEGINNING, Seal, seal_body, signed_of
 from app.evidence.proof.signing import SealKey
+from app.evidence.sealed_history_store import some_of
 from app.evidence.sealing.leaf_list import LeafList
 from app.ids import floor_id, instant_of
 from app.intents.records import sealed_store as decisions
@@ -53,11 +53,12 @@ async def seal_due(
     async with engine.begin() as connection:
         since, sealed_until = await evidence.progress(connection)
         until = hour_of(await evidence.server_time(connection) - GRACE)
-        accounts = await evidence.all_accounts(connection)
     until = until if latest is None else min(until, hour_of(latest))
     if until <= sealed_until:
         return 0, sealed_until
     made, key = 0, read_key()
+    async with engine.begin() as connection:
+        accounts = await evidence.all_accounts(connection)
     for account_id in accounts:
         while True:
             async with engine.begin() as connection:
