@@ -63,7 +63,8 @@ _DECISIONS = text(
     """
     INSERT INTO decisions (id, account_id, key_id, decided_at, type, verdict, codes, to_number, from_number, purpose,
                            document)
-    SELECT (lpad(to_hex(CAST(:first_ms AS bigint) + n / CAST(:a_ms AS bigint)), 12, '0') || '7' || lpad(to_hex(n), 19, '0'))::uuid, :account,
+    SELECT (lpad(to_hex(CAST(:first_ms AS bigint) + n / CAST(:a_ms AS bigint)), 12, '0') || '7'
+            || lpad(to_hex(n), 19, '0'))::uuid, :account,
            :account, :at, 'call', 'approved', '{}', '+1415' || lpad((n % 10000000)::text, 7, '0'), '+12125550100',
            'marketing', CAST(:document AS jsonb)
       FROM generate_series(1, :count) AS n

@@ -106,7 +106,7 @@ async def page(
         "limit": limit,
     }
     rows = await connection.execute(_PAGES[order, and_everybodys], given)
-    return [Change(*row[:6], _read(row[6]), _read(row[7])) for row in rows]
+    return [Change(*row[0:6], before=_read(row[6]), after=_read(row[7])) for row in rows]
 
 
 def _written(value: Mapping[str, Any] | None) -> str | None:

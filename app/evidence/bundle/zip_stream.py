@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import IO
+from typing import IO, cast
 
 
 class _Sink:
@@ -45,7 +45,7 @@ class ZipStream:
 
     def __init__(self, at: datetime) -> None:
         self._sink = _Sink()
-        self._zip = zipfile.ZipFile(self._sink, "w", zipfile.ZIP_DEFLATED)  # type: ignore[arg-type]
+        self._zip = zipfile.ZipFile(cast(IO[bytes], self._sink), "w", zipfile.ZIP_DEFLATED)
         self._date = (at.year, at.month, at.day, at.hour, at.minute, at.second)
         self.digests: dict[str, str] = {}
 

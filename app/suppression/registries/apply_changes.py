@@ -110,18 +110,18 @@ async def change_registry(
                 more_blocks -= len(changed.remove)
                 await job.report()
         job.counts.unchanged = spool.changes - job.counts.added - job.counts.removed
-        now, numbers = clock(), active.numbers + job.counts.added - job.counts.removed
+        now, total = clock(), active.numbers + job.counts.added - job.counts.removed
         await note_changes(
             connection,
             registry,
             version_id=active.version_id,
             version_date=version_date,
-            numbers=numbers,
+            numbers=total,
             blocks=active.blocks + more_blocks,
             now=now,
         )
         await record_load(
-            connection, key_id, registry, active, version_date, numbers, now=now, action="amended"
+            connection, key_id, registry, active, version_date, total, now=now, action="amended"
         )
 
     return await run_job(
