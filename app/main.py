@@ -27,6 +27,7 @@ from app.consent_lists import http as consent_lists
 from app.consents import http as consents
 from app.content import http as content
 from app.evidence import http as evidence
+from app.evidence.public_keys import PublishedKeys
 from app.evidence.sealing.seal_key_file import SealKeyFile
 from app.evidence.sealing.seal_upkeep import keep_sealing
 from app.health import http as health
@@ -181,7 +182,7 @@ def build(
     )
     app.state.writer = writer
     app.state.metrics_dir = metrics_dir
-    app.state.seal_key = seal_key
+    app.state.seal_key, app.state.published_keys = seal_key, PublishedKeys()
     app.state.pace = StreamPace(window_seconds=settings.stream_timeout_seconds)
     for module in ROUTES:
         app.include_router(module.router)

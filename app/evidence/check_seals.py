@@ -106,22 +106,23 @@ class _Check:
 
     async def _records(self, number: int, said: Mapping[str, Any], hour: datetime) -> None:
         parts = await evidence.parts(self._connection, self._account, number)
-        try:
-            leaves = [(part, leaves_of(part.leaves)) for part in parts]
-        except ValueError as error:
-            self._found.wrong.append(f"the leaves of seal {number} cannot be read: {error}")
-            return
         if not self._is_root(number, parts, said):
             return
         low, high = floor_id(hour).bytes, floor_id(hour + HOUR).bytes
-        whole = [leaf for _, each in leaves for leaf in each]
-        self._found.records += len(whole)
-        own = (leaf for leaf in whole if leaf.kind == "decision" and low <= leaf.id < high)
+        others: dict[Kind, list[Leaf]] = {kind: [] for kind in ("decision", *HISTORIES)}
+        try:
+            for leaf in _each(parts):
+                self._found.records += 1
+                if leaf.kind != "decision" or not low <= leaf.id < high:
+                    others[leaf.kind].append(leaf)
+        except ValueError as error:
+            self._found.wrong.append(f"the leaves of seal {number} cannot be read: {error}")
+            return
+        own = (leaf for leaf in _each(parts) if leaf.kind == "decision" and low <= leaf.id < high)
         await self._decisions(number, own, hour)
-        late = [leaf for leaf in whole if leaf.kind == "decision" and not low <= leaf.id < high]
-        await self._late(number, late)
+        await self._late(number, others["decision"])
         for kind in HISTORIES:
-            await self._history(number, kind, [leaf for leaf in whole if leaf.kind == kind], hour)
+            await self._history(number, kind, others[kind], hour)
 
     def _is_root(self, number: int, parts: list[Part], said: Mapping[str, Any]) -> bool:
         """Whether the list of leaves is the one that was signed; if not, no record can be held against it."""
@@ -239,6 +240,11 @@ class _Check:
                 self._found.wrong += [
                     f"added: {_NAMES[kind]} {each} is in no seal" for each in ids if each.bytes not in known
                 ]
+
+
+def _each(parts: list[Part]) -> Iterator[Leaf]:
+    """The leaves one by one: a million of them at once would take 200 MB."""
+    return (leaf for part in parts for leaf in leaves_of(part.leaves))
 
 
 def _slices(leaves: list[Leaf]) -> Iterable[list[Leaf]]:

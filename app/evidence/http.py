@@ -15,7 +15,8 @@ from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.evidence import store as evidence
 from app.evidence.bundle.write_bundle import Asked, evidence_of
-from app.evidence.seal_documents import key_document, seal_document
+from app.evidence.public_keys import PublishedKeys
+from app.evidence.seal_documents import seal_document
 from app.intents.services import Services
 from app.numbering import spellings
 from app.numbering.number_fields import ListNumber
@@ -87,12 +88,9 @@ class SealKeyList(documents.Document):
 )
 async def get_keys(request: Request) -> Response:
     """Also those that sign no more, and whether they were rotated or lost. Needs no key."""
-    found = await services_of(request).database.run(
-        lambda connection: evidence.keys(connection), may_run_twice=True
-    )
-    return json_response(
-        {"keys": [key_document(key) for key in found]}, headers={"Cache-Control": "public, max-age=60"}
-    )
+    published: PublishedKeys = request.app.state.published_keys
+    found = await published.look(services_of(request).database)
+    return json_response({"keys": found}, headers={"Cache-Control": "public, max-age=60"})
 
 
 @_guarded.get(

@@ -54,8 +54,8 @@ def sealing(
     make_key(file)
     service = start_service(bootstrap_key=KEY, seal_key_file=file)
     dialler = Dialler(service, KEY)
-    deadline = time.monotonic() + 20
-    while not dialler.get("/v1/seals").json()["items"] and time.monotonic() < deadline:
+    deadline = time.monotonic() + 60
+    while len(dialler.get("/v1/seals").json()["items"]) < 2 and time.monotonic() < deadline:
         time.sleep(0.1)
     return dialler
 

@@ -188,6 +188,7 @@ _OF = "WHERE account_id = :account AND number = 1"
             f"UPDATE seal_leaves SET leaves = set_byte(leaves, 20, get_byte(leaves, 20) # 1) {_OF} AND part = 0",
             "part 0 of the leaves of seal 1 was changed",
         ),
+        (f"UPDATE seal_leaves SET leaves = set_byte(leaves, 0, 99) {_OF} AND part = 0", "no kind 99"),
         (f"DELETE FROM seal_leaves {_OF} AND part = 1", "are not those that it was made of"),
     ],
 )
@@ -204,8 +205,8 @@ async def test_seals_made_anew_with_another_key_are_told_from_the_trusted(
     await sealed.tamper("DELETE FROM decisions WHERE id = :id", id=sealed.decisions[0])
     async with sealed.engine.begin() as connection:
         await connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
-        for table in ("seals", "seal_leaves", "seal_keys", "seal_hours"):
-            await connection.exec_driver_sql(f"DELETE FROM {table}")
+        for table in ("seals", "seal_leaves", "seal_hours"):
+            await connection.exec_driver_sql(f"DELETE FROM {table} WHERE account_id = '{sealed.account}'")
         await connection.exec_driver_sql("UPDATE seal_progress SET sealed_until = since")
     await seal_due(sealed.engine, lambda: thief)
     found = await sealed.check()
