@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -106,7 +106,12 @@ async def page(
         "limit": limit,
     }
     rows = await connection.execute(_PAGES[order, and_everybodys], given)
-    return [Change(*row[0:6], before=_read(row[6]), after=_read(row[7])) for row in rows]
+    return [_change(row) for row in rows]
+
+
+def _change(row: Sequence[Any]) -> Change:
+    account_id, at, actor, subject, action = row[1:6]
+    return Change(row[0], account_id, at, actor, subject, action, _read(row[6]), _read(row[7]))
 
 
 def _written(value: Mapping[str, Any] | None) -> str | None:
