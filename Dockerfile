@@ -18,7 +18,8 @@ RUN python3 -m compileall -q -j 0 /opt/callgate/src \
 FROM python:3.13-slim-trixie
 
 RUN groupadd --system --gid 10001 callgate \
- && useradd --system --uid 10001 --gid callgate --home-dir /tmp --no-create-home --shell /usr/sbin/nologin callgate
+ && useradd --system --uid 10001 --gid callgate --home-dir /tmp --no-create-home --shell /usr/sbin/nologin callgate \
+ && install -d -o callgate -g callgate -m 700 /var/lib/callgate/keys
 COPY --from=build /opt/callgate /opt/callgate
 
 ENV PATH=/opt/callgate/bin:$PATH PYTHONPATH=/opt/callgate/src PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \

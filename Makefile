@@ -55,7 +55,7 @@ check: lint types contracts test ## everything above
 
 bench: bench-intents bench-window bench-content ## intents a second against the ceiling of an empty route; what the window and the scan cost
 
-bench-%: dev-environment ## bench-content, bench-window, bench-law, bench-channels, bench-registry, bench-imports: one part by itself
+bench-%: dev-environment ## bench-content, bench-window, bench-law, bench-channels, bench-registry, bench-imports, bench-evidence: one part by itself
 	$(PY) -m benchmarks.$*
 
 openapi: dev-environment ## at a release: write docs/openapi.json, which the next one must not break

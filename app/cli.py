@@ -32,6 +32,7 @@ COMMANDS = {
     "limits": ("app.capacity.limits.cli", "app"),
     "emergencies": ("app.calling_window.cli", "app"),
     "keys": ("app.accounts.cli", "app"),
+    "evidence": ("app.evidence.cli", "app"),
     "accounts": ("app.accounts.accounts_command", "app"),
     "mcp": ("app.mcp.cli", "serve_tools"),
 }

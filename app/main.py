@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from app import VERSION
 from app.accounts import http as admin
 from app.accounts.account_services import ClassLimit
+from app.accounts.audit import http as audit
 from app.accounts.store import installation_secret
 from app.calling_window import http as emergencies
 from app.calling_window.holidays import http as holidays
@@ -29,6 +30,10 @@ from app.console import http as console
 from app.console.console_services import ConsoleServices
 from app.console.session_store import Sessions
 from app.content import http as content
+from app.evidence import http as evidence
+from app.evidence.public_keys import PublishedKeys
+from app.evidence.sealing.seal_key_file import SealKeyFile
+from app.evidence.sealing.seal_upkeep import keep_sealing
 from app.health import http as health
 from app.health.readiness import Readiness
 from app.intents import http as intents
@@ -84,7 +89,9 @@ ROUTES = (
     emergencies,
     holidays,
     law,
+    evidence,
     admin,
+    audit,
     error_pages,
     docs_page,
     health,
@@ -156,8 +163,10 @@ def build(
     public_url: str | None = None,
     metrics_dir: str | None = None,
     secret: bytes,
+    seal_key: SealKeyFile | None = None,
 ) -> ASGIApp:
-    """The application; it starts whether or not its stores are there, see ``equip``."""
+    """The application; it starts whether or not its stores are there, see ``equip``. Without ``seal_key`` it seals
+    nothing."""
     url = public_url or settings.own_url()
     writer = ProblemWriter(settings.problem_type_base, url)
 
@@ -180,6 +189,8 @@ def build(
         gc.set_threshold(20_000, 20, 50)
         upkeep = asyncio.create_task(maintain(services))
         others = [asyncio.create_task(work()) for work in (rule_sets.watch,)]
+        if seal_key is not None:
+            others.append(asyncio.create_task(keep_sealing(services, seal_key)))
         try:
             yield
         finally:
@@ -204,6 +215,7 @@ def build(
     )
     app.state.writer = writer
     app.state.metrics_dir = metrics_dir
+    app.state.seal_key, app.state.published_keys = seal_key, PublishedKeys()
     app.state.pace = StreamPace(window_seconds=settings.stream_timeout_seconds)
     for module in ROUTES:
         app.include_router(module.router)

@@ -49,6 +49,8 @@ def _listen_and_serve(found: Stores, metrics_dir: str | None) -> int:
 
 def _serve_with(found: Stores, metrics_dir: str | None, stack: contextlib.ExitStack) -> int:
     from app import telemetry
+    from app.evidence.proof.signing import SealKeyError
+    from app.evidence.sealing.seal_key_file import seal_key_file
     from app.ids import new_id
     from app.intents.law.pack_switch import PackKeeper
     from app.intents.law.reload_file import ReloadFile
@@ -63,6 +65,13 @@ def _serve_with(found: Stores, metrics_dir: str | None, stack: contextlib.ExitSt
 
     settings = found.settings
     telemetry.configure_logging(settings.log_format, settings.log_level)
+    data_dir = settings.data_dir or default_data_dir()
+    seal_key = seal_key_file(settings.seal_key_file, data_dir)
+    try:
+        if seal_key.is_named:
+            seal_key.read()
+    except SealKeyError as error:
+        fail(f"{error}; `callgate evidence new-key FILE` makes one")
     try:
         listener = listen(settings.host, settings.port, reuse_port=settings.reuse_port)
     except OSError as error:
@@ -77,7 +86,7 @@ def _serve_with(found: Stores, metrics_dir: str | None, stack: contextlib.ExitSt
     except BrokenRuleFile as error:
         fail(f"a rule file is broken: {error}")
     signal.signal(signal.SIGHUP, keeper.reload)
-    told = ReloadFile(settings.data_dir or default_data_dir(), settings.port)
+    told = ReloadFile(data_dir, settings.port)
     if told.hold(keeper.standing):
         keeper.report = told.write
     key, secret = run_plainly(_prepare(found))
@@ -105,6 +114,7 @@ def _serve_with(found: Stores, metrics_dir: str | None, stack: contextlib.ExitSt
             public_url=public_url,
             metrics_dir=metrics_dir,
             secret=secret,
+            seal_key=seal_key,
         ),
         workers=settings.workers,
         limits=prefork.ServerLimits(silent_seconds=settings.worker_silent_seconds),

@@ -111,6 +111,8 @@ class Settings(BaseModel):
     database_pool_size: int = Field(default=8, ge=1, le=200)
     # How far this process's clock may be from Postgres's before it decides nothing and sweeps nothing.
     clock_tolerance_ms: int = Field(default=5000, ge=500, le=60_000)
+    # The private key that seals are signed with; in the data directory where none is named.
+    seal_key_file: Path | None = None
     migrate_on_start: bool = True
     trusted_proxies: str = ""
 

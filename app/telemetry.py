@@ -53,6 +53,11 @@ REGISTRY_DAYS_LEFT = Gauge(
     ["registry"],
     multiprocess_mode="mostrecent",
 )
+SEALS_BEHIND = Gauge(
+    "callgate_seals_behind_hours",
+    "Hours that are over and not sealed yet.",
+    multiprocess_mode="mostrecent",
+)
 
 
 def note_registries(

@@ -22,6 +22,7 @@ BENCHMARKS = (
     "counts",
     "verdicts",
     "law",
+    "evidence",
 )
 
 

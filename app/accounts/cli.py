@@ -168,17 +168,19 @@ def list_keys(account: str | None = AccountOption, as_json: bool = AsJson) -> No
 def revoke(key_id: str = typer.Argument(help="The key's id."), account: str | None = AccountOption) -> None:
     """Revoke a key, in every process at once. Safe to repeat."""
 
-    async def work(database: Any) -> bool:
-        from app.accounts import store as accounts
+    async def work(database: Any) -> None:
+        from app.accounts.command_access import commander
+        from app.accounts.manage_keys import revoke_key
+        from app.platform.outcomes import NotFound
 
         try:
             identifier = uuid.UUID(key_id)
         except ValueError:
             fail(f"{key_id} is not a key id", USAGE)
-        account_id = await account_of(database, account)
-        async with database.begin() as connection:
-            return await accounts.revoke(connection, account_id, identifier, clock.utc_now())
+        try:
+            await revoke_key(database, await commander(database, account), identifier, clock.utc_now())
+        except NotFound:
+            fail("there is no such key", 1)
 
-    if not with_database(work):
-        fail("there is no such key", 1)
+    with_database(work)
     typer.echo("revoked")

@@ -217,7 +217,7 @@ async def post_account(request: Request, caller: Operator, body: AccountBody) ->
     """With its first key, which has the scope admin and is shown this once."""
     _refuse_idempotency(request)
     services = services_of(request)
-    made = await create_account(services.database, body.name, services.now())
+    made = await create_account(services.database, body.name, services.now(), actor=str(caller.key_id))
     return json_response(entry_document(made), 201, {"Cache-Control": "no-store"})
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from app.accounts import store as accounts
+from app.accounts.audit.record_change import COMMAND_LINE, OPERATOR, START, actor_of, record_change
 from app.accounts.authenticate import SCOPES, Caller, hash_of
 from app.ids import new_id
 from app.platform.outcomes import FieldFault, MissingScope, NotAllowed, NotFound, Unusable
@@ -54,22 +57,30 @@ async def create_key(
             expires_at=expires_at,
             now=now,
         )
+        await _record_key(connection, caller.account_id, actor_of(caller.key_id), None, stored, now)
     return {**stored, "key": key}
 
 
 async def revoke_key(database: Database, caller: Caller, key_id: uuid.UUID, now: datetime) -> None:
     """Revoke a key of the caller's account, in every process by the time this returns."""
     async with database.begin() as connection:
-        if not await accounts.revoke(connection, caller.account_id, key_id, now):
+        before = await accounts.hold_key(connection, caller.account_id, key_id)
+        if before is None:
             raise NotFound("No such key.")
+        if before["revoked_at"] is None:
+            await accounts.revoke(connection, key_id, now)
+            after = {**before, "revoked_at": now}
+            await _record_key(connection, caller.account_id, actor_of(caller.key_id), before, after, now)
 
 
-async def create_account(database: Database, name: str, now: datetime) -> dict[str, Any]:
+async def create_account(
+    database: Database, name: str, now: datetime, *, actor: str = COMMAND_LINE
+) -> dict[str, Any]:
     """A new account with its first key, which has `admin`."""
     account_id, key = new_id(now), new_key()
     async with database.begin() as connection:
-        await accounts.insert_account(connection, account_id, name, now)
-        await accounts.insert_key(
+        await _make_account(connection, account_id, name, actor, now)
+        stored = await accounts.insert_key(
             connection,
             key_id=new_id(now),
             account_id=account_id,
@@ -78,6 +89,9 @@ async def create_account(database: Database, name: str, now: datetime) -> dict[s
             scopes=["admin"],
             now=now,
         )
+        # The account learns that it was somebody of the installation, and not by which of their keys.
+        maker = COMMAND_LINE if actor == COMMAND_LINE else OPERATOR
+        await _record_key(connection, account_id, maker, None, stored, now)
     return {"id": str(account_id), "name": name, "key": key, "created_at": now}
 
 
@@ -103,7 +117,7 @@ async def ensure_bootstrap_key(database: Database, configured: str | None, now: 
         fresh = account_id is None
         if account_id is None:
             account_id = new_id(now)
-            await accounts.insert_account(connection, account_id, "first", now, is_first=True)
+            await _make_account(connection, account_id, "first", START, now, is_first=True)
         if not fresh and configured is None:
             return Bootstrapped(account_id, None)
         key = configured or new_key()
@@ -111,7 +125,7 @@ async def ensure_bootstrap_key(database: Database, configured: str | None, now: 
         if there is not None and there["revoked_at"] is not None:
             notes.append("the configured bootstrap key has been revoked and stays so; configure another")
         if there is None:
-            await accounts.insert_key(
+            stored = await accounts.insert_key(
                 connection,
                 key_id=new_id(now),
                 account_id=account_id,
@@ -121,7 +135,38 @@ async def ensure_bootstrap_key(database: Database, configured: str | None, now: 
                 is_bootstrap=True,
                 now=now,
             )
+            await _record_key(connection, account_id, START, None, stored, now)
             replaced = await accounts.revoke_other_bootstrap_keys(connection, hash_of(key), now)
+            for old in replaced:
+                await _record_key(connection, account_id, START, {**old, "revoked_at": None}, old, now)
             if replaced:
-                notes.append(f"the configured bootstrap key replaced {replaced} older one(s)")
+                notes.append(f"the configured bootstrap key replaced {len(replaced)} older one(s)")
     return Bootstrapped(account_id, None if configured else key, tuple(notes))
+
+
+async def _make_account(
+    connection: AsyncConnection,
+    account_id: uuid.UUID,
+    name: str,
+    actor: str,
+    now: datetime,
+    *,
+    is_first: bool = False,
+) -> None:
+    await accounts.insert_account(connection, account_id, name, now, is_first=is_first)
+    made = {"id": str(account_id), "name": name}
+    await record_change(connection, None, actor, f"account:{account_id}", before=None, after=made, now=now)
+
+
+async def _record_key(
+    connection: AsyncConnection,
+    account_id: uuid.UUID,
+    actor: str,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any],
+    now: datetime,
+) -> None:
+    subject, action = f"key:{after['id']}", "revoked" if before is not None else "made"
+    await record_change(
+        connection, account_id, actor, subject, before=before, after=after, now=now, action=action
+    )

@@ -38,16 +38,15 @@ _KEYS = both_ways(
     """
 )
 _ANY_HASH = text("SELECT key_hash FROM api_keys WHERE account_id = :account LIMIT 1")
-_REVOKE = text(
-    """
-    UPDATE api_keys SET revoked_at = COALESCE(revoked_at, :now) WHERE id = :id AND account_id = :account
-    """
+_HOLD_KEY = text(
+    f"SELECT {_KEY_COLUMNS} FROM api_keys WHERE id = :id AND account_id = :account FOR NO KEY UPDATE"
 )
+_REVOKE = text("UPDATE api_keys SET revoked_at = COALESCE(revoked_at, :now) WHERE id = :id")
 _BY_HASH = text(f"SELECT {_KEY_COLUMNS} FROM api_keys WHERE key_hash = :hash")
 _REVOKE_OTHER_BOOTSTRAP = text(
-    """
+    f"""
     UPDATE api_keys SET revoked_at = :now
-     WHERE is_bootstrap AND key_hash <> :hash AND revoked_at IS NULL RETURNING id
+     WHERE is_bootstrap AND key_hash <> :hash AND revoked_at IS NULL RETURNING {_KEY_COLUMNS}
     """
 )
 
@@ -163,18 +162,25 @@ async def any_key_hash(connection: AsyncConnection, account_id: uuid.UUID) -> by
     return bytes(found) if found is not None else None
 
 
-async def revoke(
-    connection: AsyncConnection, account_id: uuid.UUID, key_id: uuid.UUID, now: datetime
-) -> bool:
-    """Revoke the key from now on; answers whether the account has such a key."""
-    result = await connection.execute(_REVOKE, {"id": key_id, "account": account_id, "now": now})
-    return result.rowcount == 1
+async def hold_key(
+    connection: AsyncConnection, account_id: uuid.UUID, key_id: uuid.UUID
+) -> dict[str, Any] | None:
+    """The account's key, which nobody else changes until the transaction ends; None when it has no such key."""
+    row = (await connection.execute(_HOLD_KEY, {"id": key_id, "account": account_id})).first()
+    return _as_answered(row) if row is not None else None
 
 
-async def revoke_other_bootstrap_keys(connection: AsyncConnection, key_hash: bytes, now: datetime) -> int:
-    """Revoke every bootstrap key but the one with that hash; answers how many there were."""
-    result = await connection.execute(_REVOKE_OTHER_BOOTSTRAP, {"hash": key_hash, "now": now})
-    return result.rowcount
+async def revoke(connection: AsyncConnection, key_id: uuid.UUID, now: datetime) -> None:
+    """Revoke the key from now on."""
+    await connection.execute(_REVOKE, {"id": key_id, "now": now})
+
+
+async def revoke_other_bootstrap_keys(
+    connection: AsyncConnection, key_hash: bytes, now: datetime
+) -> list[dict[str, Any]]:
+    """Revoke every bootstrap key but the one with that hash; answers them as they are now."""
+    rows = await connection.execute(_REVOKE_OTHER_BOOTSTRAP, {"hash": key_hash, "now": now})
+    return [_as_answered(row) for row in rows]
 
 
 def _as_answered(row: Any) -> dict[str, Any]:

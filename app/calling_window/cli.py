@@ -69,7 +69,7 @@ def remove(region: str = RegionCode) -> None:
     async def work(services: Stores, caller: Caller) -> None:
         from app.calling_window.declare_emergency import end_emergency
 
-        await end_emergency(services, region)
+        await end_emergency(services, caller, region)
 
     act(None, work)
     typer.echo(f"ended {region}")

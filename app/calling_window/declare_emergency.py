@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from app.accounts.audit.record_change import actor_of, begin_change, record_change
 from app.accounts.authenticate import Caller
 from app.calling_window import store as emergencies
 from app.numbering import load as load_number_locator
@@ -29,13 +30,21 @@ async def declare_emergency(
         raise Unusable([FieldFault("region", reason, "")])
     if not now < until < LATEST:
         raise Unusable([FieldFault("until", "must be in the future, and before the year 2200", "/until")])
-    stored, new = await emergencies.declare(services.database, region, until, reason, caller.key_id, now)
-    return new, stored
+    subject, actor = f"emergency:{region}", actor_of(caller.key_id)
+    async with services.database.begin() as connection:
+        await begin_change(connection, None, subject)
+        stored, before = await emergencies.declare(connection, region, until, reason, caller.key_id, now)
+        await record_change(connection, None, actor, subject, before=before, after=stored, now=now)
+    return before is None, stored
 
 
-async def end_emergency(services: Stores, region: str) -> None:
+async def end_emergency(services: Stores, caller: Caller, region: str) -> None:
     """From the next decision on. Raises NotFound when none is in force."""
-    if not await services.database.run(
-        lambda connection: emergencies.delete(connection, region, services.now())
-    ):
+    now, subject = services.now(), f"emergency:{region}"
+    async with services.database.begin() as connection:
+        before = await emergencies.delete(connection, region, now)
+        await record_change(
+            connection, None, actor_of(caller.key_id), subject, before=before, after=None, now=now
+        )
+    if before is None:
         raise NotFound(f"No emergency is declared in {region}.")

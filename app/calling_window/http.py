@@ -106,5 +106,5 @@ async def put_emergency(
 )
 async def delete_emergency(request: Request, caller: Operator, region: RegionCode) -> Response:
     """From the next decision on."""
-    await end_emergency(services_of(request), region)
+    await end_emergency(services_of(request), caller, region)
     return Response(status_code=204)

@@ -11,7 +11,6 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.guardrail.facts import Emergency
-from app.platform.postgres.database import Database
 
 _EARLIER = "LEAST(CAST(:now AS timestamptz), clock_timestamp())"
 _COLUMNS = "region, until, reason, declared_by, updated_at"
@@ -29,18 +28,17 @@ _ONE = text(f"SELECT {_COLUMNS} FROM emergencies WHERE region = :region AND unti
 _ALL = text(
     f"SELECT {_COLUMNS} FROM emergencies WHERE until > {_EARLIER} AND region > :after ORDER BY region LIMIT :limit"
 )
-_DELETE = text(f"DELETE FROM emergencies WHERE region = :region AND until > {_EARLIER}")
+_DELETE = text(f"DELETE FROM emergencies WHERE region = :region AND until > {_EARLIER} RETURNING {_COLUMNS}")
 
 
 async def declare(
-    database: Database, region: str, until: datetime, reason: str, key_id: uuid.UUID, now: datetime
-) -> tuple[dict[str, Any], bool]:
-    """Declare an emergency, or change the one in force; answers it, and whether none was in force before."""
+    connection: AsyncConnection, region: str, until: datetime, reason: str, key_id: uuid.UUID, now: datetime
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Declare an emergency, or change the one in force; answers it, and the one that was in force before."""
     given = {"region": region, "until": until, "reason": reason, "key": key_id, "now": now}
-    async with database.begin() as connection:
-        before = await fetch(connection, region, now)
-        row = (await connection.execute(_PUT, given)).mappings().one()
-    return _as_answered(row), before is None
+    before = await fetch(connection, region, now)
+    row = (await connection.execute(_PUT, given)).mappings().one()
+    return _as_answered(row), before
 
 
 async def fetch(connection: AsyncConnection, region: str, now: datetime) -> dict[str, Any] | None:
@@ -63,9 +61,10 @@ async def in_force(connection: AsyncConnection, now: datetime) -> tuple[Emergenc
     )
 
 
-async def delete(connection: AsyncConnection, region: str, now: datetime) -> bool:
-    """End the region's emergency; answers whether one was in force."""
-    return (await connection.execute(_DELETE, {"region": region, "now": now})).rowcount == 1
+async def delete(connection: AsyncConnection, region: str, now: datetime) -> dict[str, Any] | None:
+    """End the region's emergency; answers the one that was in force, if one was."""
+    row = (await connection.execute(_DELETE, {"region": region, "now": now})).mappings().first()
+    return _as_answered(row) if row else None
 
 
 def _as_answered(row: Mapping[Any, Any]) -> dict[str, Any]:

@@ -61,6 +61,7 @@ def load(directory: Path = DIRECTORY) -> WindowRules:
         compiled=compiled,
         digest=digest_of(directory),
         name=directory.name,
+        directory=directory,
         local_regions=_local_regions(rules),
     )
 

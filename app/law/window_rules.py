@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from pathlib import Path
 from typing import Literal
 
 from app.guardrail.facts import IntentType
@@ -256,6 +257,7 @@ class WindowRules:
     compiled: date | None = None
     digest: str = ""
     name: str = ""  # of its directory
+    directory: Path | None = None  # the files, as they were read
     # Regions whose calendars have days for some area codes only.
     local_regions: frozenset[str] = frozenset()
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.accounts import policy_store as policies
+from app.accounts.audit.record_change import actor_of, record_change
 from app.accounts.authenticate import Caller
 from app.accounts.policy_document import read_policy, write_policy
 from app.accounts.read_policy import REPLIES, SECRET, PolicyInForce, _in_force
@@ -46,14 +47,20 @@ async def change_policy(
         replies = {name: inbound[name] for name in REPLIES if inbound.get(name) is not None}
         secret = inbound[SECRET] if SECRET in inbound else before.inbound.get(SECRET)
         kept = {**replies, SECRET: secret} if secret is not None else replies
+        now, shown = services.now(), _in_force(wanted, kept).inbound()
         version = await policies.store(
+            connection, caller.account_id, write_policy(wanted), kept, shown, caller.key_id, now
+        )
+        was = _in_force(read_policy(before.policy, before.version), before.inbound)
+        await record_change(
             connection,
             caller.account_id,
-            write_policy(wanted),
-            kept,
-            _in_force(wanted, kept).inbound(),
-            caller.key_id,
-            services.now(),
+            actor_of(caller.key_id),
+            "policy",
+            before={"version": before.version, **write_policy(was.policy), "inbound": was.inbound()},
+            after={"version": version, **write_policy(wanted), "inbound": shown},
+            now=now,
+            action="changed",
         )
     return _in_force(read_policy(document, version), kept)
 

@@ -5,7 +5,7 @@ change no row: the locks are held for a moment. What came before has no import a
 before writes none of them.
 
 Revision ID: 0012
-Revises: 0010
+Revises: 0011
 """
 
 from __future__ import annotations

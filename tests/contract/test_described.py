@@ -170,6 +170,10 @@ def _administration(operator: Dialler, one: Dialler) -> None:
     good(one.post("/v1/api-keys", {"name": "described", "scopes": ["pools:read"]}))
     good(one.get("/v1/api-keys"))
     good(one.get("/v1/whoami"))
+    assert good(one.get("/v1/audit"))["items"]
+    good(one.get("/v1/seals"))
+    good(one.get("/v1/numbers/+14155550101/evidence"))
+    good(one.service.request("GET", "/.well-known/callgate-keys.json"))
     until = rfc3339(utc_now() + timedelta(minutes=5))
     # Where no test calls: it binds every account until it is taken back.
     for _ in range(2):

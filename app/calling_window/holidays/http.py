@@ -13,6 +13,7 @@ from starlette.responses import Response
 from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.calling_window.holidays import store as holidays
+from app.calling_window.holidays.proclaim_holiday import proclaim_holiday, take_holiday_back
 from app.numbering import load as load_number_locator
 from app.numbering.zones import country_names
 from app.platform.http import response_schemas as documents
@@ -136,9 +137,7 @@ async def put_holiday(
     """Binds every account from the next decision on, wherever a rule keeps the holidays of the region."""
     services = services_of(request)
     place, day = _region(region), _day(written)
-    stored, made = await services.database.run(
-        lambda connection: holidays.put(connection, place, day, body.name, caller.key_id, services.now())
-    )
+    stored, made = await proclaim_holiday(services, caller, place, day, body.name)
     return json_response(entry_document(stored), 201 if made else 200)
 
 
@@ -154,6 +153,5 @@ async def delete_holiday(
     """From the next decision on."""
     services = services_of(request)
     day = _day(written)
-    if not await services.database.run(lambda connection: holidays.delete(connection, region, day)):
-        raise NotFound(f"{day} is not proclaimed a holiday in {region}.")
+    await take_holiday_back(services, caller, region, day)
     return Response(status_code=204)

@@ -64,9 +64,9 @@ async def since(connection: AsyncConnection, day: date) -> tuple[ProclaimedHolid
     return tuple(ProclaimedHoliday(row.region, row.day, row.name) for row in rows)
 
 
-async def delete(connection: AsyncConnection, region: str, day: date) -> bool:
-    """Take a day back; answers whether it was proclaimed."""
-    return (await connection.execute(_DELETE, {"region": region, "day": day})).rowcount == 1
+async def delete(connection: AsyncConnection, region: str, day: date) -> None:
+    """Take a day back."""
+    await connection.execute(_DELETE, {"region": region, "day": day})
 
 
 def _as_answered(row: Mapping[Any, Any]) -> dict[str, Any]:

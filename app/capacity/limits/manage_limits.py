@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.accounts.audit.record_change import actor_of, record_change
 from app.accounts.authenticate import Caller
 from app.capacity.channel_services import ChannelServices
 from app.capacity.limits import store as limits
@@ -55,9 +59,11 @@ async def show_limit(services: ChannelServices, caller: Caller, name: str) -> Li
 async def set_limit(services: ChannelServices, caller: Caller, wanted: NamedLimit) -> tuple[bool, LimitInUse]:
     """Set the limit; answers whether it is new. In force at once, in every process. Raises Unusable."""
     _check(wanted)
-    wanted, new = await limits.put(
-        services.database, caller.account_id, wanted, _spelled(wanted.name), services.now()
-    )
+    now, names = services.now(), _spelled(wanted.name)
+    async with services.database.begin() as connection:
+        wanted, before = await limits.put(connection, caller.account_id, wanted, names, now)
+        await _record(connection, caller, before, wanted, now)
+    new = before is None
     if new and wanted.capacity is not None:
         await services.semaphore.recount(str(caller.account_id))
     return new, (await _used(services, caller, [wanted]))[0]
@@ -65,10 +71,32 @@ async def set_limit(services: ChannelServices, caller: Caller, wanted: NamedLimi
 
 async def remove_limit(services: ChannelServices, caller: Caller, name: str) -> None:
     """What it bounded is unbounded from the next decision on. Raises NotFound."""
-    if not await services.database.run(
-        lambda connection: limits.delete(connection, caller.account_id, _spelled(name))
-    ):
+    async with services.database.begin() as connection:
+        removed = await limits.delete(connection, caller.account_id, _spelled(name))
+        for before in removed:
+            await _record(connection, caller, before, None, services.now())
+    if not removed:
         raise NotFound(f"There is no limit {name}.")
+
+
+async def _record(
+    connection: AsyncConnection,
+    caller: Caller,
+    before: NamedLimit | None,
+    after: NamedLimit | None,
+    now: datetime,
+) -> None:
+    named = before or after
+    assert named is not None
+    await record_change(
+        connection,
+        caller.account_id,
+        actor_of(caller.key_id),
+        f"limit:{named.name}",
+        before=asdict(before) if before is not None else None,
+        after=asdict(after) if after is not None else None,
+        now=now,
+    )
 
 
 def _spelled(name: str) -> list[str]:

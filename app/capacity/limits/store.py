@@ -10,8 +10,6 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.platform.postgres.database import Database
-
 
 @dataclass(frozen=True, slots=True)
 class NamedLimit:
@@ -31,7 +29,6 @@ _PUT = text(
     ON CONFLICT (account_id, name) DO UPDATE
        SET capacity = excluded.capacity, messages_per_second = excluded.messages_per_second,
            messages_per_day = excluded.messages_per_day, updated_at = excluded.updated_at
-    RETURNING xmax = 0
     """
 )
 # Calls that were approved while there was no limit hold no channel under its name in Redis; the ledger knows
@@ -46,34 +43,35 @@ _ALL = text(
 )
 # Who sets a sender's limit in one spelling waits for who sets it in another: there is one for the line.
 _HOLD = text("SELECT pg_advisory_xact_lock(hashtext(:account), hashtext(:name))")
-_DELETE = text("DELETE FROM limits WHERE account_id = :account AND name = ANY (:names)")
+_DELETE = text(f"DELETE FROM limits WHERE account_id = :account AND name = ANY (:names) RETURNING {_COLUMNS}")
 
 
 async def put(
-    database: Database, account_id: uuid.UUID, limit: NamedLimit, names: Sequence[str], now: datetime
-) -> tuple[NamedLimit, bool]:
-    """Set the limit, under that of the names which it stands under already; answers it, and whether it is new."""
-    async with database.begin() as connection:
-        if len(names) > 1:
-            await connection.execute(_HOLD, {"account": str(account_id), "name": min(names)})
-        there = await fetch(connection, account_id, names)
-        if there is not None:
-            limit = replace(limit, name=there.name)
-        row = await connection.execute(
-            _PUT,
-            {
-                "account": account_id,
-                "name": limit.name,
-                "capacity": limit.capacity,
-                "messages_per_second": limit.messages_per_second,
-                "messages_per_day": limit.messages_per_day,
-                "now": now,
-            },
-        )
-        new = bool(row.scalar_one())
-        if new and limit.capacity is not None:
-            await connection.execute(_RENEW_EPOCH, {"account": account_id})
-    return limit, new
+    connection: AsyncConnection,
+    account_id: uuid.UUID,
+    limit: NamedLimit,
+    names: Sequence[str],
+    now: datetime,
+) -> tuple[NamedLimit, NamedLimit | None]:
+    """Set the limit, under that of the names which it stands under already; answers it, and what was there before."""
+    await connection.execute(_HOLD, {"account": str(account_id), "name": min(names)})
+    there = await fetch(connection, account_id, names)
+    if there is not None:
+        limit = replace(limit, name=there.name)
+    await connection.execute(
+        _PUT,
+        {
+            "account": account_id,
+            "name": limit.name,
+            "capacity": limit.capacity,
+            "messages_per_second": limit.messages_per_second,
+            "messages_per_day": limit.messages_per_day,
+            "now": now,
+        },
+    )
+    if there is None and limit.capacity is not None:
+        await connection.execute(_RENEW_EPOCH, {"account": account_id})
+    return limit, there
 
 
 async def fetch(
@@ -92,10 +90,12 @@ async def page(
     return [_limit(row) for row in rows]
 
 
-async def delete(connection: AsyncConnection, account_id: uuid.UUID, names: Sequence[str]) -> bool:
-    """Remove the limit under all of these names; answers whether there was one."""
-    result = await connection.execute(_DELETE, {"account": account_id, "names": list(names)})
-    return result.rowcount > 0
+async def delete(
+    connection: AsyncConnection, account_id: uuid.UUID, names: Sequence[str]
+) -> list[NamedLimit]:
+    """Remove the limit under all of these names; answers what there was."""
+    rows = await connection.execute(_DELETE, {"account": account_id, "names": list(names)})
+    return [_limit(row) for row in rows]
 
 
 def _limit(row: Sequence[object]) -> NamedLimit:

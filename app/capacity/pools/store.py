@@ -89,11 +89,17 @@ async def fetch(connection: AsyncConnection, account_id: uuid.UUID, name: str) -
 
 
 @asynccontextmanager
-async def deleting(database: Database, account_id: uuid.UUID, name: str) -> AsyncIterator[None]:
-    """Remove the pool, unless the block raises: it looks last whether calls hold channels of it."""
+async def deleting(
+    database: Database, account_id: uuid.UUID, name: str
+) -> AsyncIterator[tuple[AsyncConnection, Pool | None]]:
+    """Remove the pool, unless the block raises: it looks last whether calls hold channels of it.
+
+    Hands out the connection of the transaction, and the pool if one was set.
+    """
     async with database.begin() as connection:
+        before = await fetch(connection, account_id, name)
         await connection.execute(_DELETE, {"account": account_id, "name": name})
-        yield
+        yield connection, before
 
 
 def _pool(row: Sequence[Any]) -> Pool:

@@ -30,6 +30,7 @@ from app.suppression.registries.loading_store import (
     replace_blocks,
     stored_blocks,
 )
+from app.suppression.registries.manage_registry import record_load
 
 _BLOCKS_AT_ONCE = 2_048
 
@@ -109,14 +110,18 @@ async def change_registry(
                 more_blocks -= len(changed.remove)
                 await job.report()
         job.counts.unchanged = spool.changes - job.counts.added - job.counts.removed
+        now, total = clock(), active.numbers + job.counts.added - job.counts.removed
         await note_changes(
             connection,
             registry,
             version_id=active.version_id,
             version_date=version_date,
-            numbers=active.numbers + job.counts.added - job.counts.removed,
+            numbers=total,
             blocks=active.blocks + more_blocks,
-            now=clock(),
+            now=now,
+        )
+        await record_load(
+            connection, key_id, registry, active, version_date, total, now=now, action="amended"
         )
 
     return await run_job(

@@ -118,29 +118,28 @@ def put(
 ) -> None:
     """Make a registry, or change what it binds; never its numbers."""
     from app.suppression.registries.describe_registry import describe_registry
-    from app.suppression.registries.store import NAME_PATTERN, REGION_PATTERN, put_registry, read_registry
+    from app.suppression.registries.manage_registry import set_registry
+    from app.suppression.registries.store import NAME_PATTERN, REGION_PATTERN
 
     if len(name) > 64 or not re.fullmatch(NAME_PATTERN, name):
         fail("a registry's name has 1 to 64 letters, digits, dots, underscores and hyphens", USAGE)
     if region is not None and not re.fullmatch(REGION_PATTERN, region):
         fail("--region must be an ISO 3166 code (e.g. US-TX)", USAGE)
 
-    async def work(database: Any) -> tuple[bool, Registry | None]:
-        async with database.begin() as connection:
-            new = await put_registry(
-                connection,
-                name,
-                kind=kind.value,
-                region=region,
-                applies_to=sorted({channel.value for channel in applies_to}),
-                purposes=sorted({purpose.value for purpose in purposes}),
-                max_age_days=max_age_days,
-                now=clock.utc_now(),
-            )
-            return new, await read_registry(connection, name, clock.utc_now())
+    async def work(database: Any) -> tuple[bool, Registry]:
+        return await set_registry(
+            database,
+            None,
+            name,
+            kind=kind.value,
+            region=region,
+            applies_to=sorted({channel.value for channel in applies_to}),
+            purposes=sorted({purpose.value for purpose in purposes}),
+            max_age_days=max_age_days,
+            now=clock.utc_now(),
+        )
 
     new, registry = with_database(work)
-    assert registry is not None, "it was written in the same transaction"
     if as_json:
         print_json(describe_registry(registry))
     else:
@@ -181,10 +180,10 @@ def delete(name: str = Name, as_json: bool = AsJson) -> None:
 
     async def work(database: Any) -> bool:
         from app.suppression.registries.loading_store import RegistryBusy
-        from app.suppression.registries.store import delete_registry
+        from app.suppression.registries.manage_registry import remove_registry
 
         try:
-            return await delete_registry(database.bulk, name)
+            return await remove_registry(database.bulk, None, name, clock.utc_now())
         except RegistryBusy:
             fail(f"the registry {name} is being loaded or changed", FAILED)
 

@@ -32,6 +32,7 @@ from app.suppression.registries.apply_changes import ChangesOutOfOrder, change_r
 from app.suppression.registries.describe_registry import describe_registry, describe_version
 from app.suppression.registries.load_version import load_registry
 from app.suppression.registries.loading_store import NoSuchRegistry, RegistryBusy
+from app.suppression.registries.manage_registry import remove_registry, set_registry
 from app.suppression.registries.registry_documents import (
     RegistryBody,
     RegistryDocument,
@@ -41,9 +42,7 @@ from app.suppression.registries.registry_documents import (
 from app.suppression.registries.store import (
     NAME_PATTERN,
     Registry,
-    delete_registry,
     list_registries,
-    put_registry,
     read_registry,
     registry_versions,
 )
@@ -93,19 +92,18 @@ async def get_one(request: Request, caller: AnyKey, name: Name) -> Response:
 async def put_one(request: Request, caller: Operator, name: Name, body: RegistryBody) -> Response:
     """Never touches its numbers."""
     services = services_of(request)
-    new = await services.database.run(
-        lambda connection: put_registry(
-            connection,
-            name,
-            kind=body.kind,
-            region=body.region,
-            applies_to=sorted(set(body.applies_to)),
-            purposes=sorted(set(body.purposes)),
-            max_age_days=body.max_age_days,
-            now=services.now(),
-        )
+    new, stored = await set_registry(
+        services.database,
+        caller.key_id,
+        name,
+        kind=body.kind,
+        region=body.region,
+        applies_to=sorted(set(body.applies_to)),
+        purposes=sorted(set(body.purposes)),
+        max_age_days=body.max_age_days,
+        now=services.now(),
     )
-    return json_response(describe_registry(await _registry(request, name)), 201 if new else 200)
+    return json_response(describe_registry(stored), 201 if new else 200)
 
 
 @router.delete(
@@ -117,7 +115,8 @@ async def put_one(request: Request, caller: Operator, name: Name, body: Registry
 async def delete_one(request: Request, caller: Operator, name: Name) -> Response:
     """409 while it is being loaded or changed."""
     try:
-        removed = await delete_registry(services_of(request).database.bulk, name)
+        services = services_of(request)
+        removed = await remove_registry(services.database.bulk, caller.key_id, name, services.now())
     except RegistryBusy as busy:
         raise Conflict(f"The registry {name} is being loaded or changed.") from busy
     if not removed:

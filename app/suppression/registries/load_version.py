@@ -36,6 +36,7 @@ from app.suppression.registries.loading_store import (
     stored_blocks,
     switch_version,
 )
+from app.suppression.registries.manage_registry import record_load
 from app.suppression.registries.reassigned_file import ReassignedParser
 from app.suppression.registries.registry_file import Parsed, RegistryParser
 from app.suppression.registries.spill import Spill
@@ -125,6 +126,7 @@ async def load_registry(
             blocks=count,
             now=now,
         )
+        await record_load(connection, key_id, registry, old, version_date, numbers, now=now, action="loaded")
 
     return await run_job(
         engine,

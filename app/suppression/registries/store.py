@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import RowMapping, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.guardrail.facts import RegistryHit, RegistryInForce
 from app.platform.postgres.line_sql import under_every_spelling
@@ -239,13 +239,12 @@ async def put_registry(
     return bool((await connection.execute(_PUT, values)).scalar_one())
 
 
-async def delete_registry(engine: AsyncEngine, name: str) -> bool:
-    """Removes it with its numbers; False when there was none.
+async def delete_registry(connection: AsyncConnection, name: str) -> bool:
+    """Removes it with its numbers; False when there was none. The caller commits.
 
     :raises RegistryBusy: it is being loaded or changed at this moment.
     """
-    async with engine.begin() as connection:
-        await hold_registry(connection, name)
-        await connection.execute(_DELETE_BLOCKS, {"name": name})
-        await connection.execute(_DELETE_REASSIGNED, {"name": name})
-        return (await connection.execute(_DELETE, {"name": name})).scalar_one_or_none() is not None
+    await hold_registry(connection, name)
+    await connection.execute(_DELETE_BLOCKS, {"name": name})
+    await connection.execute(_DELETE_REASSIGNED, {"name": name})
+    return (await connection.execute(_DELETE, {"name": name})).scalar_one_or_none() is not None

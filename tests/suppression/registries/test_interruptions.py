@@ -16,10 +16,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.clock import utc_now
 from app.platform.jobs.store import fail_abandoned_jobs, read_job
 from app.suppression.registries.load_version import load_registry
 from app.suppression.registries.loading_store import NoSuchRegistry, RegistryBusy
-from app.suppression.registries.store import delete_registry
+from app.suppression.registries.manage_registry import remove_registry
 from tests.memory import PeakMemory
 from tests.suppression.registries.lists import DAY, NOW, chunks_of, held, list_of, make_registry
 
@@ -132,7 +133,7 @@ async def test_the_second_of_two_loads_is_turned_away_unread(engine: AsyncEngine
     with pytest.raises(RegistryBusy):
         await load_registry(engine, "national", unread(), version_date=DAY)
     with pytest.raises(RegistryBusy):
-        await delete_registry(engine, "national")
+        await remove_registry(engine, None, "national", utc_now())
     let_go.set()
     assert (await first).status == "succeeded"
     assert await held(engine) == {14155550000, 14155550001}

@@ -1,0 +1,1 @@
+"""The evidence of one number, as a file that is verified without the service."""

@@ -1,0 +1,204 @@
+"""Check a file of evidence, with nothing but the file: no service, no database, no network."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from app.evidence.bundle import bundle_format as names
+from app.evidence.proof.merkle import root_by_path
+from app.evidence.proof.record_bytes import hash_of_record
+from app.evidence.proof.seal_body import Seal, body_of
+from app.evidence.proof.seal_chain import PublicKey, SealChain, notes_on_keys, trusted_keys, wrong_keys
+from app.evidence.proof.signing import is_signed
+
+_LONGEST_LINE, _LONGEST_MEMBER = 8 << 20, 256 << 20
+_NEEDED = (names.MANIFEST, names.RECORDS, names.SEALS, names.KEYS)
+_BESIDE_THE_BODY = {"signature", "hash"}
+
+
+@dataclass(slots=True)
+class Verified:
+    """``wrong``: what is not as it was; ``notes``: what the file shows, and what it leaves open."""
+
+    wrong: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    records: int = 0
+    proved: int = 0
+    seals: int = 0
+
+
+def verify_bundle(path: Path, trusted: frozenset[str] = frozenset()) -> Verified:
+    """Everything that is wrong with the file. ``trusted``: ids of keys that are known from elsewhere."""
+    found = Verified()
+    try:
+        with zipfile.ZipFile(path) as opened:
+            missing = [name for name in _NEEDED if name not in opened.namelist()]
+            if missing:
+                found.wrong += [f"missing: the file {name}" for name in missing]
+                return found
+            _Check(opened, found, trusted).run()
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
+        found.wrong.append(f"the file cannot be read: {error}")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        found.wrong.append(f"the file is not one of evidence of format {names.FORMAT}: {error!r}")
+    except Exception as error:
+        if type(error).__name__ != "error":  # zlib's own, which has no better name
+            raise
+        found.wrong.append(f"the file cannot be read: {error}")
+    return found
+
+
+class _Check:
+    def __init__(self, opened: zipfile.ZipFile, found: Verified, trusted: frozenset[str]) -> None:
+        self._zip, self._found, self._trusted = opened, found, trusted
+        self._used: dict[str, int] = {}
+
+    def run(self) -> None:
+        raw = self._read(names.MANIFEST)
+        manifest = orjson.loads(raw)
+        keys = self._keys()
+        self._found.wrong += list(wrong_keys(keys))
+        self._signature(raw, manifest, keys)
+        self._files(manifest)
+        seals = self._seals(manifest, keys)
+        self._signer(manifest, keys)
+        self._records(manifest, seals)
+
+    def _read(self, name: str) -> bytes:
+        with self._zip.open(name) as file:
+            content = file.read(_LONGEST_MEMBER + 1)
+        if len(content) > _LONGEST_MEMBER:
+            raise ValueError(f"{name} is longer than such a file is")
+        return content
+
+    def _lines(self, name: str) -> Iterator[dict[str, Any]]:
+        with self._zip.open(name) as file:
+            while line := file.readline(_LONGEST_LINE):
+                if not line.endswith(b"\n"):
+                    raise ValueError(f"{name} ends in the middle of a line")
+                yield orjson.loads(line)
+
+    def _keys(self) -> dict[str, PublicKey]:
+        return {
+            each["id"]: PublicKey(
+                each["id"],
+                _bytes(each["public_key"]),
+                each["introduced_by"],
+                _bytes(each["introduction"]) if each["introduction"] else None,
+                each["ended"],
+                datetime.fromisoformat(each["ended_at"]) if each["ended_at"] else None,
+            )
+            for each in orjson.loads(self._read(names.KEYS))["keys"]
+        }
+
+    def _signature(self, raw: bytes, manifest: Mapping[str, Any], keys: Mapping[str, PublicKey]) -> None:
+        if names.SIGNATURE not in self._zip.namelist():
+            self._found.notes.append(
+                "the file is not signed as a whole: its records can be proved, not that none was taken out of it"
+            )
+            return
+        known = keys.get(str(manifest["key"]))
+        # A key that has sealed nothing yet is in no list.
+        public = known.public if known is not None else bytes.fromhex(manifest["public_key"] or "")
+        if not is_signed(public, self._read(names.SIGNATURE), names.signed_manifest(raw)):
+            self._found.wrong.append(
+                "the signature of the manifest is wrong: the file was changed after it was made"
+            )
+
+    def _signer(self, manifest: Mapping[str, Any], keys: Mapping[str, PublicKey]) -> None:
+        """A manifest may be signed by whom its seals are: by another key anybody could have signed it."""
+        if names.SIGNATURE not in self._zip.namelist():
+            return
+        key, told = manifest["key"], "the manifest is signed with the key"
+        if self._trusted and key not in trusted_keys(keys, self._trusted):
+            self._found.wrong.append(f"{told} {key}, which is not one of those that you trust")
+        elif key not in trusted_keys(keys, self._used):
+            self._found.notes.append(f"{told} {key}, which has sealed nothing in this file")
+
+    def _files(self, manifest: Mapping[str, Any]) -> None:
+        listed: dict[str, str] = manifest["files"]
+        inside = [name for name in self._zip.namelist() if name not in (names.MANIFEST, names.SIGNATURE)]
+        if len(inside) != len(set(inside)):
+            self._found.wrong.append("added: a file stands in it twice")
+        self._found.wrong += [f"added: the file {name}" for name in inside if name not in listed]
+        self._found.wrong += [f"missing: the file {name}" for name in listed if name not in inside]
+        for name in inside:
+            whole = hashlib.sha256()
+            with self._zip.open(name) as file:
+                while piece := file.read(1 << 20):
+                    whole.update(piece)
+            if name in listed and whole.hexdigest() != listed[name]:
+                self._found.wrong.append(f"changed: the file {name}")
+
+    def _seals(
+        self, manifest: Mapping[str, Any], keys: Mapping[str, PublicKey]
+    ) -> dict[int, tuple[str, int]]:
+        """Root and number of records of each seal whose signature is good."""
+        chain = SealChain(keys, manifest["account_id"], whole=False)
+        good: dict[int, tuple[str, int]] = {}
+        for document in self._lines(names.SEALS):
+            self._found.seals += 1
+            said = {name: value for name, value in document.items() if name not in _BESIDE_THE_BODY}
+            seal = Seal(int(said["number"]), body_of(said), _bytes(document["signature"]))
+            read, wrong = chain.take(seal)
+            self._found.wrong += wrong
+            if read is not None and not any("sign" in each for each in wrong):
+                good[seal.number] = (read["root"], read["records"])
+        self._used = chain.used
+        notes, wrong = notes_on_keys(keys, chain.used, self._trusted)
+        self._found.notes += notes
+        self._found.wrong += wrong
+        return good
+
+    def _records(self, manifest: Mapping[str, Any], seals: Mapping[int, tuple[str, int]]) -> None:
+        listed = {(each["record"], each["id"]): each for each in manifest["records"]}
+        unsealed = 0
+        for line in self._lines(names.RECORDS):
+            record = line["record"]
+            name = f"{record['record']} {record['id']}"
+            self._found.records += 1
+            known = listed.pop((record["record"], record["id"]), None)
+            hashed = hash_of_record(record)
+            if known is None:
+                self._found.wrong.append(f"added: {name} is not in the manifest")
+            elif known["hash"] != hashed.hex():
+                self._found.wrong.append(f"changed: {name} is not as the manifest has it")
+            elif known["seal"] != line["seal"]:
+                self._found.wrong.append(f"changed: {name} names another seal than the manifest")
+            if record["account_id"] != manifest["account_id"]:
+                self._found.wrong.append(f"added: {name} is of another account")
+            if line["seal"] is None:
+                unsealed += 1
+                continue
+            root, size = seals.get(line["seal"], ("", 0))
+            path = [bytes.fromhex(each) for each in line["proof"]]
+            reached = root_by_path(hashed, line["index"], size, path)
+            if not root:
+                self._found.wrong.append(f"{name}: its seal {line['seal']} is not there, or not good")
+            elif reached is None or reached.hex() != root:
+                self._found.wrong.append(f"changed: {name} is not what was sealed in seal {line['seal']}")
+            else:
+                self._found.proved += 1
+        self._found.wrong += [f"missing: {kind} {each}" for kind, each in listed]
+        if unsealed:
+            self._found.notes.append(
+                f"{unsealed} records are not sealed: they were made within the last two hours of the file,"
+                " or before sealing began"
+            )
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"no base64: {error}") from None

@@ -1,0 +1,1 @@
+"""What is proved and how: records as bytes, trees, seals, signatures. Pure."""

@@ -1,0 +1,115 @@
+"""The decisions as seals have them: every column, in the order of their ids, and without those that were made void."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+Sealed = tuple[uuid.UUID, list[Any]]
+
+_MEMBERS = (
+    "id, key_id, decided_at, type, verdict, code, codes, to_number, from_number, purpose, campaign,"
+    " document::text"
+)
+_BETWEEN = "account_id = :account AND id >= :low AND id < :high"
+_STREAM = text(f"SELECT {_MEMBERS} FROM decisions WHERE {_BETWEEN} AND verdict <> 'void' ORDER BY id")
+_IDS = text(f"SELECT id FROM decisions WHERE {_BETWEEN} AND verdict <> 'void' ORDER BY id")
+_NEXT = text(f"SELECT id FROM decisions WHERE {_BETWEEN} AND verdict <> 'void' ORDER BY id LIMIT 1")
+_COUNT = text(f"SELECT count(*) FROM decisions WHERE {_BETWEEN}")
+_SOME = text(f"SELECT {_MEMBERS} FROM decisions WHERE id = ANY (:ids) AND account_id = :account ORDER BY id")
+_OF_NUMBER = text(
+    f"""
+    SELECT {_MEMBERS} FROM decisions
+     WHERE {_BETWEEN} AND to_number = ANY (:numbers) AND verdict <> 'void' ORDER BY id LIMIT :limit
+    """
+)
+_COUNT_OF_NUMBER = text(
+    f"""
+    SELECT count(*) FROM (SELECT FROM decisions
+     WHERE {_BETWEEN} AND to_number = ANY (:numbers) LIMIT :limit) AS found
+    """
+)
+
+
+async def stream_sealed(
+    connection: AsyncConnection, account_id: uuid.UUID, low: uuid.UUID, high: uuid.UUID, rows_at_once: int
+) -> AsyncGenerator[list[Sealed], None]:
+    """The decisions with ids from ``low`` to below ``high``, through a cursor."""
+    async with connection.stream(_STREAM, _given(account_id, low, high)) as result:
+        async for rows in result.partitions(rows_at_once):
+            yield [_sealed(row) for row in rows]
+
+
+async def stream_ids(
+    connection: AsyncConnection, account_id: uuid.UUID, low: uuid.UUID, high: uuid.UUID
+) -> AsyncGenerator[list[uuid.UUID], None]:
+    """The ids alone."""
+    async with connection.stream(_IDS, _given(account_id, low, high)) as result:
+        async for rows in result.partitions(5_000):
+            yield [row[0] for row in rows]
+
+
+async def next_id(
+    connection: AsyncConnection, account_id: uuid.UUID, low: uuid.UUID, high: uuid.UUID
+) -> uuid.UUID | None:
+    """The first id from ``low`` to below ``high`` that has a decision, or None."""
+    found: uuid.UUID | None = (
+        await connection.execute(_NEXT, _given(account_id, low, high))
+    ).scalar_one_or_none()
+    return found
+
+
+async def count_between(
+    connection: AsyncConnection, account_id: uuid.UUID, low: uuid.UUID, high: uuid.UUID
+) -> int:
+    """How many rows there are, those that were made void among them: the index alone knows."""
+    return int((await connection.execute(_COUNT, _given(account_id, low, high))).scalar_one())
+
+
+async def some_sealed(
+    connection: AsyncConnection, account_id: uuid.UUID, ids: Sequence[uuid.UUID]
+) -> list[Sealed]:
+    """Those of the decisions that are there, also those that were made void."""
+    rows = await connection.execute(_SOME, {"account": account_id, "ids": list(ids)})
+    return [_sealed(row) for row in rows]
+
+
+async def sealed_of_number(
+    connection: AsyncConnection,
+    account_id: uuid.UUID,
+    numbers: Sequence[str],
+    low: uuid.UUID,
+    high: uuid.UUID,
+    limit: int,
+) -> list[Sealed]:
+    """Up to ``limit`` decisions about a line, oldest first."""
+    given = {**_given(account_id, low, high), "numbers": list(numbers), "limit": limit}
+    return [_sealed(row) for row in await connection.execute(_OF_NUMBER, given)]
+
+
+async def count_of_number(
+    connection: AsyncConnection,
+    account_id: uuid.UUID,
+    numbers: Sequence[str],
+    low: uuid.UUID,
+    high: uuid.UUID,
+    limit: int,
+) -> int:
+    """How many decisions there are about a line, up to ``limit``."""
+    given = {**_given(account_id, low, high), "numbers": list(numbers), "limit": limit}
+    return int((await connection.execute(_COUNT_OF_NUMBER, given)).scalar_one())
+
+
+def _given(account_id: uuid.UUID, low: uuid.UUID, high: uuid.UUID) -> dict[str, Any]:
+    return {"account": account_id, "low": low, "high": high}
+
+
+def _sealed(row: Sequence[Any]) -> Sealed:
+    values = list(row[1:])
+    values[0], values[-1] = str(values[0]), orjson.loads(values[-1])
+    return row[0], values

@@ -1,0 +1,1 @@
+"""Who changed what; seals over decisions and histories; what they prove."""
