@@ -25,6 +25,7 @@ from app.capacity.semaphore import Semaphore
 from app.consent_lists import http as consent_lists
 from app.consents import http as consents
 from app.content import http as content
+from app.events import http as events
 from app.health import http as health
 from app.health.readiness import Readiness
 from app.intents import http as intents
@@ -50,6 +51,10 @@ from app.settings import Settings
 from app.suppression import http as suppressions
 from app.suppression.lists import http as imports
 from app.suppression.registries import http as registries
+from app.webhooks import http as webhooks
+from app.webhooks.courier import Courier
+from app.webhooks.destinations import Allowed
+from app.webhooks.send_event import Sender
 
 ROUTES = (
     intents,
@@ -70,6 +75,8 @@ ROUTES = (
     emergencies,
     holidays,
     law,
+    events,
+    webhooks,
     admin,
     error_pages,
     docs_page,
@@ -120,6 +127,7 @@ async def equip(
         },
         default_capacity=settings.default_channel_capacity,
         retention_days=settings.decision_retention_days,
+        event_retention_days=settings.event_retention_days,
     )
 
 
@@ -135,6 +143,7 @@ def build(
 ) -> ASGIApp:
     """The application; it starts whether or not its stores are there, see ``equip``."""
     writer = ProblemWriter(settings.problem_type_base, public_url or settings.own_url())
+    sender = Sender(Allowed(settings.webhook_allow))
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -149,7 +158,8 @@ def build(
         # several times while they are still in use.
         gc.set_threshold(20_000, 20, 50)
         upkeep = asyncio.create_task(maintain(services))
-        others = [asyncio.create_task(work()) for work in (rule_sets.watch,)]
+        courier = Courier(services, sender, first_retry_seconds=settings.webhook_retry_seconds)
+        others = [asyncio.create_task(work()) for work in (rule_sets.watch, courier.watch)]
         try:
             yield
         finally:
@@ -171,6 +181,7 @@ def build(
     )
     app.state.writer = writer
     app.state.metrics_dir = metrics_dir
+    app.state.sender = sender
     app.state.pace = StreamPace(window_seconds=settings.stream_timeout_seconds)
     for module in ROUTES:
         app.include_router(module.router)

@@ -5,11 +5,15 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Connection
 
-from migrations import people_tables, registry_tables, tables
+from migrations import event_tables, people_tables, registry_tables, tables
 from migrations.metadata import metadata
 
 assert (
-    tables.decisions.metadata is registry_tables.jobs.metadata is people_tables.outcomes.metadata is metadata
+    tables.decisions.metadata
+    is registry_tables.jobs.metadata
+    is people_tables.outcomes.metadata
+    is event_tables.events.metadata
+    is metadata
 )  # importing them fills it
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
+from typing import Literal
 
 from app.guardrail.facts import AbandonmentPolicy, CampaignDay, Intent
 from app.guardrail.refusals import ABANDONMENT_EXCEEDED, Check, Finding, Json, Violation
@@ -40,12 +41,9 @@ def evaluate(
         "answered_by_person": answered,
         "abandoned": abandoned,
     }
-    if not _exceeds(answered, abandoned, policy.max):
-        # Nothing abandoned is no reason to warn, even of a policy that allows nothing.
-        near = abandoned > 0 and abandoned >= NEAR * policy.max * answered
-        return Finding(Check("abandonment", "pass", {**members, "warning": "near"} if near else members))
-    if policy.action == "warn":
-        return Finding(Check("abandonment", "pass", {**members, "warning": "exceeded"}))
+    warning = standing(answered, abandoned, policy.max)
+    if warning != "exceeded" or policy.action == "warn":
+        return Finding(Check("abandonment", "pass", {**members, "warning": warning} if warning else members))
     again = _allowed_again(days, today, policy)
     of_what = f"of the campaign {intent.campaign}" if intent.campaign is not None else "without a campaign"
     detail = (
@@ -67,6 +65,14 @@ def counted(days: Sequence[CampaignDay], last: date, length: int) -> tuple[int, 
 def rate_of(answered_by_person: int, abandoned: int) -> float | None:
     """The abandonment rate to six places; None, and never a guess, while no person has answered."""
     return round(abandoned / answered_by_person, 6) if answered_by_person else None
+
+
+def standing(answered: int, abandoned: int, share: Fraction) -> Literal["near", "exceeded"] | None:
+    """How near the calls that a person answered, and the abandoned among them, are to the share that is allowed."""
+    if _exceeds(answered, abandoned, share):
+        return "exceeded"
+    # Nothing abandoned is no reason to warn, even of a policy that allows nothing.
+    return "near" if abandoned > 0 and abandoned >= NEAR * share * answered else None
 
 
 def day_start(day: date) -> datetime:

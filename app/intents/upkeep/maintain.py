@@ -69,6 +69,18 @@ _SWEEPS = (
     f"SELECT ctid FROM outcome_days WHERE day < :outcome_days_before LIMIT {_STEP}))",
     "DELETE FROM lease_events WHERE at < :events_before AND sequence = ANY (ARRAY("
     f"SELECT sequence FROM lease_events ORDER BY sequence LIMIT {_STEP}))",
+    # What happened, and with it how each webhook was told of it.
+    f"""
+    WITH gone AS (
+        DELETE FROM events WHERE ctid = ANY (ARRAY(
+            SELECT ctid FROM events WHERE recorded_at < :told_before LIMIT {_STEP}))
+        RETURNING account_id, position
+    ), deliveries AS (
+        DELETE FROM webhook_deliveries AS d USING gone
+         WHERE d.account_id = gone.account_id AND d.position = gone.position
+    )
+    SELECT FROM gone
+    """,
 )
 
 
@@ -156,6 +168,7 @@ async def tidy(services: Services, latest: datetime | None = None) -> None:
         "events_before": kept_since,
         "outcomes_before": floor_id(outcomes_since),
         "outcome_days_before": outcomes_since.date(),
+        "told_before": now - timedelta(days=services.event_retention_days),
     }
     for statement in _SWEEPS:
         await _sweep(services, text(statement), given)
