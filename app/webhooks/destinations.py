@@ -24,15 +24,15 @@ LONGEST = 2048
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*\.?")
-# Addresses that stand for others, which a gateway would unwrap: IPv4 in IPv6 (RFC 4291), NAT64 (RFC 6052, 8215),
-# Teredo (RFC 4380), 6to4 (RFC 3056) and its relays (RFC 7526). And two that ``is_global`` lets through.
+# IPv6 that is handed out to be used on the Internet; what lies outside stands for something else: for IPv4
+# (RFC 4291, and NAT64 by RFC 6052 and 8215), for a link, a site, a group.
+_UNICAST = ip_network("2000::/3")
+# And what lies within and stands for others all the same: Teredo and its neighbours (RFC 4380), 6to4 (RFC 3056) and its
+# relays (RFC 7526), carriers' own (RFC 6598), protocols' own (RFC 6890). Some releases of Python take them for global.
 _NEVER = tuple(
     ip_network(network)
-    for network in (
-        "::/96", "::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16", "192.88.99.0/24",
-        "fec0::/10", "100.64.0.0/10",
-    )
-)  # fmt: skip
+    for network in ("2001::/23", "2002::/16", "3fff::/20", "192.88.99.0/24", "100.64.0.0/10", "192.0.0.0/24")
+)
 
 
 class Refused(Exception):
@@ -135,9 +135,8 @@ def refuse_unless_public(address: IPv4Address | IPv6Address, allowed: Allowed) -
     """Raise Refused for an address that must not be connected to."""
     if allowed.covers(address):
         return
-    scoped = isinstance(address, IPv6Address) and address.scope_id is not None
     if (
-        scoped
+        (isinstance(address, IPv6Address) and (address.scope_id is not None or address not in _UNICAST))
         or not address.is_global
         or address.is_multicast
         or address.is_reserved
