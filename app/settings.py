@@ -105,7 +105,7 @@ class Settings(BaseModel):
     # Hosts, host:port, addresses and networks that webhooks may lead to beside the public Internet.
     webhook_allow: str = ""
     # The wait after the first try that failed; each further one is longer.
-    webhook_retry_seconds: float = Field(default=5, ge=0.01, le=3600)
+    webhook_retry_seconds: float = Field(default=5.0, ge=0.01, le=3600)
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     redis_timeout_ms: int = Field(default=100, ge=5, le=1900)

@@ -36,7 +36,6 @@ _COUNTED_SECONDS = 15.0
 _TURN_SECONDS = 20.0  # then others have their turn
 _WEBHOOKS_AT_ONCE = 32
 _NEW_AT_ONCE, _AGAIN_AT_ONCE = 400, 64
-_PROBES = 2  # of what is new, and of what is due again, to a receiver that let nothing through
 
 
 class Courier:
@@ -130,12 +129,13 @@ class Courier:
     async def _batch(self, held: Hold, holding: _Holding) -> Hold | None:
         """Tell what is due now; the webhook as it is then, or None when there is nothing more to do for now."""
         database = self._stores.database
-        new_at_once, again_at_once = (_PROBES, _PROBES) if held.failures else (_NEW_AT_ONCE, _AGAIN_AT_ONCE)
         again = await database.run(
-            lambda connection: deliveries.due_again(connection, held, again_at_once), may_run_twice=True
+            lambda connection: deliveries.due_again(connection, held, _AGAIN_AT_ONCE), may_run_twice=True
         )
         new = await database.run(
-            lambda connection: deliveries.new_events(connection, held, held.position, TRIED_FOR, new_at_once),
+            lambda connection: deliveries.new_events(
+                connection, held, held.position, TRIED_FOR, _NEW_AT_ONCE
+            ),
             may_run_twice=True,
         )
         if not again and not new:

@@ -94,7 +94,8 @@ class Sender:
                 read += len(piece)
                 if read > _MOST_READ:
                     break
-            return _judged(response.status, dict(response.headers).get(b"retry-after", b""))
+            waits = [value for name, value in response.headers if name.lower() == b"retry-after"]
+            return _judged(response.status, waits[0] if waits else b"")
 
     async def close(self) -> None:
         """Close every connection."""

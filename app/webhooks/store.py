@@ -126,8 +126,11 @@ _REDELIVER_SINCE = text(
     _REDELIVER.format(which="e.recorded_at >= :since AND e.position > :behind AND e.type = ANY (w.events)")
 )
 _EVENT_AT = text("SELECT id FROM events WHERE account_id = :account AND position = :position")
-# While it is held, nothing that was sent is written down for this webhook.
-_HOLD = text("SELECT id FROM webhooks WHERE account_id = :account AND name = :name FOR NO KEY UPDATE")
+# While it is held, nothing that was sent is written down for this webhook. Who asks believes that its receiver is well.
+_HOLD = text(
+    "UPDATE webhooks SET failures = 0, rests_until = '-infinity' WHERE account_id = :account AND name = :name"
+    " RETURNING id"
+)
 # Of what waits for a subject the first is due, and the others are not before it.
 _FIRST_IS_DUE = text(
     """

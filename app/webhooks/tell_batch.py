@@ -21,6 +21,8 @@ _BATCH_SECONDS = 20.0
 _GIVE_UP_AFTER = 16
 # So many subjects, and none that got through: it is the receiver and not the event.
 _AWAY_FROM = 3
+# Of what is new, and of what is due again, so many are sent to a receiver that let nothing through.
+_PROBES = 2
 
 
 @dataclass(slots=True)
@@ -90,6 +92,9 @@ async def tell_batch(
     nothing reaches is left alone for a while, and nothing is written of the events that it has not heard.
     """
     course = _Course(holds, monotonic() + _BATCH_SECONDS)
+    all_again, all_new = again, new
+    if held.failures:
+        again, new = again[:_PROBES], _first_wanted(held, new)
     wanted = [due for due in new if due.event.type in held.events]
     groups: dict[str, list[Due]] = {}
     for due in wanted:
@@ -107,7 +112,7 @@ async def tell_batch(
     results = [result for some in told for result in some]
     nobody = course.unreached == course.failed > 0 and not course.delivered
     if nobody and not course.gone and (course.unreached >= _AWAY_FROM or held.failures):
-        return _left_alone(held, again, new, course, first_seconds)
+        return _left_alone(held, all_again, all_new, course, first_seconds)
     results += [_behind(due) for due in wanted if due.event.subject in blocked]
     return Batch(
         position=new[-1].event.position if new else held.position,
@@ -117,6 +122,12 @@ async def tell_batch(
         gone=course.gone,
         results=results,
     )
+
+
+def _first_wanted(held: Hold, new: Sequence[Due]) -> Sequence[Due]:
+    """As much of what is new as holds so many that the receiver wants."""
+    wanted = [place for place, due in enumerate(new) if due.event.type in held.events]
+    return new[: wanted[_PROBES - 1] + 1] if len(wanted) >= _PROBES else new
 
 
 async def _tell_in_order(
