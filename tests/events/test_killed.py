@@ -13,11 +13,13 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
 from app.platform.embedded.postgres import USER
+from app.platform.postgres.database import is_away
 from tests.contract.dialler import new_account
 from tests.events.receiver import Receiver, failing, first_of_each
 from tests.servers import Servers
@@ -29,7 +31,7 @@ NUMBERS = 300
 AT_ONCE = 50
 WRITE = (
     "INSERT INTO suppression_events (id, account_id, number, channel, action, reason, at)"
-    " SELECT r.id, $1, r.number, 'all', 'added', r.ordinal, now()"
+    " SELECT r.id, $1::uuid, r.number, 'all', 'added', r.ordinal, now()"
     " FROM unnest($2::uuid[], $3::text[], $4::text[]) AS r(id, number, ordinal) ON CONFLICT (id) DO NOTHING"
 )
 
@@ -65,7 +67,9 @@ class Writer:
                 finally:
                     await connection.close(timeout=1)
                 return
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except Exception as error:
+                if not is_away(error):
+                    raise
                 await asyncio.sleep(0.1)
 
 
@@ -112,7 +116,7 @@ async def test_no_event_is_lost_and_each_number_stays_in_order_whoever_is_killed
     assert made.status == 201, made.body
     receiver.secret = made.json()["secret"]
     receiver.answering = failing(0.05, SEED)
-    database = database_url.rpartition("/")[2].partition("?")[0]
+    database = urlsplit(database_url).path[1:]
     writer = Writer(breakable_servers, database, account.account_id)
     rounds = max(1, EVENTS // 10_000)
     order = [harm for _ in range(rounds) for harm in draw.sample(["callgate", "postgres", "receiver"], 3)]
