@@ -80,7 +80,7 @@ class Sender:
     async def _post(
         self, url: str, host: str, event_id: str, body: bytes, sent_at: int, signed_with: Sequence[bytes]
     ) -> Told:
-        headers: dict[bytes | str, bytes | str] = {
+        headers = {
             "Host": host,
             "Content-Type": "application/json",
             "Content-Length": str(len(body)),
@@ -88,7 +88,7 @@ class Sender:
             "Accept": "*/*",
             **signature_headers(event_id, sent_at, body, signed_with),
         }
-        async with self._pool.stream("POST", url, headers=headers, content=body) as response:
+        async with self._pool.stream("POST", url, headers=list(headers.items()), content=body) as response:
             read = 0
             async for piece in response.aiter_stream():
                 read += len(piece)

@@ -174,7 +174,9 @@ def test_a_reader_goes_on_by_cursor_and_by_the_last_id(dialler: Dialler) -> None
 async def test_a_cursor_misses_nothing_that_commits_late(database_url: str) -> None:
     """Twelve writers whose transactions end in any order, a reader that never looks back: each event once."""
     database = Database(database_url, pool_size=16)
-    account, seen, written = uuid.uuid4(), [], []
+    account = uuid.uuid4()
+    seen: list[str] = []
+    written: list[str] = []
     writing = asyncio.Event()
 
     async def write(writer: int) -> None:
