@@ -24,7 +24,7 @@ EveryKey = Annotated[Caller, Depends(Requires())]
 _KNOWN = frozenset(get_args(EventType))
 
 
-class EventDocument(documents.Document):
+class ToldEventDocument(documents.Document):
     """What happened, and what it happened to."""
 
     id: str
@@ -33,10 +33,10 @@ class EventDocument(documents.Document):
     data: dict[str, Any]
 
 
-class EventPage(documents.Document):
+class ToldEventPage(documents.Document):
     """One page of events, oldest first."""
 
-    items: list[EventDocument]
+    items: list[ToldEventDocument]
     next_cursor: str | None
 
 
@@ -50,7 +50,7 @@ Types = Annotated[
 
 
 @router.get(
-    "", summary="What happened, in order", responses={200: {"model": EventPage}, **documents.problems("gone")}
+    "", summary="What happened, in order", responses={200: {"model": ToldEventPage}, **documents.problems("gone")}
 )
 async def list_events(
     request: Request, caller: EveryKey, after: After = None, types: Types = None, limit: Limit = 100
