@@ -50,7 +50,9 @@ Types = Annotated[
 
 
 @router.get(
-    "", summary="What happened, in order", responses={200: {"model": ToldEventPage}, **documents.problems("gone")}
+    "",
+    summary="What happened, in order",
+    responses={200: {"model": ToldEventPage}, **documents.problems("gone")},
 )
 async def list_events(
     request: Request, caller: EveryKey, after: After = None, types: Types = None, limit: Limit = 100

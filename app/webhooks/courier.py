@@ -10,12 +10,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from time import monotonic
+from typing import TypeVar
 from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import telemetry
 from app.events.store import place_new
@@ -28,13 +31,14 @@ from app.webhooks.tell_batch import Batch, tell_batch
 from app.webhooks.verdict import TRIED_FOR
 
 log = logging.getLogger("callgate.webhooks")
+T = TypeVar("T")
 HELD_FOR = timedelta(seconds=10)
 _SAID_AGAIN_SECONDS = 3.0
 _MARGIN_SECONDS = 2.0  # before the end of the time nothing new is sent
 _LOOKED_FOR_SECONDS = 0.5
 _COUNTED_SECONDS = 15.0
 _TURN_SECONDS = 20.0  # then others have their turn
-_WEBHOOKS_AT_ONCE = 32
+_WEBHOOKS_AT_ONCE, _ASKED_AT_ONCE = 32, 3
 _NEW_AT_ONCE, _AGAIN_AT_ONCE = 400, 64
 
 
@@ -46,6 +50,9 @@ class Courier:
         self._stores, self._first = stores, first_retry_seconds
         self._serving: dict[tuple[UUID, str], asyncio.Task[None]] = {}
         self._counted_at = -_COUNTED_SECONDS
+        # The connections are the requests'; however much there is to tell, it takes no more than a few of them.
+        self._asking = asyncio.Semaphore(_ASKED_AT_ONCE)
+        self._said_away = False
 
     async def watch(self) -> None:
         """Until cancelled."""
@@ -53,8 +60,11 @@ class Courier:
             while True:
                 try:
                     await self._look()
+                    self._said_away = False
                 except PostgresUnavailable as error:
-                    log.warning("events wait for Postgres: %s", error)
+                    if not self._said_away:
+                        log.warning("events wait for Postgres: %s", error)
+                    self._said_away = True
                     await asyncio.sleep(_LOOKED_FOR_SECONDS)
                 except Exception:
                     log.exception("looking for events to tell failed; it will be tried again")
@@ -73,7 +83,7 @@ class Courier:
             pass
         free = _WEBHOOKS_AT_ONCE - len(self._serving)
         if free > 0:
-            due = await database.run(
+            due = await self._ask(
                 lambda connection: deliveries.due_webhooks(connection, free), may_run_twice=True
             )
             for which in due:
@@ -83,7 +93,13 @@ class Courier:
                     task.add_done_callback(lambda _, which=which: self._serving.pop(which, None))  # type: ignore[misc]
         if monotonic() - self._counted_at >= _COUNTED_SECONDS:
             self._counted_at = monotonic()
-            telemetry.EVENTS_BACKLOG.set(await database.run(deliveries.backlog, may_run_twice=True))
+            telemetry.EVENTS_BACKLOG.set(await self._ask(deliveries.backlog, may_run_twice=True))
+
+    async def _ask(
+        self, work: Callable[[AsyncConnection], Awaitable[T]], *, may_run_twice: bool = False
+    ) -> T:
+        async with self._asking:
+            return await self._stores.database.run(work, may_run_twice=may_run_twice)
 
     async def _serve(self, account_id: UUID, name: str) -> None:
         try:
@@ -101,9 +117,8 @@ class Courier:
 
     @asynccontextmanager
     async def _holding(self, account_id: UUID, name: str) -> AsyncIterator[tuple[Hold, _Holding]]:
-        database = self._stores.database
         holding = _Holding()
-        held = await database.run(lambda connection: deliveries.hold(connection, account_id, name, HELD_FOR))
+        held = await self._ask(lambda connection: deliveries.hold(connection, account_id, name, HELD_FOR))
         if held is None:
             raise NotHeld
         saying_so = asyncio.create_task(self._say_so(held, holding))
@@ -112,27 +127,24 @@ class Courier:
         finally:
             saying_so.cancel()
             with contextlib.suppress(PostgresUnavailable):
-                await database.run(lambda connection: deliveries.let_go(connection, held))
+                await self._ask(lambda connection: deliveries.let_go(connection, held))
 
     async def _say_so(self, held: Hold, holding: _Holding) -> None:
         while True:
             await asyncio.sleep(_SAID_AGAIN_SECONDS)
             asked_at = monotonic()
             with contextlib.suppress(PostgresUnavailable):
-                if not await self._stores.database.run(
-                    lambda connection: deliveries.renew(connection, held, HELD_FOR)
-                ):
+                if not await self._ask(lambda connection: deliveries.renew(connection, held, HELD_FOR)):
                     holding.ends_at = 0.0
                     return
                 holding.ends_at = asked_at + HELD_FOR.total_seconds()
 
     async def _batch(self, held: Hold, holding: _Holding) -> Hold | None:
         """Tell what is due now; the webhook as it is then, or None when there is nothing more to do for now."""
-        database = self._stores.database
-        again = await database.run(
+        again = await self._ask(
             lambda connection: deliveries.due_again(connection, held, _AGAIN_AT_ONCE), may_run_twice=True
         )
-        new = await database.run(
+        new = await self._ask(
             lambda connection: deliveries.new_events(
                 connection, held, held.position, TRIED_FOR, _NEW_AT_ONCE
             ),
@@ -143,7 +155,7 @@ class Courier:
         subjects = list({due.event.subject for due in new if due.event.type in held.events})
         blocked: set[str] = set()
         if subjects:
-            blocked = await database.run(
+            blocked = await self._ask(
                 lambda connection: deliveries.waiting_subjects(connection, held, subjects), may_run_twice=True
             )
         batch = await self._tell(held, again, new, blocked, holding)
@@ -159,7 +171,7 @@ class Courier:
         """What is not written down is sent once more, so a Postgres that was away for a moment is asked again."""
         while True:
             try:
-                async with self._stores.database.begin() as connection:
+                async with self._asking, self._stores.database.begin() as connection:
                     return await deliveries.write_down(
                         connection,
                         held,
