@@ -8,7 +8,7 @@ export PYTHON
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-slow test-sip chaos lint types contracts format check bench openapi clients release-check lock docker clean run-environment dev-environment
+.PHONY: help run test test-fast test-slow test-events test-sip chaos lint types contracts format check bench openapi clients release-check lock docker clean run-environment dev-environment
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,10 @@ test-fast: dev-environment ## the tests that need no store: under a minute
 
 test-slow: dev-environment ## the races a hundred times over
 	$(PY) -m pytest -m "slow and not sip" $(PYTEST_ARGS)
+
+EVENTS ?= 100000
+test-events: dev-environment ## many events to a receiver that fails, while Callgate, Postgres and the receiver are killed (EVENTS=100000)
+	CALLGATE_TEST_EVENTS=$(EVENTS) $(PY) -m pytest -s tests/events/test_killed.py $(PYTEST_ARGS)
 
 test-sip: dev-environment ## real calls through examples/kamailio; installs Debian's kamailio and sipp
 	@.ci/sip

@@ -30,6 +30,7 @@ COMMANDS = {
     "policy": ("app.policy.cli", "app"),
     "pools": ("app.capacity.pools.cli", "app"),
     "limits": ("app.capacity.limits.cli", "app"),
+    "webhooks": ("app.webhooks.cli", "app"),
     "emergencies": ("app.calling_window.cli", "app"),
     "keys": ("app.accounts.cli", "app"),
     "evidence": ("app.evidence.cli", "app"),

@@ -30,6 +30,7 @@ from app.console import http as console
 from app.console.console_services import ConsoleServices
 from app.console.session_store import Sessions
 from app.content import http as content
+from app.events import http as events
 from app.evidence import http as evidence
 from app.evidence.public_keys import PublishedKeys
 from app.evidence.sealing.seal_key_file import SealKeyFile
@@ -65,6 +66,10 @@ from app.settings import Settings
 from app.suppression import http as suppressions
 from app.suppression.lists import http as imports
 from app.suppression.registries import http as registries
+from app.webhooks import http as webhooks
+from app.webhooks.courier import Courier
+from app.webhooks.destinations import Allowed
+from app.webhooks.send_event import Sender
 
 ROUTES = (
     decision_counts,
@@ -90,6 +95,8 @@ ROUTES = (
     holidays,
     law,
     evidence,
+    events,
+    webhooks,
     admin,
     audit,
     error_pages,
@@ -151,6 +158,7 @@ async def equip(
         },
         default_capacity=settings.default_channel_capacity,
         retention_days=settings.decision_retention_days,
+        event_retention_days=settings.event_retention_days,
     )
 
 
@@ -169,6 +177,7 @@ def build(
     nothing."""
     url = public_url or settings.own_url()
     writer = ProblemWriter(settings.problem_type_base, url)
+    sender = Sender(Allowed(settings.webhook_allow))
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -188,7 +197,8 @@ def build(
         # several times while they are still in use.
         gc.set_threshold(20_000, 20, 50)
         upkeep = asyncio.create_task(maintain(services))
-        others = [asyncio.create_task(work()) for work in (rule_sets.watch,)]
+        courier = Courier(services, sender, first_retry_seconds=settings.webhook_retry_seconds)
+        others = [asyncio.create_task(work()) for work in (rule_sets.watch, courier.watch)]
         if seal_key is not None:
             others.append(asyncio.create_task(keep_sealing(services, seal_key)))
         try:
@@ -216,6 +226,7 @@ def build(
     app.state.writer = writer
     app.state.metrics_dir = metrics_dir
     app.state.seal_key, app.state.published_keys = seal_key, PublishedKeys()
+    app.state.sender = sender
     app.state.pace = StreamPace(window_seconds=settings.stream_timeout_seconds)
     for module in ROUTES:
         app.include_router(module.router)

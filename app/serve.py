@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from app import clock
-from app.platform.environment import Stores, fail, run_plainly, stores
+from app.platform.environment import USAGE, Stores, fail, run_plainly, stores
 from app.platform.server.metrics_files import metrics_directory
 
 if TYPE_CHECKING:
@@ -62,8 +62,13 @@ def _serve_with(found: Stores, metrics_dir: str | None, stack: contextlib.ExitSt
     from app.platform.http.problems import ProblemWriter, dump, problem_headers
     from app.platform.server import prefork
     from app.platform.server.listener import listen
+    from app.webhooks.destinations import Allowed
 
     settings = found.settings
+    try:
+        Allowed(settings.webhook_allow)
+    except ValueError as error:
+        fail(f"CALLGATE_WEBHOOK_ALLOW: {error}", USAGE)
     telemetry.configure_logging(settings.log_format, settings.log_level)
     data_dir = settings.data_dir or default_data_dir()
     seal_key = seal_key_file(settings.seal_key_file, data_dir)

@@ -104,6 +104,12 @@ class Settings(BaseModel):
     stream_timeout_seconds: int = Field(default=60, ge=1, le=3600)
     # 16 CFR 310.5(a): sellers keep records of their calls for five years.
     decision_retention_days: int = Field(default=1827, ge=1, le=36500)
+    # How long what has happened can be read and told.
+    event_retention_days: int = Field(default=30, ge=4, le=3650)
+    # Hosts, host:port, addresses and networks that webhooks may lead to beside the public Internet.
+    webhook_allow: str = ""
+    # The wait after the first try that failed; each further one is longer.
+    webhook_retry_seconds: float = Field(default=5.0, ge=0.01, le=3600)
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     redis_timeout_ms: int = Field(default=100, ge=5, le=1900)

@@ -58,6 +58,14 @@ SEALS_BEHIND = Gauge(
     "Hours that are over and not sealed yet.",
     multiprocess_mode="mostrecent",
 )
+EVENTS_DELIVERED = Counter("callgate_events_delivered_total", "Events that a webhook's receiver took.")
+EVENTS_FAILED = Counter("callgate_events_failed_total", "Tries to tell a webhook of an event that failed.")
+EVENTS_DEAD = Counter("callgate_events_dead_total", "Events that a webhook was told in vain for three days.")
+EVENTS_BACKLOG = Gauge(
+    "callgate_events_backlog",
+    "Events that webhooks have still to be told, those that failed and are tried again among them.",
+    multiprocess_mode="mostrecent",
+)
 
 
 def note_registries(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Connection
 
-from migrations import evidence_tables, people_tables, registry_tables, tables
+from migrations import event_tables, evidence_tables, people_tables, registry_tables, tables
 from migrations.metadata import metadata
 
 assert (
@@ -13,6 +13,7 @@ assert (
     is registry_tables.jobs.metadata
     is people_tables.outcomes.metadata
     is evidence_tables.seals.metadata
+    is event_tables.events.metadata
     is metadata
 )  # importing them fills it
 

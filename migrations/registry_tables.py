@@ -44,6 +44,7 @@ registries = Table(
     Column("version_date", Date),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("stale_told", Integer),  # the version of which it was told that it is too old
     CheckConstraint(
         "kind IN ('national_dnc', 'state_dnc', 'litigator', 'reassigned', 'custom')", name="kind"
     ),

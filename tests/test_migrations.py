@@ -17,6 +17,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+import migrations.event_tables
 import migrations.evidence_tables
 import migrations.people_tables
 import migrations.registry_tables

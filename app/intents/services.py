@@ -73,6 +73,7 @@ class Services(ChannelServices):
 
     rule_sets: RuleSetInForce
     retention_days: int
+    event_retention_days: int = 30
     # What the log said of the registries last, see app.intents.upkeep.watch_registries.
     registry_warnings: frozenset[str] = frozenset()
     # Approvals that were not answered, and when (on the loop's clock, 0: not yet) each was first looked at.

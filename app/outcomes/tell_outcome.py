@@ -17,6 +17,7 @@ from app.guardrail.facts import OutcomeResult
 from app.ids import new_id
 from app.numbering import spellings
 from app.outcomes import store as outcomes
+from app.outcomes.announce_rate import announce_rate
 from app.outcomes.store import DecidedIntent, StoredOutcome
 from app.platform.idempotency.answers import Answer, RequestIdentity
 from app.platform.idempotency.change_once import change_once
@@ -81,6 +82,8 @@ async def tell_outcome(
             await outcomes.put(
                 connection, caller.account_id, intent_id, campaign, day, stored, before, caller.key_id
             )
+            if decided.type == "call":
+                await announce_rate(connection, caller.account_id, campaign, day, stored, before, now)
         return render(decided, stored)
 
     answer = await change_once(

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
+from typing import Literal
 
 from app.guardrail.facts import AbandonmentPolicy, CampaignDay, Intent
-from app.guardrail.refusals import ABANDONMENT_EXCEEDED, Check, Finding, Outcome, Violation, if_any
+from app.guardrail.refusals import ABANDONMENT_EXCEEDED, Check, Finding, Violation, if_any
 
 # A warning comes when so much of what the policy allows is used up.
 NEAR = Fraction(4, 5)
@@ -61,16 +62,9 @@ def evaluate(
     rate = rate_of(answered, abandoned)
     period = f"P{policy.days}D"
     reckoned = intent.campaign, rate, float(policy.max), period, answered, abandoned
-
-    def result(outcome: Outcome, warning: str | None = None) -> AbandonmentResult:
-        return AbandonmentResult("abandonment", outcome, *reckoned, warning)
-
-    if not _exceeds(answered, abandoned, policy.max):
-        # Nothing abandoned is no reason to warn, even of a policy that allows nothing.
-        near = abandoned > 0 and abandoned >= NEAR * policy.max * answered
-        return Finding(result("pass", "near" if near else None))
-    if policy.action == "warn":
-        return Finding(result("pass", "exceeded"))
+    warning = standing(answered, abandoned, policy.max)
+    if warning != "exceeded" or policy.action == "warn":
+        return Finding(AbandonmentResult("abandonment", "pass", *reckoned, warning))
     again = _allowed_again(days, today, policy)
     of_what = f"of the campaign {intent.campaign}" if intent.campaign is not None else "without a campaign"
     detail = (
@@ -78,7 +72,7 @@ def evaluate(
         f"{_percent(Fraction(abandoned, answered))}; the account's policy allows {_percent(policy.max)}."
     )
     violation = AbandonedTooMany(ABANDONMENT_EXCEEDED, detail, *reckoned, day_start(again))
-    return Finding(result("block"), (violation,))
+    return Finding(AbandonmentResult("abandonment", "block", *reckoned), (violation,))
 
 
 def counted(days: Sequence[CampaignDay], last: date, length: int) -> tuple[int, int]:
@@ -91,6 +85,14 @@ def counted(days: Sequence[CampaignDay], last: date, length: int) -> tuple[int, 
 def rate_of(answered_by_person: int, abandoned: int) -> float | None:
     """The abandonment rate to six places; None, and never a guess, while no person has answered."""
     return round(abandoned / answered_by_person, 6) if answered_by_person else None
+
+
+def standing(answered: int, abandoned: int, share: Fraction) -> Literal["near", "exceeded"] | None:
+    """How near the calls that a person answered, and the abandoned among them, are to the share that is allowed."""
+    if _exceeds(answered, abandoned, share):
+        return "exceeded"
+    # Nothing abandoned is no reason to warn, even of a policy that allows nothing.
+    return "near" if abandoned > 0 and abandoned >= NEAR * share * answered else None
 
 
 def day_start(day: date) -> datetime:

@@ -47,6 +47,7 @@ def test_an_answer_of_every_route_is_as_it_is_described(
     _lists(one)
     _people(one)
     _administration(operator, one)
+    _events(one)
     for path in (registry, f"{registry}/jobs", f"{registry}/versions", "/v1/registries"):
         good(operator.get(path))
     for path in ("/livez", "/readyz", "/metrics", "/errors", "/errors/dnc-blocked", "/docs"):
@@ -188,6 +189,20 @@ def _administration(operator: Dialler, one: Dialler) -> None:
     assert operator.delete("/v1/holidays/US-AS/2028-02-08").status == 204
     for path in ("/v1/law?region=US-TX", "/v1/law/lists", "/law"):
         good(operator.get(path))
+
+
+def _events(one: Dialler) -> None:
+    good(one.get("/v1/events"))
+    body = {"url": "https://hooks.invalid/", "events": ["suppression.added"], "enabled": False}
+    for _ in range(2):
+        good(one.put("/v1/webhooks/described", body))
+    good(one.get("/v1/webhooks"))
+    good(one.get("/v1/webhooks/described"))
+    good(one.post("/v1/webhooks/described/rotate", {}))
+    good(one.post("/v1/webhooks/described/redeliver", {"since": "2026-01-01T00:00:00Z"}))
+    good(one.post("/v1/webhooks/described/test", None))
+    good(one.get("/v1/webhooks/described/deliveries"))
+    assert one.delete("/v1/webhooks/described").status == 204
 
 
 def test_a_member_that_is_not_described_is_found() -> None:

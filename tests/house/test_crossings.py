@@ -57,7 +57,9 @@ def test_the_tour_says_how_many_there_are() -> None:
 async def test_the_diagram_shows_the_rooms_that_a_request_goes_through(
     database_url: str, redis_url: str, rule_set: RuleSet, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.main.maintain", no_upkeep)  # its rounds would be seen among the request's ways
+    # Their rounds would be seen among the request's ways.
+    monkeypatch.setattr("app.main.maintain", no_upkeep)
+    monkeypatch.setattr("app.main.Courier.watch", no_upkeep)
     key = "cg_the-key-of-the-one-who-looks"
     database = Database(database_url, timeout_seconds=10, pool_size=1)
     async with database.begin() as connection:

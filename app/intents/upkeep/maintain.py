@@ -75,6 +75,18 @@ _SWEEPS = (
     f" AND (span <> 'month' OR begins < :counted_months_before) LIMIT {_STEP}))",
     "DELETE FROM lease_events WHERE at < :events_before AND sequence = ANY (ARRAY("
     f"SELECT sequence FROM lease_events ORDER BY sequence LIMIT {_STEP}))",
+    # What happened, and with it how each webhook was told of it.
+    f"""
+    WITH gone AS (
+        DELETE FROM events WHERE ctid = ANY (ARRAY(
+            SELECT ctid FROM events WHERE recorded_at < :told_before LIMIT {_STEP}))
+        RETURNING account_id, position
+    ), deliveries AS (
+        DELETE FROM webhook_deliveries AS d USING gone
+         WHERE d.account_id = gone.account_id AND d.position = gone.position
+    )
+    SELECT FROM gone
+    """,
 )
 
 
@@ -170,6 +182,7 @@ async def tidy(services: Services, latest: datetime | None = None) -> None:
         # A day behind the decisions, which go by the month: the day in which their retention ends is still asked for.
         "counts_before": now - timedelta(days=services.retention_days + 1),
         "counted_months_before": now - timedelta(days=services.retention_days + 32),
+        "told_before": now - timedelta(days=services.event_retention_days),
     }
     for statement in _SWEEPS:
         await _sweep(services, text(statement), given)

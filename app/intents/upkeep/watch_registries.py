@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app import telemetry
+from app.events.store import write_stale_registry
 from app.intents.services import Services
 from app.suppression.registries.store import Registry, list_registries
 
@@ -23,11 +24,15 @@ class Standing:
 
 
 async def read_registries(services: Services) -> None:
-    """Watch them without being asked. Raises PostgresUnavailable."""
+    """Watch them without being asked, and tell of those that are too old. Raises PostgresUnavailable."""
     found = await services.database.run(
         lambda connection: list_registries(connection, services.now()), may_run_twice=True
     )
     watch_registries(services, found)
+    for registry in found:
+        if registry.stale:
+            async with services.database.begin() as connection:
+                await write_stale_registry(connection, registry.name, services.now())
 
 
 def watch_registries(services: Services, found: Sequence[Registry] | None) -> Standing:
