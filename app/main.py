@@ -46,6 +46,7 @@ from app.platform.postgres.database import Database, PostgresUnavailable
 from app.platform.postgres.migrate import newest_revision
 from app.policy import http as policy
 from app.replies import http as inbound_messages
+from app.replies.carriers import http as carriers
 from app.settings import Settings
 from app.suppression import http as suppressions
 from app.suppression.lists import http as imports
@@ -64,6 +65,7 @@ ROUTES = (
     registries,
     scrub,
     inbound_messages,
+    carriers,
     consent_lists,  # before consents, whose paths would read theirs as numbers
     consents,
     policy,

@@ -198,9 +198,14 @@ def document_of(
             return make("internal"), {}
 
 
+def is_carriers(path: str) -> bool:
+    """Whether carriers call this path, which may show the key as the password of HTTP Basic."""
+    return path == CARRIER_PATH or path.startswith(CARRIER_PATH + "/")
+
+
 def _challenge(scope: Scope) -> dict[str, str]:
     """Carriers call without credentials first and send them when they are challenged for HTTP Basic (RFC 7617)."""
-    if scope.get("path") != CARRIER_PATH:
+    if not is_carriers(str(scope.get("path"))):
         return {}
     return {"WWW-Authenticate": 'Bearer realm="Callgate", Basic realm="Callgate"'}
 

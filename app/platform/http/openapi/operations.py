@@ -50,6 +50,8 @@ OPERATION_IDS = {
     "get /v1/registries/{name}/jobs/{job_id}/rejects": "getRegistryJobRejects",
     "post /v1/scrub": "scrubList",
     "post /v1/inbound-messages": "receiveMessage",
+    "get /v1/inbound-messages": "listMessages",
+    "post /v1/inbound-messages/{carrier}": "receiveCarrierMessage",
     "get /v1/consents/{number}": "getConsent",
     "put /v1/consents/{number}": "putConsent",
     "delete /v1/consents/{number}": "withdrawConsent",
