@@ -31,6 +31,8 @@ COMMANDS = {
     "limits": ("app.capacity.limits.cli", "app"),
     "emergencies": ("app.calling_window.cli", "app"),
     "keys": ("app.accounts.cli", "app"),
+    "agi": ("app.connectors.agi", "agi"),
+    "conformance": ("app.connectors.conformance.cli", "conformance"),
     "accounts": ("app.accounts.accounts_command", "app"),
 }
 

@@ -22,6 +22,7 @@ from app.capacity.leases.ledger import PostgresLedger
 from app.capacity.limits import http as limits
 from app.capacity.pools import http as pools
 from app.capacity.semaphore import Semaphore
+from app.connectors import http as connectors
 from app.consent_lists import http as consent_lists
 from app.consents import http as consents
 from app.content import http as content
@@ -66,6 +67,7 @@ ROUTES = (
     scrub,
     inbound_messages,
     carriers,
+    connectors,
     consent_lists,  # before consents, whose paths would read theirs as numbers
     consents,
     policy,

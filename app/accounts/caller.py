@@ -23,7 +23,7 @@ from app.accounts.account_services import AccountServices
 from app.accounts.authenticate import EVERY_KEY, Caller, hash_of
 from app.accounts.identify import identify as lookup
 from app.platform.http.fields import MOST_FAULTS
-from app.platform.http.problems import CARRIER_PATH, Problem, is_carriers, rate_headers
+from app.platform.http.problems import CARRIER_PATH, Problem, rate_headers, takes_basic
 from app.platform.http.stream_timeouts import STREAMS
 from app.platform.http.strict_json import StrictRequest
 from app.platform.outcomes import FieldFault, Outcome, RateExceeded, Unauthorized
@@ -55,7 +55,7 @@ def presented_hash(request: Request) -> bytes:
         raise Unauthorized("The Authorization header must be given once.")
     header = given[0]
     match = _BEARER.fullmatch(header)
-    if match is None and is_carriers(request.url.path):
+    if match is None and takes_basic(request.url.path):
         match = _KEY.fullmatch(_basic_password(header))
         if match is None:
             raise Unauthorized(
@@ -143,7 +143,7 @@ class GuardedRoute(APIRoute):
         streams = STREAMS.fullmatch(self.path) is not None
         reads_json = self.body_field is not None
         # A carrier adds to its address what it likes; whoever lists what came in means every word of it.
-        carrier = is_carriers(self.path) and "POST" in self.methods
+        carrier = self.path.startswith(CARRIER_PATH) and "POST" in self.methods
         known = None if carrier else _query_names(self.dependant)
 
         async def guarded(given: Request) -> Response:

@@ -110,7 +110,7 @@ def test_the_list_says_what_the_genuine_replies_say(gate: RunningService) -> Non
     lookup = []
     for start in range(0, len(people), 1000):
         numbers = {"numbers": [person.number for person in people[start : start + 1000]]}
-        lookup += account.send("POST", "/v1/suppressions/lookup", numbers).json()["results"]
+        lookup += account.send("POST", "/v1/suppressions/lookup", numbers).json()["items"]
     found = {each["number"]: bool(each["suppressed"]) for each in lookup}
     assert found == {person.number: person.suppressed for person in people}
     assert {True, False} == set(found.values())
