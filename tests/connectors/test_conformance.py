@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import subprocess
@@ -70,7 +71,7 @@ def by_line(port: int, to: str, sender: str) -> dict[str, Any]:
     try:
         with urllib.request.urlopen(address, timeout=GIVES_UP) as answer:
             return {"placed": answer.status == 200 and answer.read().decode().startswith("ALLOW ")}
-    except (OSError, ValueError):
+    except (OSError, ValueError, http.client.HTTPException):
         return {"placed": False, "sip_status": 603}
 
 
