@@ -143,7 +143,7 @@ class GuardedRoute(APIRoute):
         streams = STREAMS.fullmatch(self.path) is not None
         reads_json = self.body_field is not None
         # A carrier adds to its address what it likes; whoever lists what came in means every word of it.
-        carrier = self.path.startswith(CARRIER_PATH) and "POST" in self.methods
+        carrier = self.path.startswith(CARRIER_PATH) and "POST" in (self.methods or ())
         known = None if carrier else _query_names(self.dependant)
 
         async def guarded(given: Request) -> Response:

@@ -54,7 +54,8 @@ class PolicyInForce:
         carriers = {
             name: {"has_secret": True, "answers": answers} for name, answers in sorted(self.carriers.items())
         }
-        return {**self.replies, "has_webhook_secret": self.has_webhook_secret, CARRIERS: carriers}
+        told: dict[str, Any] = {**self.replies, "has_webhook_secret": self.has_webhook_secret}
+        return {**told, CARRIERS: carriers} if carriers else told
 
 
 async def current_policy(services: Stores, caller: Caller) -> PolicyInForce:

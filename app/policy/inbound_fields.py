@@ -7,12 +7,13 @@ import binascii
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
+from pydantic.config import JsonDict
 
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Words, unusable
 
 Reply = Annotated[Words, Field(min_length=1, max_length=1600)]
-_WRITE_ONLY = {"writeOnly": True}
+_WRITE_ONLY: JsonDict = {"writeOnly": True}
 _HAS_SECRET = Field(
     default=None, description="Answered only; ignored when sent", json_schema_extra={"readOnly": True}
 )
@@ -121,6 +122,4 @@ class RepliesDocument(documents.Document):
     opt_in_reply: str | None
     help_reply: str | None
     has_webhook_secret: bool
-    carriers: CarriersDocument = Field(
-        default_factory=CarriersDocument, description="Absent from versions that an earlier release put"
-    )
+    carriers: CarriersDocument | None = Field(default=None, description="Absent where none is named")

@@ -109,4 +109,4 @@ async def page(
         given["beyond"] = beyond
     statement = text(_LIST.format(filters=chosen, order="ASC" if ascending else "DESC"))
     rows = await connection.execute(statement, {**given, "account": account_id, "limit": limit})
-    return [row._mapping for row in rows]
+    return [dict(row._mapping) for row in rows]

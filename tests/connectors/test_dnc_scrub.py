@@ -30,7 +30,7 @@ def scrub(dialler: Dialler, numbers: list[str], path: str = SCRUB, **options: fl
 
 def codes_by_script(answer: Answer, leads: list[str]) -> dict[str, str]:
     """What AST_DNCcom_filter.pl makes of it: it stops at a line that is not the lead of its place."""
-    found = {}
+    found: dict[str, str] = {}
     for place, line in enumerate(answer.body.decode().split("\n")[:-1]):
         number, code = line.split(",")[:2] if "," in line else (line, "")
         if place >= len(leads) or number != leads[place]:

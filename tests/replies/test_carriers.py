@@ -233,7 +233,8 @@ def test_the_tokens_of_vonage_are_taken_by_one_algorithm_and_with_the_body_s_has
         token = jwt.encode(changed, carriers.secret, algorithm="HS256")
         wrong = {**sent.headers, "Authorization": f"Bearer {token}"}
         assert post(account, replace(sent, headers=wrong)).status == 403, changed
-    for algorithm, key in (("none", None), ("HS512", carriers.secret * 2)):
+    others: list[tuple[str, Any]] = [("none", None), ("HS512", carriers.secret * 2)]
+    for algorithm, key in others:
         token = jwt.encode(claims, key, algorithm=algorithm)
         wrong = {**sent.headers, "Authorization": f"Bearer {token}"}
         assert post(account, replace(sent, headers=wrong)).status == 403, algorithm

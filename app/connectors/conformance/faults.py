@@ -129,6 +129,14 @@ def _could_not(name: str, status: int, slug: str) -> Fault:
     return Fault(name, f"{status} with the problem {slug}", answer, answer)
 
 
+def _nothing(_: Mapping[str, Any]) -> WireAnswer:
+    return WireAnswer(0, "", b"")
+
+
+def _elsewhere(_: Mapping[str, Any]) -> WireAnswer:
+    return WireAnswer(307, HTML, b"", {"Location": "/v1/approved"})
+
+
 def _changed(name: str, says: str, **changed: Any) -> Fault:
     return Fault(name, says, lambda asked: _json(201, JSON, approval(asked, **changed)))
 
@@ -137,7 +145,7 @@ def every_fault(slow_seconds: float) -> list[Fault]:
     """All of them; an approval that comes ``slow_seconds`` late comes too late."""
     return [
         Fault("away", "nobody listens", away=True),
-        Fault("silent", "takes the question and never answers", *[lambda _: WireAnswer(0, "", b"")] * 2),
+        Fault("silent", "takes the question and never answers", _nothing, _nothing),
         Fault(
             "slow",
             f"an approval {slow_seconds:g} s late",
@@ -180,7 +188,12 @@ def every_fault(slow_seconds: float) -> list[Fault]:
             "an approval whose last byte does not come",
             lambda asked: _cut(approved(asked), -1),
         ),
-        Fault("empty", "the status of an approval without a body", *_empty()),
+        Fault(
+            "empty",
+            "the status of an approval without a body",
+            lambda _: WireAnswer(201, JSON, b""),
+            lambda _: WireAnswer(200, PLAIN, b""),
+        ),
         Fault(
             "wrong content type",
             "an approval as text/html",
@@ -192,7 +205,8 @@ def every_fault(slow_seconds: float) -> list[Fault]:
         Fault(
             "redirected",
             "307 to a page of somebody else",
-            *[lambda _: WireAnswer(307, HTML, b"", {"Location": "/v1/approved"})] * 2,
+            _elsewhere,
+            _elsewhere,
         ),
         Fault(
             "replayed",
@@ -225,10 +239,6 @@ def _cut(answer: WireAnswer, at: int | None = None) -> WireAnswer:
     length = len(answer.body)
     place = length // 2 if at is None else at if at >= 0 else length + at
     return WireAnswer(answer.status, answer.media_type, answer.body, answer.headers, place)
-
-
-def _empty() -> tuple[Answering, Answering]:
-    return lambda _: WireAnswer(201, JSON, b""), lambda _: WireAnswer(200, PLAIN, b"")
 
 
 def _expired(document: dict[str, Any]) -> dict[str, Any]:

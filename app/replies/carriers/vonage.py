@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import jwt
 
@@ -46,7 +46,7 @@ def _is_signed(request: WebhookRequest, kept: Mapping[str, Any]) -> bool:
     return hmac.compare_digest(digest.encode(), str(claims.get("payload_hash", "")).lower().encode())
 
 
-def _is_time(claim: object) -> bool:
+def _is_time(claim: object) -> TypeGuard[float]:
     return isinstance(claim, int | float) and not isinstance(claim, bool)
 
 
