@@ -15,15 +15,16 @@ from starlette.responses import Response
 from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, note_rate, presented_hash, services_of
 from app.connectors import dial_check, dnc_scrub, vapi
-from app.connectors.asked_call import AskedCall, ask_for_call, call_intent
+from app.connectors.asked_call import USED_UP, AskedCall, ask_for_call, call_intent
 from app.guardrail.facts import Intent
 from app.intents.bodies import Label, PoolName
 from app.intents.decision import IntentRequest, Render
 from app.intents.decision_answers import answer_of
+from app.intents.http import GUARDRAILS
 from app.intents.services import Services
 from app.outcomes.tell_outcome import tell_outcome
 from app.platform.http import response_schemas as documents
-from app.platform.http.problems import CONNECTORS_PATH, Problem, dump, writer_of
+from app.platform.http.problems import CONNECTORS_PATH, Problem, dump, respond, writer_of
 from app.platform.http.responses import json_response
 from app.platform.http.strict_json import parse
 from app.platform.idempotency.answers import Answer, RequestIdentity
@@ -32,6 +33,8 @@ from app.platform.outcomes import Conflict
 
 router = APIRouter(prefix=CONNECTORS_PATH, tags=["connectors"], route_class=GuardedRoute)
 MayWrite = Annotated[Caller, Depends(Requires("intents:write", "calls"))]
+# Whoever keeps an approval, or fetches one ahead, would place a second call on it.
+NOT_KEPT = {"Cache-Control": "no-store"}
 Purpose = Annotated[Literal["marketing", "informational"], Query(description="Why the person is called")]
 Pool = Annotated[PoolName, Query(description="Whose channel the call takes")]
 VoiceType = Annotated[Literal["live", "prerecorded", "artificial"], Query(description="Who speaks")]
@@ -73,15 +76,14 @@ async def _ask(request: Request, intent: Intent, key: str | None, *identity: byt
 _PLAIN = {"text/plain": {"schema": {"type": "string"}}}
 
 
-def _plain_beside_problems() -> dict[int | str, dict[str, Any]]:
-    """A refusal is a line as an approval is; what could not be decided is a problem."""
-    told = documents.problems("conflict")
-    for status in (403, 429):
-        told[status] = {**told[status], "content": {**told[status]["content"], **_PLAIN}}
-    return {200: {"content": _PLAIN, "description": "ALLOW, and the intent's id"}, **told}
-
-
-@router.get("/check", summary="Ask in one line whether a call may go out", responses=_plain_beside_problems())
+@router.get(
+    "/check",
+    summary="Ask in one line whether a call may go out",
+    responses={
+        200: {"content": _PLAIN, "description": "ALLOW, and the intent's id"},
+        **documents.problems("conflict", *GUARDRAILS),
+    },
+)
 async def get_check(
     request: Request,
     to: Annotated[str, Query(description="Destination, E.164; the plus sign is %2B")],
@@ -101,11 +103,11 @@ async def get_check(
     voice_type: VoiceType = "live",
     max_duration: Seconds = 3600,
 ) -> Response:
-    """`ALLOW id` with 200, and only then; `DENY CODE id` with 403 or 429, or a problem where nothing was decided.
+    """`ALLOW id` with 200, and nothing else with 200: a refusal is its problem, as POST /v1/intents answers it.
 
-    It decides, records and takes a channel as POST /v1/intents does, though it is fetched: the answer must not be kept
-    by anybody. The end of the call is told to `POST /v1/intents/{id}/outcome`, or the channel comes back by itself
-    after `max_duration`. The key may be the password of HTTP Basic.
+    It decides, records and takes a channel as that does, though it is fetched: the answer must not be kept by anybody.
+    The end of the call is told to `POST /v1/intents/{id}/outcome`, or the channel comes back by itself after
+    `max_duration`. The key may be the password of HTTP Basic.
     """
     members = {
         "to": to,
@@ -117,12 +119,12 @@ async def get_check(
         "max_duration": max_duration,
     }
     asked = await _ask(request, _intent(members, "query"), f"check:{call}" if call is not None else None)
-    headers = {"Cache-Control": "no-store"}
-    if "retry_after" in asked.document:
-        headers["Retry-After"] = str(asked.document["retry_after"])
-    refused = 429 if asked.document.get("status") == 429 else 403
-    status = 200 if asked.approved else refused
-    return Response(dial_check.line_of(asked), status, headers, "text/plain")
+    line = dial_check.line_of(asked)
+    if line is not None:
+        return Response(line, 200, NOT_KEPT, "text/plain")
+    if asked.code == USED_UP:
+        raise Conflict("The call of this id is over: its channel was given back.")
+    return respond(asked.document, NOT_KEPT)
 
 
 _VAPI_BODY = {
@@ -181,7 +183,7 @@ async def post_vapi(
         }
         question = vapi.read_predial(message, defaults)
         asked = await _ask(request, _intent(question.members, "body"), question.key, raw)
-        return json_response({"eligible": asked.approved}, headers={"Cache-Control": "no-store"})
+        return json_response({"eligible": asked.approved}, headers=NOT_KEPT)
     if kind == vapi.END_OF_CALL:
         await _tell_end(request, caller, message)
     return json_response({})
@@ -258,7 +260,7 @@ async def post_dnc_scrub(
     }
     asked = dnc_scrub.ScrubAsked(numbers, _intent(members, "body"))
     lines = await dnc_scrub.scrub_lines(cast(Services, services_of(request)), presented_hash(request), asked)
-    return Response(lines, 200, {"Cache-Control": "no-store"}, "text/plain")
+    return Response(lines, 200, NOT_KEPT, "text/plain")
 
 
 async def _form(request: Request) -> dict[str, str]:

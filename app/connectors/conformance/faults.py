@@ -112,14 +112,12 @@ def _problem(status: int, slug: str, **members: Any) -> WireAnswer:
 
 
 def _refused(slug: str, status: int) -> Fault:
-    code = slug.upper().replace("-", "_")
     intent_id = approval({})["id"]
-    return Fault(
-        f"refused: {slug}",
-        f"{status} with the problem {slug}",
-        lambda _: _problem(status, slug, intent_id=intent_id, violations=[]),
-        lambda _: _line(429 if status == 429 else 403, f"DENY {code} {intent_id}"),
-    )
+
+    def answer(_: Mapping[str, Any]) -> WireAnswer:
+        return _problem(status, slug, intent_id=intent_id, violations=[])
+
+    return Fault(f"refused: {slug}", f"{status} with the problem {slug}", answer, answer)
 
 
 def _could_not(name: str, status: int, slug: str) -> Fault:
@@ -212,7 +210,7 @@ def every_fault(slow_seconds: float) -> list[Fault]:
             "replayed",
             "an approval of an earlier call, marked Idempotent-Replayed, whose lease is over",
             lambda asked: _json(201, JSON, approval(asked), **{"Idempotent-Replayed": "true"}),
-            lambda _: _line(403, "DENY REPLAYED"),
+            lambda _: _problem(409, "conflict"),
         ),
         _changed("another call's", "an approval for another number", to="+14155550199"),
         _changed("blocked inside", "201 whose verdict is blocked", verdict="blocked"),
@@ -226,7 +224,7 @@ def every_fault(slow_seconds: float) -> list[Fault]:
             "list",
             "201 with a list",
             lambda asked: _json(201, JSON, [approval(asked)]),
-            lambda _: _line(200, "DENY or ALLOW"),
+            lambda _: _line(200, "Page of the proxy: ALLOW all"),
         ),
     ]
 
