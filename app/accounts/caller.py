@@ -34,6 +34,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 PROMPT_SECONDS = 0.05
 _BEARER = re.compile(r"(?i:bearer) +(cg_[A-Za-z0-9_-]{1,250}) *")
 _KEY = re.compile(r"cg_[A-Za-z0-9_-]{1,250}")
+_CARRIERS = CARRIER_PATH + "/"
 IN_ADDRESS = "key"  # the query's name for the key of a carrier that can send no header, or needs it itself
 
 
@@ -44,9 +45,8 @@ def services_of(request: Request) -> AccountServices:
 
 def presented_hash(request: Request) -> bytes:
     """The hash of the key that the request carries. Raises Unauthorized when there is none."""
-    carries = request.url.path.startswith(CARRIER_PATH + "/") and request.query_params.getlist(IN_ADDRESS)
-    if carries:
-        return _hash_in_address(carries)
+    if request.scope["path"].startswith(_CARRIERS) and IN_ADDRESS in request.query_params:
+        return _hash_in_address(request.query_params.getlist(IN_ADDRESS))
     given = request.headers.getlist("authorization")
     if not given:
         raise Unauthorized("No API key was provided.")

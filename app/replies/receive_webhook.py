@@ -49,10 +49,17 @@ async def receive_webhook(
         raise Unusable([FieldFault("body", str(error), "")]) from None
     taken = NOTHING
     last: WebhookMessage | None = None
+    unusable: Unusable | None = None
     for last in messages:
-        taken = await _take(services, caller, key_hash, name, last, stored, render)
+        try:
+            taken = await _take(services, caller, key_hash, name, last, stored, render)
+        except Unusable as error:  # those that came with it are taken all the same
+            unusable = error
+            continue
         if last.is_answered or kept.get("answers"):
             taken = replace(taken, reply=None)
+    if unusable is not None:
+        raise unusable
     return taken, _answer(carrier, last, taken)
 
 

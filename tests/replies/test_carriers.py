@@ -217,6 +217,17 @@ def resigned(carriers: Carriers, name: str, body: bytes) -> Sent:
     return Sent(sent.path, body, headers)
 
 
+def test_one_message_that_names_no_sender_does_not_keep_its_neighbours_out(
+    account: Account, carriers: Carriers
+) -> None:
+    first, second = (json.loads(carriers.bandwidth(FRANCISCO, "STOP", each).body)[0] for each in "ab")
+    first["message"]["from"] = "Acme"
+    sent = carriers.bandwidth(FRANCISCO, "STOP", "a")
+    answer = post(account, replace(sent, body=json.dumps([first, second]).encode()))
+    assert answer.status == 422
+    assert account.entries() == {"all": "opt_out"}
+
+
 def test_the_tokens_of_vonage_are_taken_by_one_algorithm_and_with_the_body_s_hash_only(
     account: Account, carriers: Carriers
 ) -> None:
@@ -268,7 +279,7 @@ def test_only_a_carrier_that_the_policy_names_is_heard(account: Account, carrier
     assert post(account, carriers.sinch(FRANCISCO, "STOP", "m-1")).status == 403
     assert post(account, carriers.telnyx(FRANCISCO, "STOP", "m-1")).status == 200
     unknown = replace(carriers.sinch(FRANCISCO, "STOP", "m-1"), path=f"{PATH}/pigeon?key={carriers.key}")
-    assert post(account, unknown).status == 400
+    assert post(account, unknown).status == 404
 
 
 def test_the_secrets_are_never_answered_and_outlast_a_policy_that_is_put_back(

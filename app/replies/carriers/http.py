@@ -14,8 +14,8 @@ from app.accounts.caller import IN_ADDRESS, GuardedRoute, Requires, presented_ha
 from app.platform.http import response_schemas as documents
 from app.platform.http.problems import CARRIER_PATH, writer_of
 from app.platform.http.responses import response_of
-from app.platform.outcomes import NotAllowed
-from app.replies.carriers.known import CarrierName
+from app.platform.outcomes import NotAllowed, NotFound
+from app.replies.carriers.known import CARRIERS
 from app.replies.carriers.twilio import FORM
 from app.replies.carriers.webhook import WebhookRequest
 from app.replies.http import TakenDocument, as_json
@@ -51,13 +51,16 @@ MayWrite = Annotated[Caller, Depends(Requires(SCOPE, "suppressions"))]
     },
     responses={
         200: {"model": TakenDocument, "content": {"text/xml": {"schema": {"type": "string"}}}},
-        **documents.problems(body=True),
+        **documents.problems("not-found", body=True),
     },
 )
 async def post_webhook(
     request: Request,
     caller: MayWrite,
-    carrier: Annotated[CarrierName, Path(description="As in the policy's inbound.carriers")],
+    carrier: Annotated[
+        str,
+        Path(description="As in the policy's inbound.carriers", json_schema_extra={"enum": list(CARRIERS)}),
+    ],
 ) -> Response:
     """As a message that is handed in by hand, for whoever the carrier's signature proves to be the carrier.
 
@@ -65,6 +68,9 @@ async def post_webhook(
     where the policy names no secret of the carrier, and where the signature is missing, wrong, or older than five
     minutes. A message that comes again changes nothing. Whatever is no message that came in is answered `none`.
     """
+    name = next((known for known in CARRIERS if known == carrier), None)
+    if name is None:
+        raise NotFound(f"No carrier is called so; there are {', '.join(CARRIERS)}.")
     if IN_ADDRESS in request.query_params and caller.scopes != {SCOPE}:
         raise NotAllowed(f"A key in an address must carry {SCOPE} and nothing else.")
     query = request.url.query
@@ -77,7 +83,7 @@ async def post_webhook(
         now=services_of(request).now(),
     )
     taken, reply = await receive_webhook(
-        services_of(request), caller, presented_hash(request), carrier, webhook, as_json
+        services_of(request), caller, presented_hash(request), name, webhook, as_json
     )
     if reply is not None:
         return Response(reply.body, media_type=reply.media_type)
