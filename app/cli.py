@@ -34,6 +34,8 @@ COMMANDS = {
     "emergencies": ("app.calling_window.cli", "app"),
     "keys": ("app.accounts.cli", "app"),
     "evidence": ("app.evidence.cli", "app"),
+    "agi": ("app.connectors.agi", "agi"),
+    "conformance": ("app.connectors.conformance.cli", "conformance"),
     "accounts": ("app.accounts.accounts_command", "app"),
     "mcp": ("app.mcp.cli", "serve_tools"),
 }

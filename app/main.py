@@ -24,6 +24,7 @@ from app.capacity.leases.ledger import PostgresLedger
 from app.capacity.limits import http as limits
 from app.capacity.pools import http as pools
 from app.capacity.semaphore import Semaphore
+from app.connectors import http as connectors
 from app.consent_lists import http as consent_lists
 from app.consents import http as consents
 from app.console import http as console
@@ -62,6 +63,7 @@ from app.platform.redis.router import RedisRouter
 from app.policy import http as policy
 from app.policy.preview import http as policy_preview
 from app.replies import http as inbound_messages
+from app.replies.carriers import http as carriers
 from app.settings import Settings
 from app.suppression import http as suppressions
 from app.suppression.lists import http as imports
@@ -87,6 +89,8 @@ ROUTES = (
     registries,
     scrub,
     inbound_messages,
+    carriers,
+    connectors,
     consent_lists,  # before consents, whose paths would read theirs as numbers
     consents,
     policy,

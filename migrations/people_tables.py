@@ -95,5 +95,17 @@ inbound_messages = Table(
     Column("suppression_ids", ARRAY(UUID), nullable=False, server_default=text("'{}'")),
     Column("received_at", INSTANT, nullable=False),
     Column("key_id", UUID),
+    # Where a carrier's own webhook brought it: who, and what it is called there.
+    Column("carrier", Text),
+    Column("carrier_message_id", Text),
     Index("ix_inbound_messages_account_id_from_number", "account_id", "from_number"),
+    Index("ix_inbound_messages_account_id_id", "account_id", "id"),
+    Index(
+        "ux_inbound_messages_carrier_message_id",
+        "account_id",
+        "carrier",
+        "carrier_message_id",
+        unique=True,
+        postgresql_where=text("carrier_message_id IS NOT NULL"),
+    ),
 )

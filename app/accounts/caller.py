@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -23,7 +23,7 @@ from app.accounts.account_services import AccountServices
 from app.accounts.authenticate import EVERY_KEY, Caller, hash_of
 from app.accounts.identify import identify as lookup
 from app.platform.http.fields import MOST_FAULTS
-from app.platform.http.problems import CARRIER_PATH, Problem, rate_headers
+from app.platform.http.problems import CARRIER_PATH, Problem, rate_headers, takes_basic
 from app.platform.http.stream_timeouts import STREAMS
 from app.platform.http.strict_json import StrictRequest
 from app.platform.outcomes import FieldFault, Outcome, RateExceeded, Unauthorized
@@ -34,6 +34,8 @@ Handler = Callable[[Request], Awaitable[Response]]
 PROMPT_SECONDS = 0.05
 _BEARER = re.compile(r"(?i:bearer) +(cg_[A-Za-z0-9_-]{1,250}) *")
 _KEY = re.compile(r"cg_[A-Za-z0-9_-]{1,250}")
+_CARRIERS = CARRIER_PATH + "/"
+IN_ADDRESS = "key"  # the query's name for the key of a carrier that can send no header, or needs it itself
 
 
 def services_of(request: Request) -> AccountServices:
@@ -43,6 +45,8 @@ def services_of(request: Request) -> AccountServices:
 
 def presented_hash(request: Request) -> bytes:
     """The hash of the key that the request carries. Raises Unauthorized when there is none."""
+    if request.scope["path"].startswith(_CARRIERS) and IN_ADDRESS in request.query_params:
+        return _hash_in_address(request.query_params.getlist(IN_ADDRESS))
     given = request.headers.getlist("authorization")
     if not given:
         raise Unauthorized("No API key was provided.")
@@ -51,7 +55,7 @@ def presented_hash(request: Request) -> bytes:
         raise Unauthorized("The Authorization header must be given once.")
     header = given[0]
     match = _BEARER.fullmatch(header)
-    if match is None and request.url.path == CARRIER_PATH:
+    if match is None and takes_basic(request.url.path):
         match = _KEY.fullmatch(_basic_password(header))
         if match is None:
             raise Unauthorized(
@@ -61,6 +65,15 @@ def presented_hash(request: Request) -> bytes:
     if match is None:
         raise Unauthorized("The Authorization header must hold a bearer key, as in Bearer cg_abc123.")
     return hash_of(match[1])
+
+
+def _hash_in_address(given: Sequence[str]) -> bytes:
+    """Of the key in a carrier's address. What the Authorization header holds is the carrier's own proof then."""
+    if len(given) > 1:
+        raise Unauthorized("The key must be given once.")
+    if _KEY.fullmatch(given[0]) is None:
+        raise Unauthorized("The key in the address must be an API key, as cg_abc123.")
+    return hash_of(given[0])
 
 
 def _basic_password(header: str) -> str:
@@ -129,7 +142,9 @@ class GuardedRoute(APIRoute):
         handle = self._reading(super().get_route_handler())
         streams = STREAMS.fullmatch(self.path) is not None
         reads_json = self.body_field is not None
-        known = None if self.path.startswith(CARRIER_PATH) else _query_names(self.dependant)
+        # A carrier adds to its address what it likes; whoever lists what came in means every word of it.
+        carrier = self.path.startswith(CARRIER_PATH) and "POST" in (self.methods or ())
+        known = None if carrier else _query_names(self.dependant)
 
         async def guarded(given: Request) -> Response:
             request = StrictRequest(given.scope, given.receive)

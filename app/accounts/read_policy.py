@@ -34,19 +34,28 @@ async def read_account_policy(database: Database, account_id: uuid.UUID) -> Acco
 REPLIES = ("opt_out_reply", "opt_in_reply", "help_reply")
 
 SECRET = "webhook_secret"  # noqa: S105  the member's name
+CARRIERS = "carriers"
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyInForce:
-    """An account's policy as it is answered: ``replies`` has None where the built-in wording stands."""
+    """An account's policy as it is answered: ``replies`` has None where the built-in wording stands.
+
+    ``carriers``: those whose webhooks are taken, and whether each answers people itself.
+    """
 
     policy: AccountPolicy
     replies: Mapping[str, str | None]
     has_webhook_secret: bool
+    carriers: Mapping[str, bool]
 
     def inbound(self) -> dict[str, Any]:
-        """What is said of inbound messages: the replies, and of the secret only whether there is one."""
-        return {**self.replies, "has_webhook_secret": self.has_webhook_secret}
+        """What is said of inbound messages: the replies, and of a secret only whether there is one."""
+        carriers = {
+            name: {"has_secret": True, "answers": answers} for name, answers in sorted(self.carriers.items())
+        }
+        told: dict[str, Any] = {**self.replies, "has_webhook_secret": self.has_webhook_secret}
+        return {**told, CARRIERS: carriers} if carriers else told
 
 
 async def current_policy(services: Stores, caller: Caller) -> PolicyInForce:
@@ -57,4 +66,5 @@ async def current_policy(services: Stores, caller: Caller) -> PolicyInForce:
 
 
 def _in_force(policy: AccountPolicy, inbound: Mapping[str, Any]) -> PolicyInForce:
-    return PolicyInForce(policy, {name: inbound.get(name) for name in REPLIES}, SECRET in inbound)
+    carriers = {name: bool(kept.get("answers")) for name, kept in inbound.get(CARRIERS, {}).items()}
+    return PolicyInForce(policy, {name: inbound.get(name) for name in REPLIES}, SECRET in inbound, carriers)

@@ -9,7 +9,7 @@ from app.accounts import policy_store as policies
 from app.accounts.audit.record_change import actor_of, record_change
 from app.accounts.authenticate import Caller
 from app.accounts.policy_document import read_policy, write_policy
-from app.accounts.read_policy import REPLIES, SECRET, PolicyInForce, _in_force
+from app.accounts.read_policy import CARRIERS, REPLIES, SECRET, PolicyInForce, _in_force
 from app.content import ContentScanner
 from app.content.account_phrases import folded_phrase
 from app.content.signs.links import registrable_domain
@@ -17,6 +17,9 @@ from app.content.volume import RULE as SNOWSHOE
 from app.guardrail.facts import AccountPolicy
 from app.platform.outcomes import Conflict, FieldFault, Unusable
 from app.platform.stores import Stores
+
+# What has to be known of a carrier before its webhooks can be told from anybody's; of the others, a secret.
+OF_CARRIERS: Mapping[str, set[str]] = {"telnyx": {"public_key"}, "bandwidth": {"username", "secret"}}
 
 
 async def change_policy(
@@ -29,9 +32,9 @@ async def change_policy(
 ) -> PolicyInForce:
     """Replace the whole policy; in force for every process when this returns, since each decision reads it.
 
-    The webhook secret is kept when ``inbound`` does not name it: it is never shown, so whoever reads a policy,
-    changes it and puts it back must not switch off the signature's check without noticing. Raises Unusable,
-    and Conflict when the policy is no longer of the expected version.
+    The webhook secret, and what is kept of carriers, stay when ``inbound`` does not name them: they are never shown,
+    so whoever reads a policy, changes it and puts it back must not switch off the signature's check without noticing.
+    Raises Unusable, and Conflict when the policy is no longer of the expected version.
     """
     wanted = read_policy(document, 0)
     faults = rule_faults(wanted, scanner)
@@ -46,7 +49,10 @@ async def change_policy(
             )
         replies = {name: inbound[name] for name in REPLIES if inbound.get(name) is not None}
         secret = inbound[SECRET] if SECRET in inbound else before.inbound.get(SECRET)
-        kept = {**replies, SECRET: secret} if secret is not None else replies
+        carriers = carriers_kept(inbound.get(CARRIERS) or {}, before.inbound.get(CARRIERS, {}))
+        kept: dict[str, Any] = {**replies, SECRET: secret} if secret is not None else {**replies}
+        if carriers:
+            kept[CARRIERS] = carriers
         now, shown = services.now(), _in_force(wanted, kept).inbound()
         version = await policies.store(
             connection, caller.account_id, write_policy(wanted), kept, shown, caller.key_id, now
@@ -63,6 +69,27 @@ async def change_policy(
             action="changed",
         )
     return _in_force(read_policy(document, version), kept)
+
+
+def carriers_kept(
+    wanted: Mapping[str, Mapping[str, Any] | None], before: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """What is kept of each carrier: null removes one, and what is not named of it stays. Raises Unusable."""
+    kept = {name: dict(members) for name, members in before.items() if wanted.get(name, members) is not None}
+    faults = []
+    for name, members in wanted.items():
+        if members is None:
+            continue
+        given = {key: value for key, value in members.items() if key != "has_secret" and value is not None}
+        kept[name] = {**kept.get(name, {}), **given}
+        for needed in sorted(OF_CARRIERS.get(name, {"secret"}) - set(kept[name])):
+            pointer = f"/inbound/{CARRIERS}/{name}/{needed}"
+            faults.append(
+                FieldFault(f"inbound.{CARRIERS}.{name}.{needed}", "required field missing", pointer)
+            )
+    if faults:
+        raise Unusable(faults)
+    return kept
 
 
 def rule_faults(policy: AccountPolicy, scanner: ContentScanner) -> list[FieldFault]:

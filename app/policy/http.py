@@ -24,6 +24,7 @@ from app.platform.http.paging import Cursor, Limit, Order, bad_cursor, next_curs
 from app.platform.http.responses import json_response
 from app.policy.cap_fields import AbandonmentBody, CapBody, each_once
 from app.policy.change_policy import change_policy
+from app.policy.inbound_fields import InboundBody, RepliesDocument
 from app.policy.policy_fields import (
     Callers,
     CallersOnly,
@@ -63,7 +64,6 @@ RuleId = Annotated[Words, Field(min_length=1, max_length=64)]
 Phrase = Annotated[Words, Field(min_length=1, max_length=100)]
 Phrases = Annotated[list[Phrase], Field(max_length=200)]
 Spell = Annotated[Words, Field(max_length=40), AfterValidator(_spell)]
-Reply = Annotated[Words, Field(min_length=1, max_length=1600)]
 
 
 def _without_default(schema: JsonDict) -> None:
@@ -115,22 +115,6 @@ class ContentBody(Body):
     snowshoe: SnowshoeBody = SnowshoeBody()
 
 
-class InboundBody(Body):
-    """What inbound messages are answered with, and the secret that a carrier's webhooks are signed with."""
-
-    opt_out_reply: Reply | None = None
-    opt_in_reply: Reply | None = None
-    help_reply: Reply | None = None
-    webhook_secret: Annotated[Words, Field(min_length=8, max_length=256)] | None = Field(
-        default=None,
-        description="Never answered. Kept when absent, removed by null; with it, form webhooks must be signed",
-        json_schema_extra={"writeOnly": True},
-    )
-    has_webhook_secret: bool | None = Field(
-        default=None, description="Answered only; ignored when sent", json_schema_extra={"readOnly": True}
-    )
-
-
 class PolicyBody(Body):
     """The whole policy; what is absent gets its default."""
 
@@ -162,15 +146,6 @@ class PolicyBody(Body):
     version: Annotated[int, Field(ge=0)] | None = Field(
         default=None, description="When given, 409 unless the policy is still of this version"
     )
-
-
-class RepliesDocument(documents.Document):
-    """What inbound messages are answered with; null where the built-in wording stands. The secret is never answered."""
-
-    opt_out_reply: str | None
-    opt_in_reply: str | None
-    help_reply: str | None
-    has_webhook_secret: bool
 
 
 class PolicyDocument(documents.Document):

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
-from urllib.parse import parse_qsl
-from xml.sax.saxutils import escape
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
@@ -16,21 +14,26 @@ from starlette.responses import Response
 
 from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, presented_hash, services_of
+from app.ids import floor_id
+from app.instants import rfc3339
+from app.numbering import spellings
 from app.numbering.number_fields import Receiver, Sender
 from app.platform.http import response_schemas as documents
-from app.platform.http.fields import Body, Words
+from app.platform.http.fields import Body, Instant, Words
+from app.platform.http.paging import Cursor, Limit, page_of, read_id
 from app.platform.http.problems import CARRIER_PATH, Problem, dump, writer_of
-from app.platform.http.responses import response_of
+from app.platform.http.responses import json_response, response_of
 from app.platform.http.strict_json import parse
 from app.platform.idempotency.answers import Answer, RequestIdentity
 from app.platform.idempotency.http import idempotency_key, request_hash
-from app.replies.carriers.twilio import is_signed
+from app.replies import store as inbound_messages
+from app.replies.carriers.twilio import FORM, form_fields, is_signed, twiml
+from app.replies.carriers.webhook import Unreadable
 from app.replies.record_reply import Received, Taken, record_inbound
 
 router = APIRouter(prefix=CARRIER_PATH, tags=["opt-outs"], route_class=GuardedRoute)
 MayWrite = Annotated[Caller, Depends(Requires("inbound:write", "suppressions"))]
-FORM = "application/x-www-form-urlencoded"
-MAX_FIELDS = 200
+MayRead = Annotated[Caller, Depends(Requires("suppressions:read", "suppressions"))]
 
 
 class InboundBody(Body):
@@ -59,6 +62,27 @@ class TakenDocument(documents.Document):
     action: Literal["opt_out", "opt_in", "help", "none"]
     keyword: str | None
     reply: str | None
+
+
+class MessageDocument(documents.Document):
+    """A message that asked for something."""
+
+    id: str
+    sender: Annotated[str, Field(alias="from")]
+    to: str
+    action: Literal["opt_out", "opt_in", "help"]
+    keyword: str | None
+    words: str
+    carrier: str | None = Field(description="Whose own webhook brought it")
+    carrier_message_id: str | None
+    received_at: str
+
+
+class MessagePage(documents.Document):
+    """One page of messages."""
+
+    items: list[MessageDocument]
+    next_cursor: str | None
 
 
 _REQUEST_BODY = {
@@ -138,21 +162,68 @@ async def post_inbound(
     presented = RequestIdentity(
         presented_hash(request), key, request_hash(request, raw) if key is not None else b""
     )
-    render = _as_twiml if answer_as == "twiml" else _as_json
+    render = _as_twiml if answer_as == "twiml" else as_json
     answer = await record_inbound(services_of(request), caller, presented, received, signed, render)
     return response_of(answer, "text/xml" if answer_as == "twiml" else None)
 
 
-def _as_json(taken: Taken) -> Answer:
+@router.get(
+    "",
+    summary="List messages that were taken as an opt-out, an opt-in or a call for help",
+    responses={200: {"model": MessagePage}, **documents.problems()},
+)
+async def list_inbound(
+    request: Request,
+    caller: MayRead,
+    sender: Annotated[
+        Sender | None, Query(alias="from", description="Under every spelling of the line")
+    ] = None,
+    action: Annotated[Literal["opt_out", "opt_in", "help"] | None, Query()] = None,
+    since: Annotated[Instant | None, Query(description="Received at or after")] = None,
+    until: Annotated[Instant | None, Query(description="Received before")] = None,
+    order: Annotated[Literal["desc", "asc"], Query(description="By time")] = "desc",
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """With the words that were used. What was taken for nothing is not kept."""
+    filters = {
+        "from": list(spellings(sender)) if sender else None,
+        "action": action,
+        "since": floor_id(since) if since else None,
+        "until": floor_id(until) if until else None,
+    }
+    beyond, ascending = read_id(cursor), order == "asc"
+    found = await services_of(request).database.run(
+        lambda connection: inbound_messages.page(
+            connection, caller.account_id, filters, beyond=beyond, ascending=ascending, limit=limit + 1
+        ),
+        may_run_twice=True,
+    )
+    return json_response(page_of(found, limit, _message, lambda row: str(row["id"])))
+
+
+def _message(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": str(row["id"]),
+        "from": row["from_number"],
+        "to": row["to_number"],
+        "action": row["action"],
+        "keyword": row["keyword"],
+        "words": row["words"],
+        "carrier": row["carrier"],
+        "carrier_message_id": row["carrier_message_id"],
+        "received_at": rfc3339(row["received_at"]),
+    }
+
+
+def as_json(taken: Taken) -> Answer:
+    """What a message was taken for, as it is answered."""
     document = {"action": taken.meaning.action, "keyword": taken.meaning.keyword, "reply": taken.reply}
     return Answer(200, {}, dump(document))
 
 
 def _as_twiml(taken: Taken) -> Answer:
-    """https://www.twilio.com/docs/messaging/twiml: what a carrier does next; nothing where there is no reply."""
-    message = f"<Message>{escape(taken.reply)}</Message>" if taken.reply is not None else ""
-    text = f'<?xml version="1.0" encoding="UTF-8"?><Response>{message}</Response>'
-    return Answer(200, {}, text.encode("utf-8", "xmlcharrefreplace"))
+    return Answer(200, {}, twiml(taken.reply))
 
 
 def _media_type(request: Request) -> str:
@@ -172,14 +243,8 @@ def _json_message(raw: bytes) -> Received:
 
 def _form(raw: bytes) -> list[tuple[str, str]]:
     try:
-        return parse_qsl(
-            raw.decode("ascii"),
-            keep_blank_values=True,
-            strict_parsing=bool(raw),
-            errors="strict",
-            max_num_fields=MAX_FIELDS,
-        )
-    except ValueError:
+        return form_fields(raw)
+    except Unreadable:
         raise Problem("bad-request", f"The body must be a {FORM} form in UTF-8.") from None
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.accounts import policy_store as policies
 from app.accounts.authenticate import Caller
 from app.accounts.policy_document import read_policy
+from app.accounts.policy_store import StoredPolicy
 from app.accounts.read_policy import SECRET
 from app.consents import store as consents
 from app.content import mask
@@ -45,12 +46,17 @@ _REPLIES = {
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An inbound message. ``sender`` is a plus sign and digits; ``carrier_action`` what the carrier says it was."""
+    """An inbound message. ``sender`` is a plus sign and digits; ``carrier_action`` what the carrier says it was.
+
+    One that a carrier's own webhook brought has the carrier's name and the id that it goes by there.
+    """
 
     sender: str
     to: str
     body: str
     carrier_action: str | None = None
+    carrier: str | None = None
+    carrier_message_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +80,6 @@ async def record_inbound(
     ``is_signed`` is asked with the account's webhook secret, if it has one, for messages that a carrier signs.
     Raises NotAllowed when it says no.
     """
-    now = services.now()
-    meaning = understand(received)
-    meaning = replace(meaning, words=mask(meaning.words))
     async with services.database.begin() as connection:
         stored = await policies.fetch(connection, caller.account_id)
     secret = stored.inbound.get(SECRET)
@@ -84,18 +87,45 @@ async def record_inbound(
         raise NotAllowed(
             "The X-Twilio-Signature is missing or was not made with the account's webhook secret."
         )
+    return await take_message(services, caller, presented, received, stored, render)
+
+
+async def take_message(
+    services: Stores,
+    caller: Caller,
+    presented: RequestIdentity,
+    received: Received,
+    stored: StoredPolicy,
+    render: Callable[[Taken], Answer],
+) -> Answer:
+    """Act on a message that is known to be genuine, and answer it by the account's wording.
+
+    One that its carrier brings again changes nothing, however long ago it came first.
+    """
+    now = services.now()
+    meaning = understand(received)
+    meaning = replace(meaning, words=mask(meaning.words))
     names = read_policy(stored.policy, stored.version).names
     answer = render(Taken(meaning, reply_to(meaning, stored.inbound, names)))
 
     async def change(connection: AsyncConnection, _: uuid.UUID) -> Answer:
-        if meaning.action == "opt_out":
-            await _opt_out(connection, caller, received, meaning, now)
-        elif meaning.action == "opt_in":
-            await _opt_in(connection, caller, received, meaning, now)
+        if meaning.action == "none":
+            return answer
+        await consents.lock(connection, caller.account_id, spellings(received.sender)[0])
+        if not await _came_before(connection, caller, received):
+            await _EFFECTS[meaning.action](connection, caller, received, meaning, now)
         return answer
 
     return await change_once(
         services, presented, operation=OPERATION, scope="inbound:write", now=now, change=change
+    )
+
+
+async def _came_before(connection: AsyncConnection, caller: Caller, received: Received) -> bool:
+    if received.carrier is None or received.carrier_message_id is None:
+        return False
+    return await inbound_messages.is_known(
+        connection, caller.account_id, received.carrier, received.carrier_message_id
     )
 
 
@@ -123,7 +153,6 @@ async def _opt_out(
 ) -> None:
     """Suppress the sender on every channel, beside whatever the account has on its own list."""
     account, line = caller.account_id, spellings(received.sender)
-    await consents.lock(connection, account, line[0])
     await consents.end(connection, account, line, OPT_OUT, now)
     made: list[uuid.UUID] = []
     if "all" not in await opt_outs.standing_since(connection, account, line):
@@ -147,7 +176,6 @@ async def _opt_in(
 ) -> None:
     """Lift what the person asked for themselves. What anybody else put on the list stays."""
     account, line = caller.account_id, spellings(received.sender)
-    await consents.lock(connection, account, line[0])
     await opt_outs.lift(
         connection,
         account,
@@ -178,5 +206,17 @@ async def _keep(
         words=meaning.words,
         suppression_ids=made,
         received_at=now,
+        carrier=received.carrier,
+        carrier_message_id=received.carrier_message_id,
     )
     await inbound_messages.add(connection, caller.account_id, message, caller.key_id)
+
+
+async def _help(
+    connection: AsyncConnection, caller: Caller, received: Received, meaning: InboundMeaning, now: datetime
+) -> None:
+    """Nothing changes for the person; that they asked is kept."""
+    await _keep(connection, caller, received, meaning, [], now)
+
+
+_EFFECTS = {"opt_out": _opt_out, "opt_in": _opt_in, "help": _help}

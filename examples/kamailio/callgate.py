@@ -130,14 +130,15 @@ class Refusal(Exception):
 
 
 def unavailable(retry_seconds=DEFAULT_RETRY_SECONDS):
-    """The answer to whatever is not understood."""
-    return Refusal(503, "Service Unavailable", {"Retry-After": retry_seconds})
+    """The answer to whatever is not understood. No 5xx, on which a caller would try the next gateway."""
+    return Refusal(480, "Temporarily Unavailable", {"Retry-After": retry_seconds})
 
 
 def refusal(answer):
     """The SIP response that says what the problem document says.
 
-    RFC 3261 allows Retry-After with 480 and 503 and not with 403, where the instant has a field of our own.
+    What is refused about the person is 603, after which nobody may try another way (RFC 3261, 16.7). When the window
+    opens has a field of our own.
     """
     slug, members = answer.slug, answer.members
     fields = {"X-Callgate-Code": members.get("code"), "X-Callgate-Intent": members.get("intent_id")}
@@ -149,7 +150,7 @@ def refusal(answer):
         "abandonment-exceeded",
     ):
         fields["X-Callgate-Next-Allowed-At"] = members.get("next_allowed_at")
-        return Refusal(403, REASONS[slug], fields)
+        return Refusal(603, REASONS[slug], fields)
     if answer.status == 429 and slug in ("channel-budget-exceeded", "rate-limited"):
         return Refusal(480, REASONS[slug], {**fields, "Retry-After": answer.retry_seconds})
     if answer.status in (400, 422) and slug in ("bad-request", "validation-error"):
@@ -246,13 +247,30 @@ class Connector:
             answer = self.callgate.request("POST", "/v1/intents", body, headers, deadline)
         if answer.status != 201:
             raise refusal(answer)
-        lease = answer.members["lease"]
+        lease = self._checked(answer, body)
         if answer.headers.get("Idempotent-Replayed") == "true":
             # An approval that was used up: its call is over and its channel given back.
             held = self.callgate.request("GET", f"/v1/leases/{lease['id']}", deadline=deadline)
             if held.status != 200 or held.members.get("state") != "held":
                 raise Refusal(400, "Call Identifier Used Before")
         return lease["id"], epoch_seconds(lease["expires_at"])
+
+    @staticmethod
+    def _checked(answer, body):
+        """The lease of an approval that is whole, of this very call, and not over. Raises Refusal."""
+        media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        members, lease = answer.members, answer.members.get("lease")
+        wanted = {"type": "call", "verdict": "approved", "to": body["to"], "from": body["from"]}
+        if (
+            media_type != "application/json"
+            or {name: members.get(name) for name in wanted} != wanted
+            or not isinstance(lease, dict)
+            or not lease.get("id")
+            or lease["id"] != members.get("id")
+            or epoch_seconds(str(lease.get("expires_at"))) <= time.time()
+        ):
+            raise unavailable()
+        return lease
 
     def renewal_margin(self, message):
         """Sets $var(margin): a lease with fewer seconds left is due. A third of its time is spent by then, so

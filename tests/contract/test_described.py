@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -12,6 +13,7 @@ from app.clock import utc_now
 from tests import described
 from tests.contract.dialler import Dialler, call, new_account, rfc3339, sms
 from tests.contract.streams import ended, upload
+from tests.replies.carriers import NAMES, Carriers
 from tests.service import Answer, RunningService
 
 REGISTRY = "/v1/registries/described"
@@ -46,6 +48,7 @@ def test_an_answer_of_every_route_is_as_it_is_described(
     _channels(one)
     _lists(one)
     _people(one)
+    _other_systems(one)
     _administration(operator, one)
     _events(one)
     for path in (registry, f"{registry}/jobs", f"{registry}/versions", "/v1/registries"):
@@ -130,6 +133,21 @@ def _lists(one: Dialler) -> None:
     good(one.get(f"{job.headers['location']}/rejects"))
     good(one.delete(job.headers["location"]))
     good(upload(one, "/v1/scrub", f"number\n{LISTED}\n12\n".encode(), "text/csv"))
+
+
+def _other_systems(one: Dialler) -> None:
+    carriers = Carriers(one.service.base_url, one.with_key("inbound:write").key)
+    good(one.put("/v1/policy", {"inbound": {"carriers": carriers.policy()}}))
+    good(one.get("/v1/policy"))
+    for name in NAMES:
+        sent = carriers.sent(name, TEXTER, "HELP", "m-1")
+        good(one.service.request("POST", sent.path, sent.body, headers=dict(sent.headers)))
+    good(one.get("/v1/inbound-messages"))
+    query = urlencode({"to": one.open_number(), "from": "+12125550100"})
+    good(one.get(f"/connectors/check?{query}"))
+    good(one.post("/connectors/vapi", {"message": {"type": "status-update"}}))
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    good(one.post("/connectors/dnc-scrub", b"phoneList=4155550100", headers=form))
 
 
 def _people(one: Dialler) -> None:

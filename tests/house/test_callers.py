@@ -80,6 +80,7 @@ def _answers_a_framework(node: ast.ClassDef) -> bool:
             "Formatter",
             "Request",
             "APIRoute",
+            "BaseHTTPRequestHandler",
             "Protocol",
             "NodeVisitor",
         }

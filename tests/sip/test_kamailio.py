@@ -89,7 +89,7 @@ def test_how_a_call_ended_is_told_with_its_channel(
 def test_a_suppressed_number_is_refused(switch: Switch, number: str, pool: str) -> None:
     assert switch.gate.post("/v1/suppressions", {"number": number, "channel": "call"}).status == 201
     heard = refusal(switch, number, pool)
-    assert (heard.status, heard.reason) == (403, "DNC Blocked")
+    assert (heard.status, heard.reason) == (603, "DNC Blocked")
     assert heard.fields["x-callgate-code"] == "DNC_BLOCKED"
     (recorded,) = intents_to(switch.gate, number)
     assert heard.fields["x-callgate-intent"] == recorded["id"]
@@ -99,7 +99,7 @@ def test_a_suppressed_number_is_refused(switch: Switch, number: str, pool: str) 
 def test_a_closed_window_says_when_it_opens(switch: Switch, pool: str) -> None:
     closed = next(number for number, codes in previews(switch.gate) if codes == ["TCPA_BLOCKED"])
     heard = refusal(switch, closed, pool)
-    assert (heard.status, heard.reason) == (403, "TCPA Blocked")
+    assert (heard.status, heard.reason) == (603, "TCPA Blocked")
     opens = heard.fields["x-callgate-next-allowed-at"]
     assert opens.endswith("Z")
     assert opens > time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -290,7 +290,7 @@ def test_without_callgate_no_call_and_no_lost_release(
             caller.finish()
         carrier.finish()
     heard = refusal(switch, next(open_numbers), "default")
-    assert (heard.status, heard.reason, heard.fields["retry-after"]) == (503, "Service Unavailable", "5")
+    assert (heard.status, heard.reason, heard.fields["retry-after"]) == (480, "Temporarily Unavailable", "5")
     gate.start()
     switch.wait_for_use("default", 0)
     with switch.carrier("carrier_answers") as carrier:
@@ -306,7 +306,7 @@ def test_a_callgate_that_does_not_answer_is_not_waited_for(
     began = time.monotonic()
     heard = refusal(switch, number, pool)
     assert time.monotonic() - began < 3
-    assert (heard.status, heard.reason, heard.fields["retry-after"]) == (503, "Service Unavailable", "5")
+    assert (heard.status, heard.reason, heard.fields["retry-after"]) == (480, "Temporarily Unavailable", "5")
 
 
 def test_callers_of_a_callgate_that_hangs_hold_nobody_up(
@@ -320,14 +320,14 @@ def test_callers_of_a_callgate_that_hangs_hold_nobody_up(
         callers.finish(10)
     heard = callers.finals()
     assert len({response.fields["call-id"] for response in heard}) == 400
-    assert {response.status for response in heard} == {503}
+    assert {response.status for response in heard} == {480}
 
 
 def test_a_key_without_the_scope_opens_nothing_and_tells_nothing(
     start_switch: Callable[..., Switch], number: str, pool: str
 ) -> None:
     heard = refusal(start_switch(scopes=("intents:read",)), number, pool)
-    assert (heard.status, heard.reason) == (503, "Service Unavailable")
+    assert (heard.status, heard.reason) == (480, "Temporarily Unavailable")
     assert "x-callgate-code" not in heard.fields
 
 

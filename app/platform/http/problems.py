@@ -26,6 +26,7 @@ from app.platform.redis.rate_limits import RateState
 MEDIA_TYPE = "application/problem+json"
 # Here carriers call, which can hold credentials only in the URL that they were given, so as HTTP Basic.
 CARRIER_PATH = "/v1/inbound-messages"
+CONNECTORS_PATH = "/connectors"
 log = logging.getLogger("callgate.api")
 
 
@@ -198,9 +199,14 @@ def document_of(
             return make("internal"), {}
 
 
+def takes_basic(path: str) -> bool:
+    """Whether carriers and other systems call this path, which may show the key as the password of HTTP Basic."""
+    return path == CARRIER_PATH or path.startswith((CARRIER_PATH + "/", CONNECTORS_PATH + "/"))
+
+
 def _challenge(scope: Scope) -> dict[str, str]:
     """Carriers call without credentials first and send them when they are challenged for HTTP Basic (RFC 7617)."""
-    if scope.get("path") != CARRIER_PATH:
+    if not takes_basic(str(scope.get("path"))):
         return {}
     return {"WWW-Authenticate": 'Bearer realm="Callgate", Basic realm="Callgate"'}
 

@@ -112,7 +112,7 @@ def _tell_name(method: str, path: str, operation: dict[str, Any], scopes: dict[s
     derived = operation["operationId"].split("_v1_")[0].split("_")
     name = known.OPERATION_IDS.get(place) or derived[0] + "".join(part.capitalize() for part in derived[1:])
     operation["operationId"] = name
-    if path.startswith("/v1"):
+    if path.startswith(("/v1", "/connectors")):
         operation["security"] = [{"key": []}]
         scope = scopes.get(place) or known.SCOPES.get(name)
         if scope:
@@ -158,7 +158,7 @@ def _mend_responses(path: str, operation: dict[str, Any]) -> None:
 def _tell_headers(path: str, operation: dict[str, Any]) -> None:
     for status, response in operation["responses"].items():
         told = dict(known.ALWAYS)
-        if path.startswith("/v1") and status not in ("401", "500"):
+        if path.startswith(("/v1", "/connectors")) and status not in ("401", "500"):
             told |= known.KEYED
         if status in ("429", "503"):
             told |= known.RETRY_AFTER

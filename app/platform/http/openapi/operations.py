@@ -56,6 +56,11 @@ OPERATION_IDS = {
     "get /v1/registries/{name}/jobs/{job_id}/rejects": "getRegistryJobRejects",
     "post /v1/scrub": "scrubList",
     "post /v1/inbound-messages": "receiveMessage",
+    "get /v1/inbound-messages": "listMessages",
+    "post /v1/inbound-messages/{carrier}": "receiveCarrierMessage",
+    "get /connectors/check": "checkCall",
+    "post /connectors/vapi": "answerVapi",
+    "post /connectors/dnc-scrub": "scrubForVicidial",
     "get /v1/consents/{number}": "getConsent",
     "put /v1/consents/{number}": "putConsent",
     "delete /v1/consents/{number}": "withdrawConsent",
@@ -80,7 +85,7 @@ OPERATION_IDS = {
     "get /metrics": "getMetrics",
 }
 # Those that ask for their scope together with what they ask of the stores, and so not by a dependency.
-SCOPES = {"createIntent": "intents:write", "createIntents": "intents:write", "previewIntent": "intents:write"}
+SCOPES = dict.fromkeys(("createIntent", "createIntents", "previewIntent", "checkCall"), "intents:write")
 IDEMPOTENT = frozenset({"createIntent", "createIntents", "createSuppression", "receiveMessage"})
 
 IDEMPOTENCY_KEY = {

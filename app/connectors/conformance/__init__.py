@@ -1,0 +1,1 @@
+"""A kit for whoever builds a connector: a gate that fails in every way, and the proof that no call gets through."""

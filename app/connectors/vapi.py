@@ -1,0 +1,162 @@
+"""Vapi's outbound campaigns: asked before each contact is dialled, told when the call has ended.
+
+https://docs.vapi.ai/outbound-campaigns/webhooks: `campaign.predial` is answered `{"eligible": true}` or false. Whatever
+else it is answered, and no answer, is a failure of the pre-dial there, and the call is not placed. The caller id is the
+phone number that the message names, or `?from=` of the address. Who speaks is a synthetic voice, unless the address
+says otherwise. `end-of-call-report` gives the channel back with the call's outcome; the call is found by whom it went
+to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from app.accounts.authenticate import Caller
+from app.guardrail.facts import OutcomeResult
+from app.intents.records import store as decision_records
+from app.intents.services import Services
+from app.numbering import sender_line, spellings
+from app.outcomes.tell_outcome import ToldOutcome
+from app.platform.outcomes import FieldFault, Unusable
+from app.replies.classify import classify_inbound
+
+PREDIAL, END_OF_CALL = "campaign.predial", "end-of-call-report"
+# A lease ends four hours and a minute after it was acquired, whatever is renewed.
+CALLS_LAST = timedelta(hours=5)
+MOST_SAID = 1000  # things that a person said in one call
+_RESULTS: Mapping[str, OutcomeResult] = {
+    "customer-busy": "busy",
+    "customer-did-not-answer": "no_answer",
+    "voicemail": "machine",
+    "customer-ended-call": "answered",
+    "silence-timed-out": "answered",
+    "exceeded-max-duration": "answered",
+}
+# Beginnings of the reasons of calls that somebody had answered.
+_ANSWERED = ("assistant-ended-call", "assistant-said", "assistant-forwarded", "customer-ended-call")
+
+
+@dataclass(frozen=True, slots=True)
+class PredialQuestion:
+    """Who would be called, for which campaign. ``key``: the same for the same question, where it can be told."""
+
+    members: Mapping[str, Any]
+    key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnd:
+    """A call that has ended, and how."""
+
+    number: str
+    campaign: str | None
+    told: ToldOutcome
+
+
+def message_of(body: object) -> Mapping[str, Any]:
+    """The message of a webhook. Raises Unusable."""
+    return _object(body if isinstance(body, dict) else {}, "message")
+
+
+def read_predial(message: Mapping[str, Any], defaults: Mapping[str, Any]) -> PredialQuestion:
+    """The question as an intent's members; ``defaults`` are those of the address. Raises Unusable."""
+    contact, phone = _object(message, "contact", "message.contact"), message.get("phoneNumber")
+    shown = phone.get("number") if isinstance(phone, dict) else None
+    campaign = _text(message, "campaignId", "message.campaignId")
+    members = {
+        "voice_type": "artificial",
+        "from": shown,
+        **{name: value for name, value in defaults.items() if value is not None},
+        "to": _text(contact, "number", "message.contact.number"),
+        "campaign": campaign,
+    }
+    stamp = message.get("timestamp")
+    is_told = isinstance(stamp, int | float) and not isinstance(stamp, bool)
+    key = f"vapi:{campaign}:{_text(contact, 'id', 'message.contact.id')}:{stamp}" if is_told else None
+    return PredialQuestion(members, key)
+
+
+def read_end(message: Mapping[str, Any]) -> CallEnd | None:
+    """How the call ended; None for one whose number is not told. Never raises for what is missing."""
+    call = message.get("call") if isinstance(message.get("call"), dict) else {}
+    assert isinstance(call, dict)
+    for holder in (message, call):
+        customer = holder.get("customer")
+        if isinstance(customer, dict) and isinstance(customer.get("number"), str):
+            number = customer["number"]
+            break
+    else:
+        return None
+    reason = message.get("endedReason") or call.get("endedReason")
+    campaign = call.get("campaignId") or message.get("campaignId")
+    seconds = message.get("durationSeconds")
+    result = _result(str(reason))
+    talked = seconds if result in ("answered", "machine") and _is_seconds(seconds) else None
+    told = ToldOutcome(result, None, talked, _asked_not_to_be_called(message))
+    return CallEnd(number, campaign if isinstance(campaign, str) else None, told)
+
+
+async def find_intent(services: Services, caller: Caller, end: CallEnd) -> UUID | None:
+    """The approved call that this must have been: the last one to the number, of the campaign where it is told."""
+    now: datetime = services.now()
+    if sender_line(end.number) is None:
+        return None
+    found = await decision_records.newest_first(
+        services.database,
+        caller.account_id,
+        filters={
+            "to": spellings(end.number),
+            "type": "call",
+            "verdict": "approved",
+            "campaign": end.campaign,
+            "since": now - CALLS_LAST,
+        },
+        before=None,
+        limit=1,
+    )
+    return UUID(found.rows[0]["id"]) if found.rows else None
+
+
+def _result(reason: str) -> OutcomeResult:
+    known = _RESULTS.get(reason)
+    if known is not None:
+        return known
+    return "answered" if reason.startswith(_ANSWERED) else "failed"
+
+
+def _asked_not_to_be_called(message: Mapping[str, Any]) -> bool:
+    """Whether the person said so: each thing that they said is read as a reply would be."""
+    artifact = message.get("artifact")
+    said = artifact.get("messages") if isinstance(artifact, dict) else None
+    return isinstance(said, list) and any(
+        isinstance(each, dict)
+        and each.get("role") == "user"
+        and classify_inbound(str(each.get("message", ""))).action == "opt_out"
+        for each in said[:MOST_SAID]
+    )
+
+
+def _is_seconds(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 86_400
+
+
+def _object(members: Mapping[str, Any], name: str, field: str | None = None) -> Mapping[str, Any]:
+    found = members.get(name)
+    if not isinstance(found, dict):
+        raise _missing(field or name, "must be an object")
+    return found
+
+
+def _text(members: Mapping[str, Any], name: str, field: str) -> str:
+    found = members.get(name)
+    if not isinstance(found, str) or not found or "\x00" in found:
+        raise _missing(field, "must be a text")
+    return found
+
+
+def _missing(field: str, reason: str) -> Unusable:
+    return Unusable([FieldFault(field, reason, "/" + field.replace(".", "/"))])

@@ -1,0 +1,56 @@
+"""Bandwidth: the user and the password of the callback, by HTTP Basic; it signs nothing.
+
+https://dev.bandwidth.com/docs/messaging/webhooks: the credentials are those of the messaging application, the body is a
+list of events. Since the Authorization header is taken, the API key stands in the address, as `?key=`. Nothing says
+when a webhook was sent: one that comes again is known by its message's id. What it is answered with is not sent to
+anybody.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.replies.carriers.webhook import (
+    Carrier,
+    Unreadable,
+    WebhookMessage,
+    WebhookRequest,
+    json_value,
+    text_of,
+)
+
+MOST_EVENTS = 100
+
+
+def _is_signed(request: WebhookRequest, kept: Mapping[str, Any]) -> bool:
+    right = f"{kept['username']}:{kept['secret']}"
+    return hmac.compare_digest(right.encode(), (request.user_info or "").encode("utf-8", "replace"))
+
+
+def _messages(request: WebhookRequest) -> Sequence[WebhookMessage]:
+    events = json_value(request.body)
+    if not isinstance(events, list) or len(events) > MOST_EVENTS:
+        raise Unreadable(f"must be a list of at most {MOST_EVENTS} events")
+    found = []
+    for event in events:
+        if not isinstance(event, dict):
+            raise Unreadable("each event must be an object")
+        if event.get("type") != "message-received":
+            continue
+        message = event.get("message")
+        if not isinstance(message, dict):
+            raise Unreadable("message must be an object")
+        found.append(
+            WebhookMessage(
+                id=text_of(message, "id"),
+                sender=text_of(message, "from"),
+                to=text_of(event, "to", default=""),
+                body=text_of(message, "text", default=""),
+            )
+        )
+    return found
+
+
+BANDWIDTH = Carrier(_is_signed, _messages)

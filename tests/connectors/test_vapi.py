@@ -1,0 +1,172 @@
+"""POST /connectors/vapi: a contact is eligible where its call was approved, and nowhere else."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from tests.contract.dialler import CALLER_ID, PRESENTED, Dialler
+from tests.service import Answer
+
+CAMPAIGN = "3f8f0c31-2db0-4fb8-95d4-27cb56a2d7bf"
+DAY = "2026-08-20T20:18:42.000Z"
+ADDRESS = f"/connectors/vapi?from=%2B{CALLER_ID[1:]}"
+
+
+def predial(number: str, **message: Any) -> dict[str, Any]:
+    """A question, as docs.vapi.ai shows it."""
+    question = {
+        "type": "campaign.predial",
+        "timestamp": time.time() * 1000,
+        "campaignId": CAMPAIGN,
+        "contact": {
+            "id": "9a32ab38-4f18-4767-bf41-6326f290ebd4",
+            "campaignId": CAMPAIGN,
+            "orgId": "8e8f1dc8-2993-4b4d-b2fd-9f0fc2739f6d",
+            "number": number,
+            "name": "Ada",
+            "createdAt": "2026-08-20T20:18:42.000Z",
+        },
+        **message,
+    }
+    return {"message": question}
+
+
+def is_eligible(answer: Answer) -> bool:
+    """As Vapi reads it: a boolean `eligible` of a 200, and nothing else."""
+    assert answer.status == 200, answer.body
+    eligible = answer.json()["eligible"]
+    assert isinstance(eligible, bool)
+    return eligible
+
+
+def consented(dialler: Dialler) -> str:
+    """A number whose window is open and whose person has agreed to synthetic voices in writing."""
+    number = dialler.open_number()
+    given = {
+        "kind": "express_written",
+        "channels": ["call"],
+        "given_at": PRESENTED["given_at"],
+        "evidence": "form",
+    }
+    assert dialler.put(f"/v1/consents/{number}", given).status in (200, 201)
+    return number
+
+
+def test_a_contact_is_eligible_only_where_its_call_was_approved(dialler: Dialler) -> None:
+    number = consented(dialler)
+    assert is_eligible(dialler.post(ADDRESS, predial(number)))
+    (decision,) = dialler.get("/v1/intents").json()["items"]
+    assert (decision["to"], decision["campaign"], decision["voice_type"]) == (number, CAMPAIGN, "artificial")
+    assert dialler.get("/v1/pools/default").json()["in_use"] == 1
+    dialler.post("/v1/suppressions", {"number": number})
+    assert not is_eligible(dialler.post(ADDRESS, predial(number)))
+
+
+def test_a_question_that_is_asked_again_takes_no_second_channel(dialler: Dialler) -> None:
+    question = predial(consented(dialler))
+    for _ in range(2):
+        assert is_eligible(dialler.post(ADDRESS, question))
+    assert dialler.get("/v1/pools/default").json()["in_use"] == 1
+    (decision,) = dialler.get("/v1/intents").json()["items"]
+    dialler.delete(f"/v1/leases/{decision['id']}")
+    assert not is_eligible(dialler.post(ADDRESS, question))
+
+
+def test_the_phone_number_of_the_message_is_the_caller_id(dialler: Dialler) -> None:
+    number = consented(dialler)
+    asked = predial(number, phoneNumber={"provider": "vapi", "number": CALLER_ID})
+    assert is_eligible(dialler.post("/connectors/vapi", asked))
+    assert dialler.get("/v1/intents").json()["items"][0]["from"] == CALLER_ID
+    without = dialler.post("/connectors/vapi", predial(number))
+    assert without.status == 422
+    assert "eligible" not in without.json()
+
+
+def garbled() -> list[Any]:
+    """Bodies that hold no question that can be decided."""
+    whole = predial("+14155551234")["message"]
+    without = [{name: value for name, value in whole.items() if name != missing} for missing in whole]
+    return [
+        None, 5, [], {}, {"message": None}, {"message": []}, {"message": "campaign.predial"},
+        *({"message": each} for each in without if "timestamp" in each and "type" in each),
+        {"message": {**whole, "campaignId": 7}},
+        {"message": {**whole, "contact": {**whole["contact"], "number": 14155551234}}},
+        {"message": {**whole, "contact": {**whole["contact"], "number": "4155551234"}}},
+        {"message": {**whole, "campaignId": "x" * 65}},
+    ]  # fmt: skip
+
+
+def test_what_cannot_be_read_is_not_eligible(dialler: Dialler) -> None:
+    for body in garbled():
+        answer = dialler.post(ADDRESS, json.dumps(body).encode())
+        assert answer.status in (400, 422), (body, answer.body)
+        assert answer.headers["content-type"] == "application/problem+json"
+    for raw in (b"", b"{", b'{"message": {"type": "campaign.predial"'):
+        assert dialler.post(ADDRESS, raw).status in (400, 422)
+    assert dialler.get("/v1/intents").json()["items"] == []
+
+
+def end_of_call(number: str, reason: str, *said: str, **message: Any) -> dict[str, Any]:
+    """A report of a call, with what the person said in it."""
+    at = {"time": 1, "endTime": 2, "secondsFromStart": 1}
+    spoken = [{"role": "bot", "message": "Hello, shall I stop calling you?", **at}]
+    spoken += [{"role": "user", "message": words, **at} for words in said]
+    report = {
+        "type": "end-of-call-report",
+        "endedReason": reason,
+        "artifact": {"messages": spoken, "transcript": "…"},
+        "analysis": {},
+        "customer": {"number": number},
+        "call": {"id": "c-1", "orgId": "o-1", "campaignId": CAMPAIGN, "createdAt": DAY, "updatedAt": DAY},
+        "durationSeconds": 41.5,
+        **message,
+    }
+    return {"message": report}
+
+
+@pytest.mark.parametrize(
+    ("reason", "result"),
+    [
+        ("customer-ended-call", "answered"),
+        ("assistant-ended-call", "answered"),
+        ("voicemail", "machine"),
+        ("customer-busy", "busy"),
+        ("customer-did-not-answer", "no_answer"),
+        ("twilio-failed-to-connect-call", "failed"),
+    ],
+)
+def test_the_report_of_a_call_s_end_is_its_outcome_and_gives_the_channel_back(
+    dialler: Dialler, reason: str, result: str
+) -> None:
+    number = consented(dialler)
+    assert is_eligible(dialler.post(ADDRESS, predial(number)))
+    report = end_of_call(number, reason)
+    for _ in range(2):  # Vapi may report it again
+        answer = dialler.post(ADDRESS, report)
+        assert (answer.status, answer.json()) == (200, {})
+    assert dialler.get("/v1/pools/default").json()["in_use"] == 0
+    (figures,) = dialler.get(f"/v1/outcomes?campaign={CAMPAIGN}").json()["items"]
+    assert {name: count for name, count in figures["results"].items() if count} == {result: 1}
+    assert dialler.get(f"/v1/suppressions/{number}").status == 404
+
+
+def test_who_says_so_is_not_called_again(dialler: Dialler) -> None:
+    number = consented(dialler)
+    assert is_eligible(dialler.post(ADDRESS, predial(number)))
+    dialler.post(ADDRESS, end_of_call(number, "customer-ended-call", "Who is it?", "please stop calling me"))
+    assert dialler.get(f"/v1/suppressions/{number}").json()["entries"][0]["source"] == "opt_out"
+    assert not is_eligible(dialler.post(ADDRESS, predial(number)))
+
+
+def test_other_messages_and_calls_of_nobody_change_nothing(dialler: Dialler) -> None:
+    for message in (
+        {"message": {"type": "status-update", "status": "ringing"}},
+        {"message": {"type": "end-of-call-report", "call": 5, "artifact": [], "endedReason": None}},
+        end_of_call("+14155550199", "customer-ended-call", "stop calling me"),
+    ):
+        answer = dialler.post(ADDRESS, message)
+        assert (answer.status, answer.json()) == (200, {})
