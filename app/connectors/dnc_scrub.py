@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from app.accounts.authenticate import authenticate
+from app.calling_window.verdict import OutsideWindow, PlaceUnknown
 from app.guardrail.facts import Intent
 from app.guardrail.refusals import Violation
 from app.intents.decide import ask_about, gather_facts, need_scopes
@@ -28,6 +29,7 @@ from app.numbering import (
     parse_number,
 )
 from app.platform.outcomes import FieldFault, Unusable
+from app.suppression.verdict import OnRegistry
 
 MOST_NUMBERS = 50_000
 # As many at once as share a round trip to Postgres well.
@@ -103,9 +105,9 @@ async def _code(services: Services, rule_set: RuleSet, key_hash: bytes, asked: I
 
 
 def _lasting(violation: Violation) -> str | None:
-    slug, members = violation.refusal.slug, violation.members
-    if slug == "dnc-blocked" and members.get("registry") is not None:
-        return REGISTRY
-    if slug == "tcpa-blocked":
-        return BLOCKED if members.get("next_allowed_at") is None else None
-    return _LASTING.get(slug)
+    match violation:
+        case OnRegistry():
+            return REGISTRY
+        case OutsideWindow() | PlaceUnknown():
+            return BLOCKED if violation.next_allowed_at is None else None
+    return _LASTING.get(violation.refusal.slug)

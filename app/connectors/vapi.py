@@ -105,7 +105,7 @@ async def find_intent(services: Services, caller: Caller, end: CallEnd) -> UUID 
     now: datetime = services.now()
     if sender_line(end.number) is None:
         return None
-    found = await decision_records.newest_first(
+    found = await decision_records.page(
         services.database,
         caller.account_id,
         filters={
@@ -115,7 +115,7 @@ async def find_intent(services: Services, caller: Caller, end: CallEnd) -> UUID 
             "campaign": end.campaign,
             "since": now - CALLS_LAST,
         },
-        before=None,
+        behind=None,
         limit=1,
     )
     return UUID(found.rows[0]["id"]) if found.rows else None

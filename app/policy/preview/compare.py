@@ -16,6 +16,7 @@ from app import calling_window, content
 from app.consents import verdict as consents
 from app.consents.standing import standing_consents
 from app.frequency import verdict as frequency
+from app.frequency.caps_in_force import caps_in_force
 from app.guardrail.facts import AccountPolicy, Attempt, Consent, Facts, Intent, PresentedConsent, Recipient
 from app.guardrail.refusals import Finding
 from app.instants import read_instant
@@ -127,7 +128,7 @@ def _reasons(
     if "calling_window" in which:
         findings.append(calling_window.evaluate(intent, places, facts, rule_set.window_rules, at))
     if "frequency" in which:
-        caps = frequency.caps_in_force(intent, places, facts, rule_set.window_rules, at)
+        caps = caps_in_force(intent, places, facts, rule_set.window_rules, at)
         findings.append(frequency.evaluate(intent, caps, facts.attempts, at))
     if "content" in which:
         findings.append(content.evaluate(intent, facts.policy, rule_set.scanner))
