@@ -66,6 +66,7 @@ policy_versions = Table(
     Column("policy", JSONB, nullable=False),
     Column("changed_at", INSTANT, nullable=False),
     Column("changed_by", UUID),
+    Column("comment", Text, server_default=text("''"), nullable=False),
 )
 
 api_keys = Table(

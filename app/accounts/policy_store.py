@@ -32,6 +32,7 @@ class PolicyVersion:
     policy: Mapping[str, Any]
     changed_at: datetime
     changed_by: uuid.UUID | None
+    comment: str
 
 
 _FETCH = text("SELECT policy_version, policy::text, inbound::text FROM accounts WHERE id = :account")
@@ -46,14 +47,14 @@ _STORE = text(
                policy_version = policy_version + 1
          WHERE id = :account RETURNING id, policy_version, policy
     )
-    INSERT INTO policy_versions (account_id, version, policy, changed_at, changed_by)
-    SELECT id, policy_version, policy || jsonb_build_object('inbound', CAST(:replies AS jsonb)), :now, :key
+    INSERT INTO policy_versions (account_id, version, policy, changed_at, changed_by, comment)
+    SELECT id, policy_version, policy || jsonb_build_object('inbound', CAST(:replies AS jsonb)), :now, :key, :comment
       FROM changed RETURNING version
     """
 )
 _VERSIONS = both_ways(
     """
-    SELECT version, policy::text, changed_at, changed_by FROM policy_versions
+    SELECT version, policy::text, changed_at, changed_by, comment FROM policy_versions
      WHERE account_id = :account AND version {beyond} :behind ORDER BY version {way} LIMIT :limit
     """
 )
@@ -73,10 +74,11 @@ async def store(
     replies: Mapping[str, Any],
     key_id: uuid.UUID,
     now: datetime,
+    comment: str = "",
 ) -> int:
     """Replace the policy and keep it among its versions; answers the new version.
 
-    ``replies`` is what its version shows of ``inbound``: everything but the secret.
+    ``replies`` is what its version shows of ``inbound``: everything but the secret. ``comment``: why it was put.
     """
     given = {
         "account": account_id,
@@ -85,6 +87,7 @@ async def store(
         "replies": orjson.dumps(replies).decode(),
         "key": key_id,
         "now": now,
+        "comment": comment,
     }
     return int((await connection.execute(_STORE, given)).scalar_one())
 
@@ -97,4 +100,4 @@ async def versions(
         behind = -1 if order == "asc" else 2**31 - 1
     given = {"account": account_id, "behind": behind, "limit": limit}
     rows = await connection.execute(_VERSIONS[order], given)
-    return [PolicyVersion(row[0], orjson.loads(row[1]), row[2], row[3]) for row in rows]
+    return [PolicyVersion(row[0], orjson.loads(row[1]), row[2], row[3], row[4]) for row in rows]

@@ -51,8 +51,10 @@ RAIL: tuple[tuple[Line, ...], ...] = (
         Line("Law", "law", "", "rules.law_browser_page"),
     ),
     (
+        Line("Webhooks", "webhooks", "admin", "access.webhooks_page"),
         Line("Keys", "keys", "admin", "access.keys_page"),
         Line("Accounts", "accounts", "operator", "access.accounts_page"),
+        Line("Audit", "audit", "admin", "access.audit_page"),
     ),
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -139,6 +139,17 @@ async def get_evidence(
 
     It needs `suppressions:read` as well. At most 20,000 records; 422 asks for a shorter period.
     """
+    return await evidence_file(request, caller, number, since, until)
+
+
+async def evidence_file(
+    request: Request,
+    caller: Caller,
+    number: str,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Response:
+    """The file, streamed. Raises MissingScope without `suppressions:read`, Unusable for an empty period."""
     caller.needs("suppressions:read")
     services = cast(Services, services_of(request))
     now = services.now()

@@ -29,8 +29,11 @@ async def change_policy(
     document: Mapping[str, Any],
     inbound: Mapping[str, Any],
     expected_version: int | None,
+    comment: str = "",
 ) -> PolicyInForce:
     """Replace the whole policy; in force for every process when this returns, since each decision reads it.
+
+    The same policy again makes no new version. ``comment`` says why, to whoever reads the versions.
 
     The webhook secret, and what is kept of carriers, stay when ``inbound`` does not name them: they are never shown,
     so whoever reads a policy, changes it and puts it back must not switch off the signature's check without noticing.
@@ -53,22 +56,32 @@ async def change_policy(
         kept: dict[str, Any] = {**replies, SECRET: secret} if secret is not None else {**replies}
         if carriers:
             kept[CARRIERS] = carriers
+        was = _in_force(read_policy(before.policy, before.version), before.inbound)
+        if (
+            before.version
+            and write_policy(was.policy) == write_policy(wanted)
+            and dict(before.inbound) == kept
+        ):
+            return was
         now, shown = services.now(), _in_force(wanted, kept).inbound()
         version = await policies.store(
-            connection, caller.account_id, write_policy(wanted), kept, shown, caller.key_id, now
+            connection, caller.account_id, write_policy(wanted), kept, shown, caller.key_id, now, comment
         )
-        was = _in_force(read_policy(before.policy, before.version), before.inbound)
         await record_change(
             connection,
             caller.account_id,
             actor_of(caller.key_id),
             "policy",
             before={"version": before.version, **write_policy(was.policy), "inbound": was.inbound()},
-            after={"version": version, **write_policy(wanted), "inbound": shown},
+            after={"version": version, **write_policy(wanted), "inbound": shown, **_said(comment)},
             now=now,
             action="changed",
         )
     return _in_force(read_policy(document, version), kept)
+
+
+def _said(comment: str) -> dict[str, str]:
+    return {"comment": comment} if comment else {}
 
 
 def carriers_kept(

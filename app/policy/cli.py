@@ -41,6 +41,9 @@ def show(account: str | None = AccountOption) -> None:
 def put(
     file: str = typer.Argument(metavar="FILE", help="The whole policy as JSON; - is standard input."),
     account: str | None = AccountOption,
+    comment: str = typer.Option(
+        "", "--comment", metavar="WHY", help="Kept with the version; up to 500 characters."
+    ),
 ) -> None:
     """Replace the whole policy; in force from the next decision on.
 
@@ -71,9 +74,10 @@ def put(
         fail(f"a rule file is broken: {error}", UNAVAILABLE)
 
     async def work(services: Stores, caller: Caller) -> PolicyInForce:
-        document = body.model_dump(exclude={"inbound", "version"})
+        document = body.model_dump(exclude={"inbound", "version", "comment"})
         inbound = body.inbound.model_dump(exclude_unset=True)
-        return await change_policy(services, scanner, caller, document, inbound, body.version)
+        why = (comment or body.comment)[:500]
+        return await change_policy(services, scanner, caller, document, inbound, body.version, why)
 
     print_json(policy_document(act(account, work)))
 

@@ -146,6 +146,9 @@ class PolicyBody(Body):
     version: Annotated[int, Field(ge=0)] | None = Field(
         default=None, description="When given, 409 unless the policy is still of this version"
     )
+    comment: Annotated[Words, Field(max_length=500)] = Field(
+        default="", description="Why it is put; kept with the version"
+    )
 
 
 class PolicyDocument(documents.Document):
@@ -197,6 +200,7 @@ class PolicyVersionDocument(documents.Document):
     version: int
     changed_at: str
     changed_by: str | None
+    comment: str
     policy: StoredPolicy
 
 
@@ -226,12 +230,15 @@ async def get_policy(request: Request, caller: EveryKey) -> Response:
     responses={200: {"model": PolicyDocument}, **documents.problems("conflict", body=True)},
 )
 async def put_policy(request: Request, caller: Admin, body: PolicyBody) -> Response:
-    """The whole policy at once; in force for every process by the time the response is sent."""
-    document = body.model_dump(exclude={"inbound", "version"})
+    """The whole policy at once; in force for every process by the time the response is sent.
+
+    The same policy again makes no new version.
+    """
+    document = body.model_dump(exclude={"inbound", "version", "comment"})
     inbound = body.inbound.model_dump(exclude_unset=True)
     services = cast(Services, services_of(request))
     scanner = services.rule_set.scanner
-    found = await change_policy(services, scanner, caller, document, inbound, body.version)
+    found = await change_policy(services, scanner, caller, document, inbound, body.version, body.comment)
     return json_response(policy_document(found))
 
 
@@ -259,6 +266,7 @@ async def list_versions(
                     "version": item.version,
                     "changed_at": rfc3339(item.changed_at),
                     "changed_by": str(item.changed_by) if item.changed_by else None,
+                    "comment": item.comment,
                     "policy": dict(item.policy),
                 }
                 for item in found[:limit]

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.accounts.audit.record_change import actor_of, record_change
 from app.accounts.authenticate import Caller
 from app.events.event_types import EventType
 from app.events.store import place_new, position_of
@@ -71,6 +74,7 @@ async def put_webhook(
         pass
     async with services.database.begin() as connection:
         there = await webhooks.lock(connection, caller.account_id)
+        before = await webhooks.fetch(connection, caller.account_id, name)
         if not await webhooks.change(
             connection, caller.account_id, name, url=url, events=events, enabled=enabled, now=now
         ):
@@ -88,15 +92,18 @@ async def put_webhook(
                 secret=secret,
                 now=now,
             )
-        stored = await webhooks.fetch(connection, caller.account_id, name)
-    return _there(stored, name), shown(secret) if secret is not None else None
+        stored = _there(await webhooks.fetch(connection, caller.account_id, name), name)
+        await _note(connection, caller, name, before, stored, now)
+    return stored, shown(secret) if secret is not None else None
 
 
 async def remove_webhook(services: Stores, caller: Caller, name: str) -> None:
     """Remove the webhook; nothing is sent to it that is not on its way. Raises NotFound."""
     async with services.database.begin() as connection:
+        before = await webhooks.fetch(connection, caller.account_id, name)
         if not await webhooks.remove(connection, caller.account_id, name):
             raise NotFound(f"There is no webhook {name}.")
+        await _note(connection, caller, name, before, None, services.now())
 
 
 async def rotate_secret(
@@ -108,8 +115,9 @@ async def rotate_secret(
         await webhooks.rotate(
             connection, caller.account_id, name, secret=secret, until=now + overlap, now=now
         )
-        stored = await webhooks.fetch(connection, caller.account_id, name)
-    return _there(stored, name), shown(secret)
+        stored = _there(await webhooks.fetch(connection, caller.account_id, name), name)
+        await _note(connection, caller, name, stored, stored, now, rotated=True)
+    return stored, shown(secret)
 
 
 async def redeliver(
@@ -179,6 +187,37 @@ async def ping(services: Stores, caller: Caller, name: str, sender: Sender) -> T
         "data": {"webhook": name},
     }
     return await sender.tell(url, document, int(now.timestamp()), secrets)
+
+
+async def _note(
+    connection: AsyncConnection,
+    caller: Caller,
+    name: str,
+    before: Webhook | None,
+    after: Webhook | None,
+    now: datetime,
+    *,
+    rotated: bool = False,
+) -> None:
+    """The change in the audit trail: the settings, never a secret."""
+    was, becomes = (_settings(each) for each in (before, after))
+    if rotated and becomes is not None:
+        becomes["rotated_at"] = rfc3339(now)
+    await record_change(
+        connection,
+        caller.account_id,
+        actor_of(caller.key_id),
+        f"webhook:{name}",
+        before=was,
+        after=becomes,
+        now=now,
+    )
+
+
+def _settings(webhook: Webhook | None) -> dict[str, object] | None:
+    if webhook is None:
+        return None
+    return {"url": webhook.url, "events": list(webhook.events), "enabled": webhook.enabled}
 
 
 def _there(found: Webhook | None, name: str) -> Webhook:

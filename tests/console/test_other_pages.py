@@ -25,6 +25,8 @@ PAGES = {
     "law?region=US-PA&channel=call&at=2026-12-24": "",
     "keys": "admin",
     "accounts": "operator",
+    "webhooks": "admin",
+    "audit": "admin",
 }
 PATH = "%2B14155550188"
 
@@ -246,3 +248,40 @@ async def test_the_pages_are_sound_in_a_browser(dialler: Dialler, looker: Looker
     ):
         await looker.open(f"/console/{path}")
         await looker.looks_sound()
+
+
+def test_a_webhook_is_set_its_secret_shown_once_and_the_change_stands_in_the_audit(
+    dialler: Dialler, person: Person
+) -> None:
+    form = {
+        "name": "crm",
+        "url": "https://example.com/hook",
+        "events": ["opt_out.recorded"],
+        "enabled": "yes",
+    }
+    made = person.post("/console/webhooks", **form)
+    assert made.status == 200
+    secret = re.search(r"whsec_[\w+/=-]{20,}", made.body.decode())
+    assert secret
+    assert secret[0] not in person.get("/console/webhooks").body.decode()
+    assert dialler.get("/v1/webhooks/crm").json()["events"] == ["opt_out.recorded"]
+    assert person.post("/console/webhooks", **{**form, "enabled": "no"}).status == 303
+    near = person.post("/console/webhooks", **{**form, "name": "inside", "url": "https://127.0.0.1/hook"})
+    assert near.status == 422
+    assert person.get("/console/webhooks/crm").status == 200
+    rotated = person.post("/console/webhooks/crm/rotate")
+    assert secret[0] not in rotated.body.decode()
+    assert person.post("/console/webhooks/crm/remove").status == 303
+    said = dialler.get("/v1/audit?subject=webhook").json()["items"]
+    assert [each["action"] for each in said] == ["removed", "changed", "changed", "made"]
+    assert "whsec_" not in str(said)
+    page = person.reads("/console/audit?subject=webhook")
+    assert "webhook:crm" in page
+    assert '"https://example.com/hook"' in page
+
+
+def test_a_numbers_evidence_is_a_file_from_its_page(person: Person) -> None:
+    assert "/evidence" in person.get("/console/numbers/%2B14155550188").body.decode()
+    answer = person.get("/console/numbers/%2B14155550188/evidence")
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/zip")
+    assert answer.body.startswith(b"PK")

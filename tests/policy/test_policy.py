@@ -251,3 +251,17 @@ def test_a_cap_of_the_account_counts_what_it_says_and_nothing_else(account: Acco
     assert dialler.call(to=number).status == 403, "what went before a cap counts under it"
     account.policy()
     assert dialler.call(to=number).status == 201
+
+
+def test_the_same_policy_again_makes_no_new_version_and_each_version_says_why(account: Account) -> None:
+    first = account.put("/v1/policy", {"names": ["Acme"], "comment": "the new name"}).json()
+    again = account.put("/v1/policy", {"names": ["Acme"], "comment": "once more"}).json()
+    assert again == first
+    second = account.put("/v1/policy", {"names": ["Acme"], "inbound": {"help_reply": "Call us."}}).json()
+    assert second["version"] == first["version"] + 1
+    kept = account.get("/v1/policy/versions").json()["items"]
+    assert [(each["version"], each["comment"]) for each in kept[:2]] == [
+        (second["version"], ""),
+        (first["version"], "the new name"),
+    ]
+    assert account.put("/v1/policy", {"comment": "x" * 501}).status == 422

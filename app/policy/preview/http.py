@@ -94,7 +94,7 @@ class PolicyPreviewDocument(documents.Document):
 async def post_policy_preview(request: Request, caller: Admin, body: PolicyPreviewBody) -> Response:
     """Holds the decisions of a period against the policy, and changes nothing."""
     services = cast(Services, services_of(request))
-    wanted = read_policy(body.policy.model_dump(exclude={"inbound", "version"}), -1)
+    wanted = read_policy(body.policy.model_dump(exclude={"inbound", "version", "comment"}), -1)
     faults = [
         replace(fault, field=f"policy.{fault.field}", pointer=f"/policy{fault.pointer}")
         for fault in rule_faults(wanted, services.rule_set.scanner)

@@ -18,6 +18,7 @@ from app.console.pages.calling.number_timeline import standing, timeline
 from app.console.trouble import ConsoleRoute
 from app.console.typed import read_number
 from app.console.visit import SignedIn, Visit, looks_of
+from app.evidence.http import evidence_file
 from app.guardrail.facts import Intent
 from app.intents.decide import gather_facts
 from app.intents.facts_store import Ask
@@ -176,6 +177,12 @@ async def end_consent(visit: MayConsent, number: str) -> Response:
     number = _line(number)
     await withdraw_consent(visit.services, visit.caller, number)
     return visit.go(_sheet(number), "The consent has ended, as of now.")
+
+
+@router.get("/{number}/evidence")
+async def evidence(visit: MayRead, number: str) -> Response:
+    """Everything about the number as a file, with the proof of each record."""
+    return await evidence_file(visit.request, visit.caller, _line(number))
 
 
 async def _show(visit: Visit, number: str, look: Look, faults: Mapping[str, str] = {}) -> Response:

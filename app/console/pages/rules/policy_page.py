@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from app.accounts import policy_store as policies
 from app.accounts.policy_document import write_policy
-from app.accounts.read_policy import current_policy
+from app.accounts.read_policy import REPLIES, current_policy
 from app.console.forms import read_form, told
 from app.console.pages.rules.policy_form import FIELDS, differences, policy_of, values_of
 from app.console.trouble import ConsoleRoute
@@ -42,10 +42,11 @@ async def change(visit: Admin) -> Response:
     body: PolicyBody | None = None
     if not faults:
         number = int(version) if version.isascii() and version.isdigit() and len(version) < 10 else None
-        body, faults = read_form(PolicyBody, {**wanted, "version": number})
+        body, faults = read_form(PolicyBody, {**wanted, "version": number, "comment": visit.text("comment")})
     if body is None:
         return await _form(visit, dict(visit.form), found.policy.version, faults=faults)
-    changed = list(differences(present, body.model_dump(exclude={"inbound", "version"}, mode="json")))
+    document = body.model_dump(exclude={"inbound", "version", "comment"}, mode="json")
+    changed = list(differences(present, document))
     if visit.text("confirmed") != "yes":
         return await _form(visit, dict(visit.form), found.policy.version, changed=changed)
     return await _put(visit, body, found.policy.version)
@@ -74,6 +75,7 @@ async def put_back(visit: Admin, version: int) -> Response:
     body, _ = read_form(PolicyBody, {name: value for name, value in kept.policy.items() if name != "inbound"})
     if body is None:
         raise Conflict("This release does not take that policy as it stands; enter it by hand.")
+    body.comment = f"Version {version} put back"
     found = await current_policy(visit.services, visit.caller)
     return await _put(
         visit, body, found.policy.version, said=f"The policy of version {version} is in force again."
@@ -81,12 +83,14 @@ async def put_back(visit: Admin, version: int) -> Response:
 
 
 async def _put(visit: Visit, body: PolicyBody, shown: int, said: str = "") -> Response:
-    document = body.model_dump(exclude={"inbound", "version"})
+    document = body.model_dump(exclude={"inbound", "version", "comment"})
     replies = (await current_policy(visit.services, visit.caller)).inbound()
-    inbound = {name: value for name, value in replies.items() if name != "has_webhook_secret"}
+    inbound = {name: replies[name] for name in REPLIES}
     scanner = visit.services.rule_set.scanner
     try:
-        put = await change_policy(visit.services, scanner, visit.caller, document, inbound, body.version)
+        put = await change_policy(
+            visit.services, scanner, visit.caller, document, inbound, body.version, body.comment
+        )
     except Unusable as error:
         return await _form(visit, dict(visit.form), shown, faults=told(error.faults))
     return visit.go(
