@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from fastapi import Request
 from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse, Response
 
 from app.console.templating import HEADERS, rendered
@@ -103,6 +104,8 @@ class ConsoleRoute(APIRoute):
                 return _to_sign_in(request, nobody.why)
             except Unauthorized as ended:
                 return await _signed_out(request, ended)
+            except ClientDisconnect:
+                raise  # nobody is there to be shown a page
             except Exception as error:
                 return await trouble_page(request, error)
 

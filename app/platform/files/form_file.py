@@ -1,11 +1,12 @@
 """The one file of a browser's form (``multipart/form-data``, RFC 7578), as it streams in. Memory stays bounded.
 
-The form must hold one file and nothing else: what else it held would have to be thrown away without a word.
+The form must hold one file, and before it only those fields that its taker knows: what else it held, or came too late to
+be read, would have to be thrown away without a word.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import NamedTuple
 
 from python_multipart.exceptions import FormParserError
@@ -17,21 +18,24 @@ _HEAD_BYTES = 16 * 1024
 
 
 class FormFile(NamedTuple):
-    """A file that is coming in: what it is called, what the sender takes it for, and its bytes."""
+    """A file that is coming in: what it is called, what the sender takes it for, its bytes, and what stood before it."""
 
     name: str
     media_type: str
     chunks: AsyncIterator[bytes]
+    fields: Mapping[str, str]
 
 
 class _Parts:
     """What the parser finds, a piece at a time."""
 
-    def __init__(self, boundary: bytes) -> None:
+    def __init__(self, boundary: bytes, known: frozenset[str]) -> None:
         self.file: tuple[str, str] | None = None  # name and media type
+        self.fields: dict[str, bytes] = {}
         self.fault: UnusableList | None = None
         self.ended = False
         self.pieces: list[bytes] = []
+        self._known, self._field = known, ""
         self._headers: dict[bytes, bytes] = {}
         self._name = self._value = b""
         self._parser = MultipartParser(
@@ -42,7 +46,7 @@ class _Parts:
                 "on_header_value": self._value_piece,
                 "on_header_end": self._header_ended,
                 "on_headers_finished": self._begun,
-                "on_part_data": lambda data, start, end: self.pieces.append(data[start:end]),
+                "on_part_data": self._data,
                 "on_end": self._end,
             },
         )
@@ -68,32 +72,50 @@ class _Parts:
         self._headers[self._name.lower()] = self._value
         self._name = self._value = b""
 
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        if self.file is not None:
+            self.pieces.append(data[start:end])
+        else:
+            self.fields[self._field] += data[start:end]
+
     def _begun(self) -> None:
         _, told = parse_options_header(self._headers.get(b"content-disposition"))
         if b"filename" not in told:
-            name = told.get(b"name", b"").decode("utf-8", "replace")[:64]
-            raise UnusableList(
-                f"the form holds the field {name!r} beside the file; it must hold one file alone"
-            )
+            self._begin_field(told.get(b"name", b"").decode("utf-8", "replace")[:64])
+            return
         if self.file is not None:
             raise UnusableList("the form holds more than one file")
         kind = self._headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         self.file = told[b"filename"].decode("utf-8", "replace"), kind.decode("latin-1")
 
+    def _begin_field(self, name: str) -> None:
+        if name not in self._known:
+            beside = (
+                "beside the file; it must hold one file alone" if not self._known else "that nobody knows"
+            )
+            raise UnusableList(f"the form holds the field {name!r} {beside}")
+        if self.file is not None or name in self.fields:
+            raise UnusableList(f"the form holds the field {name!r} twice, or behind the file")
+        self._field = name
+        self.fields[name] = b""
+
     def _end(self) -> None:
         self.ended = True
 
 
-async def form_file(chunks: AsyncIterator[bytes], content_type: str) -> FormFile:
-    """The file of a form of this Content-Type, once its head has come in. Raises UnusableList, and later so do its
-    chunks, when the form is not well made, ends early, or holds something else.
+async def form_file(
+    chunks: AsyncIterator[bytes], content_type: str, known: frozenset[str] = frozenset()
+) -> FormFile:
+    """The file of a form of this Content-Type, once its head has come in; ``known``: the fields that may stand before it.
+
+    Raises UnusableList, and later so do its chunks, when the form is not well made, ends early, or holds something else.
     """
     _, told = parse_options_header(content_type.encode("latin-1"))
     boundary = told.get(b"boundary", b"")
     if not boundary:
         raise UnusableList("the form does not say its boundary")
     try:
-        parts = _Parts(boundary)
+        parts = _Parts(boundary, known)
     except FormParserError as error:
         raise UnusableList(f"the form's boundary cannot be used: {error}") from error
     first: list[bytes] = []
@@ -109,7 +131,8 @@ async def form_file(chunks: AsyncIterator[bytes], content_type: str) -> FormFile
             raise UnusableList("the form does not begin with a file")
     if parts.file is None:
         raise UnusableList("the form holds no file")
-    return FormFile(*parts.file, _rest(parts, first, chunks))
+    fields = {name: value.decode("utf-8", "replace") for name, value in parts.fields.items()}
+    return FormFile(*parts.file, _rest(parts, first, chunks), fields)
 
 
 async def _rest(parts: _Parts, first: list[bytes], chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

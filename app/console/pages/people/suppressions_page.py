@@ -8,7 +8,6 @@ from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from app.console.forms import read_form, told
@@ -17,6 +16,8 @@ from app.console.typed import read_number
 from app.console.visit import SignedIn, Visit
 from app.numbering import list_fault
 from app.numbering.national_spelling import COUNTRIES, national_spelling
+from app.platform.files.byte_stream import UnusableList
+from app.platform.files.form_file import form_file
 from app.platform.files.records import Format
 from app.platform.http.paging import Cursor, read_id, write_cursor
 from app.platform.http.stream_timeouts import PatientResponse
@@ -29,7 +30,7 @@ from app.platform.outcomes import Conflict, NotFound, Unusable
 from app.suppression import store as entries
 from app.suppression.change_entries import put_suppression, remove_suppression
 from app.suppression.http import Channel, SuppressionBody
-from app.suppression.list_bodies import find_job, rejects_response
+from app.suppression.list_bodies import chunks_of, find_job, rejects_response
 from app.suppression.lists.http import KIND
 from app.suppression.lists.import_list import import_suppressions
 from app.suppression.lists.take_back_store import taking_back
@@ -39,7 +40,7 @@ router = APIRouter(prefix="/console/suppressions", include_in_schema=False, rout
 MayRead = Annotated[Visit, Depends(SignedIn("suppressions:read"))]
 MayWrite = Annotated[Visit, Depends(SignedIn("suppressions:write"))]
 ROWS = 100
-_CHUNK = 1 << 16
+FIELDS_BEFORE = frozenset({"default_country", "dry_run", "partial", "ignore_columns"})
 
 
 @router.get("")
@@ -110,31 +111,32 @@ async def upload(
     visit: Annotated[Visit, Depends(SignedIn("suppressions:write", reads_form=False))],
 ) -> Response:
     """Take in a file, by the rules of POST /v1/suppressions/imports."""
-    form = await visit.request.form(max_files=1, max_fields=10)
-    file = form.get("file")
-    if not isinstance(file, UploadFile) or not file.filename:
+    # As it streams in, at the pace and in the places that every list has: nothing of it is kept here.
+    try:
+        file = await form_file(
+            chunks_of(visit.request), visit.request.headers.get("content-type", ""), FIELDS_BEFORE
+        )
+    except UnusableList as unusable:
+        return await _list(visit, {}, None, faults={"file": f"The form cannot be read: {unusable}."})
+    if not file.name:
         return await _list(
             visit, {}, None, faults={"file": "Choose a file: CSV with a heading line, or NDJSON."}
         )
-    named = file.filename.lower().removesuffix(".gz")
+    named, given = file.name.lower().removesuffix(".gz"), file.fields
     format: Format = "ndjson" if named.endswith((".ndjson", ".jsonl")) else "csv"
-    country = str(form.get("default_country") or "")
+    country = given.get("default_country", "")
     reading = ListReading(
-        partial=form.get("partial") == "yes",
-        dry_run=form.get("dry_run") == "yes",
-        ignore_columns=form.get("ignore_columns") == "yes",
+        partial=given.get("partial") == "yes",
+        dry_run=given.get("dry_run") == "yes",
+        ignore_columns=given.get("ignore_columns") == "yes",
         respell=national_spelling(country) if country in COUNTRIES else None,
     )
 
-    async def chunks() -> AsyncIterator[bytes]:
-        while piece := await file.read(_CHUNK):
-            yield piece
-
-    async def work(given: AsyncIterator[bytes], job_id: UUID, progress: ProgressCallback) -> Job:
+    async def work(pieces: AsyncIterator[bytes], job_id: UUID, progress: ProgressCallback) -> Job:
         return await import_suppressions(
             visit.services.database.bulk,
             visit.caller.account_id,
-            given,
+            pieces,
             format,
             job_id=job_id,
             key_id=visit.caller.key_id,
@@ -144,7 +146,7 @@ async def upload(
             clock=visit.services.now,
         )
 
-    job_id = await receive_list(visit.services, visit.caller.account_id, chunks(), work)
+    job_id = await receive_list(visit.services, visit.caller.account_id, file.chunks, work)
     return visit.go(f"/console/suppressions/imports/{job_id}")
 
 
