@@ -1,7 +1,7 @@
 """The one file of a browser's form (``multipart/form-data``, RFC 7578), as it streams in. Memory stays bounded.
 
-The form must hold one file, and before it only those fields that its taker knows: what else it held, or came too late to
-be read, would have to be thrown away without a word.
+The form must hold one file, and before it only those fields that its taker knows: what else it held, or came too late
+to be read, would have to be thrown away without a word.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _HEAD_BYTES = 16 * 1024
 
 
 class FormFile(NamedTuple):
-    """A file that is coming in: what it is called, what the sender takes it for, its bytes, and what stood before it."""
+    """A file that is coming in: what it is called, what the sender takes it for, its bytes, what stood before it."""
 
     name: str
     media_type: str
@@ -106,9 +106,9 @@ class _Parts:
 async def form_file(
     chunks: AsyncIterator[bytes], content_type: str, known: frozenset[str] = frozenset()
 ) -> FormFile:
-    """The file of a form of this Content-Type, once its head has come in; ``known``: the fields that may stand before it.
+    """The file of a form of this Content-Type, once its head has come in. ``known``: the fields that may precede it.
 
-    Raises UnusableList, and later so do its chunks, when the form is not well made, ends early, or holds something else.
+    Raises UnusableList, and later so do its chunks, when the form is not well made, ends early, or holds more.
     """
     _, told = parse_options_header(content_type.encode("latin-1"))
     boundary = told.get(b"boundary", b"")
