@@ -160,9 +160,12 @@ async def form_of(request: Request) -> FormData:
 def refuse_other_sites(request: Request) -> None:
     """A browser says where a form came from, and then it has to be here. The token is asked for besides."""
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
-    elsewhere = (
-        origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower()
-    )
+    try:
+        elsewhere = (
+            origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower()
+        )
+    except ValueError:
+        elsewhere = True
     if elsewhere or site not in (None, "same-origin", "none"):
         raise NotAllowed("The form was sent by another site.")
 

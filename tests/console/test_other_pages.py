@@ -132,15 +132,7 @@ def test_a_pool_and_a_limit_are_set_and_a_lease_is_given_back(dialler: Dialler, 
     assert dialler.get("/v1/limits/campaign:spring").json()["capacity"] == 7
     assert person.post("/console/pools/limits", limit_name="campaign:spring", limit_capacity="").status == 303
     assert dialler.get("/v1/limits/campaign:spring").status == 404
-    call = {
-        "type": "call",
-        "to": "+14155551234",
-        "from": "+12125550100",
-        "purpose": "emergency",
-        "pool": "denver",
-    }
-    caller = dialler.with_key("intents:write", "intents:emergency")
-    lease = caller.post("/v1/intents", call).json()["lease"]["id"]
+    lease = dialler.approved(pool="denver")["lease"]["id"]
     assert lease in person.get("/console/pools/denver").body.decode()
     assert person.post("/console/pools/denver/release", lease=lease).status == 303
     assert dialler.get("/v1/pools/denver").json()["in_use"] == 0

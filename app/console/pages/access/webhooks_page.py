@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Annotated
 from urllib.parse import quote
@@ -16,6 +17,7 @@ from app.console.visit import SignedIn, Visit
 from app.events.event_types import EVENT_TYPES
 from app.platform.outcomes import Conflict, NotFound, Unusable
 from app.webhooks import change_webhooks
+from app.webhooks.http import NAME
 from app.webhooks.send_event import Sender
 from app.webhooks.webhook_documents import WebhookBody
 
@@ -42,8 +44,10 @@ async def put(visit: Admin) -> Response:
     }
     body, faults = read_form(WebhookBody, given)
     name = visit.text("name")
-    if not name or len(name) > 64:
-        faults["name"] = "Give it a name of 1 to 64 characters."
+    if not re.fullmatch(NAME, name) or len(name) > 64:
+        faults["name"] = (
+            "Give it a name of 1 to 64 letters, digits, points, dashes and underscores, which begins with no mark."
+        )
     if body is None or faults:
         return await _list(visit, faults=faults)
     try:
@@ -78,7 +82,7 @@ async def webhook(visit: Admin, name: str, status: Annotated[str, Query(max_leng
         f"The webhook {name}",
         found=found,
         deliveries=deliveries,
-        status=chosen or "",
+        chosen=chosen or "",
         rows=ROWS,
     )
 

@@ -131,7 +131,7 @@ def _instant(text: str, zone_name: str, *, whole_day: bool = False) -> str:
     try:
         if _DATE.fullmatch(text):
             day = date.fromisoformat(text) + timedelta(days=int(whole_day))
-            return rfc3339(datetime.combine(day, time(), zone(zone_name)).astimezone(UTC))
+            text = rfc3339(datetime.combine(day, time(), zone(zone_name)).astimezone(UTC))
         return rfc3339(read_typed_instant(text))
     except (ValueError, OverflowError):
         raise ValueError("Write a day as 2026-03-31, or an instant as 2026-03-31T18:00Z.") from None

@@ -39,6 +39,7 @@ router = APIRouter(prefix="/console/numbers", include_in_schema=False, route_cla
 MayRead = Annotated[Visit, Depends(SignedIn("intents:read"))]
 MayList = Annotated[Visit, Depends(SignedIn("suppressions:write"))]
 MayConsent = Annotated[Visit, Depends(SignedIn("consents:write"))]
+_LAST_YEAR = 9998
 CHANNELS = {"all": "calls and texts", "call": "calls", "sms": "texts"}
 KINDS = {
     "express_written": "in writing",
@@ -186,6 +187,7 @@ async def evidence(visit: MayRead, number: str) -> Response:
 
 
 async def _show(visit: Visit, number: str, look: Look, faults: Mapping[str, str] = {}) -> Response:
+    visit.caller.needs("intents:read")  # who may only write sees no sheet, whatever was wrong with the form
     services = visit.services
     others = tuple(each for each in spellings(number) if each != number)
     gathered = await gather_facts(services, Ask(visit.session.key_hash, number, others=others))
@@ -276,11 +278,16 @@ def _first_moment(visit: Visit, name: str) -> datetime:
     """The beginning of the viewer's day in a field. Raises ValueError with what would do."""
     try:
         day = date.fromisoformat(visit.text(name))
-    except ValueError:
+        return datetime.combine(day, time(), zone(looks_of(visit.request, visit.now)["zone"])).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ValueError("Write the day as 2026-03-31.") from None
-    return datetime.combine(day, time(), zone(looks_of(visit.request, visit.now)["zone"])).astimezone(UTC)
 
 
 def _last_day(visit: Visit, name: str) -> datetime | None:
     """The end of the viewer's day in a field, None where it is empty."""
-    return _first_moment(visit, name) + timedelta(days=1) if visit.text(name) else None
+    if not visit.text(name):
+        return None
+    begins = _first_moment(visit, name)
+    if begins.year > _LAST_YEAR:
+        raise ValueError("Write the day as 2026-03-31, or leave it empty.")
+    return begins + timedelta(days=1)

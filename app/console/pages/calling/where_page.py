@@ -53,7 +53,7 @@ class Asked:
                 self.start = _typed(self.at, looks_of(visit.request, visit.now)["zone"])
                 if abs(self.start - visit.now) > _FURTHEST:
                     raise ValueError
-            except ValueError:
+            except (ValueError, OverflowError):  # the first and the last days of the calendar, on some clocks
                 self.fault = "Write a day and an hour as 2026-12-25 10:00, within two years of today."
                 self.start = visit.now
         self.instant = self.start + timedelta(hours=ahead)

@@ -120,10 +120,10 @@ async def _set(visit: Visit, name: str) -> Response:
     if body is None or faults:
         return await _all(visit, faults=faults)
     services, caller = _channels(visit), visit.caller
-    there = {
-        found.pool.name: found.pool for found in await manage_pools.list_pools(services, caller, "", 500)
-    }
-    reserve = there[name].reserve if name in there else None
+    try:
+        reserve = (await manage_pools.find_pool(services, caller, name)).reserve
+    except NotFound:
+        reserve = None
     wanted = Pool(name, body.capacity, body.calls_per_second, body.burst, reserve or {})
     await manage_pools.set_pool(services, caller, wanted)
     return visit.go(
@@ -135,6 +135,7 @@ async def _all(
     visit: Visit, *, faults: dict[str, str] | None = None, limit_faults: dict[str, str] | None = None
 ) -> Response:
     services, caller = _channels(visit), visit.caller
+    caller.needs("pools:read")  # who may only change sees no pool, whatever was wrong with the form
     return await visit.page(
         "pools_page.html",
         "Pools and limits",

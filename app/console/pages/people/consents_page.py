@@ -83,6 +83,7 @@ async def withdraw(visit: MayWrite) -> Response:
 async def _list(
     visit: Visit, cursor: str | None, ending: bool, *, faults: dict[str, str] | None = None
 ) -> Response:
+    visit.caller.needs("consents:read")  # who may only record sees no list, whatever was wrong with the form
     database, account = visit.services.database, visit.caller.account_id
     if ending:
         found = await database.run(

@@ -181,6 +181,7 @@ async def take_import_back(visit: MayWrite, job_id: str) -> Response:
 async def _list(
     visit: Visit, filters: dict[str, str | None], cursor: str | None, *, faults: dict[str, str] | None = None
 ) -> Response:
+    visit.caller.needs("suppressions:read")  # who may only add sees no list, whatever was wrong with the form
     found = await entries.page(
         visit.services.database,
         visit.caller.account_id,

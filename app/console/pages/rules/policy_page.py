@@ -75,7 +75,7 @@ async def put_back(visit: Admin, version: int) -> Response:
     body, _ = read_form(PolicyBody, {name: value for name, value in kept.policy.items() if name != "inbound"})
     if body is None:
         raise Conflict("This release does not take that policy as it stands; enter it by hand.")
-    body.comment = f"Version {version} put back"
+    body = body.model_copy(update={"comment": f"Version {version} put back"})
     found = await current_policy(visit.services, visit.caller)
     return await _put(
         visit, body, found.policy.version, said=f"The policy of version {version} is in force again."
