@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import uuid
@@ -153,6 +154,35 @@ def _bend_a_proof(members: dict[str, bytes]) -> None:
     _put(members, "records.ndjson", lines)
 
 
+def _say_a_thing_twice(members: dict[str, bytes]) -> None:
+    """Who reads takes the first, and the hash is of the last."""
+    members["records.ndjson"] = members["records.ndjson"].replace(
+        b'"verdict":', b'"verdict":"blocked","verdict":', 1
+    )
+    _forget_the_signature(members)
+
+
+def _say_more_beside_a_record(members: dict[str, bytes]) -> None:
+    members["records.ndjson"] = members["records.ndjson"].replace(b'"proof":', b'"note":"void","proof":', 1)
+    _forget_the_signature(members)
+
+
+def _say_a_seal_s_hour_twice(members: dict[str, bytes]) -> None:
+    members["seals.ndjson"] = members["seals.ndjson"].replace(
+        b'"hour":', b'"hour":"2020-01-01T00:00:00Z","hour":', 1
+    )
+    _forget_the_signature(members)
+
+
+def _forget_the_signature(members: dict[str, bytes]) -> None:
+    """And list the members as they are now: a file without a signature may be written by anybody."""
+    del members["manifest.sig"]
+    manifest = json.loads(members["manifest.json"])
+    for name in manifest["files"]:
+        manifest["files"][name] = hashlib.sha256(members[name]).hexdigest()
+    members["manifest.json"] = orjson.dumps(manifest)
+
+
 def _change_the_manifest(members: dict[str, bytes]) -> None:
     manifest = json.loads(members["manifest.json"])
     manifest["until"] = "2020-01-01T00:00:00Z"
@@ -190,6 +220,9 @@ def _exchange_the_key(members: dict[str, bytes]) -> None:
         (_change_the_manifest, "the signature of the manifest is wrong"),
         (_add_a_file, "added: the file rules/more.toml"),
         (_change_a_rule, "changed: the file rules/"),
+        (_say_a_thing_twice, "is written otherwise than it was hashed"),
+        (_say_more_beside_a_record, "is written otherwise than it was hashed"),
+        (_say_a_seal_s_hour_twice, "seal 1 is written otherwise than it was signed"),
         (_drop_the_keys, "missing: the file keys.json"),
         (_exchange_the_key, "has another id than its bytes"),
     ],
@@ -279,6 +312,25 @@ def test_what_is_no_file_of_evidence_is_said_to_be_none(content: bytes, tmp_path
     path = tmp_path / "evidence.zip"
     path.write_bytes(content)
     assert len(verify_bundle(path).wrong) == 1
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2, zipfile.ZIP_STORED])
+def test_a_member_that_cannot_be_opened_is_said_to_be_unreadable(kind: int, tmp_path: Path) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", kind) as opened:
+        for name in ("manifest.json", "records.ndjson", "seals.ndjson", "keys.json"):
+            opened.writestr(name, b'{"keys": []}\n' * 50)
+    bent = bytearray(made.getvalue())
+    if kind == zipfile.ZIP_STORED:  # as if a password were wanted
+        for at in (
+            place for place in range(len(bent) - 4) if bent[place : place + 4] in (b"PK\3\4", b"PK\1\2")
+        ):
+            bent[at + (6 if bent[at + 2] == 3 else 8)] |= 1
+    else:
+        bent[50:70] = bytes(20)
+    path = tmp_path / "bent.zip"
+    path.write_bytes(bent)
+    assert verify_bundle(path).wrong
 
 
 def test_any_flipped_byte_of_a_small_file_is_noticed(tmp_path: Path) -> None:
