@@ -259,7 +259,14 @@ async def post_dnc_scrub(
         "campaign": fields.get("campaignId") or None,
     }
     asked = dnc_scrub.ScrubAsked(numbers, _intent(members, "body"))
-    lines = await dnc_scrub.scrub_lines(cast(Services, services_of(request)), presented_hash(request), asked)
+    services = cast(Services, services_of(request))
+    place = services.scrubs.take(
+        caller.account_id
+    )  # each asks fifty thousand times, and is one request of a rate
+    try:
+        lines = await dnc_scrub.scrub_lines(services, presented_hash(request), asked)
+    finally:
+        place.leave()
     return Response(lines, 200, NOT_KEPT, "text/plain")
 
 

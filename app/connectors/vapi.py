@@ -27,6 +27,7 @@ from app.replies.classify import classify_inbound
 PREDIAL, END_OF_CALL = "campaign.predial", "end-of-call-report"
 # A lease ends four hours and a minute after it was acquired, whatever is renewed.
 CALLS_LAST = timedelta(hours=5)
+LONGEST_TEXT = 128
 MOST_SAID = 1000  # things that a person said in one call
 _RESULTS: Mapping[str, OutcomeResult] = {
     "customer-busy": "busy",
@@ -81,7 +82,7 @@ def read_predial(message: Mapping[str, Any], defaults: Mapping[str, Any]) -> Pre
 
 
 def read_end(message: Mapping[str, Any]) -> CallEnd | None:
-    """How the call ended; None for one whose number is not told. Never raises for what is missing."""
+    """How the call ended; None where its number is not told, or it cannot be ours. Never raises for what is missing."""
     call = message.get("call") if isinstance(message.get("call"), dict) else {}
     assert isinstance(call, dict)
     for holder in (message, call):
@@ -93,6 +94,8 @@ def read_end(message: Mapping[str, Any]) -> CallEnd | None:
         return None
     reason = message.get("endedReason") or call.get("endedReason")
     campaign = call.get("campaignId") or message.get("campaignId")
+    if isinstance(campaign, str) and "\x00" in campaign:
+        return None  # no campaign of ours has such a name
     seconds = message.get("durationSeconds")
     result = _result(str(reason))
     talked = seconds if result in ("answered", "machine") and _is_seconds(seconds) else None
@@ -155,6 +158,8 @@ def _text(members: Mapping[str, Any], name: str, field: str) -> str:
     found = members.get(name)
     if not isinstance(found, str) or not found or "\x00" in found:
         raise _missing(field, "must be a text")
+    if len(found) > LONGEST_TEXT:  # it is part of a key
+        raise _missing(field, f"must have at most {LONGEST_TEXT} characters")
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode
 
 from tests.contract.dialler import Dialler
@@ -129,3 +130,16 @@ def test_thousands_are_answered_in_order(dialler: Dialler) -> None:
     answer = scrub(dialler, leads, timeout_seconds=100)
     assert [line.split(",")[0] for line in answer.body.decode().splitlines()] == leads
     assert {line.split(",")[1] for line in answer.body.decode().splitlines()} <= {"C", "I"}
+
+
+def test_an_account_cleans_no_more_lists_at_once_than_its_share(dialler: Dialler) -> None:
+    """One is fifty thousand questions and a single request of the rate; one that is refused marks no lead."""
+    leads = [f"415{number:07d}" for number in range(2000000, 2006000)]
+    with ThreadPoolExecutor(8) as several:
+        answers = list(
+            several.map(lambda _: scrub(dialler, leads, timeout_seconds=100), range(8), timeout=150)
+        )
+    refused = [answer for answer in answers if answer.status == 429]
+    assert {answer.status for answer in answers} == {200, 429}
+    assert all(codes_by_script(answer, leads) == {} for answer in refused)
+    assert scrub(dialler, leads[:3]).status == 200

@@ -170,3 +170,19 @@ def test_other_messages_and_calls_of_nobody_change_nothing(dialler: Dialler) -> 
     ):
         answer = dialler.post(ADDRESS, message)
         assert (answer.status, answer.json()) == (200, {})
+
+
+@pytest.mark.parametrize("contact", ["".join(f"{n * 2654435761 % 2**32:08x}" for n in range(3000)), "\x00"])
+def test_a_contact_s_id_that_is_none_is_told_so(dialler: Dialler, contact: str) -> None:
+    question = predial("+14155550188")
+    question["message"]["contact"]["id"] = contact
+    answer = dialler.post(ADDRESS, question)
+    assert answer.status == 422, answer.body
+    assert "message.contact.id" in answer.json()["errors"][0]["field"]
+
+
+def test_the_end_of_a_call_of_a_campaign_that_cannot_be_is_nobody_s(dialler: Dialler) -> None:
+    report = end_of_call("+14155550199", "customer-ended-call")
+    report["message"]["call"] = {"campaignId": "\x00", "customer": {"number": "+14155550199"}}
+    answer = dialler.post(ADDRESS, report)
+    assert (answer.status, answer.json()) == (200, {})
