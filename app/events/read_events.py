@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
+from time import monotonic
 
 from app.accounts.authenticate import Caller
 from app.events import store as events
@@ -13,6 +14,7 @@ from app.ids import instant_of
 from app.platform.outcomes import FieldFault, Gone, Unusable
 from app.platform.stores import Stores
 
+PLACED_FOR_SECONDS = 1.0
 UNREADABLE = "names no event of this account"
 
 
@@ -21,14 +23,15 @@ async def read_events(
 ) -> list[Event]:
     """Up to ``limit`` events behind a position, or behind the event of that id.
 
-    Of the types that are asked for, or of all that the key may read. What was committed by now is among them. Raises
+    Of the types that are asked for, or of all that the key may read. What was committed by now is among them, unless an
+    import has told of more than can be put in order within a second: then the rest comes with a later page. Raises
     MissingScope, Unusable for an id that is no event's, and Gone for one that may have been one.
     """
     for kind in types or ():
         caller.needs(READ_WITH[kind] or "")
     readable = [kind for kind in types or EVENT_TYPES if caller.may(READ_WITH[kind] or "")]
-    now = services.now()
-    while await events.place_new(services.database):
+    now, until = services.now(), monotonic() + PLACED_FOR_SECONDS
+    while await events.place_new(services.database) and monotonic() < until:
         pass
     async with services.database.begin() as connection:
         await events.note_reader(connection, caller.account_id, now)
