@@ -152,7 +152,7 @@ class GuardedRoute(APIRoute):
                 presented_hash(request)  # who shows no key is not waited for
                 if not streams:
                     request = await _begun(request)
-                _refuse_nul(request)
+                refuse_nul(request)
                 if known is not None and request.scope["query_string"]:
                     _refuse_unknown(request, known)
                 if reads_json and not _is_json(request):
@@ -207,7 +207,7 @@ async def _begun(request: StrictRequest) -> StrictRequest:
     return StrictRequest(request.scope, received)
 
 
-def _refuse_nul(request: Request) -> None:
+def refuse_nul(request: Request) -> None:
     """No text of ours holds a NUL, and Postgres would choke on one: nothing has such a name."""
     if "\x00" in request.scope["path"]:
         fault = FieldFault("path", "must not contain a NUL character", "", malformed=True)

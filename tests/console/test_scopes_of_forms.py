@@ -90,3 +90,23 @@ def test_a_webhook_gets_no_name_by_which_the_api_could_not_find_it(dialler: Dial
 def test_an_origin_that_is_no_address_is_another_site(dialler: Dialler) -> None:
     person = Person(dialler.service)
     assert person.sign_in(dialler.key, Origin="http://[").status == 403
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "decisions?campaign=a%00",
+        "audit?actor=%00",
+        "audit?subject=a%00",
+        "suppressions?source=%00",
+        "pools/a%00b",
+        "webhooks/a%00b",
+        "webhooks/a?status=%00",
+        "find?q=%00",
+        "nowhere/%00",
+    ],
+)
+def test_a_nul_in_an_address_is_no_fault_of_the_service(dialler: Dialler, path: str) -> None:
+    answer = signed_in(dialler.service, dialler.key).get(f"/console/{path}")
+    assert answer.status == 400
+    assert "NUL" in words(answer)

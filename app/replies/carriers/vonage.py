@@ -35,7 +35,7 @@ def _is_signed(request: WebhookRequest, kept: Mapping[str, Any]) -> bool:
         return False
     try:
         claims = jwt.decode(token.strip(), kept["secret"], algorithms=["HS256"], options=_OPTIONS)
-    except jwt.InvalidTokenError:
+    except jwt.PyJWTError:  # also for a secret that cannot be one, as the private key of an application
         return False
     now, issued, ends = request.now.timestamp(), claims.get("iat"), claims.get("exp")
     if not _is_time(issued) or abs(now - issued) > STALE_SECONDS:
