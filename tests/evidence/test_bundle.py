@@ -323,7 +323,9 @@ def test_a_member_that_cannot_be_opened_is_said_to_be_unreadable(kind: int, tmp_
     bent = bytearray(made.getvalue())
     if kind == zipfile.ZIP_STORED:  # as if a password were wanted
         for at in (
-            place for place in range(len(bent) - 4) if bent[place : place + 4] in (b"PK\3\4", b"PK\1\2")
+            place
+            for place in range(len(bent) - 4)
+            if bytes(bent[place : place + 4]) in (b"PK\3\4", b"PK\1\2")
         ):
             bent[at + (6 if bent[at + 2] == 3 else 8)] |= 1
     else:
