@@ -97,6 +97,8 @@ def _table(best: Best) -> Table:
 def _intent(kind: str, place: int, headers: dict[str, str]) -> bytes:
     body: dict[str, object] = {"type": kind, "to": _number(place), "from": "+12125550100"}
     if kind == "sms":
+        # A reminder is no marketing, for which the law of some places wants a consent.
+        body["purpose"] = "informational"
         body["body"] = (
             "Hi Anna, this is Riverside Dental. Your cleaning is on Tuesday at 2:30 PM with Dr. Lee. "
             "Reply C to confirm or R to reschedule. Reply STOP to end these messages."

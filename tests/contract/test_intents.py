@@ -230,7 +230,7 @@ def test_preview_judges_at_the_given_instant(dialler: Dialler) -> None:
     assert night["violations"][0]["next_allowed_at"] == "2026-11-18T17:00:00Z"
     offset = dialler.post("/v1/intents/preview", call(CA, at="2026-11-18T13:00:00-08:00")).json()
     assert offset["at"] == NOON
-    for at in ("noon", "2026-11-18", "2026-11-18T21:00:00", 5, "0000-00-00T00:00:00Z"):
+    for at in ("noon", "2026-11-31", "2026-11-18T21:00:00", 5, "0000-00-00T00:00:00Z"):
         answer = dialler.post("/v1/intents/preview", call(CA, at=at))
         check_problem(answer, "bad-request", dialler.service.base_url)
     for at in (

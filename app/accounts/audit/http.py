@@ -22,7 +22,7 @@ router = APIRouter(prefix="/v1/audit", tags=["administration"], route_class=Guar
 Admin = Annotated[Caller, Depends(Requires("admin"))]
 
 
-class ChangeDocument(documents.Document):
+class AuditedChange(documents.Document):
     """One change. Secrets are in none of its members."""
 
     id: str
@@ -37,15 +37,15 @@ class ChangeDocument(documents.Document):
     after: dict[str, Any] | None = Field(description="Null when it was removed")
 
 
-class ChangePage(documents.Document):
+class AuditedChanges(documents.Document):
     """One page of changes."""
 
-    items: list[ChangeDocument]
+    items: list[AuditedChange]
     next_cursor: str | None
 
 
 @router.get(
-    "", summary="Who changed what and when", responses={200: {"model": ChangePage}, **documents.problems()}
+    "", summary="Who changed what and when", responses={200: {"model": AuditedChanges}, **documents.problems()}
 )
 async def list_changes(
     request: Request,

@@ -90,18 +90,17 @@ def show(
         fail(f"{intent_id} is not an intent's id", USAGE)
 
     async def work(services: Stores, caller: Caller) -> dict[str, Any]:
-        from app.intents.records import store as decision_records
+        from app.intents.decision_answers import outcome_of, recorded
+        from app.intents.records.read_decision import read_decision
         from app.platform.outcomes import NotFound
 
-        found = await decision_records.fetch(services.database, caller.account_id, identifier)
-        if found is None:
-            raise NotFound(f"There is no decision {identifier}.")
-        return found
+        try:
+            found = await read_decision(services.database, caller, identifier)
+        except NotFound:
+            raise NotFound(f"There is no decision {identifier}.") from None
+        return {**recorded(found.decision, writer_of_settings()), "outcome": outcome_of(found.outcome)}
 
-    found = act(account, work)
-    from app.intents.decision_answers import recorded
-
-    print_json(recorded(found, writer_of_settings()))
+    print_json(act(account, work))
 
 
 app.command("export")(export)
