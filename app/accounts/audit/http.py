@@ -45,7 +45,9 @@ class AuditedChanges(documents.Document):
 
 
 @router.get(
-    "", summary="Who changed what and when", responses={200: {"model": AuditedChanges}, **documents.problems()}
+    "",
+    summary="Who changed what and when",
+    responses={200: {"model": AuditedChanges}, **documents.problems()},
 )
 async def list_changes(
     request: Request,
