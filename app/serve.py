@@ -64,6 +64,19 @@ def _serve_with(found: Stores, metrics_dir: str | None, stack: contextlib.ExitSt
     from app.platform.server.listener import listen
     from app.webhooks.destinations import Allowed
 
+    class CountedWorkers:
+        """The keeper of the rules, told of each worker, and a count of those that took another's place."""
+
+        def __init__(self) -> None:
+            self.begun: set[int] = set()
+            self.ended, self.serves = keeper.ended, keeper.serves
+
+        def begins(self, slot: int) -> None:
+            if slot in self.begun:
+                telemetry.WORKERS_RESTARTED.inc()
+            self.begun.add(slot)
+            keeper.begins(slot)
+
     settings = found.settings
     try:
         Allowed(settings.webhook_allow)
@@ -126,7 +139,7 @@ def _serve_with(found: Stores, metrics_dir: str | None, stack: contextlib.ExitSt
         bad_request=bad_request,
         trusted_proxies=settings.trusted_proxies,
         tick=tick,
-        crew=keeper,
+        crew=CountedWorkers(),
     )
 
 

@@ -22,6 +22,7 @@ from app.platform.http.problem_types import BY_NAME
 from app.platform.postgres.database import PostgresUnavailable, is_away
 from app.platform.redis.errors import RedisUnavailable
 from app.platform.redis.rate_limits import RateState
+from app.telemetry import UNAVAILABLE
 
 MEDIA_TYPE = "application/problem+json"
 # Here carriers call, which can hold credentials only in the URL that they were given, so as HTTP Basic.
@@ -178,13 +179,16 @@ def document_of(
         case outcomes.Crowded():
             return make("rate-limited", error.detail, retry_after=error.retry_after_seconds), {}
         case outcomes.CannotDecide():
+            UNAVAILABLE.labels(error.cause).inc()
             detail = f"A guardrail could not be evaluated: {error.what}."
             return make("service-unavailable", detail, retry_after=error.retry_after_seconds), {}
         case RedisUnavailable():
+            UNAVAILABLE.labels("redis").inc()
             log.warning("redis cannot be asked: %s", error)
             detail = "A guardrail could not be evaluated: the channel semaphore cannot be asked."
             return make("service-unavailable", detail, retry_after=2), {}
         case _ if is_away(error):
+            UNAVAILABLE.labels("postgres").inc()
             # Lists are streamed on connections that speak for themselves; the name alone says no number.
             told = error if isinstance(error, PostgresUnavailable) else type(error).__name__
             log.warning("postgres cannot be asked: %s", told)
