@@ -20,7 +20,7 @@ from tests.faults.test_workers import replaced, workers_of
 from tests.servers import Servers
 from tests.service import RunningService
 
-LINE = re.compile(r'^(callgate_\w+)(?:\{(.*)\})? (\S+)$', re.MULTILINE)
+LINE = re.compile(r"^(callgate_\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 Figures = dict[tuple[str, ...], float]
 
 
@@ -49,7 +49,8 @@ def run_out(database_url: str, lease_id: str) -> None:
         connection = await asyncpg.connect(database_url.replace("+asyncpg", ""))
         try:
             await connection.execute(
-                "UPDATE leases SET expires_at = clock_timestamp() - interval '1 second' WHERE id = $1", lease_id
+                "UPDATE leases SET expires_at = clock_timestamp() - interval '1 second' WHERE id = $1",
+                lease_id,
             )
         finally:
             await connection.close()
@@ -113,7 +114,9 @@ def says_who_asked_what(service: RunningService, account: Dialler, intent_id: st
     assert (line["level"], line["route"], line["status"]) == ("info", "/v1/intents", 201)
     assert line["code"] == "APPROVED"
     assert re.fullmatch(r"[0-9a-f-]{36}", line["key"])
-    assert {each["level"] for each in asked if each["route"] in ("/livez", "/readyz", "/metrics")} == {"debug"}
+    assert {each["level"] for each in asked if each["route"] in ("/livez", "/readyz", "/metrics")} == {
+        "debug"
+    }
     refused = next(each for each in asked if each["status"] == 503 and each["route"] == "/v1/intents")
     assert refused["code"] == "SERVICE_UNAVAILABLE"
     assert account.key not in service.log

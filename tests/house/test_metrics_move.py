@@ -29,7 +29,9 @@ def test_every_metric_moves_in_some_test() -> None:
 def test_the_page_of_metrics_is_what_the_metrics_make_it() -> None:
     written = (CHECKOUT / "docs/metrics.md").read_text()
     assert written == metrics_page(), "python -m app.health.metrics_page > docs/metrics.md"
-    assert [name for name in NAME.findall((CHECKOUT / "app/telemetry.py").read_text()) if name not in written] == []
+    assert [
+        name for name in NAME.findall((CHECKOUT / "app/telemetry.py").read_text()) if name not in written
+    ] == []
 
 
 def test_every_metric_is_set_somewhere_in_the_application() -> None:
