@@ -12,10 +12,10 @@ HEAD = """# Metrics
 What `GET /metrics` tells, in Prometheus' text format, of all worker processes of a replica together. This page is made
 from the metrics themselves. Do not edit it: run `python -m app.health.metrics_page > docs/metrics.md`.
 
-Counters and histograms belong to the replica that is asked and begin at 0 with it. What is **at scrape** is looked up in
-Postgres when `/metrics` is asked, at most once a second, and is the same on every replica: take `max` over replicas, not
-`sum`. While Postgres is away it is left out. Labels hold no whole phone number, no name and no key; `account` is the
-account's id. [Alert rules and a dashboard](operations.md#dashboards-and-alerts) come with Callgate.
+Counters and histograms belong to the replica that is asked and begin at 0 with it. What is **at scrape** is looked
+up when `/metrics` is asked, at most once a second. What of it comes from Postgres is the same on every replica (take
+`max` over replicas, not `sum`), and is left out while Postgres is away. No label holds a phone number or a key;
+`account` is the account's id. [Alert rules and a dashboard](operations.md#dashboards-and-alerts) come with Callgate.
 
 | metric | kind | labels | what it tells |
 |---|---|---|---|
