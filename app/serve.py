@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,6 +79,12 @@ def _serve_with(found: Stores, metrics_dir: str | None, stack: contextlib.ExitSt
             keeper.begins(slot)
 
     settings = found.settings
+    traces = bool(os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
+    if traces and not all(map(find_spec, ("opentelemetry.sdk", "opentelemetry.exporter"))):
+        fail(
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, and traces need what `pip install callgate[otel]` brings",
+            USAGE,
+        )
     try:
         Allowed(settings.webhook_allow)
     except ValueError as error:
@@ -133,6 +140,7 @@ def _serve_with(found: Stores, metrics_dir: str | None, stack: contextlib.ExitSt
             metrics_dir=metrics_dir,
             secret=secret,
             seal_key=seal_key,
+            traces=traces,
         ),
         workers=settings.workers,
         limits=prefork.ServerLimits(silent_seconds=settings.worker_silent_seconds),

@@ -36,7 +36,7 @@ def _rows() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
         if isinstance(metric, telemetry.AtScrape):
             yield metric.name, "at scrape", metric.labels, metric.documentation
         elif isinstance(metric, Counter | Gauge | Histogram):
-            family = metric.describe()[0]  # type: ignore[no-untyped-call]
+            family = next(iter(metric.describe()))
             name = family.name + ("_total" if isinstance(metric, Counter) else "")
             yield name, family.type, tuple(metric._labelnames), family.documentation
 

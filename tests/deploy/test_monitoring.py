@@ -58,7 +58,7 @@ def told_by(service: RunningService) -> set[str]:
     """The names of samples that this service's /metrics has, or will have with the first that is counted."""
     body = service.request("GET", "/metrics").body.decode()
     names = set()
-    for family in text_string_to_metric_families(body):  # type: ignore[no-untyped-call]
+    for family in text_string_to_metric_families(body):
         suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}.get(
             family.type, ("",)
         )
