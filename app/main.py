@@ -176,6 +176,7 @@ def build(
     metrics_dir: str | None = None,
     secret: bytes,
     seal_key: SealKeyFile | None = None,
+    traces: bool = False,
 ) -> ASGIApp:
     """The application; it starts whether or not its stores are there, see ``equip``. Without ``seal_key`` it seals
     nothing."""
@@ -236,6 +237,11 @@ def build(
         app.include_router(module.router)
     problems.install(app, writer, error_pages.missing_page)
     describe(app, writer)
-    return RequestMiddleware(
+    edge = RequestMiddleware(
         app, writer, max_body_bytes=settings.max_body_bytes, body_seconds=settings.body_timeout_seconds
     )
+    if not traces:
+        return edge
+    from app.tracing import Tracing
+
+    return Tracing(edge)

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,26 @@ def _serve_with(found: Stores, metrics_dir: str | None, stack: contextlib.ExitSt
     from app.platform.server.listener import listen
     from app.webhooks.destinations import Allowed
 
+    class CountedWorkers:
+        """The keeper of the rules, told of each worker, and a count of those that took another's place."""
+
+        def __init__(self) -> None:
+            self.begun: set[int] = set()
+            self.ended, self.serves = keeper.ended, keeper.serves
+
+        def begins(self, slot: int) -> None:
+            if slot in self.begun:
+                telemetry.WORKERS_RESTARTED.inc()
+            self.begun.add(slot)
+            keeper.begins(slot)
+
     settings = found.settings
+    traces = bool(os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
+    if traces and not all(map(find_spec, ("opentelemetry.sdk", "opentelemetry.exporter"))):
+        fail(
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, and traces need what `pip install callgate[otel]` brings",
+            USAGE,
+        )
     try:
         Allowed(settings.webhook_allow)
     except ValueError as error:
@@ -120,13 +140,14 @@ def _serve_with(found: Stores, metrics_dir: str | None, stack: contextlib.ExitSt
             metrics_dir=metrics_dir,
             secret=secret,
             seal_key=seal_key,
+            traces=traces,
         ),
         workers=settings.workers,
         limits=prefork.ServerLimits(silent_seconds=settings.worker_silent_seconds),
         bad_request=bad_request,
         trusted_proxies=settings.trusted_proxies,
         tick=tick,
-        crew=keeper,
+        crew=CountedWorkers(),
     )
 
 

@@ -8,11 +8,15 @@ import math
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 _SECRET = re.compile(r"cg_[A-Za-z0-9_-]{8,}")
@@ -66,6 +70,75 @@ EVENTS_BACKLOG = Gauge(
     "Events that webhooks have still to be told, those that failed and are tried again among them.",
     multiprocess_mode="mostrecent",
 )
+LEASES_ENDED = Counter(
+    "callgate_leases_ended_total",
+    "Leases that ended. how: released or reconciled by the caller, or expired, since nobody did. Those that"
+    " expired are counted when upkeep notes it, within ten minutes.",
+    ["how"],
+)
+REBUILDS = Counter(
+    "callgate_channel_rebuilds_total",
+    "Accounts whose channels were written to Redis anew, in a new epoch. why: lost (Redis had forgotten them, or a"
+    " limit is new), or behind (Postgres came back older than Redis).",
+    ["why"],
+)
+UNAVAILABLE = Counter(
+    "callgate_unavailable_total",
+    "Answers 503. cause: postgres, redis, clock, registry (too old), rebuild (of channels), busy (too much at once),"
+    " other.",
+    ["cause"],
+)
+STORE_SECONDS = Histogram(
+    "callgate_store_seconds",
+    "Time of a round trip to a store on behalf of decisions, in seconds. Of Postgres every statement, which carries"
+    " many decisions; of Redis one call in sixteen.",
+    ["store"],
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+)
+STORE_CONNECTIONS = Counter(
+    "callgate_store_connections_total", "Connections to a store that were opened.", ["store"]
+)
+JOBS_ENDED = Counter(
+    "callgate_jobs_ended_total",
+    "Lists taken in, by kind and how it ended: succeeded, failed, or abandoned by its process (then without kind).",
+    ["kind", "status"],
+)
+OPT_OUTS = Counter("callgate_opt_outs_total", "Wishes to be left alone that were put on record.")
+WORKERS_RESTARTED = Counter(
+    "callgate_workers_restarted_total", "Worker processes started in the place of one that ended or hung."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AtScrape:
+    """A gauge that is looked up when /metrics is asked, and belongs to no process."""
+
+    name: str
+    documentation: str
+    labels: tuple[str, ...] = ()
+
+
+CHANNELS_IN_USE = AtScrape(
+    "callgate_channels_in_use",
+    "Channels in use by the ledger, of the 200 fullest pools.",
+    ("account", "pool"),
+)
+CHANNELS_CAPACITY = AtScrape(
+    "callgate_channels_capacity", "Channels that a pool has, of the same pools.", ("account", "pool")
+)
+POOLS_UNTOLD = AtScrape("callgate_pools_untold", "Pools beyond those 200.")
+CHANNEL_EPOCH = AtScrape("callgate_channel_epoch", "The highest epoch of any account's channels.")
+JOBS_RUNNING = AtScrape("callgate_jobs_running", "Lists that are being taken in.", ("kind",))
+READY = AtScrape(
+    "callgate_ready",
+    "1 while what decisions need is fit for them, 0 while not: postgres, redis, clock.",
+    ("check",),
+)
+BUILD = AtScrape("callgate_build_info", "1, with the release that answers.", ("version",))
+RULES = AtScrape(
+    "callgate_rules_info", "1 for each part of what is decided by, with its version.", ("part", "version")
+)
+Seen = Mapping[AtScrape, Mapping[tuple[str, ...], float]]
 
 
 def note_registries(
@@ -114,13 +187,45 @@ def _of_route(method: str, route: str, status: int) -> tuple[Counter, Histogram]
     return REQUESTS.labels(method, route, str(status)), SECONDS.labels(method, route)
 
 
-def exposition(multiprocess_dir: str | None) -> bytes:
-    """The metrics of this process, or of all its siblings, in Prometheus' text format."""
+class _Seen(Collector):
+    def __init__(self, seen: Seen) -> None:
+        self.seen = seen
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        for gauge, values in self.seen.items():
+            family = GaugeMetricFamily(gauge.name, gauge.documentation, labels=gauge.labels)
+            for labels, value in values.items():
+                family.add_metric(labels, value)
+            yield family
+
+
+def exposition(multiprocess_dir: str | None, seen: Seen) -> bytes:
+    """The metrics of this process, or of all its siblings, in Prometheus' text format, with what was just ``seen``."""
+    now = CollectorRegistry()
+    now.register(_Seen(seen))
     if multiprocess_dir is None:
-        return generate_latest()
+        return generate_latest() + generate_latest(now)
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry, path=multiprocess_dir)  # type: ignore[no-untyped-call]
-    return generate_latest(registry)
+    return generate_latest(registry) + generate_latest(now)
+
+
+# What a request's line in the access log says besides its answer; None where no line will be written.
+_NOTES: ContextVar[dict[str, str] | None] = ContextVar("access_notes", default=None)
+
+
+def begin_notes() -> dict[str, str]:
+    """A place for what this request's line in the access log is to say."""
+    notes: dict[str, str] = {}
+    _NOTES.set(notes)
+    return notes
+
+
+def note(name: str, value: object) -> None:
+    """Say it in the access log's line of the request under way, if there is to be one."""
+    notes = _NOTES.get()
+    if notes is not None:
+        notes[name] = str(value)
 
 
 def redact(text: str) -> str:

@@ -14,6 +14,7 @@ from app.platform.postgres.database import PostgresUnavailable
 from app.platform.postgres.request_batcher import RequestBatcher
 from app.platform.redis.rate_limits import RateSpend, RateState
 from app.platform.stores import Stores
+from app.telemetry import note
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class AccountServices(Stores):
 
     def note_use(self, caller: Caller, now: datetime) -> None:
         """The key was used. It is written behind the answer, once an hour, by whoever tidies."""
+        note("key", caller.key_id)
         hour = now.replace(minute=0, second=0, microsecond=0)
         if self.key_uses.get(caller.key_id) != hour:
             self.key_uses[caller.key_id] = self.unwritten_uses[caller.key_id] = hour

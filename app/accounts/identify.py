@@ -15,7 +15,7 @@ async def identify(services: AccountServices, key_hash: bytes, now: datetime) ->
     try:
         stored = await services.keys.ask(key_hash)
     except Overloaded:
-        raise CannotDecide("too many requests are waiting") from None
+        raise CannotDecide("too many requests are waiting", cause="busy") from None
     caller = authenticate(stored, key_hash, now)
     services.note_use(caller, now)
     return caller

@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from app import telemetry
 from app.accounts.caller import services_of
+from app.health.figures import look_at_figures
 from app.health.readiness import Readiness, described_lag
 from app.intents.services import Services
 from app.intents.upkeep.watch_registries import watch_registries
@@ -96,5 +97,6 @@ async def metrics(request: Request) -> Response:
     # So that the age of a registry is seen by whoever collects only this.
     readiness: Readiness = request.app.state.readiness
     watch_registries(cast(Services, services_of(request)), await readiness.registries())
-    body = await asyncio.to_thread(telemetry.exposition, request.app.state.metrics_dir)
+    seen = await look_at_figures(cast(Services, services_of(request)), readiness)
+    body = await asyncio.to_thread(telemetry.exposition, request.app.state.metrics_dir, seen)
     return Response(body, media_type="text/plain; version=0.0.4; charset=utf-8")

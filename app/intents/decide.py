@@ -43,7 +43,7 @@ from app.platform.postgres.database import PostgresUnavailable
 from app.platform.postgres.request_batcher import Overloaded
 from app.platform.redis.errors import RedisUnavailable
 from app.platform.redis.rate_limits import RateSpend, RateState
-from app.telemetry import count_decision
+from app.telemetry import count_decision, note
 
 
 async def decide_intent(
@@ -117,7 +117,7 @@ class _Deciding:
             answer = await self._once()
             if answer is not None:
                 return Answer(answer.status, answer.headers, answer.body, self.rate)
-        raise CannotDecide("the channel semaphore is being rebuilt")
+        raise CannotDecide("the channel semaphore is being rebuilt", cause="rebuild")
 
     async def _once(self) -> Answer | None:
         """None when Redis lost its memory, or was rebuilt, between two looks: look again at both stores."""
@@ -203,10 +203,13 @@ class _Deciding:
             if approved:
                 await withdraw_now(self.services, taken)
             if isinstance(error, Overloaded):
-                raise CannotDecide("too many decisions are waiting") from None
+                raise CannotDecide("too many decisions are waiting", cause="busy") from None
             raise
         if recorded.appended:
             count_decision(row.type, row.verdict, row.codes)
+            if self.presented.intent_id is None:  # a batch has many of them
+                note("intent", self.intent_id)
+                note("code", row.codes[0] if row.codes else "APPROVED")
             if not approved and self.presented.taken_over:
                 # The try that died had been approved by its guardrails, and may have taken a channel.
                 await withdraw_now(self.services, replace(taken, attempt_token=ANY_ATTEMPT))
@@ -218,7 +221,9 @@ class _Deciding:
             # Another process took this claim over. If it took the channel too, that is now its own.
             raise Conflict("Another request with this Idempotency-Key took over.")
         if not given_back:
-            raise CannotDecide("the channel semaphore was rebuilt while the decision was made")
+            raise CannotDecide(
+                "the channel semaphore was rebuilt while the decision was made", cause="rebuild"
+            )
         return None
 
     async def _as_recorded(self, caller: Caller, taken: PendingCompensation) -> Answer:
@@ -280,4 +285,4 @@ async def gather_facts(services: Services, ask: Ask) -> Gathered:
     try:
         return await services.facts.ask(ask)
     except Overloaded:
-        raise CannotDecide("too many intents are waiting") from None
+        raise CannotDecide("too many intents are waiting", cause="busy") from None

@@ -39,7 +39,9 @@ def evaluate_intent(rule_set: RuleSet, intent: Intent, facts: Facts, now: dateti
     places = locate(rule_set, intent, facts)
     too_old = suppression.too_old(intent, places, facts.registries)
     if too_old:
-        raise CannotDecide(f"the registry {too_old[0]} is older than it may be", retry_after_seconds=60)
+        raise CannotDecide(
+            f"the registry {too_old[0]} is older than it may be", retry_after_seconds=60, cause="registry"
+        )
     standing = standing_consents(intent, facts, now)
     if standing.consents != facts.consents:
         facts = replace(facts, consents=standing.consents)

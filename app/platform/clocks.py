@@ -65,7 +65,7 @@ class Clocks:
         off = self.off_by()
         if off is not None:
             self._say()
-            raise CannotDecide(f"this process's {described(off)}", retry_after_seconds=2)
+            raise CannotDecide(f"this process's {described(off)}", retry_after_seconds=2, cause="clock")
 
     def earlier(self) -> datetime | None:
         """The earlier of the two clocks, for what ends, deletes or drops; None while that must not be done at all."""

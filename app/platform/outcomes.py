@@ -98,9 +98,9 @@ class Crowded(Outcome):
 
 
 class CannotDecide(Outcome):
-    """A guardrail could not be evaluated; ``what`` names it for people, without secrets."""
+    """A guardrail could not be evaluated; ``what`` names it for people, without secrets, ``cause`` for the figures."""
 
-    def __init__(self, what: str, retry_after_seconds: int = 1) -> None:
+    def __init__(self, what: str, retry_after_seconds: int = 1, *, cause: str = "other") -> None:
         super().__init__(what)
-        self.what = what
+        self.what, self.cause = what, cause
         self.retry_after_seconds = retry_after_seconds

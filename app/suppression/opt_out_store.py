@@ -15,6 +15,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.telemetry import OPT_OUTS
+
 SOURCE = "opt_out"
 
 LIFTING = text("SELECT set_config('callgate.lifts_opt_outs', 'yes', true)")
@@ -83,7 +85,9 @@ async def record(
         "event": event_id,
         "now": now,
     }
-    return (await connection.execute(_ADD, given)).rowcount == 1
+    made = (await connection.execute(_ADD, given)).rowcount == 1
+    OPT_OUTS.inc(made)
+    return made
 
 
 async def lift(

@@ -90,7 +90,7 @@ async def renew_lease(
             return instant_of_ms(renewal.expires_at_ms)
         # Redis was rebuilt from the ledger in between, with the end of before; or the ledger came back older.
         await services.semaphore.outgrow(account_id, renewal.epoch)
-    raise CannotDecide("the channel semaphore is being rebuilt")
+    raise CannotDecide("the channel semaphore is being rebuilt", cause="rebuild")
 
 
 def _check_end(wanted: datetime, lease: Lease, now: datetime) -> None:
@@ -172,7 +172,7 @@ async def record_expired(services: ChannelServices, account_id: uuid.UUID) -> in
     ids = [uuid.UUID(lease_id) for lease_id, _ in expired]
     latest = max(instant_of_ms(at_ms) for _, at_ms in expired)
     if latest > now + timedelta(seconds=1):
-        raise CannotDecide("the clocks of this process and of Redis disagree")
+        raise CannotDecide("the clocks of this process and of Redis disagree", cause="clock")
     await services.database.run(
         lambda connection: leases.end(connection, account_id, ids, "expired", latest), may_run_twice=True
     )

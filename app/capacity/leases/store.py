@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.platform.postgres.bounded_pages import Way, both_ways
+from app.telemetry import LEASES_ENDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ _END = text(
     )
     INSERT INTO lease_events (account_id, pool, lease_id, event, at)
     SELECT account_id, pool, id, ended_by, ended_at FROM ended
+    RETURNING event
     """
 )
 _EVENTS = both_ways(
@@ -144,9 +146,11 @@ async def end(
 
     One that had run out before somebody released it ended by its own expiry, and then.
     """
-    await connection.execute(
+    ended = await connection.execute(
         _END, {"account": account_id, "ids": list(lease_ids), "ended_by": ended_by, "now": now}
     )
+    for (how,) in ended:
+        LEASES_ENDED.labels(how).inc()
 
 
 async def open_epoch(

@@ -14,6 +14,7 @@ from app.capacity.semaphore.requests import Ledger, LiveLease, Rebuild
 from app.capacity.semaphore.scripts import HOLDINGS, REBUILD
 from app.platform.redis.errors import RedisUnavailable
 from app.platform.redis.router import RedisRouter
+from app.telemetry import REBUILDS
 
 log = logging.getLogger("callgate.channels")
 
@@ -32,7 +33,7 @@ class Restored:
 
 
 async def restore(
-    gather: RedisRouter, keys: Keys, account_id: str, rebuild: Rebuild, now_ms: int | None
+    gather: RedisRouter, keys: Keys, account_id: str, rebuild: Rebuild, now_ms: int | None, why: str = "lost"
 ) -> Restored:
     """Writes the leases slice by slice; the epoch is ready with the last one. Raises RedisUnavailable."""
     fence = rebuild.epoch * FENCES_PER_EPOCH
@@ -53,6 +54,7 @@ async def restore(
             raise RedisUnavailable(f"rebuild: {answer[0]}")
         if answer[0] == "older":
             return Restored(0, 0, int(answer[1]))
+    REBUILDS.labels(why).inc()
     return Restored(rebuild.epoch, fence)
 
 
@@ -69,7 +71,7 @@ async def outgrow(
         " rebuilding in epoch %d with %d leases",
         *(account_id, epoch, len(held or ()), rebuild.epoch, len(rebuild.leases)),
     )
-    rebuilt = await restore(gather, keys, account_id, rebuild, None)
+    rebuilt = await restore(gather, keys, account_id, rebuild, None, "behind")
     log.warning("account %s: rebuilt in epoch %d", account_id, rebuild.epoch)
     return rebuilt
 

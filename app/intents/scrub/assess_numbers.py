@@ -49,7 +49,9 @@ def _assess(
     places = rule_set.number_locator.locate(number, None, facts.policy.trust_recipient)
     too_old = suppression.too_old(asked, places, registries)
     if too_old:
-        raise CannotDecide(f"the registry {too_old[0]} is older than it may be", retry_after_seconds=60)
+        raise CannotDecide(
+            f"the registry {too_old[0]} is older than it may be", retry_after_seconds=60, cause="registry"
+        )
     intent = Intent(asked.type, entry.number, asked.sender, asked.purpose)
     found = calling_window.evaluate(intent, places, facts, rule_set.window_rules, now)
     check = found.check

@@ -25,6 +25,7 @@ from app.platform.clocks import ASKED_EVERY_SECONDS
 from app.platform.jobs.store import fail_abandoned_jobs
 from app.platform.postgres.database import PostgresUnavailable
 from app.platform.redis.errors import RedisUnavailable
+from app.telemetry import JOBS_ENDED, LEASES_ENDED
 
 log = logging.getLogger("callgate.maintenance")
 EVERY_SECONDS = 600
@@ -35,6 +36,17 @@ OUTCOMES_KEPT_DAYS = 367
 LONGEST_LEASE_DAYS = 1  # a lease ends four hours after it was acquired at the latest
 _STEP = 1000
 
+# What Redis forgot, or never saw again, ended by its own expiry all the same.
+_RAN_OUT = f"""
+    WITH ended AS (
+        UPDATE leases SET ended_at = expires_at, ended_by = 'expired'
+         WHERE ended_at IS NULL AND id = ANY (ARRAY(
+            SELECT id FROM leases WHERE ended_at IS NULL AND expires_at <= :leases_ended_before LIMIT {_STEP}))
+        RETURNING id, account_id, pool, expires_at
+    )
+    INSERT INTO lease_events (account_id, pool, lease_id, event, at)
+    SELECT account_id, pool, id, 'expired', expires_at FROM ended
+"""
 # Each finds its rows by an index and takes a few at a time: a statement of any size would one day take longer than
 # statements may, and then for ever.
 _SWEEPS = (
@@ -52,17 +64,7 @@ _SWEEPS = (
     f"SELECT ctid FROM idempotency_keys WHERE expires_at <= :now LIMIT {_STEP}))",
     "DELETE FROM attempts WHERE ctid = ANY (ARRAY("
     f"SELECT ctid FROM attempts WHERE at < :attempts_before LIMIT {_STEP}))",
-    # What Redis forgot, or never saw again, ended by its own expiry all the same.
-    f"""
-    WITH ended AS (
-        UPDATE leases SET ended_at = expires_at, ended_by = 'expired'
-         WHERE ended_at IS NULL AND id = ANY (ARRAY(
-            SELECT id FROM leases WHERE ended_at IS NULL AND expires_at <= :leases_ended_before LIMIT {_STEP}))
-        RETURNING id, account_id, pool, expires_at
-    )
-    INSERT INTO lease_events (account_id, pool, lease_id, event, at)
-    SELECT account_id, pool, id, 'expired', expires_at FROM ended
-    """,
+    _RAN_OUT,
     # Ids of leases and numbers of events follow the time, so the oldest are the first of the primary keys.
     "DELETE FROM leases WHERE id = ANY (ARRAY("
     f"SELECT id FROM leases WHERE id < :leases_before AND ended_at IS NOT NULL ORDER BY id LIMIT {_STEP}))",
@@ -185,9 +187,12 @@ async def tidy(services: Services, latest: datetime | None = None) -> None:
         "told_before": now - timedelta(days=services.event_retention_days),
     }
     for statement in _SWEEPS:
-        await _sweep(services, text(statement), given)
+        swept = await _sweep(services, text(statement), given)
+        if statement is _RAN_OUT:
+            LEASES_ENDED.labels("expired").inc(swept)
     # What may have to wait, or give up, comes last.
     for job_id in await fail_abandoned_jobs(services.database.bulk, now):
+        JOBS_ENDED.labels("", "abandoned").inc()
         log.warning("the job %s was abandoned by its process; it has failed and changed nothing", job_id)
     async with services.database.begin() as connection:
         dropped = await partitions.drop_expired(connection, now, services.retention_days)
@@ -195,12 +200,15 @@ async def tidy(services: Services, latest: datetime | None = None) -> None:
         log.info("dropped the partition %s, whose retention is over", name)
 
 
-async def _sweep(services: Services, statement: TextClause, given: Mapping[str, object]) -> None:
+async def _sweep(services: Services, statement: TextClause, given: Mapping[str, object]) -> int:
+    """How many rows it was."""
+    swept = 0
     while True:
         async with services.database.begin() as connection:
             result = await connection.execute(statement, given)
+        swept += max(0, result.rowcount)
         if result.rowcount < _STEP:
-            return
+            return swept
         await asyncio.sleep(0.05)
 
 

@@ -22,6 +22,7 @@ from app.platform.http.problem_types import BY_NAME
 from app.platform.postgres.database import PostgresUnavailable, is_away
 from app.platform.redis.errors import RedisUnavailable
 from app.platform.redis.rate_limits import RateState
+from app.telemetry import UNAVAILABLE, note
 
 MEDIA_TYPE = "application/problem+json"
 # Here carriers call, which can hold credentials only in the URL that they were given, so as HTTP Basic.
@@ -94,11 +95,9 @@ def dump(document: Mapping[str, Any]) -> bytes:
 
 def problem_headers(document: Mapping[str, Any]) -> dict[str, str]:
     """The headers that belong to a problem of that status."""
-    headers: dict[str, str] = {}
-    if document["status"] in (429, 503):
-        headers["Cache-Control"] = "no-store"
-        if "retry_after" in document:
-            headers["Retry-After"] = str(document["retry_after"])
+    headers = {"Cache-Control": "no-store"} if document["status"] in (429, 503) else {}
+    if headers and "retry_after" in document:
+        headers["Retry-After"] = str(document["retry_after"])
     if document["status"] == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return headers
@@ -106,6 +105,7 @@ def problem_headers(document: Mapping[str, Any]) -> dict[str, str]:
 
 def respond(document: Mapping[str, Any], extra_headers: Mapping[str, str] | None = None) -> Response:
     """The document as a response."""
+    note("code", document["code"])
     headers = problem_headers(document) | dict(extra_headers or {})
     return Response(dump(document), int(document["status"]), headers, MEDIA_TYPE)
 
@@ -178,13 +178,16 @@ def document_of(
         case outcomes.Crowded():
             return make("rate-limited", error.detail, retry_after=error.retry_after_seconds), {}
         case outcomes.CannotDecide():
+            UNAVAILABLE.labels(error.cause).inc()
             detail = f"A guardrail could not be evaluated: {error.what}."
             return make("service-unavailable", detail, retry_after=error.retry_after_seconds), {}
         case RedisUnavailable():
+            UNAVAILABLE.labels("redis").inc()
             log.warning("redis cannot be asked: %s", error)
             detail = "A guardrail could not be evaluated: the channel semaphore cannot be asked."
             return make("service-unavailable", detail, retry_after=2), {}
         case _ if is_away(error):
+            UNAVAILABLE.labels("postgres").inc()
             # Lists are streamed on connections that speak for themselves; the name alone says no number.
             told = error if isinstance(error, PostgresUnavailable) else type(error).__name__
             log.warning("postgres cannot be asked: %s", told)

@@ -17,6 +17,8 @@ from app.platform.http.problems import ProblemWriter, TooSlow, document_of, resp
 from app.platform.http.stream_timeouts import STREAMS
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+# Asked every few seconds for ever, and of interest to nobody who reads a log.
+_PROBES = frozenset({"/livez", "/readyz", "/metrics"})
 CALLER_GONE = 499  # for the log and the metrics only
 log = logging.getLogger("callgate.access")
 
@@ -40,6 +42,8 @@ class RequestMiddleware:
             scope = {**scope, "path": scope["path"] + "/"}
         state = scope.setdefault("state", {})
         state["request_id"] = request_id = _request_id(scope)
+        level = logging.DEBUG if scope["path"] in _PROBES else logging.INFO
+        notes = telemetry.begin_notes() if log.isEnabledFor(level) else None
         status, started = 0, time.perf_counter()
         # Who waits for our leave to send a body, and is answered without it, sends on this connection what we would
         # take for that body.
@@ -75,8 +79,9 @@ class RequestMiddleware:
         finally:
             seconds = time.perf_counter() - started
             telemetry.observe_request(scope["method"], _route(scope), status, seconds)
-            if log.isEnabledFor(logging.INFO):
-                log.info(
+            if notes is not None:
+                log.log(
+                    level,
                     "request",
                     extra={
                         "request_id": request_id,
@@ -84,6 +89,7 @@ class RequestMiddleware:
                         "route": _route(scope),
                         "status": status,
                         "milliseconds": round(seconds * 1000, 2),
+                        **notes,
                     },
                 )
 

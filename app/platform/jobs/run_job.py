@@ -26,6 +26,7 @@ from app.platform.jobs.store import (
     owned_session,
     read_job,
 )
+from app.telemetry import JOBS_ENDED
 
 ProgressCallback = Callable[[Counts, str], None]
 _REPORT_SECONDS = 1.0
@@ -168,10 +169,12 @@ async def run_job(
                 await job.fail(connection, str(unusable))
             ended = await read_job(connection, job_id)
             assert ended is not None, "a job's row is not deleted while it runs"
+            JOBS_ENDED.labels(kind, ended.status).inc()
             return ended
     except BaseException as error:
         # The session has been given back by now, so this asks for no second connection.
         if job is not None and not job.finished:
+            JOBS_ENDED.labels(kind, "failed").inc()
             with suppress(Exception):
                 await asyncio.shield(_fail(engine, job, _cause(error)))
         raise

@@ -56,6 +56,8 @@ class Places:
                 f"The account has {self.share} {self.what} under way, as many as it may.", RETRY_SECONDS
             )
         if self.taken.total() >= self.total:
-            raise CannotDecide(f"as many {self.what} are under way as this process can carry", RETRY_SECONDS)
+            raise CannotDecide(
+                f"as many {self.what} are under way as this process can carry", RETRY_SECONDS, cause="busy"
+            )
         self.taken[account_id] += 1
         return Place(self, account_id)

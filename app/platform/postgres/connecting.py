@@ -22,6 +22,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import asyncpg
 
 from app.platform.postgres.driver import Abrupt, Connection
+from app.telemetry import STORE_CONNECTIONS
 
 log = logging.getLogger("callgate.postgres")
 CONNECT_SECONDS = 1.0
@@ -212,7 +213,10 @@ class Opening:
         finally:
             if not good:
                 opened.terminate()
-        return opened if good else None
+        if not good:
+            return None
+        STORE_CONNECTIONS.labels("postgres").inc()
+        return opened
 
     async def _look(self, hosts: Hosts, opened: Connection, shared: bool) -> bool:
         """Ask the server what it is and see to the settings; False when an unexpected pooler is before it."""

@@ -19,10 +19,13 @@ from sqlalchemy.dialects.postgresql import asyncpg as dialect
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app.telemetry import STORE_SECONDS
+
 # What tells by itself whether the server was away or the statement wrong (see app.platform.postgres.database.is_away).
 _SAYS_WHY = (SQLAlchemyError, PostgresError, OSError, TimeoutError)
 # Long enough to serve a quiet service, short enough that no firewall has forgotten the connection.
 IDLE_SECONDS = 60.0
+_SECONDS = STORE_SECONDS.labels("postgres")
 _DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]
 
 
@@ -57,7 +60,9 @@ class FastPathPool:
         except Exception as error:
             raise ConnectionResetError(type(error).__name__) from error
         try:
+            started = time.perf_counter()
             rows: list[Any] = await driver.fetch(statement.sql, *arguments)
+            _SECONDS.observe(time.perf_counter() - started)
         except BaseException as error:
             driver.terminate()
             dead, self._idle = [(connection, driver), *((c, d) for c, d, _ in self._idle)], []

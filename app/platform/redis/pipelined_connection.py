@@ -21,6 +21,7 @@ from redis.exceptions import RedisError, ResponseError
 from app.platform.redis.address import Connect
 from app.platform.redis.errors import RedisUnavailable
 from app.platform.redis.lua_script import LOADED, packed
+from app.telemetry import STORE_CONNECTIONS
 
 log = logging.getLogger(__name__)
 
@@ -168,6 +169,7 @@ class PipelinedConnection:
                 async with asyncio.timeout(max(1.0, self._timeout)):
                     connection = await self._connect()
                     await self._greet(connection)
+                STORE_CONNECTIONS.labels("redis").inc()
                 pause = _SHORTEST_PAUSE_SECONDS
                 self._broken.clear()
                 # Tasks of their own, so that a write which the server never takes is given up with the connection.
