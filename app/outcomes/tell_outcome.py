@@ -105,9 +105,7 @@ async def keep_wish_of_call(
         await _keep_wish(connection, caller, number, WISH, now)
         return Answer(204, {}, b"")
 
-    await change_once(
-        services, presented, operation=OPERATION, scope="intents:write", now=now, change=change
-    )
+    await change_once(services, presented, operation=OPERATION, scope="intents:write", now=now, change=change)
 
 
 def _joined(told: ToldOutcome, before: StoredOutcome | None, now: datetime) -> StoredOutcome:

@@ -170,7 +170,9 @@ def test_who_says_so_in_a_call_that_is_not_on_record_is_not_called_either(
     number = consented(dialler)
     if campaign is not None:
         assert is_eligible(dialler.post(ADDRESS, predial(number)))
-    report = end_of_call(number, "customer-ended-call", "take me off your list", call={"campaignId": campaign})
+    report = end_of_call(
+        number, "customer-ended-call", "take me off your list", call={"campaignId": campaign}
+    )
     for _ in range(2):
         answer = dialler.post(ADDRESS, report)
         assert (answer.status, answer.json()) == (200, {})
