@@ -11,6 +11,7 @@ from fastapi import Request
 from fastapi.routing import APIRoute
 from starlette.responses import RedirectResponse, Response
 
+from app.accounts.caller import refuse_nul
 from app.console.templating import HEADERS, rendered
 from app.console.visit import COOKIE, NotSignedIn, Visit, console_of, drop_cookie, frame_of
 from app.platform.http.problems import document_of, writer_of
@@ -98,6 +99,7 @@ class ConsoleRoute(APIRoute):
 
         async def shown(request: Request) -> Response:
             try:
+                refuse_nul(request)
                 return await handle(request)
             except NotSignedIn as nobody:
                 return _to_sign_in(request, nobody.why)
