@@ -14,7 +14,6 @@ from datetime import datetime
 from app.guardrail.facts import Consent, Facts, Intent, RegistryHit, RegistryInForce, SuppressionEntry
 from app.guardrail.places import Places
 from app.guardrail.refusals import DNC_BLOCKED, Check, Finding, Skipped, Violation, if_any
-from app.law.applicable import candidate_places
 from app.law.conditions.law_rows import local_days
 from app.law.conditions.list_rules import ListRules
 from app.suppression.missing_lists import MissingList, missing_lists
@@ -110,7 +109,8 @@ def evaluate(intent: Intent, places: Places, facts: Facts, rules: ListRules, now
         else:
             lifted.append(LiftedHit(hit.registry, consent.id, consent.kind))
     # A number that tells no place may be in any state, where the policy lets it be called at all.
-    missing = missing_lists(intent, candidate_places(places, facts.policy), facts.registries, rules, now)
+    everywhere = places.anywhere if facts.policy.unknown_location == "strictest" else ()
+    missing = missing_lists(intent, places.places or everywhere, facts.registries, rules, now)
     if facts.policy.missing_lists == "block":
         violations += [
             _of_missing(intent, each)
