@@ -204,18 +204,16 @@ async def _tell_end(request: Request, caller: Caller, message: Mapping[str, Any]
     end = vapi.read_end(message)
     if end is None:
         return
-    presented = RequestIdentity(presented_hash(request))
+    presented, thanks = RequestIdentity(presented_hash(request)), Answer(200, {}, dump({}))
     intent_id = await vapi.find_intent(services, caller, end)
     if intent_id is None:
         # The person may have called themselves, or was called past us, or long ago: their wish is one all the same.
         line = sender_line(end.number)
         if end.told.asked_not_to_be_called and line is not None:
-            await keep_wish_of_call(services, caller, presented, line, services.now())
+            await keep_wish_of_call(services, caller, presented, line, thanks)
         return
     try:
-        await tell_outcome(
-            services, caller, presented, intent_id, end.told, lambda *_: Answer(200, {}, dump({}))
-        )
+        await tell_outcome(services, caller, presented, intent_id, end.told, lambda *_: thanks)
     except Conflict:
         return  # told long ago; Vapi reports again what it was not thanked for
 

@@ -97,13 +97,14 @@ async def tell_outcome(
 
 
 async def keep_wish_of_call(
-    services: ChannelServices, caller: Caller, presented: RequestIdentity, number: str, now: datetime
+    services: ChannelServices, caller: Caller, presented: RequestIdentity, number: str, answer: Answer
 ) -> None:
     """Keep what a person said in a call that no intent of ours is known of, as where it was they who called."""
+    now = services.now()
 
     async def change(connection: AsyncConnection, _: uuid.UUID) -> Answer:
         await _keep_wish(connection, caller, number, WISH, now)
-        return Answer(204, {}, b"")
+        return answer
 
     await change_once(services, presented, operation=OPERATION, scope="intents:write", now=now, change=change)
 
