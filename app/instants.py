@@ -13,6 +13,9 @@ EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 WRITTEN = "must be an RFC 3339 instant (e.g. 2026-11-21T18:00:00Z) or a date"
 IN_REACH = "must be from 1900 to 9999"
+# Zone rules and holidays are known for this span, both years included; beyond it the calendar itself ends.
+JUDGED_YEARS = 1970, 2199
+JUDGED = f"must be from {JUDGED_YEARS[0]} to {JUDGED_YEARS[1]}"
 
 
 class OutOfReach(ValueError):

@@ -153,7 +153,7 @@ class GuardedRoute(APIRoute):
                 if not streams:
                     request = await _begun(request)
                 refuse_nul(request)
-                if known is not None and request.scope["query_string"]:
+                if not carrier and request.scope["query_string"]:
                     _refuse_unknown(request, known)
                 if reads_json and not _is_json(request):
                     raise Problem("unsupported-media-type")
@@ -234,15 +234,21 @@ def _query_names(dependant: Dependant) -> frozenset[str] | None:
     return frozenset(names)
 
 
-def _refuse_unknown(request: Request, known: frozenset[str]) -> None:
-    """A misspelt filter would let everything through, and of two values only one would count."""
+def _refuse_unknown(request: Request, known: frozenset[str] | None) -> None:
+    """A misspelt filter would let everything through, and of two values only one would count.
+
+    ``known`` None: the parameters are a model's, which refuses by itself what it does not know.
+    """
     given = [name for name, _ in request.query_params.multi_items()]
     faults = [
         FieldFault(
-            name, "unknown parameter" if name not in known else "must be given once", "", malformed=True
+            name,
+            "unknown parameter" if _is_unknown(name, known) else "must be given once",
+            "",
+            malformed=True,
         )
         for name in dict.fromkeys(given)
-        if name not in known or given.count(name) > 1
+        if _is_unknown(name, known) or given.count(name) > 1
     ]
     if faults:
         raise Problem("bad-request", faults=faults[:MOST_FAULTS])
@@ -257,3 +263,7 @@ def _is_json(request: Request) -> bool:
         )
     kind = given.partition(";")[0].strip().lower()
     return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
+def _is_unknown(name: str, known: frozenset[str] | None) -> bool:
+    return known is not None and name not in known

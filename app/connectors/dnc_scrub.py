@@ -1,11 +1,11 @@
 """VICIdial's list filter: ten-digit numbers by comma in, one line `number,CODE` for each in their order out.
 
 docs/DNC-dot-COM_integration.txt of VICIdial names the codes; of them are used C (may be called), P (on the account's
-own list, or the person asked), D (on a registry), B (may not be called at all, as where a consent is required and none
-is on record), I (no such number) and M (no ten digits). The script looks at no status and stops at the first line that
-is not the number of its place: whatever cannot be decided is a problem document, at whose first line it stops, and no
-lead is marked as clean. What a list is cleaned of is what does not pass with the hour: hours, caps and channels are
-asked for when each call is placed.
+own list, or the person asked), D (on a registry), B (may not be called at all, as where a consent is required and
+none is on record, or a list that the policy insists on is missing), I (no such number) and M (no ten digits). The
+script looks at no status and stops at the first line that is not the number of its place: whatever cannot be decided
+is a problem document, at whose first line it stops, and no lead is marked as clean. What a list is cleaned of is what
+does not pass with the hour: hours, caps and channels are asked for when each call is placed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from app.numbering import (
     parse_number,
 )
 from app.platform.outcomes import FieldFault, Unusable
-from app.suppression.verdict import OnRegistry
+from app.suppression.verdict import ListMissing, OnRegistry
 
 MOST_NUMBERS = 50_000
 # As many at once as share a round trip to Postgres well.
@@ -108,6 +108,8 @@ def _lasting(violation: Violation) -> str | None:
     match violation:
         case OnRegistry():
             return REGISTRY
+        case ListMissing():  # nobody asked, and it is on no list that could be looked at
+            return BLOCKED
         case OutsideWindow() | PlaceUnknown():
             return BLOCKED if violation.next_allowed_at is None else None
     return _LASTING.get(violation.refusal.slug)

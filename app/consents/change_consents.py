@@ -41,6 +41,7 @@ async def record_consent(
             )
         before = await consents.current(connection, caller.account_id, line)
         if before is not None and _same(before, consent):
+            await consents.keep(connection, caller.account_id, line)
             return False, before
         await consents.end(connection, caller.account_id, line, "replaced", now)
         stored = await consents.add(

@@ -60,6 +60,12 @@ _ADD = text(
     RETURNING {_COLUMNS}
     """
 )
+_KEEP = text(
+    """
+    UPDATE consents SET import_id = NULL
+     WHERE account_id = :account AND number = ANY (:numbers) AND ended_at IS NULL AND import_id IS NOT NULL
+    """
+)
 _CURRENT = text(
     f"""
     SELECT {_COLUMNS} FROM consents
@@ -139,6 +145,11 @@ async def add(
         },
     )
     return _as_answered(row.mappings().one())
+
+
+async def keep(connection: AsyncConnection, account_id: uuid.UUID, numbers: Sequence[str]) -> None:
+    """Somebody says the same as an import did: what is on record is no longer only that import's to take back."""
+    await connection.execute(_KEEP, {"account": account_id, "numbers": list(numbers)})
 
 
 async def current(

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 
 from app.consents.consent_fields import Evidence, Kind
 from app.guardrail.facts import Intent, PresentedConsent, Recipient
+from app.instants import JUDGED, JUDGED_YEARS
 from app.numbering.number_fields import Number, SmsSender, sender_check
 from app.platform.http.fields import Body, Instant, Words, unusable
 
@@ -129,9 +130,8 @@ class SmsBody(_IntentBody):
 
 
 def _in_reach(at: datetime) -> datetime:
-    # Zone rules and holidays are known for this span; beyond it the calendar itself ends.
-    if not 1970 <= at.year < 2200:
-        raise unusable("must be from 1970 to 2199")
+    if not JUDGED_YEARS[0] <= at.year <= JUDGED_YEARS[1]:
+        raise unusable(JUDGED)
     return at
 
 

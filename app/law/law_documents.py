@@ -90,7 +90,14 @@ def _days(place: str, at: date | datetime) -> set[date]:
     names = (
         region.zones if region is not None else zones_of_countries().get(place.partition("-")[0], ("UTC",))
     )
-    return {at.astimezone(zone(name)).date() for name in names}
+    return {_day_there(at, name) for name in names}
+
+
+def _day_there(at: datetime, name: str) -> date:
+    try:
+        return at.astimezone(zone(name)).date()
+    except OverflowError:  # east of Greenwich the calendar is over before it is in UTC
+        return date.max
 
 
 def _listed(rules: WindowRules, region: str | None) -> Iterator[WindowRule]:

@@ -60,7 +60,7 @@ class SheetConsent(documents.Document):
     created_at: str
     created_by: str | None
     ended_at: str | None
-    ended_by: Literal["replaced", "withdrawn", "opt_out"] | None
+    ended_by: Literal["replaced", "withdrawn", "opt_out", "taken_back"] | None
 
 
 class SheetReply(documents.Document):

@@ -72,7 +72,7 @@ async def tell_outcome(
         if before is not None and now - before.told_at > MAY_BE_CORRECTED:
             raise Conflict("An outcome may be told again for a day after it was told first.")
         if told.asked_not_to_be_called:
-            await _keep_wish(connection, caller, decided.to_number, intent_id, now)
+            await _keep_wish(connection, caller, decided.to_number, f"{WISH} (intent {intent_id})", now)
         if decided.type == "call":
             await leases.end(connection, caller.account_id, [intent_id], "released", now)
         stored = _joined(told, before, now)
@@ -94,6 +94,19 @@ async def tell_outcome(
     if told.result in OF_CALLS:
         await services.semaphore.release(str(caller.account_id), str(intent_id))
     return answer
+
+
+async def keep_wish_of_call(
+    services: ChannelServices, caller: Caller, presented: RequestIdentity, number: str, answer: Answer
+) -> None:
+    """Keep what a person said in a call that no intent of ours is known of, as where it was they who called."""
+    now = services.now()
+
+    async def change(connection: AsyncConnection, _: uuid.UUID) -> Answer:
+        await _keep_wish(connection, caller, number, WISH, now)
+        return answer
+
+    await change_once(services, presented, operation=OPERATION, scope="intents:write", now=now, change=change)
 
 
 def _joined(told: ToldOutcome, before: StoredOutcome | None, now: datetime) -> StoredOutcome:
@@ -124,7 +137,7 @@ def _check(decided: DecidedIntent, told: ToldOutcome) -> None:
 
 
 async def _keep_wish(
-    connection: AsyncConnection, caller: Caller, number: str, intent_id: uuid.UUID, now: datetime
+    connection: AsyncConnection, caller: Caller, number: str, words: str, now: datetime
 ) -> None:
     """As a STOP: the person's own wish on every channel, and the end of their consents, under the same lock."""
     account, line = caller.account_id, spellings(number)
@@ -135,7 +148,7 @@ async def _keep_wish(
             connection,
             account,
             number,
-            f"{WISH} (intent {intent_id})",
+            words,
             key_id=caller.key_id,
             wish_id=new_id(now),
             event_id=new_id(now),

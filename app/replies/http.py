@@ -27,7 +27,7 @@ from app.platform.http.strict_json import parse
 from app.platform.idempotency.answers import Answer, RequestIdentity
 from app.platform.idempotency.http import idempotency_key, request_hash
 from app.replies import store as inbound_messages
-from app.replies.carriers.twilio import FORM, form_fields, is_signed, twiml
+from app.replies.carriers.twilio import FORM, form_fields, is_message_sid, is_signed, twiml
 from app.replies.carriers.webhook import Unreadable
 from app.replies.record_reply import Received, Taken, record_inbound
 
@@ -54,6 +54,7 @@ class CarrierForm(Body):
     to: Receiver = Field(alias="To")
     body: Annotated[Words, Field(max_length=10_000)] = Field(alias="Body")
     opt_out_type: str | None = Field(alias="OptOutType", default=None)
+    message_sid: str | None = Field(alias="MessageSid", default=None)
 
 
 class TakenDocument(documents.Document):
@@ -117,6 +118,10 @@ _REQUEST_BODY = {
                     "OptOutType": {
                         "type": "string",
                         "description": "STOP, START or HELP, as the carrier took it",
+                    },
+                    "MessageSid": {
+                        "type": "string",
+                        "description": "The carrier's id: a message that comes again changes nothing",
                     },
                 },
             }
@@ -249,12 +254,14 @@ def _form(raw: bytes) -> list[tuple[str, str]]:
 
 
 def _carrier_message(fields: Sequence[tuple[str, str]]) -> Received:
-    known = {"From", "To", "Body", "OptOutType"}
+    known = {"From", "To", "Body", "OptOutType", "MessageSid"}
     names = [name for name, _ in fields if name in known]
     if len(set(names)) < len(names):
         raise Problem("bad-request", "The form names a field twice.")
     body = _validated(CarrierForm, {name: value for name, value in fields if name in known})
-    return Received(body.sender, body.to, body.body, body.opt_out_type)
+    # By its id it is known when it comes again: no START of before may lift the STOP that followed it.
+    known_by = ("twilio", body.message_sid) if is_message_sid(body.message_sid) else (None, None)
+    return Received(body.sender, body.to, body.body, body.opt_out_type, *known_by)
 
 
 def _validated(model: type[Any], given: object) -> Any:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from app.guardrail.facts import Intent, RegistryInForce
-from app.guardrail.places import Places
+from app.guardrail.places import Place
 from app.law.conditions.list_rules import ListRules, StateList
 
 
@@ -22,7 +22,7 @@ class MissingList:
 
 def missing_lists(
     intent: Intent,
-    places: Places,
+    places: Iterable[Place],
     registries: Iterable[RegistryInForce],
     rules: ListRules,
     now: datetime,
@@ -32,7 +32,7 @@ def missing_lists(
         return ()
     recipient = intent.recipient.kind if intent.recipient is not None else "consumer"
     found: list[MissingList] = []
-    for region in dict.fromkeys(place.region for place in places.places if place.region is not None):
+    for region in dict.fromkeys(place.region for place in places if place.region is not None):
         kept = rules.kept_in.get(region)
         if kept is None or intent.type not in kept.applies_to or recipient not in kept.recipients:
             continue

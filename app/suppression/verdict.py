@@ -14,6 +14,7 @@ from datetime import datetime
 from app.guardrail.facts import Consent, Facts, Intent, RegistryHit, RegistryInForce, SuppressionEntry
 from app.guardrail.places import Places
 from app.guardrail.refusals import DNC_BLOCKED, Check, Finding, Skipped, Violation, if_any
+from app.law.conditions.law_rows import local_days
 from app.law.conditions.list_rules import ListRules
 from app.suppression.missing_lists import MissingList, missing_lists
 
@@ -107,7 +108,9 @@ def evaluate(intent: Intent, places: Places, facts: Facts, rules: ListRules, now
             violations.append(_of_hit(intent, hit))
         else:
             lifted.append(LiftedHit(hit.registry, consent.id, consent.kind))
-    missing = missing_lists(intent, places, facts.registries, rules, now)
+    # A number that tells no place may be in any state, where the policy lets it be called at all.
+    everywhere = places.anywhere if facts.policy.unknown_location == "strictest" else ()
+    missing = missing_lists(intent, places.places or everywhere, facts.registries, rules, now)
     if facts.policy.missing_lists == "block":
         violations += [
             _of_missing(intent, each)
@@ -193,11 +196,16 @@ def lifting_consent(
 ) -> Consent | None:
     """The first consent that lifts the hit wherever the person may be, by its kind and its age; None when none does."""
     regions = _judged_in(hit, places)
+    # An exemption begins and ends at midnight of the place; where its clocks disagree, it must hold on all their days.
+    here = places.places or places.anywhere
+    days = local_days((zone for place in here for zone in place.zones), now) or {now.date()}
     for consent in consents:
         if intent.type not in consent.channels:
             continue
         kind = "inquiry" if consent.kind == "existing_business" else consent.kind
-        found = [rules.exemption(hit.kind, region, kind, intent.type, (now.date(),)) for region in regions]
+        found = [
+            rules.exemption(hit.kind, region, kind, intent.type, (day,)) for region in regions for day in days
+        ]
         if all(row is not None and row.young_enough(consent.given_at, now) for row in found):
             return consent
     return None

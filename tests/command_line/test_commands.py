@@ -108,6 +108,15 @@ def test_a_mistake_is_told_before_anything_heavy_is_loaded(callgate: CommandLine
     assert seconds_of_processor(asked, callgate.environment) < limit
 
 
+@pytest.mark.parametrize("command", ["check", "windows"])
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59Z", "1900-01-01T00:00:00Z"])
+def test_an_instant_that_no_preview_takes_is_told_in_one_line(
+    callgate: CommandLine, command: str, at: str
+) -> None:
+    told = callgate.run(command, NUMBER, "--at", at, status=2).stderr
+    assert told == b"callgate: --at must be from 1970 to 2199\n"
+
+
 def test_an_entry_is_added_shown_and_removed(callgate: CommandLine, dialler: Dialler) -> None:
     mine = ("--account", dialler.account_id)
     assert callgate.json("suppressions", "add", NUMBER, "--reason", "asked", *mine)["reason"] == "asked"

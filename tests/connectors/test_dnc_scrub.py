@@ -73,6 +73,12 @@ def test_each_number_gets_its_code_in_its_place(dialler: Dialler, operator: Dial
     assert dialler.get("/v1/pools/default").json()["in_use"] == 0
 
 
+def test_where_a_state_s_list_is_missing_nobody_is_said_to_have_asked(dialler: Dialler) -> None:
+    dialler.put("/v1/policy", {"missing_lists": "block"})
+    answer = scrub(dialler, ["5125550162", "4155550162"])  # Texas keeps a list of its own, California none
+    assert answer.body.decode().splitlines() == ["5125550162,B", "4155550162,C"]
+
+
 def test_where_a_consent_is_required_and_lacks_nobody_is_clean(dialler: Dialler) -> None:
     answer = scrub(dialler, ["4155550163"], SCRUB + "?voice_type=prerecorded")
     assert answer.body == b"4155550163,B\n"

@@ -162,11 +162,31 @@ def test_who_says_so_is_not_called_again(dialler: Dialler) -> None:
     assert not is_eligible(dialler.post(ADDRESS, predial(number)))
 
 
+@pytest.mark.parametrize("campaign", [None, "another-campaign"])
+def test_who_says_so_in_a_call_that_is_not_on_record_is_not_called_either(
+    dialler: Dialler, campaign: str | None
+) -> None:
+    # They called the assistant, or were called past the gate: there is no intent to tell the outcome of.
+    number = consented(dialler)
+    if campaign is not None:
+        assert is_eligible(dialler.post(ADDRESS, predial(number)))
+    report = end_of_call(
+        number, "customer-ended-call", "take me off your list", call={"campaignId": campaign}
+    )
+    for _ in range(2):
+        answer = dialler.post(ADDRESS, report)
+        assert (answer.status, answer.json()) == (200, {})
+    (wish,) = dialler.get(f"/v1/suppressions/{number}").json()["entries"]
+    assert (wish["source"], wish["channel"]) == ("opt_out", "all")
+    assert not is_eligible(dialler.post(ADDRESS, predial(number)))
+
+
 def test_other_messages_and_calls_of_nobody_change_nothing(dialler: Dialler) -> None:
     for message in (
         {"message": {"type": "status-update", "status": "ringing"}},
         {"message": {"type": "end-of-call-report", "call": 5, "artifact": [], "endedReason": None}},
-        end_of_call("+14155550199", "customer-ended-call", "stop calling me"),
+        end_of_call("+14155550199", "customer-ended-call", "goodbye"),
+        end_of_call("sip:ada@example.com", "customer-ended-call", "stop calling me"),
     ):
         answer = dialler.post(ADDRESS, message)
         assert (answer.status, answer.json()) == (200, {})

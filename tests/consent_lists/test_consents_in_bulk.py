@@ -179,3 +179,21 @@ def test_no_consent_outlives_a_stop_that_came_while_it_was_brought_in(dialler: D
             each.result()
     assert job["status"] == "succeeded", job
     assert on_record(dialler, "?limit=500") == [], "each was given before its person's STOP"
+
+
+def test_what_somebody_has_said_as_well_is_not_taken_back_with_its_import(dialler: Dialler) -> None:
+    told, others = line("+14155550141"), line("+14155550142")
+    job = bring_in(dialler, ndjson(told, others), "application/x-ndjson")
+    same = {name: value for name, value in told.items() if name != "number"}
+    assert dialler.put(f"/v1/consents/{told['number']}", same).status == 200
+    assert dialler.delete(f"{PATH}/{job['id']}").json()["taken_back"] == 1
+    assert [item["number"] for item in on_record(dialler)] == [told["number"]]
+    sheet = dialler.get(f"/v1/numbers/{others['number']}").json()
+    assert [each["ended_by"] for each in sheet["consents"]] == ["taken_back"]
+
+
+@pytest.mark.parametrize("path", [PATH, "/v1/suppressions/imports"])
+def test_how_a_list_is_read_is_said_once(dialler: Dialler, path: str) -> None:
+    answer = upload(dialler, f"{path}?dry_run=true&dry_run=false", HEADER)
+    assert (answer.status, answer.json()["errors"][0]["field"]) == (400, "dry_run"), answer.body
+    assert upload(dialler, f"{path}?dryrun=true", HEADER).status == 400

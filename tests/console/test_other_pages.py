@@ -68,6 +68,13 @@ def test_a_page_opens_for_its_scope_and_for_no_less(dialler: Dialler, operator: 
         assert scope in words(refused)
 
 
+@pytest.mark.parametrize(
+    "page", ["decisions?campaign=%00", "suppressions?source=%00", "webhooks/%00", "law?at=%00"]
+)
+def test_a_nul_in_an_address_is_no_crash(person: Person, page: str) -> None:
+    assert person.get(f"/console/{page}").status == 400
+
+
 def test_a_number_is_put_on_the_list_in_any_spelling_and_taken_off_with_a_reason(
     dialler: Dialler, person: Person
 ) -> None:

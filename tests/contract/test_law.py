@@ -58,6 +58,11 @@ def test_a_question_about_no_law_is_refused(dialler: Dialler, query: str, status
     assert dialler.get(f"/v1/law?{query}").status == status
 
 
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59Z", "9999-12-31", "1900-01-01T00:00:00Z"])
+def test_the_law_is_told_at_either_end_of_the_calendar(dialler: Dialler, at: str) -> None:
+    assert dialler.get(f"/v1/law?at={at}").status == 200
+
+
 def test_the_law_as_data_takes_a_key_and_the_page_none(dialler: Dialler) -> None:
     assert dialler.service.request("GET", "/v1/law").status == 401
     page = dialler.service.request("GET", "/law")

@@ -266,6 +266,21 @@ def test_the_carrier_s_own_reading_counts_where_ours_sees_nothing(account: Accou
     assert answer.json()["action"] == "opt_out", "in doubt, the person is left alone"
 
 
+def test_a_start_that_a_carrier_delivers_again_does_not_lift_the_stop_that_followed_it(
+    account: Account,
+) -> None:
+    start = {**MESSAGE, "MessageSid": "SM" + "0a" * 16, "Body": "START"}
+    stop = {**MESSAGE, "MessageSid": "SM" + "0b" * 16}
+    for each in (start, stop, start):
+        assert form(account, each).status == 200
+    assert account.entries() == {"all": "opt_out"}
+    # An id that is none of Twilio's says nothing: what is made up may stand for many messages.
+    assert form(account, {**MESSAGE, "Body": "START"}).status == 200
+    assert account.entries() == {}
+    assert form(account, MESSAGE).status == 200
+    assert account.entries() == {"all": "opt_out"}
+
+
 def test_a_carrier_is_answered_in_its_own_words_when_it_asks(account: Account) -> None:
     account.policy(inbound={"help_reply": "Call <us> & ask"})
     answer = form(account, {**MESSAGE, "Body": "HELP"}, PATH + "?answer=twiml")

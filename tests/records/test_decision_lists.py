@@ -108,6 +108,15 @@ def test_a_decision_shows_how_it_ended_and_its_own_key_may_read_it(dialler: Dial
     assert another.get("/v1/intents/0190a000-0000-7000-8000-000000000000").status in (403, 410)
 
 
+@pytest.mark.parametrize("interval", ["hour", "day"])
+def test_nothing_is_counted_at_either_end_of_the_calendar(dialler: Dialler, interval: str) -> None:
+    for until in ("9999-12-31T23:59:59Z", "9999-12-31T12:00:00Z", "1900-01-01T00:00:00Z"):
+        answer = dialler.get(f"/v1/intents/stats?interval={interval}&until={until}")
+        assert (answer.status, answer.json()["decisions"]) == (200, 0), answer.body
+    last = "since=9999-12-31T23:30:00Z&until=9999-12-31T23:59:59Z"
+    assert dialler.get(f"/v1/intents/stats?interval={interval}&{last}").status == 400
+
+
 def test_decisions_are_counted_by_hour_and_by_reason(dialler: Dialler, decided: list[str]) -> None:
     by_code = dialler.get("/v1/intents/stats?group_by=code").json()
     assert by_code["decisions"] == 5

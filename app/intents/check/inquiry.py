@@ -11,6 +11,7 @@ import typer
 from app import clock
 from app.accounts.cli import account_of, with_database
 from app.accounts.command_access import instant_or_exit
+from app.instants import JUDGED, JUDGED_YEARS
 from app.platform.environment import UNAVAILABLE, USAGE, fail, settings_or_exit
 
 if TYPE_CHECKING:
@@ -75,8 +76,13 @@ def refuse_hint(unusable: Unusable) -> NoReturn:
 
 
 def instant_of(text: str | None) -> datetime:
-    """The instant of an RFC 3339 text, or now; anything else ends the command."""
-    return clock.utc_now() if text is None else instant_or_exit("--at", text)
+    """The instant of an RFC 3339 text, or now; anything else ends the command, as it ends a preview."""
+    if text is None:
+        return clock.utc_now()
+    at = instant_or_exit("--at", text)
+    if not JUDGED_YEARS[0] <= at.year <= JUDGED_YEARS[1]:
+        fail(f"--at {JUDGED}", USAGE)
+    return at
 
 
 def number_of(text: str) -> str:

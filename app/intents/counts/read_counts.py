@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from app.instants import LATEST
 from app.intents.counts import store as counts
 from app.intents.counts.store import Interval, Span, Subject
 from app.platform.postgres.database import Database
@@ -43,7 +44,8 @@ def period_of(
     """The period rounded outward to whole intervals, not before ``oldest``; None when it is empty or too long."""
     length = LENGTHS[span]
     end = _begin(until or now, span)
-    if end < (until or now):
+    # The last interval of the calendar has no end that can be written; it is left out, as nothing is decided in it.
+    if end < (until or now) and end <= LATEST - length:
         end += length
     begin = _begin(since, span) if since is not None else end - _USUAL[span] * length
     if begin >= end or (end - begin) // length > MOST_INTERVALS[span]:

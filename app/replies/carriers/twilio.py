@@ -33,6 +33,8 @@ FORM = "application/x-www-form-urlencoded"
 MAX_FIELDS = 200
 _READ = frozenset({"MessageSid", "From", "To", "Body", "OptOutType"})
 _CHANNEL = re.compile(r"(?:whatsapp|rcs):(?=\+)")
+# No two messages have one, where it is written so; what somebody made up may stand for many.
+_MESSAGE_SID = re.compile(r"[A-Z]{2}[0-9a-f]{32}", re.ASCII)
 _STANDARD_PORTS = {"http": 80, "https": 443}
 _ALGORITHMS: Mapping[str, Callable[[], Any]] = {"HMAC_SHA1": hashlib.sha1, "HMAC_SHA256": hashlib.sha256}
 
@@ -84,6 +86,11 @@ def spellings_of(url: str, user_info: str | None) -> Iterator[str]:
     for written in hosts:
         for user in ("", f"{user_info}@") if user_info else ("",):
             yield urlunsplit((parts.scheme, user + written, parts.path, parts.query, ""))
+
+
+def is_message_sid(text: str | None) -> bool:
+    """Whether the text is an id that a message has for itself alone."""
+    return text is not None and _MESSAGE_SID.fullmatch(text) is not None
 
 
 def form_fields(body: bytes) -> list[tuple[str, str]]:
