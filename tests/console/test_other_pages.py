@@ -132,15 +132,7 @@ def test_a_pool_and_a_limit_are_set_and_a_lease_is_given_back(dialler: Dialler, 
     assert dialler.get("/v1/limits/campaign:spring").json()["capacity"] == 7
     assert person.post("/console/pools/limits", limit_name="campaign:spring", limit_capacity="").status == 303
     assert dialler.get("/v1/limits/campaign:spring").status == 404
-    call = {
-        "type": "call",
-        "to": "+14155551234",
-        "from": "+12125550100",
-        "purpose": "emergency",
-        "pool": "denver",
-    }
-    caller = dialler.with_key("intents:write", "intents:emergency")
-    lease = caller.post("/v1/intents", call).json()["lease"]["id"]
+    lease = dialler.approved(pool="denver")["lease"]["id"]
     assert lease in person.get("/console/pools/denver").body.decode()
     assert person.post("/console/pools/denver/release", lease=lease).status == 303
     assert dialler.get("/v1/pools/denver").json()["in_use"] == 0
@@ -235,6 +227,11 @@ def test_no_form_is_taken_without_the_sessions_token(person: Person) -> None:
 
 
 async def test_the_pages_are_sound_in_a_browser(dialler: Dialler, looker: Looker) -> None:
+    hook = {"url": "https://example.com/hook", "events": ["opt_out.recorded"]}
+    assert dialler.put("/v1/webhooks/crm", hook).status == 201
+    policy = dialler.get("/v1/policy").json()
+    told = {name: value for name, value in policy.items() if name in ("house_window", "names")}
+    assert dialler.put("/v1/policy", {**told, "names": ["Acme"]}).status == 200
     await looker.sign_in(dialler.key)
     for path in (
         "suppressions",
@@ -245,6 +242,12 @@ async def test_the_pages_are_sound_in_a_browser(dialler: Dialler, looker: Looker
         "keys",
         "consents",
         "law?region=US-PA",
+        "webhooks",
+        "webhooks/crm",
+        "audit",
+        "policy/versions/1",
+        "suppressions/imports",
+        "pools/default",
     ):
         await looker.open(f"/console/{path}")
         await looker.looks_sound()

@@ -78,7 +78,7 @@ async def webhook(visit: Admin, name: str, status: Annotated[str, Query(max_leng
         f"The webhook {name}",
         found=found,
         deliveries=deliveries,
-        status=chosen or "",
+        chosen=chosen or "",
         rows=ROWS,
     )
 
