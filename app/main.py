@@ -29,6 +29,7 @@ from app.consent_lists import http as consent_lists
 from app.consents import http as consents
 from app.console import http as console
 from app.console.console_services import ConsoleServices
+from app.console.open_id.connect import open_id_of
 from app.console.session_store import Sessions
 from app.content import http as content
 from app.events import http as events
@@ -182,6 +183,7 @@ def build(
     url = public_url or settings.own_url()
     writer = ProblemWriter(settings.problem_type_base, url)
     sender = Sender(Allowed(settings.webhook_allow))
+    open_id = open_id_of(settings, secret, url)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -191,7 +193,11 @@ def build(
         sessions = RedisRouter(redis_url, timeout_ms=settings.redis_timeout_ms)
         await sessions.start()
         app.state.console = ConsoleServices(
-            Sessions(sessions), settings.environment or urlsplit(url).netloc, url.startswith("https://")
+            Sessions(sessions),
+            settings.environment or urlsplit(url).netloc,
+            url.startswith("https://"),
+            open_id=open_id,
+            issuer=urlsplit(settings.oidc_issuer or "").netloc,
         )
         # What was loaded lives as long as the process. Left among the young, it is walked by every full
         # collection, a pause of some 100 ms: longer than Redis may take to answer.
@@ -232,6 +238,8 @@ def build(
     app.state.seal_key, app.state.published_keys = seal_key, PublishedKeys()
     app.state.sender = sender
     app.state.pace = StreamPace(window_seconds=settings.stream_timeout_seconds)
+    if open_id is not None:  # before the console's own routes, the last of which answers whatever is no page
+        app.include_router(open_id.router)
     for module in ROUTES:
         app.include_router(module.router)
     problems.install(app, writer, error_pages.missing_page)

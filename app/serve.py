@@ -49,6 +49,7 @@ def _listen_and_serve(found: Stores, metrics_dir: str | None) -> int:
 
 def _serve_with(found: Stores, metrics_dir: str | None, stack: contextlib.ExitStack) -> int:
     from app import telemetry
+    from app.console.open_id.connect import open_id_of
     from app.evidence.proof.signing import SealKeyError
     from app.evidence.sealing.seal_key_file import seal_key_file
     from app.ids import new_id
@@ -62,6 +63,7 @@ def _serve_with(found: Stores, metrics_dir: str | None, stack: contextlib.ExitSt
     from app.platform.http.problems import ProblemWriter, dump, problem_headers
     from app.platform.server import prefork
     from app.platform.server.listener import listen
+    from app.settings import SettingsError
     from app.webhooks.destinations import Allowed
 
     settings = found.settings
@@ -69,6 +71,10 @@ def _serve_with(found: Stores, metrics_dir: str | None, stack: contextlib.ExitSt
         Allowed(settings.webhook_allow)
     except ValueError as error:
         fail(f"CALLGATE_WEBHOOK_ALLOW: {error}", USAGE)
+    try:
+        open_id_of(settings, b"", "")
+    except SettingsError as error:
+        fail(str(error), USAGE)
     telemetry.configure_logging(settings.log_format, settings.log_level)
     data_dir = settings.data_dir or default_data_dir()
     seal_key = seal_key_file(settings.seal_key_file, data_dir)

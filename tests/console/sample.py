@@ -1,4 +1,4 @@
-"""A business to look at: thirty days of decisions of its account, busy by day and quiet by night, and what lies beside them."""
+"""A business to look at: thirty days of its decisions, busy by day and quiet by night, and what lies beside them."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ _DECISIONS = """
       FROM (SELECT each, (ARRAY['DNC_BLOCKED', 'TCPA_BLOCKED', 'DNC_BLOCKED', 'FREQUENCY_CAPPED', 'CONSENT_REQUIRED',
                                 'CONTENT_BLOCKED', 'DNC_BLOCKED', 'TCPA_BLOCKED', 'CHANNEL_BUDGET_EXCEEDED'])
                    [each * 31 % 37 + 1] AS code,
-                   (:low + 86400000 * (days - sin(2 * pi() * (days + 0.35)) / 7))::bigint AS ms
+                   (:low + 86400000 * (days - sin(2 * pi() * (days + 0.35)) / 10))::bigint AS ms
               FROM (SELECT each, 30.0 * each / CAST(:count AS bigint) AS days
                       FROM generate_series(0::bigint, CAST(:count AS bigint) - 1) AS each) AS placed) AS made
 """
 
 
 def furnish(dialler: Dialler, database_url: str, decisions: int) -> None:
-    """Give the account so many decisions of the last thirty days, counted, a policy, pools, and a number with a past."""
+    """Give the account so many decisions of thirty days, counted, a policy, a pool, and a number with a past."""
     run_apart(_decide(database_url, dialler.account_id, decisions))
-    dialler.put("/v1/policy", {"names": ["Harbor Dental"], "callers": ["+12125550100"]})
-    dialler.put("/v1/policy", {"names": ["Harbor Dental"], "callers": ["+12125550100"], "comment": "as counsel asked"})
-    dialler.pool("denver", 120)
+    dialler.put("/v1/policy", {"names": ["Harbor Dental"]})
     dialler.put(
-        f"/v1/consents/%2B{NUMBER[1:]}",
-        {"kind": "express_written", "channels": ["call", "sms"], "given_at": "2026-03-02T10:00:00Z", "evidence": "form 7"},
-    )  # fmt: skip
+        "/v1/policy", {"names": ["Harbor Dental"], "callers": ["+12125550100"], "comment": "as counsel asked"}
+    )
+    dialler.pool("denver", 120)
+    given = {"kind": "express_written", "channels": ["call", "sms"], "given_at": "2026-03-02T10:00:00Z"}
+    dialler.put(f"/v1/consents/%2B{NUMBER[1:]}", {**given, "evidence": "form 7"})
     dialler.put(f"/v1/suppressions/%2B{NUMBER[1:]}", {"reason": "asked by letter, handed to Ms Ruiz"})
     assert dialler.call(to=NUMBER, campaign="spring").status == 403
 
@@ -52,8 +52,7 @@ async def _decide(url: str, account: str, count: int) -> None:
         async with database.bulk.begin() as connection:
             now = utc_now()
             await make_ahead(connection, now)
-            # They end before those that are still counted as they come.
-            low = int(now.timestamp() * 1000) - 30 * 86_400_000 - 5 * 3_600_000
+            low = int(now.timestamp() * 1000) - 30 * 86_400_000 - 120_000
             await connection.execute(text(_DECISIONS), {"account": account, "count": count, "low": low})
         await recount_decisions(database)
     finally:

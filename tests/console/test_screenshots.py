@@ -18,7 +18,7 @@ from tests.service import CHECKOUT, RunningService
 pytestmark = pytest.mark.timeout(120)
 PICTURES = ("today", "where", "number", "decision", "texts", "policy")
 MOST_BYTES = 120_000
-SIZE = {"width": 1200, "height": 800}
+SIZE = {"width": 1000, "height": 600}
 
 
 @pytest.fixture
