@@ -29,7 +29,7 @@ from app.consent_lists import http as consent_lists
 from app.consents import http as consents
 from app.console import http as console
 from app.console.console_services import ConsoleServices
-from app.console.open_id.connect import open_id_of
+from app.console.open_id.connect import IssuerSettings, open_id_of
 from app.console.session_store import Sessions
 from app.content import http as content
 from app.events import http as events
@@ -167,6 +167,19 @@ async def equip(
     )
 
 
+def issuer_settings(settings: Settings) -> IssuerSettings:
+    """What was set of the issuer that people of the console sign in through."""
+    return IssuerSettings(
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=settings.oidc_client_secret,
+        roles=settings.oidc_roles,
+        roles_claim=settings.oidc_roles_claim,
+        account_claim=settings.oidc_account_claim,
+        account=settings.oidc_account,
+    )
+
+
 def build(
     settings: Settings,
     rule_sets: RuleSets,
@@ -183,7 +196,7 @@ def build(
     url = public_url or settings.own_url()
     writer = ProblemWriter(settings.problem_type_base, url)
     sender = Sender(Allowed(settings.webhook_allow))
-    open_id = open_id_of(settings, secret, url)
+    open_id = open_id_of(issuer_settings(settings), secret, url)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -57,13 +57,12 @@ def _serve_with(found: Stores, metrics_dir: str | None, stack: contextlib.ExitSt
     from app.intents.law.reload_file import ReloadFile
     from app.intents.services import load_rule_set
     from app.law.window_loader import DIRECTORY as PACKAGED
-    from app.main import build
+    from app.main import build, issuer_settings
     from app.platform.embedded import default_data_dir
     from app.platform.files.broken_file import BrokenRuleFile
     from app.platform.http.problems import ProblemWriter, dump, problem_headers
     from app.platform.server import prefork
     from app.platform.server.listener import listen
-    from app.settings import SettingsError
     from app.webhooks.destinations import Allowed
 
     settings = found.settings
@@ -72,8 +71,8 @@ def _serve_with(found: Stores, metrics_dir: str | None, stack: contextlib.ExitSt
     except ValueError as error:
         fail(f"CALLGATE_WEBHOOK_ALLOW: {error}", USAGE)
     try:
-        open_id_of(settings, b"", "")
-    except SettingsError as error:
+        open_id_of(issuer_settings(settings), b"", "")
+    except ValueError as error:
         fail(str(error), USAGE)
     telemetry.configure_logging(settings.log_format, settings.log_level)
     data_dir = settings.data_dir or default_data_dir()

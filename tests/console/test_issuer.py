@@ -10,6 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import jwt
 import pytest
 
+from app.console.open_id.roles import read_roles
+from app.settings import Settings, SettingsError
 from tests.console.conftest import Looker
 from tests.console.issuer import CLIENT, SECRET, SmallIssuer, started
 from tests.console.person import Person, forget_attempts, words
@@ -178,7 +180,7 @@ def test_a_signature_by_nobody_or_by_the_shared_secret_signs_nobody_in(
 ) -> None:
     as_person(issuer, dialler, "compliance")
     for sign in (
-        lambda claims: jwt.encode(claims, None, "none"),
+        lambda claims: jwt.encode(claims, "", "none"),
         lambda claims: jwt.encode(claims, SECRET.ljust(32, "."), "HS256", headers={"kid": "one"}),
     ):
         issuer.sign = sign
@@ -218,3 +220,12 @@ async def test_a_person_in_a_browser_is_signed_in_by_one_click(
     await page.get_by_role("link", name=re.compile("Sign in through")).click()
     await page.get_by_role("heading", name="Who must not be contacted").wait_for()
     await looker.looks_sound()
+
+
+def test_roles_that_mean_nothing_keep_the_service_from_starting(issuer: SmallIssuer) -> None:
+    with pytest.raises(ValueError, match="'x' may do fly"):
+        read_roles("callgate-admin=admin; x=fly intents:read")
+    with pytest.raises(ValueError, match="'x' may do nothing"):
+        read_roles("x=")
+    with pytest.raises(SettingsError, match="https"):
+        Settings.from_environ({"CALLGATE_OIDC_ISSUER": "http://login.example.com"})

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, ViewportSize
 
 from tests.console.conftest import Looker
 from tests.console.sample import NUMBER, TEXT, furnish
@@ -18,7 +18,7 @@ from tests.service import CHECKOUT, RunningService
 pytestmark = pytest.mark.timeout(120)
 PICTURES = ("today", "where", "number", "decision", "texts", "policy")
 MOST_BYTES = 120_000
-SIZE = {"width": 1000, "height": 600}
+SIZE = ViewportSize(width=1000, height=600)
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ async def visitor(business: Dialler, chromium: Browser) -> AsyncIterator[Looker]
     """Somebody in New York who has signed in to it."""
     context = await chromium.new_context(
         timezone_id="America/New_York", locale="en-US", viewport=SIZE, color_scheme="light"
-    )  # type: ignore[arg-type]
+    )
     context.set_default_timeout(15_000)
     found = Looker(business.service, context, await context.new_page())
     await found.sign_in(business.key)

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from app.accounts.authenticate import SCOPES
 from app.platform.outcomes import NotAllowed
-from app.settings import Settings, SettingsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +53,19 @@ class Roles:
         return Person(subject, name or subject, account, scopes)
 
 
-def roles_of(settings: Settings) -> Roles:
-    """As the settings have them. Raises SettingsError for a scope that there is not."""
-    scopes = {}
-    for part in filter(None, (each.strip() for each in settings.oidc_roles.split(";"))):
+def read_roles(text: str) -> dict[str, frozenset[str]]:
+    """``role=scope scope; role=scope``. Raises ValueError for a scope that there is not."""
+    roles = {}
+    for part in filter(None, (each.strip() for each in text.split(";"))):
         role, _, named = part.partition("=")
-        scopes[role.strip()] = frozenset(named.split())
-        unknown = sorted(scopes[role.strip()] - set(SCOPES))
-        if unknown or not scopes[role.strip()]:
-            raise SettingsError(
-                f"CALLGATE_OIDC_ROLES: the role {role.strip()!r} names no scope that there is: {' '.join(unknown)}"
+        scopes = frozenset(named.split())
+        if not scopes or not scopes <= set(SCOPES):
+            unknown = " ".join(sorted(scopes - set(SCOPES))) or "nothing"
+            raise ValueError(
+                f"CALLGATE_OIDC_ROLES: the role {role.strip()!r} may do {unknown}, which is no scope"
             )
-    return Roles(settings.oidc_roles_claim, scopes, settings.oidc_account_claim, settings.oidc_account)
+        roles[role.strip()] = scopes
+    return roles
 
 
 def _at(claims: Mapping[str, Any], path: str) -> Any:
