@@ -1,6 +1,6 @@
 """Every page of the console on millions of decisions: milliseconds an answer, and how much it weighs.
 
-    python -m benchmarks.console [--decisions 5_000_000] [--turns 7] [--small]
+    python -m benchmarks.console [--decisions 1_000_000] [--turns 7] [--small]
 
 A service with two accounts, its own Postgres and Valkey. The decisions of the last thirty days are made set by set in
 the database, six of ten the first account's, with lists, consents and policies beside them, and counted as upkeep does
@@ -197,7 +197,7 @@ def run(decisions: int, turns: int) -> bool:
 def main() -> None:
     """Read the arguments and run."""
     parser = argparse.ArgumentParser(prog="benchmarks.console", description=__doc__)
-    parser.add_argument("--decisions", type=int, default=5_000_000)
+    parser.add_argument("--decisions", type=int, default=1_000_000)
     parser.add_argument("--turns", type=int, default=7, help="times that each page is opened")
     parser.add_argument("--small", action="store_true", help="little of everything, to see that it runs")
     given = parser.parse_args()

@@ -55,9 +55,9 @@ def test_signing_out_ends_the_session_and_not_only_the_cookie(dialler: Dialler) 
     assert person.get("/console/decisions").headers["location"].startswith("/console/sign-in")
 
 
-def test_a_key_that_may_see_nothing_is_told_whom_to_ask(dialler: Dialler) -> None:
+def test_a_key_that_may_see_little_is_led_to_what_it_may_and_told_whom_to_ask(dialler: Dialler) -> None:
     person = signed_in(dialler.service, dialler.with_key("inbound:write").key)
-    assert "Ask somebody of your account" in words(person.get("/console"))
+    assert person.get("/console").headers["location"] == "/console/registries"
     answer = person.get("/console/decisions")
     assert answer.status == 403
     page = words(answer)
