@@ -50,7 +50,7 @@ class Roles:
         name = next(
             (str(claims[each]) for each in ("name", "preferred_username", "email") if claims.get(each)), ""
         )
-        return Person(subject, name or subject, account, scopes)
+        return Person(subject, (name or subject).replace("\x00", ""), account, scopes)
 
 
 def read_roles(text: str) -> dict[str, frozenset[str]]:
