@@ -8,7 +8,7 @@ export PYTHON
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-slow test-events test-sip chaos lint types contracts format check bench openapi clients release-check lock docker clean run-environment dev-environment
+.PHONY: help run test test-fast test-slow test-events test-sip chaos lint types contracts format check bench screenshots openapi clients release-check lock docker clean run-environment dev-environment
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,8 +59,11 @@ check: lint types contracts test ## everything above
 
 bench: bench-intents bench-window bench-content ## intents a second against the ceiling of an empty route; what the window and the scan cost
 
-bench-%: dev-environment ## bench-content, bench-window, bench-law, bench-channels, bench-registry, bench-imports, bench-evidence: one part by itself
+bench-%: dev-environment ## bench-content, bench-window, bench-law, bench-channels, bench-registry, bench-imports, bench-evidence, bench-console: one part by itself
 	$(PY) -m benchmarks.$*
+
+screenshots: dev-environment ## the pictures of docs/console.md anew, on sample data; wants Debian's chromium
+	CALLGATE_TEST_SCREENSHOTS=docs/images $(PY) -m pytest tests/console/test_screenshots.py $(PYTEST_ARGS)
 
 openapi: dev-environment ## at a release: write docs/openapi.json, which the next one must not break
 	$(PY) -m tests.contract.openapi_diff --write

@@ -29,6 +29,7 @@ from app.consent_lists import http as consent_lists
 from app.consents import http as consents
 from app.console import http as console
 from app.console.console_services import ConsoleServices
+from app.console.open_id.connect import IssuerSettings, open_id_of
 from app.console.session_store import Sessions
 from app.content import http as content
 from app.events import http as events
@@ -166,6 +167,19 @@ async def equip(
     )
 
 
+def issuer_settings(settings: Settings) -> IssuerSettings:
+    """What was set of the issuer that people of the console sign in through."""
+    return IssuerSettings(
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=settings.oidc_client_secret,
+        roles=settings.oidc_roles,
+        roles_claim=settings.oidc_roles_claim,
+        account_claim=settings.oidc_account_claim,
+        account=settings.oidc_account,
+    )
+
+
 def build(
     settings: Settings,
     rule_sets: RuleSets,
@@ -183,6 +197,7 @@ def build(
     url = public_url or settings.own_url()
     writer = ProblemWriter(settings.problem_type_base, url)
     sender = Sender(Allowed(settings.webhook_allow))
+    open_id = open_id_of(issuer_settings(settings), secret, url)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -192,7 +207,11 @@ def build(
         sessions = RedisRouter(redis_url, timeout_ms=settings.redis_timeout_ms)
         await sessions.start()
         app.state.console = ConsoleServices(
-            Sessions(sessions), settings.environment or urlsplit(url).netloc, url.startswith("https://")
+            Sessions(sessions),
+            settings.environment or urlsplit(url).netloc,
+            url.startswith("https://"),
+            open_id=open_id,
+            issuer=urlsplit(settings.oidc_issuer or "").netloc,
         )
         # What was loaded lives as long as the process. Left among the young, it is walked by every full
         # collection, a pause of some 100 ms: longer than Redis may take to answer.
@@ -233,6 +252,8 @@ def build(
     app.state.seal_key, app.state.published_keys = seal_key, PublishedKeys()
     app.state.sender = sender
     app.state.pace = StreamPace(window_seconds=settings.stream_timeout_seconds)
+    if open_id is not None:  # before the console's own routes, the last of which answers whatever is no page
+        app.include_router(open_id.router)
     for module in ROUTES:
         app.include_router(module.router)
     problems.install(app, writer, error_pages.missing_page)

@@ -50,6 +50,7 @@ def _listen_and_serve(found: Stores, metrics_dir: str | None) -> int:
 
 def _serve_with(found: Stores, metrics_dir: str | None, stack: contextlib.ExitStack) -> int:
     from app import telemetry
+    from app.console.open_id.connect import open_id_of
     from app.evidence.proof.signing import SealKeyError
     from app.evidence.sealing.seal_key_file import seal_key_file
     from app.ids import new_id
@@ -57,7 +58,7 @@ def _serve_with(found: Stores, metrics_dir: str | None, stack: contextlib.ExitSt
     from app.intents.law.reload_file import ReloadFile
     from app.intents.services import load_rule_set
     from app.law.window_loader import DIRECTORY as PACKAGED
-    from app.main import build
+    from app.main import build, issuer_settings
     from app.platform.embedded import default_data_dir
     from app.platform.files.broken_file import BrokenRuleFile
     from app.platform.http.problems import ProblemWriter, dump, problem_headers
@@ -89,6 +90,10 @@ def _serve_with(found: Stores, metrics_dir: str | None, stack: contextlib.ExitSt
         Allowed(settings.webhook_allow)
     except ValueError as error:
         fail(f"CALLGATE_WEBHOOK_ALLOW: {error}", USAGE)
+    try:
+        open_id_of(issuer_settings(settings), b"", "")
+    except ValueError as error:
+        fail(str(error), USAGE)
     telemetry.configure_logging(settings.log_format, settings.log_level)
     data_dir = settings.data_dir or default_data_dir()
     seal_key = seal_key_file(settings.seal_key_file, data_dir)

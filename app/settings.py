@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
+from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -55,6 +57,12 @@ def _key(text: str) -> str:
     return text
 
 
+def _issuer(text: str) -> str:
+    if text.startswith("http://") and urlsplit(text).hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise ValueError("must begin with https:// unless it is on this machine")
+    return text
+
+
 Rate = Annotated[str, AfterValidator(_rate)]
 
 
@@ -94,6 +102,16 @@ class Settings(BaseModel):
     public_url: Annotated[str, _url("http", "https")] | None = None
     # What the console calls this installation, so that nobody takes one for the other.
     environment: str = Field(default="", max_length=40)
+    # Where people of the console sign in with OpenID Connect, beside those who have a key.
+    oidc_issuer: Annotated[str, _url("http", "https"), AfterValidator(_issuer)] | None = None
+    oidc_client_id: str = Field(default="callgate", min_length=1, max_length=200)
+    oidc_client_secret: str | None = None
+    # role=scope scope; role=scope: what each of the issuer's roles may do here.
+    oidc_roles: str = "callgate-admin=admin"
+    oidc_roles_claim: str = "roles"
+    oidc_account_claim: str = "callgate_account"
+    # The account of those whose token has no such claim; without it they are refused.
+    oidc_account: UUID | None = None
     default_channel_capacity: int = Field(default=100, ge=0, le=1_000_000)
     rate_limit_calls: Rate = "6000/minute"
     rate_limit_sms: Rate = "6000/minute"

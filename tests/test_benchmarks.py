@@ -23,6 +23,7 @@ BENCHMARKS = (
     "verdicts",
     "law",
     "evidence",
+    "console",
 )
 
 

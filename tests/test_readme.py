@@ -42,7 +42,7 @@ def test_every_command_that_pages_name_exists() -> None:
         tuple(words.split())
         for page in PAGES
         for words in re.findall(
-            r"(?:`|^|/)callgate ([a-z]+(?: [a-z]+(?:-[a-z]+)*)?)", page.read_text(), re.MULTILINE
+            r"(?:`|^|/)callgate ([a-z]+(?: [a-z]+(?:-[a-z]+)*)?)\b(?! \d)", page.read_text(), re.MULTILINE
         )
     }
     assert len(named) > 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,15 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.accounts import store as accounts
-from app.accounts.audit.record_change import COMMAND_LINE, OPERATOR, START, actor_of, record_change
+from app.accounts.audit.record_change import (
+    COMMAND_LINE,
+    ISSUER,
+    OPERATOR,
+    START,
+    actor_of,
+    begin_change,
+    record_change,
+)
 from app.accounts.authenticate import SCOPES, Caller, hash_of
 from app.ids import new_id
 from app.platform.outcomes import FieldFault, MissingScope, NotAllowed, NotFound, Unusable
@@ -59,6 +67,47 @@ async def create_key(
         )
         await _record_key(connection, caller.account_id, actor_of(caller.key_id), None, stored, now)
     return {**stored, "key": key}
+
+
+async def keep_person_key(
+    database: Database,
+    *,
+    account_id: uuid.UUID,
+    key_hash: bytes,
+    name: str,
+    scopes: Collection[str],
+    now: datetime,
+    expires_at: datetime,
+) -> None:
+    """A key with that hash for somebody whom an issuer vouches for: made, or there already and now lasting longer.
+
+    Raises NotAllowed for an account that there is not, for `operator` outside the first account, and once the key has
+    been revoked: what somebody took away does not come back by signing in again.
+    """
+    async with database.begin() as connection:
+        await begin_change(connection, account_id, f"person:{key_hash.hex()}")
+        there = await accounts.key_by_hash(connection, key_hash)
+        if there is not None and there["revoked_at"] is not None:
+            raise NotAllowed("Your access has been revoked here. Ask somebody whose key has the scope admin.")
+        if there is not None:
+            await accounts.prolong(connection, uuid.UUID(there["id"]), expires_at)
+            return
+        is_first = await accounts.is_first(connection, account_id)
+        if is_first is None:
+            raise NotAllowed("There is no such account here.")
+        if "operator" in scopes and not is_first:
+            raise NotAllowed("Only the first account's people can have the scope operator.")
+        stored = await accounts.insert_key(
+            connection,
+            key_id=new_id(now),
+            account_id=account_id,
+            name=name,
+            key_hash=key_hash,
+            scopes=sorted(scopes),
+            expires_at=expires_at,
+            now=now,
+        )
+        await _record_key(connection, account_id, ISSUER, None, stored, now)
 
 
 async def revoke_key(database: Database, caller: Caller, key_id: uuid.UUID, now: datetime) -> None:

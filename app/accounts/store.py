@@ -41,7 +41,9 @@ _ANY_HASH = text("SELECT key_hash FROM api_keys WHERE account_id = :account LIMI
 _HOLD_KEY = text(
     f"SELECT {_KEY_COLUMNS} FROM api_keys WHERE id = :id AND account_id = :account FOR NO KEY UPDATE"
 )
+_HAS_RANK = text("SELECT is_first FROM accounts WHERE id = :id")
 _REVOKE = text("UPDATE api_keys SET revoked_at = COALESCE(revoked_at, :now) WHERE id = :id")
+_PROLONG = text("UPDATE api_keys SET expires_at = GREATEST(expires_at, :until) WHERE id = :id")
 _BY_HASH = text(f"SELECT {_KEY_COLUMNS} FROM api_keys WHERE key_hash = :hash")
 _REVOKE_OTHER_BOOTSTRAP = text(
     f"""
@@ -89,6 +91,12 @@ async def accounts(
 async def first_account(connection: AsyncConnection) -> uuid.UUID | None:
     """The first account's id, or None before there is one."""
     found: uuid.UUID | None = (await connection.execute(_FIRST)).scalar_one_or_none()
+    return found
+
+
+async def is_first(connection: AsyncConnection, account_id: uuid.UUID) -> bool | None:
+    """Whether it is the first account; None when there is no such account."""
+    found: bool | None = (await connection.execute(_HAS_RANK, {"id": account_id})).scalar_one_or_none()
     return found
 
 
@@ -173,6 +181,11 @@ async def hold_key(
 async def revoke(connection: AsyncConnection, key_id: uuid.UUID, now: datetime) -> None:
     """Revoke the key from now on."""
     await connection.execute(_REVOKE, {"id": key_id, "now": now})
+
+
+async def prolong(connection: AsyncConnection, key_id: uuid.UUID, until: datetime) -> None:
+    """Let the key last until then, if it would end before."""
+    await connection.execute(_PROLONG, {"id": key_id, "until": until})
 
 
 async def revoke_other_bootstrap_keys(

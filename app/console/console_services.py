@@ -14,3 +14,6 @@ class ConsoleServices:
     sessions: Sessions
     environment: str
     secure: bool
+    # What signs people in through an issuer, where there is one: see app.console.open_id.sign_in.OpenId.
+    open_id: object | None = None
+    issuer: str = ""

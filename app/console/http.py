@@ -22,10 +22,7 @@ _KEPT = {"Cache-Control": "public, max-age=31536000, immutable"}
 @_frame.get("")
 async def front(visit: Annotated[Visit, Depends(SignedIn())]) -> Response:
     """The first page that the key may see."""
-    groups = seen_by(visit.caller)
-    if not groups:
-        return await visit.page("nothing.html", "Your key opens no page")
-    return RedirectResponse(groups[0][0].href, 303, HEADERS)
+    return RedirectResponse(seen_by(visit.caller)[0][0].href, 303, HEADERS)
 
 
 @_frame.get("/assets/{digest}/{name}")

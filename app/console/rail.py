@@ -39,7 +39,7 @@ RAIL: tuple[tuple[Line, ...], ...] = (
     (
         Line("Suppressions", "suppressions", "suppressions:read", "people.suppressions_page"),
         Line("Registries", "registries", "", "people.registries_page"),
-        Line("Consents", "consents", "consents:read", "people.agreed_page"),
+        Line("Consents", "consents", "consents:read", "people.consents_given_page"),
     ),
     (
         Line("Pools", "pools", "pools:read", "capacity.pools_page"),

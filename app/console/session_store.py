@@ -20,6 +20,7 @@ _FOLDER = Path(__file__).parent / "lua"
 _OPEN = Script(_FOLDER, "session_open.lua")
 _READ = Script(_FOLDER, "session_read.lua")
 _END = Script(_FOLDER, "session_end.lua")
+_TAKE = Script(_FOLDER, "departure_take.lua")
 _FAILED = Script(_FOLDER, "failed_sign_ins.lua")
 LASTS = timedelta(hours=12)
 # Of one address; then it waits, with a good key as well.
@@ -72,7 +73,16 @@ class Sessions:
         count, left_ms = await self._router.call(_FAILED, [key], arguments, self._router.deadline())
         return timedelta(milliseconds=int(left_ms)) if int(count) >= MOST_FAILURES else None
 
-    async def _call(self, script: Script, token: str, *arguments: str) -> list[str]:
+    async def keep_departure(self, state: str, kept: str, *, seconds: int) -> None:
+        """Keep what the way back from the issuer is held against. Raises RedisUnavailable."""
+        await self._call(_OPEN, state, kept, str(seconds * 1000), kind="departure")
+
+    async def take_departure(self, state: str) -> str | None:
+        """What was kept, this once; None when it was taken or is too old. Raises RedisUnavailable."""
+        (kept,) = await self._call(_TAKE, state, kind="departure")
+        return kept if kept != "-" else None
+
+    async def _call(self, script: Script, token: str, *arguments: str, kind: str = "session") -> list[str]:
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()[:40]
-        key = f"cg:{{console-{digest}}}:session"
+        key = f"cg:{{console-{digest}}}:{kind}"
         return await self._router.call(script, [key], arguments, self._router.deadline())

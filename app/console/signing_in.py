@@ -107,6 +107,7 @@ async def _form(
         "notice": notice,
         "fault": fault,
         "csrf": token,
+        "issuer": console_of(request).issuer,
     }
     answer = rendered("sign_in.html", context, status)
     give_cookie(request, answer, _FORM, token, seconds=None, path=_AT)

@@ -234,6 +234,11 @@ def test_no_form_is_taken_without_the_sessions_token(person: Person) -> None:
 
 
 async def test_the_pages_are_sound_in_a_browser(dialler: Dialler, looker: Looker) -> None:
+    hook = {"url": "https://example.com/hook", "events": ["opt_out.recorded"]}
+    assert dialler.put("/v1/webhooks/crm", hook).status == 201
+    policy = dialler.get("/v1/policy").json()
+    told = {name: value for name, value in policy.items() if name in ("house_window", "names")}
+    assert dialler.put("/v1/policy", {**told, "names": ["Acme"]}).status == 200
     await looker.sign_in(dialler.key)
     for path in (
         "suppressions",
@@ -244,6 +249,12 @@ async def test_the_pages_are_sound_in_a_browser(dialler: Dialler, looker: Looker
         "keys",
         "consents",
         "law?region=US-PA",
+        "webhooks",
+        "webhooks/crm",
+        "audit",
+        "policy/versions/1",
+        "suppressions/imports",
+        "pools/default",
     ):
         await looker.open(f"/console/{path}")
         await looker.looks_sound()

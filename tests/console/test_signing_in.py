@@ -55,9 +55,7 @@ def test_signing_out_ends_the_session_and_not_only_the_cookie(dialler: Dialler) 
     assert person.get("/console/decisions").headers["location"].startswith("/console/sign-in")
 
 
-def test_a_key_begins_at_the_first_page_that_it_may_see_and_is_told_whom_to_ask_for_others(
-    dialler: Dialler,
-) -> None:
+def test_a_key_that_may_see_little_is_led_to_what_it_may_and_told_whom_to_ask(dialler: Dialler) -> None:
     person = signed_in(dialler.service, dialler.with_key("inbound:write").key)
     assert person.get("/console").headers["location"] == "/console/registries"
     answer = person.get("/console/decisions")

@@ -20,6 +20,7 @@ from app.ids import new_id
 COMMAND_LINE = "command line"
 START = "start"  # what a service does by itself when it starts
 OPERATOR = "operator"  # somebody of the installation, whose key is not the account's to see
+ISSUER = "issuer"  # somebody who signed in through the issuer of OpenID Connect
 _SECRET = re.compile(r"(^|_)(key|secret|password|token|hash)(es|s)?$", re.IGNORECASE)
 NOT_KEPT = "(not kept)"
 

@@ -155,7 +155,7 @@ async def import_job(visit: MayRead, job_id: str, part: str = "") -> Response:
     """How far an import is; ``part`` is what the script puts in place of what is shown."""
     job = await find_job(visit.request, job_id, (KIND,), visit.caller.account_id)
     if part:
-        return visit.part("import_inner.html", job=job)
+        return visit.part("import_inner.html", job=job, csrf=visit.session.form_token, live=True)
     return await visit.page("import_page.html", "An import", job=job)
 
 

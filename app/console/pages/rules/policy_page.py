@@ -72,10 +72,10 @@ async def one_version(visit: EveryKey, version: int) -> Response:
 async def put_back(visit: Admin, version: int) -> Response:
     """Make a policy of before the one in force. The replies to texts and their secret stay as they are."""
     kept = await _version(visit, version)
-    body, _ = read_form(PolicyBody, {name: value for name, value in kept.policy.items() if name != "inbound"})
+    before = {name: value for name, value in kept.policy.items() if name != "inbound"}
+    body, _ = read_form(PolicyBody, {**before, "comment": f"Version {version} put back"})
     if body is None:
         raise Conflict("This release does not take that policy as it stands; enter it by hand.")
-    body = body.model_copy(update={"comment": f"Version {version} put back"})
     found = await current_policy(visit.services, visit.caller)
     return await _put(
         visit, body, found.policy.version, said=f"The policy of version {version} is in force again."
