@@ -100,7 +100,7 @@ async def _list(
         more = "?" + urlencode({"cursor": write_cursor(last["number"], last["id"])}) if last else ""
         found = found[:ROWS]
     return await visit.page(
-        "agreed_page.html",
+        "consents_given_page.html",
         "Consents",
         422 if faults else 200,
         found=found,
