@@ -183,8 +183,18 @@ class RunningService:
         return self._end(signal.SIGTERM)
 
     def kill(self) -> int:
-        """SIGKILL to the process that was started; its workers and servers have to notice by themselves."""
-        return self._end(signal.SIGKILL)
+        """SIGKILL to the process that was started; its workers and servers have to notice by themselves.
+
+        Returns once they have, or after a while: what is started then is not taken for what was killed.
+        """
+        status = self._end(signal.SIGKILL)
+        for _ in range(100):
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except OSError:
+                break
+            time.sleep(0.05)
+        return status
 
     def _end(self, number: signal.Signals) -> int:
         assert self.process is not None, "the service was not started"

@@ -55,12 +55,13 @@ def test_a_new_account_has_the_defaults_of_the_contract(account: Account) -> Non
     }
 
 
-def test_what_is_read_can_be_put_back_and_counts_as_a_change(account: Account) -> None:
+def test_what_is_read_can_be_put_back_and_what_is_changed_in_it_counts(account: Account) -> None:
     before = account.policy(
         caps=[{"max": 3, "period": "P7D", "counts": ["call", "sms"]}], names=["Acme Dental"]
     )
-    after = account.policy(**account.get("/v1/policy").json())
-    assert after == {**before, "version": before["version"] + 1}
+    assert account.policy(**account.get("/v1/policy").json()) == before
+    after = account.policy(**{**account.get("/v1/policy").json(), "trust_recipient": True})
+    assert after == {**before, "trust_recipient": True, "version": before["version"] + 1}
 
 
 def test_a_member_that_is_left_out_gets_its_default_again(account: Account) -> None:

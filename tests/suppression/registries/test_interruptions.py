@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,8 @@ async def test_a_killed_loader_leaves_the_old_version_or_the_new(
         begun = time.monotonic()
         if attempt:
             await asyncio.sleep(random.uniform(0, 1.1) * seconds)
-            process.kill()
+            with suppress(ProcessLookupError):  # it may have got to its end
+                process.kill()
         elif await process.stdout.readline() == b"ended\n":
             seconds = time.monotonic() - begun
         await process.wait()
