@@ -158,8 +158,9 @@ async def test_a_backdated_line_of_a_history_is_named_whichever_way_it_came(
     at = now_hour() - DAYS + HOUR / 2
     await run_sql(sealed.engine, add, id=forged, account=sealed.account, at=at)
     assert (await sealed.check()).wrong == [], "it waits for its seal"
-    await run_sql(sealed.engine, "UPDATE seal_queue SET at = :at", at=now_hour() - HOUR)
-    await run_sql(sealed.engine, "UPDATE seal_progress SET sealed_until = :at", at=now_hour() - 2 * HOUR)
+    # Of the hour before the last: in the first minutes of an hour the last one is not sealed yet.
+    await run_sql(sealed.engine, "UPDATE seal_queue SET at = :at", at=now_hour() - 2 * HOUR)
+    await run_sql(sealed.engine, "UPDATE seal_progress SET sealed_until = :at", at=now_hour() - 3 * HOUR)
     await seal_due(sealed.engine, lambda: key_in(tmp_path))
     await sealed.tamper(add, id=quiet, account=sealed.account, at=at)
     found = await sealed.check()
