@@ -47,6 +47,5 @@ def test_it_runs_to_its_end(name: str) -> None:
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=220)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
-    assert done.stdout.count("|") + done.stdout.count("│") > 5 or "rows" in done.stdout, (
-        "it printed its figures"
-    )
+    in_a_table = done.stdout.count("|") + done.stdout.count("│") > 5
+    assert in_a_table or "rows" in done.stdout or "median" in done.stdout, "it printed its figures"
