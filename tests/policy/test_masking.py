@@ -49,7 +49,8 @@ def everything(servers: Servers, gate: RunningService) -> Callable[[], str]:
         try:
             tables = await connection.fetch(
                 "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables"
-                " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+                # another session's temporary table, an import's under way, is not kept and cannot be read
+                " WHERE schemaname NOT IN ('pg_catalog', 'information_schema') AND schemaname NOT LIKE 'pg\\_temp\\_%'"
             )
             kept: list[str] = []
             for table in tables:
