@@ -37,6 +37,13 @@ installation = Table(
     metadata,
     Column("one", Boolean, primary_key=True, server_default=text("true")),
     Column("secret", LargeBinary, nullable=False),  # keys the HMAC under which numbers stand in Redis
+    # From when on decisions are divided: not before every process is of a release that can read them.
+    Column(
+        "decisions_divided_from",
+        INSTANT,
+        nullable=False,
+        server_default=text("'2000-01-01 00:00:00+00'::timestamp with time zone"),
+    ),
     CheckConstraint("one", name="one_row"),
 )
 
@@ -181,10 +188,23 @@ decisions = Table(
     Column("purpose", Text, nullable=False),
     Column("campaign", Text),
     Column("document", JSONB, nullable=False),  # checks, violations, versions, request
+    # Of a decision that was divided (null: it was not): what it is made of besides ``document``, and what fills the
+    # gaps of those parts, as a list in JSON. See app.intents.parts.divide.
+    Column("parts", ARRAY(UUID)),
+    Column("filled", Text),
     CheckConstraint("verdict IN ('approved', 'blocked', 'void')", name="verdict"),
     Index("ix_decisions_account_id_id", "account_id", "id"),
     Index("ix_decisions_account_id_to_number_id", "account_id", "to_number", "id"),
     postgresql_partition_by="RANGE (id)",
+)
+
+# What repeats in decisions, by the hash of its text. Only ever grows: a trigger refuses every other change.
+decision_parts = Table(
+    "decision_parts",
+    metadata,
+    Column("account_id", UUID, primary_key=True),
+    Column("digest", UUID, primary_key=True),
+    Column("part", Text, nullable=False),
 )
 
 # Decisions by hour, day and month (UTC), counted by upkeep. ``named`` false: those of values that came when a month

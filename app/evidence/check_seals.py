@@ -214,7 +214,10 @@ class _Check:
 
     def _compare(self, number: int, leaf: Leaf, values: list[Any]) -> None:
         record_id = uuid.UUID(bytes=leaf.id)
-        if self._hash(leaf.kind, record_id, values) != leaf.hash:
+        unreadable = values[-1].get(decisions.UNREADABLE) if leaf.kind == "decision" else None
+        if unreadable is not None:
+            self._found.wrong.append(f"changed: decision {record_id} of seal {number}: {unreadable}")
+        elif self._hash(leaf.kind, record_id, values) != leaf.hash:
             self._found.wrong.append(f"changed: {_NAMES[leaf.kind]} {record_id} of seal {number}")
 
     def _hash(self, kind: Kind, record_id: uuid.UUID, values: list[Any]) -> bytes:

@@ -10,8 +10,10 @@ from time import monotonic
 from sqlalchemy import text
 
 from app.ids import floor_id
+from app.intents.decision_row import Decision
 from app.intents.facts_store import GATHER, Ask, asked
-from app.intents.store import RECORD, Decision, columns_of
+from app.intents.parts.store import StoredParts
+from app.intents.store import RECORD, Batch
 from app.platform.postgres.database import Database, sqlstate
 
 # Nobody's: no account has this id and no key this hash. What is written under it is rolled back.
@@ -42,7 +44,9 @@ async def try_a_decision(database: Database, now: datetime) -> Probed:
             asked_at = monotonic()
             rows = (await connection.execute(GATHER.text, asked([Ask(bytes(32), "")], now))).all()
             probed = Probed(revision, rows[0][19], asked_at, monotonic())
-            await connection.execute(RECORD.text, columns_of([_decision(now)]))
+            # Divided, so that the right to store parts is tried as well.
+            batch = Batch([_decision(now)], StoredParts(since=now))
+            await connection.execute(RECORD.text, batch.columns())
             raise _Undone
     except _Undone:
         assert probed is not None
@@ -74,5 +78,6 @@ def _decision(now: datetime) -> Decision:
         from_number="",
         purpose="marketing",
         campaign=None,
-        document={},
+        # Nobody else's part, so that nobody waits for this to be rolled back.
+        document={"versions": {"probe": str(uuid.uuid4())}},
     )

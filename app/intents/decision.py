@@ -14,8 +14,8 @@ from app.guardrail.evaluation import Verdict
 from app.guardrail.facts import Intent
 from app.instants import instant_of_ms
 from app.intents import take_channel as admission
+from app.intents.decision_row import Claim, Decision, LeaseRecord
 from app.intents.services import PendingCompensation
-from app.intents.store import Claim, Decision, LeaseRecord
 from app.platform.idempotency.answers import Answer, RequestIdentity
 from app.platform.idempotency.store import Claimed
 

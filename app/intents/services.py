@@ -15,8 +15,10 @@ from app.consents.verdict import ConsentLaw
 from app.content import CallsOnly, ContentScanner
 from app.content.account_phrases import folded_phrase
 from app.content.signs.links import registrable_domain
+from app.intents.decision_row import Decision, Recorded
 from app.intents.facts_store import Ask, Gathered, gather
-from app.intents.store import Decision, Recorded, record
+from app.intents.parts.store import StoredParts
+from app.intents.store import record
 from app.law import window_loader as window_rules
 from app.law.conditions import consent_rules, disclosures, list_rules
 from app.law.conditions.kept_lists import KeptList, kept_lists
@@ -78,6 +80,7 @@ class Services(ChannelServices):
     registry_warnings: frozenset[str] = frozenset()
     # Approvals that were not answered, and when (on the loop's clock, 0: not yet) each was first looked at.
     pending: dict[PendingCompensation, float] = field(default_factory=dict)
+    parts: StoredParts = field(default_factory=StoredParts)
     facts: RequestBatcher[Ask, Gathered] = field(init=False)
     ledger: RequestBatcher[Decision, Recorded] = field(init=False)
 
@@ -104,7 +107,8 @@ class Services(ChannelServices):
 
     async def _record(self, decisions: Sequence[Decision]) -> Sequence[Recorded | Exception]:
         try:
-            return await record(self.database, decisions)
+            await self.parts.ask(self.database)
+            return await record(self.database, decisions, self.parts)
         except PostgresUnavailable:
             raise
         except Exception as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,71 +11,11 @@ import orjson
 from sqlalchemy import text
 
 from app.ids import instant_of
+from app.intents.decision_row import Decision, Recorded
+from app.intents.parts.divide import divide
+from app.intents.parts.store import PartKey, StoredParts
 from app.platform.postgres.database import Database
 from app.platform.postgres.prepared_query import PreparedQuery
-
-
-@dataclass(frozen=True, slots=True)
-class LeaseRecord:
-    """What the ledger keeps of a channel that was taken."""
-
-    pool: str
-    scopes: tuple[str, ...]
-    expires_at: datetime
-    hard_end_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The Idempotency-Key under which a decision is made, and the answer to keep with it.
-
-    ``status`` None: an answer that is not kept. The claim goes with the decision, so that whoever comes with the key
-    again begins anew, though this process should die before it answers.
-    """
-
-    operation: str
-    key: str
-    holder: uuid.UUID
-    status: int | None
-    headers: Mapping[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """One decision to append. ``document`` is what GET answers besides the columns, JSON-ready."""
-
-    id: uuid.UUID
-    account_id: uuid.UUID
-    key_id: uuid.UUID
-    decided_at: datetime
-    type: str
-    verdict: str
-    codes: tuple[str, ...]
-    to_number: str
-    from_number: str
-    purpose: str
-    campaign: str | None
-    document: Mapping[str, Any]
-    subject: str | None = None
-    epoch: int = 0
-    fence: int = 0
-    lease: LeaseRecord | None = None
-    claim: Claim | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """Whether a decision was appended, and if not, why: neither of the two means that its epoch has passed.
-
-    ``claim_lost``: another process has taken the Idempotency-Key over. ``existed``: another has recorded a decision
-    under this id, which stands.
-    """
-
-    appended: bool
-    claim_lost: bool
-    existed: bool
-
 
 # A decision that is appended longer than this after its id was made (the items of a batch that is gone on with, a
 # request that comes again with its key) is noted for the counts, which may be beyond that id already.
@@ -85,6 +24,10 @@ LATE_AFTER = timedelta(seconds=5)
 # An approval is appended only while the account's epoch is still the one in which its channel was taken: FOR
 # SHARE waits for a rebuild that is under way and then reads the new epoch, so no approval slips in behind the
 # rebuild's back. A claim that another process took over appends nothing either.
+#
+# Of a decision that is divided each part must be stored already, or be brought: one that lacks a part is left alone
+# altogether. A part that somebody else is storing in this moment is waited for, and stored here if they fail, so what
+# is brought is there in any case. Everybody takes the locks in one order: the account's, then the parts' by digest.
 RECORD = PreparedQuery(
     text(
         """
@@ -98,17 +41,29 @@ RECORD = PreparedQuery(
                       CAST(:scopes AS text[]), CAST(:expiries AS timestamptz[]), CAST(:hard_ends AS timestamptz[]),
                       CAST(:operations AS text[]), CAST(:idempotency AS text[]), CAST(:holders AS uuid[]),
                       CAST(:statuses AS int[]), CAST(:headers AS text[]), CAST(:bodies AS bytea[]),
-                      CAST(:subjects AS text[]))
+                      CAST(:subjects AS text[]), CAST(:parts AS text[]), CAST(:filled AS text[]))
                AS t(id, account_id, key_id, decided_at, type, verdict, codes, to_number, from_number, purpose,
                     campaign, document, epoch, fence, pool, scopes, expires_at, hard_end_at,
-                    operation, idempotency_key, holder, status, headers, body, subject)
+                    operation, idempotency_key, holder, status, headers, body, subject, parts, filled)
+    ), brought AS MATERIALIZED (
+        SELECT t.*
+          FROM unnest(CAST(:part_accounts AS uuid[]), CAST(:part_digests AS uuid[]), CAST(:part_texts AS text[]))
+               AS t(account_id, digest, part)
+    ), whole AS MATERIALIZED (
+        SELECT i.id FROM incoming i
+         WHERE NOT EXISTS (
+               SELECT FROM unnest(CAST(string_to_array(i.parts, ',') AS uuid[])) AS named(digest)
+                WHERE NOT EXISTS (SELECT FROM brought b
+                                   WHERE b.account_id = i.account_id AND b.digest = named.digest)
+                  AND NOT EXISTS (SELECT FROM decision_parts p
+                                   WHERE p.account_id = i.account_id AND p.digest = named.digest))
     ), epochs AS MATERIALIZED (
         SELECT a.id, a.epoch FROM accounts a
          WHERE a.id IN (SELECT account_id FROM incoming WHERE verdict = 'approved')
          ORDER BY a.id FOR SHARE
     ), current AS MATERIALIZED (
         SELECT i.* FROM incoming i LEFT JOIN epochs e ON e.id = i.account_id
-         WHERE i.verdict <> 'approved' OR e.epoch = i.epoch
+         WHERE (i.verdict <> 'approved' OR e.epoch = i.epoch) AND i.id IN (SELECT id FROM whole)
     ), claimed AS (
         UPDATE idempotency_keys k
            SET status = c.status, headers = c.headers::jsonb, body = c.body
@@ -125,12 +80,20 @@ RECORD = PreparedQuery(
     ), good AS MATERIALIZED (
         SELECT c.* FROM current c
          WHERE c.idempotency_key IS NULL OR c.id IN (SELECT id FROM claimed UNION ALL SELECT id FROM dropped)
+    ), stored AS (
+        INSERT INTO decision_parts (account_id, digest, part)
+        SELECT b.account_id, b.digest, b.part FROM brought b
+         WHERE (SELECT count(*) FROM good) >= 0
+         ORDER BY b.account_id, b.digest
+            ON CONFLICT (account_id, digest) DO NOTHING
+        RETURNING 1
     ), appended AS (
         INSERT INTO decisions (id, account_id, key_id, decided_at, type, verdict, code, codes, to_number,
-                               from_number, purpose, campaign, document)
+                               from_number, purpose, campaign, document, parts, filled)
         SELECT id, account_id, key_id, decided_at, type, verdict, NULLIF(split_part(codes, ',', 1), ''),
-               string_to_array(codes, ','), to_number, from_number, purpose, campaign, document::jsonb
-          FROM good
+               string_to_array(codes, ','), to_number, from_number, purpose, campaign, document::jsonb,
+               CAST(string_to_array(parts, ',') AS uuid[]), filled
+          FROM good WHERE (SELECT count(*) FROM stored) >= 0
             ON CONFLICT (id) DO NOTHING
         RETURNING id, CASE WHEN clock_timestamp() > CAST(:late_after AS timestamptz)
                            THEN note_late_decision(account_id, id) END
@@ -150,51 +113,102 @@ RECORD = PreparedQuery(
     SELECT i.id,
            EXISTS (SELECT FROM appended d WHERE d.id = i.id),
            EXISTS (SELECT FROM current c WHERE c.id = i.id) AND NOT EXISTS (SELECT FROM good g WHERE g.id = i.id),
-           EXISTS (SELECT FROM good g WHERE g.id = i.id) AND NOT EXISTS (SELECT FROM appended d WHERE d.id = i.id)
+           EXISTS (SELECT FROM good g WHERE g.id = i.id) AND NOT EXISTS (SELECT FROM appended d WHERE d.id = i.id),
+           NOT EXISTS (SELECT FROM whole w WHERE w.id = i.id)
       FROM incoming i
     """
     )
 )
 
 
-def columns_of(decisions: Sequence[Decision]) -> dict[str, Any]:
-    """The parameters of RECORD."""
-    leases = [d.lease for d in decisions]
-    claims = [d.claim for d in decisions]
-    return {
-        "ids": [d.id for d in decisions],
-        "accounts": [d.account_id for d in decisions],
-        "keys": [d.key_id for d in decisions],
-        "decided": [d.decided_at for d in decisions],
-        "types": [d.type for d in decisions],
-        "verdicts": [d.verdict for d in decisions],
-        "codes": [",".join(d.codes) for d in decisions],
-        "tos": [d.to_number for d in decisions],
-        "froms": [d.from_number for d in decisions],
-        "purposes": [d.purpose for d in decisions],
-        "campaigns": [d.campaign for d in decisions],
-        "documents": [orjson.dumps(d.document).decode() for d in decisions],
-        "epochs": [d.epoch for d in decisions],
-        "fences": [d.fence for d in decisions],
-        "pools": [lease and lease.pool for lease in leases],
-        "scopes": [lease and "\x1f".join(lease.scopes) for lease in leases],
-        "expiries": [lease and lease.expires_at for lease in leases],
-        "hard_ends": [lease and lease.hard_end_at for lease in leases],
-        "operations": [claim and claim.operation for claim in claims],
-        "idempotency": [claim and claim.key for claim in claims],
-        "holders": [claim and claim.holder for claim in claims],
-        "statuses": [claim and claim.status for claim in claims],
-        "headers": [claim and orjson.dumps(dict(claim.headers)).decode() for claim in claims],
-        "bodies": [claim and claim.body for claim in claims],
-        "subjects": [d.subject for d in decisions],
-        "late_after": instant_of(min(d.id for d in decisions)) + LATE_AFTER,
-    }
+class Batch:
+    """Decisions as the parameters of RECORD, and the parts that they bring with them."""
+
+    def __init__(self, decisions: Sequence[Decision], parts: StoredParts | None = None) -> None:
+        self.brought: dict[PartKey, bytes] = {}
+        self._documents: list[str] = []
+        self._parts: list[str | None] = []
+        self._filled: list[str | None] = []
+        for decision in decisions:
+            if parts is not None and parts.divides(decision.decided_at):
+                self._add_divided(decision, parts)
+            else:
+                self._add(decision.document, None, None)
+        self.decisions = decisions
+
+    def _add(self, document: Mapping[str, Any], parts: str | None, filled: str | None) -> None:
+        self._documents.append(orjson.dumps(document).decode())
+        self._parts.append(parts)
+        self._filled.append(filled)
+
+    def _add_divided(self, decision: Decision, parts: StoredParts) -> None:
+        divided = divide(decision.document, decision.id)
+        digests = []
+        for part in divided.parts:
+            digest = parts.digest(part)
+            digests.append(str(digest))
+            if (decision.account_id, digest) not in parts:
+                self.brought[decision.account_id, digest] = part
+        self._add(divided.own, ",".join(digests), orjson.dumps(divided.filled).decode())
+
+    def columns(self) -> dict[str, Any]:
+        """The parameters of RECORD."""
+        decisions = self.decisions
+        leases = [d.lease for d in decisions]
+        claims = [d.claim for d in decisions]
+        return {
+            "ids": [d.id for d in decisions],
+            "accounts": [d.account_id for d in decisions],
+            "keys": [d.key_id for d in decisions],
+            "decided": [d.decided_at for d in decisions],
+            "types": [d.type for d in decisions],
+            "verdicts": [d.verdict for d in decisions],
+            "codes": [",".join(d.codes) for d in decisions],
+            "tos": [d.to_number for d in decisions],
+            "froms": [d.from_number for d in decisions],
+            "purposes": [d.purpose for d in decisions],
+            "campaigns": [d.campaign for d in decisions],
+            "documents": self._documents,
+            "epochs": [d.epoch for d in decisions],
+            "fences": [d.fence for d in decisions],
+            "pools": [lease and lease.pool for lease in leases],
+            "scopes": [lease and "\x1f".join(lease.scopes) for lease in leases],
+            "expiries": [lease and lease.expires_at for lease in leases],
+            "hard_ends": [lease and lease.hard_end_at for lease in leases],
+            "operations": [claim and claim.operation for claim in claims],
+            "idempotency": [claim and claim.key for claim in claims],
+            "holders": [claim and claim.holder for claim in claims],
+            "statuses": [claim and claim.status for claim in claims],
+            "headers": [claim and orjson.dumps(dict(claim.headers)).decode() for claim in claims],
+            "bodies": [claim and claim.body for claim in claims],
+            "subjects": [d.subject for d in decisions],
+            "parts": self._parts,
+            "filled": self._filled,
+            "part_accounts": [account for account, _ in self.brought],
+            "part_digests": [digest for _, digest in self.brought],
+            "part_texts": [part.decode() for part in self.brought.values()],
+            "late_after": instant_of(min(d.id for d in decisions)) + LATE_AFTER,
+        }
 
 
-async def record(database: Database, decisions: Sequence[Decision]) -> list[Recorded]:
-    """Append the decisions in one statement, all that may be. Raises PostgresUnavailable."""
-    found = await database.fetch(RECORD, columns_of(decisions))
+async def record(
+    database: Database, decisions: Sequence[Decision], parts: StoredParts | None = None
+) -> list[Recorded]:
+    """Append the decisions in one statement, all that may be. Raises PostgresUnavailable.
+
+    ``parts``: what is known to be stored; without it every decision is appended whole. Where Postgres has not what it
+    had, which happens when it was restored, the decisions that lack a part are appended by a second statement.
+    """
+    batch = Batch(decisions, parts)
+    found = await database.fetch(RECORD, batch.columns())
     rows = {row[0]: Recorded(row[1], row[2], row[3]) for row in found}
+    if parts is not None:
+        lacking = [d for d in decisions if any(row[4] and row[0] == d.id for row in found)]
+        if lacking:
+            parts.forget_all()
+            again = await record(database, lacking, parts)
+            rows.update((d.id, told) for d, told in zip(lacking, again, strict=True))
+        parts.note(batch.brought)
     return [rows[d.id] for d in decisions]
 
 

@@ -19,9 +19,9 @@ from app.capacity.semaphore import ANY_ATTEMPT
 from app.clock import utc_now
 from app.ids import new_id
 from app.intents import store as decisions
+from app.intents.decision_row import Claim, Decision, LeaseRecord
 from app.intents.records import store as decision_records
 from app.intents.services import PendingCompensation
-from app.intents.store import Claim, Decision, LeaseRecord
 from app.intents.upkeep.compensation import settle_pending, withdraw_now
 from app.intents.upkeep.maintain import tidy
 from app.platform.idempotency import store as idempotency

@@ -18,9 +18,9 @@ from app.ids import new_id
 from app.intents import store as decisions
 from app.intents.decide import decide_intent
 from app.intents.decision_answers import answer_of
+from app.intents.decision_row import Claim
 from app.intents.law.pack_switch import fixed
 from app.intents.services import RuleSet
-from app.intents.store import Claim
 from app.intents.upkeep.compensation import settle_pending
 from app.main import equip
 from app.platform.idempotency import store as idempotency

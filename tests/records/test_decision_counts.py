@@ -21,7 +21,7 @@ from app.intents.counts import count_decisions as counting
 from app.intents.counts import store as counts
 from app.intents.counts.count_decisions import count_decisions, recount_decisions
 from app.intents.counts.store import MOST_GROUPS, Counted, Subject
-from app.intents.store import Decision
+from app.intents.decision_row import Decision
 from app.platform.postgres.database import Database
 
 KEYS = [uuid.uuid4() for _ in range(3)]
@@ -128,7 +128,7 @@ async def test_at_every_moment_the_counts_are_what_the_table_holds(
         while running:
             new = [decision(random.choice((account, OTHER))) for _ in range(3)]
             async with database.begin() as connection:
-                await connection.execute(decisions.RECORD.text, decisions.columns_of(new))
+                await connection.execute(decisions.RECORD.text, decisions.Batch(new).columns())
                 await asyncio.sleep(random.random() * 0.6)
                 if random.random() < 0.3:
                     await connection.rollback()
@@ -243,7 +243,7 @@ async def test_a_commit_that_waits_keeps_the_counting_from_going_past_it(
 ) -> None:
     monkeypatch.setattr(counting, "_WAIT_SECONDS", 0.2)
     async with database.begin() as connection:
-        await connection.execute(decisions.RECORD.text, decisions.columns_of([decision(OTHER)]))
+        await connection.execute(decisions.RECORD.text, decisions.Batch([decision(OTHER)]).columns())
         await asyncio.sleep(0.3)
         await decisions.record(database, [decision(OTHER)])
         await asyncio.sleep(0.3)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
+import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.ids import floor_id
 from app.intents.law.replay import Declared, Recorded
+from app.intents.parts.store import ReadParts
 from app.platform.postgres.database import Database
 
 _PAGE = 20_000
@@ -22,7 +25,8 @@ _ROWS = text(
            document ->> 'voice_type', (document -> 'recipient')::text,
            nullif(jsonb_path_query_array(document, '$.checks[*].consent[*].lifts'), '[]'::jsonb)::text,
            jsonb_path_exists(document, '$.violations[*].members.list ? (@ == "registry")')
-               OR jsonb_path_exists(document, '$.checks[*] ? (@.guardrail == "suppression").consents')
+               OR jsonb_path_exists(document, '$.checks[*] ? (@.guardrail == "suppression").consents'),
+           account_id, parts, filled
       FROM decisions
      WHERE account_id = :account AND id > :after AND id < :last AND verdict <> 'void'
        AND decided_at >= :since AND decided_at < :until
@@ -49,13 +53,53 @@ async def recorded_intents(
     engine: AsyncEngine, account_id: uuid.UUID, since: datetime, until: datetime
 ) -> AsyncIterator[list[Recorded]]:
     """The account's recorded intents of the time, page by page, the oldest first."""
-    after = floor_id(since - _ID_BEFORE_DECISION)
+    after, parts = floor_id(since - _ID_BEFORE_DECISION), ReadParts()
+    bearing = _Bearing(parts)
     given = {"account": account_id, "last": floor_id(until), "since": since, "until": until, "limit": _PAGE}
     while True:
         async with engine.connect() as connection:
             rows = (await connection.execute(_ROWS, {**given, "after": after})).all()
+            await parts.learn(connection, [(row[10], row[0], "", row[11], row[12]) for row in rows])
         if rows:
-            yield [Recorded(*row[1:]) for row in rows]
+            yield [bearing.recorded(row) for row in rows]
         if len(rows) < _PAGE:
             return
         after = rows[-1][0]
+
+
+class _Bearing:
+    """What of a decision that was divided bears on its replay: the same for all of the same parts, but for consents."""
+
+    def __init__(self, parts: ReadParts) -> None:
+        self._parts = parts
+        self._known: dict[tuple[uuid.UUID, ...], tuple[bool, bool]] = {}
+
+    def recorded(self, row: Sequence[Any]) -> Recorded:
+        """The row, with what stands in its parts."""
+        if row[11] is None:
+            return Recorded(*row[1:10])
+        key = (row[10], *row[11])
+        known, document = self._known.get(key), None
+        if known is None:
+            document = self._document(row)
+            known = self._known[key] = bool(_lifted(document)), _listed(document)
+        lifts, listed = known
+        lifted = orjson.dumps(_lifted(document or self._document(row))).decode() if lifts else None
+        return Recorded(*row[1:10])._replace(lifted=lifted, listed=listed)
+
+    def _document(self, row: Sequence[Any]) -> dict[str, Any]:
+        return self._parts.document(row[10], row[0], "{}", row[11], row[12])
+
+
+def _lifted(document: Mapping[str, Any]) -> list[Any]:
+    """What each consent lifts that stands in a check, as the rows that are whole are asked for it."""
+    consents = [consent for check in document.get("checks", ()) for consent in check.get("consent") or ()]
+    return [consent["lifts"] for consent in consents if "lifts" in consent]
+
+
+def _listed(document: Mapping[str, Any]) -> bool:
+    return any(
+        violation["members"].get("list") == "registry" for violation in document.get("violations", ())
+    ) or any(
+        check["guardrail"] == "suppression" and "consents" in check for check in document.get("checks", ())
+    )

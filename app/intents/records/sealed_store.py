@@ -1,4 +1,9 @@
-"""The decisions as seals have them: every column, in the order of their ids, and without those that were made void."""
+"""The decisions as seals have them: every column, in the order of their ids, and without those that were made void.
+
+What repeats in decisions is stored once, and a seal is over the decision as a whole: its document is put together
+here. One that cannot be put together any more has ``UNREADABLE`` in its document, so that sealing goes on, and whoever
+holds seals against what is stored tells it.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +11,18 @@ import uuid
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
-import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.intents.parts import store as decision_parts
+from app.intents.parts.store import UNREADABLE as UNREADABLE
+from app.intents.parts.store import ReadParts
 
 Sealed = tuple[uuid.UUID, list[Any]]
 
 _MEMBERS = (
     "id, key_id, decided_at, type, verdict, code, codes, to_number, from_number, purpose, campaign,"
-    " document::text"
+    f" {decision_parts.COLUMNS}"
 )
 _BETWEEN = "account_id = :account AND id >= :low AND id < :high"
 _STREAM = text(f"SELECT {_MEMBERS} FROM decisions WHERE {_BETWEEN} AND verdict <> 'void' ORDER BY id")
@@ -40,9 +48,10 @@ async def stream_sealed(
     connection: AsyncConnection, account_id: uuid.UUID, low: uuid.UUID, high: uuid.UUID, rows_at_once: int
 ) -> AsyncGenerator[list[Sealed], None]:
     """The decisions with ids from ``low`` to below ``high``, through a cursor."""
+    parts = ReadParts(whatever_is_missing=True)
     async with connection.stream(_STREAM, _given(account_id, low, high)) as result:
         async for rows in result.partitions(rows_at_once):
-            yield [_sealed(row) for row in rows]
+            yield await _sealed(connection, rows, parts)
 
 
 async def stream_ids(
@@ -76,7 +85,7 @@ async def some_sealed(
 ) -> list[Sealed]:
     """Those of the decisions that are there, also those that were made void."""
     rows = await connection.execute(_SOME, {"account": account_id, "ids": list(ids)})
-    return [_sealed(row) for row in rows]
+    return await _sealed(connection, rows.all())
 
 
 async def sealed_of_number(
@@ -89,7 +98,7 @@ async def sealed_of_number(
 ) -> list[Sealed]:
     """Up to ``limit`` decisions about a line, oldest first."""
     given = {**_given(account_id, low, high), "numbers": list(numbers), "limit": limit}
-    return [_sealed(row) for row in await connection.execute(_OF_NUMBER, given)]
+    return await _sealed(connection, (await connection.execute(_OF_NUMBER, given)).all())
 
 
 async def count_of_number(
@@ -109,7 +118,11 @@ def _given(account_id: uuid.UUID, low: uuid.UUID, high: uuid.UUID) -> dict[str, 
     return {"account": account_id, "low": low, "high": high}
 
 
-def _sealed(row: Sequence[Any]) -> Sealed:
-    values = list(row[1:])
-    values[0], values[-1] = str(values[0]), orjson.loads(values[-1])
-    return row[0], values
+async def _sealed(
+    connection: AsyncConnection, rows: Sequence[Sequence[Any]], parts: ReadParts | None = None
+) -> list[Sealed]:
+    parts = parts or ReadParts(whatever_is_missing=True)
+    documents = await parts.documents(connection, [row[11:] for row in rows])
+    return [
+        (row[0], [str(row[1]), *row[2:11], document]) for row, document in zip(rows, documents, strict=True)
+    ]

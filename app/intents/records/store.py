@@ -7,11 +7,12 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal
 
-import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.ids import floor_id
+from app.intents.parts import store as decision_parts
+from app.intents.parts.store import ReadParts
 from app.platform.postgres.bounded_pages import Filters, Page, Patience, look_through
 from app.platform.postgres.database import Database
 
@@ -21,7 +22,8 @@ _LOWEST, _HIGHEST = uuid.UUID(int=0), uuid.UUID(int=(1 << 128) - 1)
 # Exports run where statements may take as long as they like; one stretch takes milliseconds.
 _A_STRETCH_AT_MOST = text("SET LOCAL statement_timeout = '10s'")
 _COLUMNS = (
-    "id, decided_at, type, verdict, code, to_number, from_number, purpose, campaign, key_id, document::text"
+    "id, decided_at, type, verdict, code, to_number, from_number, purpose, campaign, key_id,"
+    f" {decision_parts.COLUMNS}"
 )
 _ONE = text(
     f"SELECT {_COLUMNS} FROM decisions WHERE id = :id AND account_id = :account AND verdict <> 'void'"
@@ -52,7 +54,7 @@ async def fetch(database: Database, account_id: uuid.UUID, decision_id: uuid.UUI
 
     async def work(connection: AsyncConnection) -> dict[str, Any] | None:
         row = (await connection.execute(_ONE, {"id": decision_id, "account": account_id})).first()
-        return _as_answered(row) if row else None
+        return (await _as_answered(connection, [row]))[0] if row else None
 
     return await database.run(work, may_run_twice=True)
 
@@ -64,7 +66,7 @@ async def fetch_many(
 
     async def work(connection: AsyncConnection) -> list[dict[str, Any]]:
         rows = await connection.execute(_SOME, {"ids": list(ids), "account": account_id})
-        return [_as_answered(row) for row in rows]
+        return await _as_answered(connection, rows.all())
 
     return await database.run(work, may_run_twice=True)
 
@@ -101,7 +103,8 @@ async def page(
                 limit=limit,
                 patience=patience,
             )
-        return Page([_as_answered(row) for row in page.rows], page.next_id)
+            found = await _as_answered(connection, page.rows)
+        return Page(found, page.next_id)
 
     return await database.run(work, may_run_twice=True)
 
@@ -121,6 +124,7 @@ async def pages(
     """
     asked, low, high = _asked(account_id, filters)
     behind: uuid.UUID | None = low if order == "asc" else high
+    parts = ReadParts()
     while behind is not None:
         async with engine.connect() as connection:
             await connection.execute(_A_STRETCH_AT_MOST)
@@ -133,7 +137,8 @@ async def pages(
                 behind=behind,
                 limit=rows_at_once,
             )
-        yield [_as_answered(row) for row in found.rows]
+            decisions = await _as_answered(connection, found.rows, parts)
+        yield decisions
         behind = found.next_id
 
 
@@ -161,18 +166,23 @@ def _asked(account_id: uuid.UUID, filters: Mapping[str, Any]) -> tuple[Filters, 
     return asked, low, high
 
 
-def _as_answered(row: Sequence[Any]) -> dict[str, Any]:
-    document = orjson.loads(row[10])
-    return {
-        "id": str(row[0]),
-        "type": row[2],
-        "verdict": row[3],
-        "to": row[5],
-        "from": row[6],
-        "purpose": row[7],
-        "campaign": row[8],
-        "decided_at": row[1],
-        "code": row[4],
-        "key_id": str(row[9]),
-        **document,
-    }
+async def _as_answered(
+    connection: AsyncConnection, rows: Sequence[Sequence[Any]], parts: ReadParts | None = None
+) -> list[dict[str, Any]]:
+    documents = await (parts or ReadParts()).documents(connection, [row[10:] for row in rows])
+    return [
+        {
+            "id": str(row[0]),
+            "type": row[2],
+            "verdict": row[3],
+            "to": row[5],
+            "from": row[6],
+            "purpose": row[7],
+            "campaign": row[8],
+            "decided_at": row[1],
+            "code": row[4],
+            "key_id": str(row[9]),
+            **document,
+        }
+        for row, document in zip(rows, documents, strict=True)
+    ]

@@ -14,8 +14,8 @@ from sqlalchemy import text
 from app.accounts import key_store
 from app.intents import facts_store as facts
 from app.intents import store as decisions
+from app.intents.decision_row import Claim, Decision, LeaseRecord
 from app.intents.facts_store import Ask
-from app.intents.store import Claim, Decision, LeaseRecord
 from app.platform.postgres.database import Database
 from app.platform.postgres.prepared_query import PreparedQuery
 from app.suppression import lookup_store as number_lookup
