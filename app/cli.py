@@ -34,6 +34,7 @@ COMMANDS = {
     "emergencies": ("app.calling_window.cli", "app"),
     "keys": ("app.accounts.cli", "app"),
     "evidence": ("app.evidence.cli", "app"),
+    "archive": ("app.intents.archive.cli", "archive"),
     "agi": ("app.connectors.agi", "agi"),
     "conformance": ("app.connectors.conformance.cli", "conformance"),
     "accounts": ("app.accounts.accounts_command", "app"),

@@ -122,6 +122,8 @@ class Settings(BaseModel):
     stream_timeout_seconds: int = Field(default=60, ge=1, le=3600)
     # 16 CFR 310.5(a): sellers keep records of their calls for five years.
     decision_retention_days: int = Field(default=1827, ge=1, le=36500)
+    # Where the files of months are that `callgate archive` moved out of Postgres; every process reads them there.
+    archive_directory: str = ""
     # How long what has happened can be read and told.
     event_retention_days: int = Field(default=30, ge=4, le=3650)
     # Hosts, host:port, addresses and networks that webhooks may lead to beside the public Internet.

@@ -85,7 +85,7 @@ REBUILDS = Counter(
 UNAVAILABLE = Counter(
     "callgate_unavailable_total",
     "Answers 503. cause: postgres, redis, clock, registry (too old), rebuild (of channels), busy (too much at once),"
-    " other.",
+    " archive (a month in a file), other.",
     ["cause"],
 )
 STORE_SECONDS = Histogram(

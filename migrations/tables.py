@@ -207,6 +207,19 @@ decision_parts = Table(
     Column("part", Text, nullable=False),
 )
 
+# Months whose decisions were moved out of here, each into a file. See app.intents.archive.
+archived_months = Table(
+    "archived_months",
+    metadata,
+    Column("month", Date, primary_key=True),
+    Column("file", Text, nullable=False),  # its name in CALLGATE_ARCHIVE_DIRECTORY
+    Column("decisions", BigInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False),  # SHA-256 over the decisions in the file's order
+    Column("file_bytes", BigInteger, nullable=False),
+    Column("file_sha256", LargeBinary, nullable=False),
+    Column("archived_at", INSTANT, nullable=False),
+)
+
 # Decisions by hour, day and month (UTC), counted by upkeep. ``named`` false: those of values that came when a month
 # had named as many as it may.
 decision_counts = Table(

@@ -103,4 +103,13 @@ class CannotDecide(Outcome):
     def __init__(self, what: str, retry_after_seconds: int = 1, *, cause: str = "other") -> None:
         super().__init__(what)
         self.what, self.cause = what, cause
+        self.detail = f"A guardrail could not be evaluated: {what}."
         self.retry_after_seconds = retry_after_seconds
+
+
+class ArchiveUnavailable(CannotDecide):
+    """A month that was moved into a file cannot be read: which file, and what is wrong with it."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what, 60, cause="archive")
+        self.detail = f"Decisions of that time are in the archive and cannot be read: {what}."

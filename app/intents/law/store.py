@@ -12,6 +12,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.ids import floor_id
+from app.intents.archive.archived_months_store import ArchivedMonth, months_between
+from app.intents.archive.month_file import ArchivedDecision
+from app.intents.archive.read_archive import page_archived
 from app.intents.law.replay import Declared, Recorded
 from app.intents.parts.store import ReadParts
 from app.platform.postgres.database import Database
@@ -56,6 +59,13 @@ async def recorded_intents(
     after, parts = floor_id(since - _ID_BEFORE_DECISION), ReadParts()
     bearing = _Bearing(parts)
     given = {"account": account_id, "last": floor_id(until), "since": since, "until": until, "limit": _PAGE}
+    async with engine.connect() as connection:
+        months = await months_between(connection, after, floor_id(until))
+    for month in months:
+        async for archived in _of_file(
+            month, account_id, after, floor_id(until), {"since": since, "until": until}
+        ):
+            yield archived
     while True:
         async with engine.connect() as connection:
             rows = (await connection.execute(_ROWS, {**given, "after": after})).all()
@@ -65,6 +75,42 @@ async def recorded_intents(
         if len(rows) < _PAGE:
             return
         after = rows[-1][0]
+
+
+async def _of_file(
+    month: ArchivedMonth, account_id: uuid.UUID, low: uuid.UUID, high: uuid.UUID, within: Mapping[str, Any]
+) -> AsyncIterator[list[Recorded]]:
+    """Those of a month that is in a file. Raises ArchiveUnavailable."""
+    behind: uuid.UUID | None = max(low, month.low)
+    while behind is not None:
+        page = await page_archived(
+            month,
+            account_id,
+            within,
+            low=behind,
+            high=min(high, month.high),
+            order="ASC",
+            limit=_PAGE,
+            seconds=None,
+        )
+        yield [_recorded(row) for row in page.rows]
+        behind = uuid.UUID(int=page.next_id.int + 1) if page.next_id else None
+
+
+def _recorded(row: ArchivedDecision) -> Recorded:
+    document = orjson.loads(row.document)
+    recipient, lifted = document.get("recipient"), _lifted(document)
+    return Recorded(
+        int(row.decided_at.timestamp() + 0.5),
+        row.type,
+        row.to_number,
+        row.purpose,
+        row.campaign,
+        document.get("voice_type"),
+        orjson.dumps(recipient).decode() if recipient is not None else None,
+        orjson.dumps(lifted).decode() if lifted else None,
+        _listed(document),
+    )
 
 
 class _Bearing:

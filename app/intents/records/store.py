@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Literal
 
-from sqlalchemy import text
+import orjson
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.ids import floor_id
+from app.intents.archive.archived_months_store import ArchivedMonth, months_between
+from app.intents.archive.month_file import ArchivedDecision
+from app.intents.archive.read_archive import find_archived, need_files, page_archived
 from app.intents.parts import store as decision_parts
 from app.intents.parts.store import ReadParts
 from app.platform.postgres.bounded_pages import Filters, Page, Patience, look_through
@@ -21,6 +26,8 @@ _ID_BEFORE_DECISION = timedelta(days=1)
 _LOWEST, _HIGHEST = uuid.UUID(int=0), uuid.UUID(int=(1 << 128) - 1)
 # Exports run where statements may take as long as they like; one stretch takes milliseconds.
 _A_STRETCH_AT_MOST = text("SET LOCAL statement_timeout = '10s'")
+# What a page of a list looks through of a file, before it leads on to the next.
+_A_PAGES_PATIENCE_SECONDS = 0.1
 _COLUMNS = (
     "id, decided_at, type, verdict, code, to_number, from_number, purpose, campaign, key_id,"
     f" {decision_parts.COLUMNS}"
@@ -50,25 +57,38 @@ _FILTERS = {
 
 
 async def fetch(database: Database, account_id: uuid.UUID, decision_id: uuid.UUID) -> dict[str, Any] | None:
-    """One decision of the account as the API answers it, or None."""
-
-    async def work(connection: AsyncConnection) -> dict[str, Any] | None:
-        row = (await connection.execute(_ONE, {"id": decision_id, "account": account_id})).first()
-        return (await _as_answered(connection, [row]))[0] if row else None
-
-    return await database.run(work, may_run_twice=True)
+    """One decision of the account as the API answers it, or None. Raises ArchiveUnavailable."""
+    found = await _some(database, _ONE, {"id": decision_id, "account": account_id}, account_id, [decision_id])
+    return found[0] if found else None
 
 
 async def fetch_many(
     database: Database, account_id: uuid.UUID, ids: Sequence[uuid.UUID]
 ) -> list[dict[str, Any]]:
-    """Those of the decisions that exist, in no order."""
+    """Those of the decisions that exist, in no order. Raises ArchiveUnavailable."""
+    return await _some(database, _SOME, {"ids": list(ids), "account": account_id}, account_id, ids)
 
-    async def work(connection: AsyncConnection) -> list[dict[str, Any]]:
-        rows = await connection.execute(_SOME, {"ids": list(ids), "account": account_id})
-        return await _as_answered(connection, rows.all())
 
-    return await database.run(work, may_run_twice=True)
+async def _some(
+    database: Database,
+    statement: TextClause,
+    given: Mapping[str, Any],
+    account_id: uuid.UUID,
+    ids: Sequence[uuid.UUID],
+) -> list[dict[str, Any]]:
+    async def work(connection: AsyncConnection) -> tuple[list[dict[str, Any]], list[ArchivedMonth]]:
+        rows = (await connection.execute(statement, given)).all()
+        months = []
+        if len(rows) < len(ids):
+            months = await months_between(connection, min(ids), uuid.UUID(int=max(ids).int + 1))
+        return await _as_answered(connection, rows), months
+
+    found, months = await database.run(work, may_run_twice=True)
+    for month in months:
+        of_month = [each for each in ids if month.low <= each < month.high]
+        rows = await find_archived(month, account_id, of_month) if of_month else []
+        found += [_of_archive(row) for row in rows if row.verdict != "void"]
+    return found
 
 
 async def page(
@@ -90,23 +110,30 @@ async def page(
     asked, low, high = _asked(account_id, filters)
     begin = max(low, behind or low) if order == "asc" else min(high, behind or high)
 
-    async def work(connection: AsyncConnection) -> Page[dict[str, Any]]:
-        connection = await connection.execution_options(isolation_level="READ COMMITTED")
-        async with connection.begin():
-            page = await look_through(
-                connection,
-                _COLUMNS,
-                "decisions",
-                asked,
-                order="ASC" if order == "asc" else "DESC",
-                behind=begin,
-                limit=limit,
-                patience=patience,
-            )
-            found = await _as_answered(connection, page.rows)
-        return Page(found, page.next_id)
+    months = await database.run(lambda c: months_between(c, low, high), may_run_twice=True)
 
-    return await database.run(work, may_run_twice=True)
+    async def stored(within: Filters, behind: uuid.UUID, limit: int) -> Page[dict[str, Any]]:
+        async def work(connection: AsyncConnection) -> Page[dict[str, Any]]:
+            connection = await connection.execution_options(isolation_level="READ COMMITTED")
+            async with connection.begin():
+                page = await look_through(
+                    connection,
+                    _COLUMNS,
+                    "decisions",
+                    within,
+                    order="ASC" if order == "asc" else "DESC",
+                    behind=behind,
+                    limit=limit,
+                    patience=patience,
+                )
+                found = await _as_answered(connection, page.rows)
+            return Page(found, page.next_id)
+
+        return await database.run(work, may_run_twice=True)
+
+    return await _stretch(
+        stored, months, asked, account_id, filters, order, begin, limit, _A_PAGES_PATIENCE_SECONDS
+    )
 
 
 async def pages(
@@ -125,21 +152,78 @@ async def pages(
     asked, low, high = _asked(account_id, filters)
     behind: uuid.UUID | None = low if order == "asc" else high
     parts = ReadParts()
-    while behind is not None:
+
+    async def stored(within: Filters, behind: uuid.UUID, limit: int) -> Page[dict[str, Any]]:
         async with engine.connect() as connection:
             await connection.execute(_A_STRETCH_AT_MOST)
             found = await look_through(
                 connection,
                 _COLUMNS,
                 "decisions",
-                asked,
+                within,
                 order="ASC" if order == "asc" else "DESC",
                 behind=behind,
-                limit=rows_at_once,
+                limit=limit,
             )
-            decisions = await _as_answered(connection, found.rows, parts)
-        yield decisions
+            return Page(await _as_answered(connection, found.rows, parts), found.next_id)
+
+    needed = False
+    while behind is not None:
+        async with engine.connect() as connection:  # asked each time: a month may be moved meanwhile
+            months = await months_between(connection, low, high)
+        if not needed:
+            await need_files(months)
+            needed = True
+        found = await _stretch(stored, months, asked, account_id, filters, order, behind, rows_at_once, None)
+        yield found.rows
         behind = found.next_id
+
+
+async def _stretch(
+    stored: Callable[[Filters, uuid.UUID, int], Awaitable[Page[dict[str, Any]]]],
+    months: Sequence[ArchivedMonth],
+    asked: Filters,
+    account_id: uuid.UUID,
+    filters: Mapping[str, Any],
+    order: Literal["asc", "desc"],
+    behind: uuid.UUID,
+    limit: int,
+    seconds: float | None,
+) -> Page[dict[str, Any]]:
+    """What comes next behind that id: from Postgres up to the next month that is in a file, or from that file."""
+    up = order == "asc"
+    coming = [
+        month
+        for month in (months if up else reversed(months))
+        if (month.high.int - 1 > behind.int if up else month.low < behind)
+    ]
+    if not coming:
+        return await stored(asked, behind, limit)
+    month = coming[0]
+    if not (month.low.int <= behind.int + 1 if up else behind <= month.high):
+        edge = month.low if up else month.high
+        within = replace(
+            asked,
+            indexed=(*asked.indexed, "id < :edge" if up else "id >= :edge"),
+            values={**asked.values, "edge": edge},
+        )
+        page = await stored(within, behind, limit)
+        # Behind the edge the file goes on: from its first id on, or from its last one down.
+        return page if page.next_id else Page(page.rows, uuid.UUID(int=edge.int - 1) if up else edge)
+    low = max(month.low, uuid.UUID(int=behind.int + 1)) if up else month.low
+    high = month.high if up else min(month.high, behind)
+    found = await page_archived(
+        month,
+        account_id,
+        filters,
+        low=low,
+        high=high,
+        order="ASC" if up else "DESC",
+        limit=limit,
+        seconds=seconds,
+    )
+    last = uuid.UUID(int=month.high.int - 1) if up else month.low
+    return Page([_of_archive(row) for row in found.rows], found.next_id or last)
 
 
 def _asked(account_id: uuid.UUID, filters: Mapping[str, Any]) -> tuple[Filters, uuid.UUID, uuid.UUID]:
@@ -186,3 +270,19 @@ async def _as_answered(
         }
         for row, document in zip(rows, documents, strict=True)
     ]
+
+
+def _of_archive(row: ArchivedDecision) -> dict[str, Any]:
+    return {
+        "id": str(row.id),
+        "type": row.type,
+        "verdict": row.verdict,
+        "to": row.to_number,
+        "from": row.from_number,
+        "purpose": row.purpose,
+        "campaign": row.campaign,
+        "decided_at": row.decided_at,
+        "code": row.code,
+        "key_id": str(row.key_id),
+        **orjson.loads(row.document),
+    }

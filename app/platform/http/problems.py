@@ -179,8 +179,7 @@ def document_of(
             return make("rate-limited", error.detail, retry_after=error.retry_after_seconds), {}
         case outcomes.CannotDecide():
             UNAVAILABLE.labels(error.cause).inc()
-            detail = f"A guardrail could not be evaluated: {error.what}."
-            return make("service-unavailable", detail, retry_after=error.retry_after_seconds), {}
+            return make("service-unavailable", error.detail, retry_after=error.retry_after_seconds), {}
         case RedisUnavailable():
             UNAVAILABLE.labels("redis").inc()
             log.warning("redis cannot be asked: %s", error)

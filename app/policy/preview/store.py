@@ -16,8 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.accounts.policy_document import read_policy
 from app.guardrail.facts import AccountPolicy, Attempt, Consent
 from app.ids import floor_id
+from app.intents.archive.archived_months_store import months_between
 from app.intents.facts_store import ATTEMPTS_LOOK_BACK_DAYS
 from app.numbering import canonical, spellings
+from app.platform.outcomes import ArchiveUnavailable
 
 _CONSENTS = text(
     """
@@ -71,18 +73,23 @@ async def known_of(
     since: datetime,
     until: datetime,
 ) -> KnownThen:
-    """Of those numbers, what decisions from ``since`` to ``until`` were made from."""
+    """Of those numbers, what decisions from ``since`` to ``until`` were made from.
+
+    Raises ArchiveUnavailable where attempts of that time are in a file, in which nobody looks for so many numbers.
+    """
     lines = sorted({spelling for number in numbers for spelling in spellings(number)})
     found = KnownThen()
     for row in await connection.execute(_CONSENTS, {"account": account_id, "numbers": lines}):
         consent = Consent(str(row.id), row.kind, frozenset(row.channels), row.given_at, row.expires_at)
         found.consents[canonical(row.number)].append((consent, row.created_at, row.ended_at))
-    given = {
+    given: dict[str, Any] = {
         "account": account_id,
         "numbers": lines,
         "low": floor_id(since - timedelta(days=ATTEMPTS_LOOK_BACK_DAYS)),
         "high": floor_id(until),
     }
+    for month in await months_between(connection, given["low"], given["high"]):
+        raise ArchiveUnavailable(f"a policy is not tried on decisions whose attempts are in {month.file}")
     for number, kind, at, subject, result in await connection.execute(_ATTEMPTS, given):
         found.attempts[canonical(number)].append(Attempt(kind, at, subject, result))
     return found
