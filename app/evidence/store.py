@@ -18,6 +18,7 @@ from app.evidence.proof.seal_body import Seal
 _LOCK = 0x0CA11_6A81
 # One snapshot for all that a seal is made of.
 _BEGIN = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+_KEEP_MONTHS = text("LOCK TABLE decisions IN ACCESS SHARE MODE")
 _TRY = text("SELECT pg_try_advisory_xact_lock(:lock)")
 _CLOCK = text("SELECT clock_timestamp()")
 _PROGRESS = text("SELECT since, sealed_until FROM seal_progress")
@@ -117,8 +118,9 @@ class Part:
 
 
 async def begin(connection: AsyncConnection) -> None:
-    """Say, before anything else, that all statements of the transaction read one snapshot."""
+    """Before anything else: all statements of the transaction read one snapshot, and no month leaves it meanwhile."""
     await connection.execute(_BEGIN)
+    await connection.execute(_KEEP_MONTHS)
 
 
 async def only_one(connection: AsyncConnection) -> bool:

@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import text
 
 from app.clock import utc_now
+from app.evidence import store as evidence
 from app.evidence.bundle.verify_bundle import verify_bundle
 from app.evidence.bundle.write_bundle import Asked, evidence_of
 from app.evidence.check_seals import check_account
@@ -318,6 +319,58 @@ async def test_a_month_that_somebody_reads_all_the_time_stays_for_now(
             await kept.move(OLDER)
     await kept.move(OLDER)
     assert len(await kept.listed()) == 360
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+async def test_an_export_and_a_list_under_way_miss_nothing_of_a_month_that_is_moved_meanwhile(
+    kept: Kept, order: Any
+) -> None:
+    whole = await kept.listed(order)
+    pages = decision_records.pages(kept.database.bulk, kept.account, filters={}, order=order, rows_at_once=20)
+    exported = [row["id"] for row in await anext(pages)]
+    first = await decision_records.page(
+        kept.database, kept.account, filters={}, behind=None, limit=20, order=order
+    )
+    for start in (OLD, OLDER):
+        await kept.move(start)
+        exported += [row["id"] for row in await anext(pages)]
+    async for rows in pages:
+        exported += [row["id"] for row in rows]
+    assert exported == whole
+    found, behind = [row["id"] for row in first.rows], first.next_id
+    while behind is not None:
+        page = await decision_records.page(
+            kept.database, kept.account, filters={}, behind=behind, limit=20, order=order
+        )
+        found, behind = found + [row["id"] for row in page.rows], page.next_id
+    assert found == whole
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+async def test_a_month_that_is_moved_between_two_looks_of_a_list_is_looked_for_again(
+    kept: Kept, order: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, asked = await kept.listed(order), decision_records.months_between
+
+    async def slow(*given: Any) -> Any:
+        found = await asked(*given)
+        monkeypatch.setattr(decision_records, "months_between", asked)
+        await kept.move(OLD)
+        return found
+
+    monkeypatch.setattr(decision_records, "months_between", slow)
+    assert await kept.listed(order, limit=500) == whole
+
+
+async def test_no_month_is_moved_from_under_who_makes_evidence(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(move_months, "_TRIES", 2)
+    async with kept.database.bulk.begin() as connection:
+        await evidence.begin(connection)
+        with pytest.raises(Conflict):
+            await kept.move(OLD)
+    await kept.move(OLD)
 
 
 async def test_files_go_with_their_retention(kept: Kept) -> None:

@@ -17,6 +17,7 @@ from app.intents.archive.month_file import ArchivedDecision
 from app.intents.archive.read_archive import page_archived
 from app.intents.law.replay import Declared, Recorded
 from app.intents.parts.store import ReadParts
+from app.platform.outcomes import ArchiveUnavailable
 from app.platform.postgres.database import Database
 
 _PAGE = 20_000
@@ -57,7 +58,7 @@ async def recorded_intents(
 ) -> AsyncIterator[list[Recorded]]:
     """The account's recorded intents of the time, page by page, the oldest first."""
     after, parts = floor_id(since - _ID_BEFORE_DECISION), ReadParts()
-    bearing = _Bearing(parts)
+    begun, bearing = after, _Bearing(parts)
     given = {"account": account_id, "last": floor_id(until), "since": since, "until": until, "limit": _PAGE}
     async with engine.connect() as connection:
         months = await months_between(connection, after, floor_id(until))
@@ -73,8 +74,11 @@ async def recorded_intents(
         if rows:
             yield [bearing.recorded(row) for row in rows]
         if len(rows) < _PAGE:
-            return
+            break
         after = rows[-1][0]
+    async with engine.connect() as connection:
+        if await months_between(connection, begun, floor_id(until)) != months:
+            raise ArchiveUnavailable("a month was moved there while this read it; ask again")
 
 
 async def _of_file(

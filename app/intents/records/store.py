@@ -110,7 +110,10 @@ async def page(
     asked, low, high = _asked(account_id, filters)
     begin = max(low, behind or low) if order == "asc" else min(high, behind or high)
 
-    months = await database.run(lambda c: months_between(c, low, high), may_run_twice=True)
+    async def still(connection: AsyncConnection) -> list[ArchivedMonth]:
+        return await months_between(connection, low, high)
+
+    months = await database.run(still, may_run_twice=True)
 
     async def stored(within: Filters, behind: uuid.UUID, limit: int) -> Page[dict[str, Any]]:
         async def work(connection: AsyncConnection) -> Page[dict[str, Any]]:
@@ -131,9 +134,13 @@ async def page(
 
         return await database.run(work, may_run_twice=True)
 
-    return await _stretch(
-        stored, months, asked, account_id, filters, order, begin, limit, _A_PAGES_PATIENCE_SECONDS
-    )
+    while True:
+        found = await _stretch(
+            stored, months, asked, account_id, filters, order, begin, limit, _A_PAGES_PATIENCE_SECONDS
+        )
+        before, months = months, await database.run(still, may_run_twice=True)
+        if months == before:  # else one was moved while Postgres was read
+            return found
 
 
 async def pages(
@@ -167,16 +174,18 @@ async def pages(
             )
             return Page(await _as_answered(connection, found.rows, parts), found.next_id)
 
-    needed = False
+    async def still() -> list[ArchivedMonth]:
+        async with engine.connect() as connection:
+            return await months_between(connection, low, high)
+
+    months = await still()
+    await need_files(months)
     while behind is not None:
-        async with engine.connect() as connection:  # asked each time: a month may be moved meanwhile
-            months = await months_between(connection, low, high)
-        if not needed:
-            await need_files(months)
-            needed = True
         found = await _stretch(stored, months, asked, account_id, filters, order, behind, rows_at_once, None)
-        yield found.rows
-        behind = found.next_id
+        before, months = months, await still()
+        if months == before:  # else one was moved while Postgres was read
+            yield found.rows
+            behind = found.next_id
 
 
 async def _stretch(
