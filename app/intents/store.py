@@ -25,9 +25,10 @@ LATE_AFTER = timedelta(seconds=5)
 # SHARE waits for a rebuild that is under way and then reads the new epoch, so no approval slips in behind the
 # rebuild's back. A claim that another process took over appends nothing either.
 #
-# Of a decision that is divided each part must be stored already, or be brought: one that lacks a part is left alone
-# altogether. A part that somebody else is storing in this moment is waited for, and stored here if they fail, so what
-# is brought is there in any case. Everybody takes the locks in one order: the account's, then the parts' by digest.
+# Of a decision that is divided each part must be stored already, or be brought. Where one that is named is not there,
+# none that is divided is appended, nor anything else done for it; all are tried again with all their parts.
+# A part that somebody else is storing in this moment is waited for, and stored here if they fail, so what is brought
+# is there in any case. Everybody takes the locks in one order: the account's, then the parts' by digest.
 RECORD = PreparedQuery(
     text(
         """
@@ -49,21 +50,18 @@ RECORD = PreparedQuery(
         SELECT t.*
           FROM unnest(CAST(:part_accounts AS uuid[]), CAST(:part_digests AS uuid[]), CAST(:part_texts AS text[]))
                AS t(account_id, digest, part)
-    ), whole AS MATERIALIZED (
-        SELECT i.id FROM incoming i
-         WHERE NOT EXISTS (
-               SELECT FROM unnest(CAST(string_to_array(i.parts, ',') AS uuid[])) AS named(digest)
-                WHERE NOT EXISTS (SELECT FROM brought b
-                                   WHERE b.account_id = i.account_id AND b.digest = named.digest)
-                  AND NOT EXISTS (SELECT FROM decision_parts p
-                                   WHERE p.account_id = i.account_id AND p.digest = named.digest))
+    ), lacking AS MATERIALIZED (
+        SELECT 1 FROM unnest(CAST(:named_accounts AS uuid[]), CAST(:named_digests AS uuid[]))
+                      AS named(account_id, digest)
+         WHERE NOT EXISTS (SELECT FROM decision_parts p
+                            WHERE p.account_id = named.account_id AND p.digest = named.digest)
     ), epochs AS MATERIALIZED (
         SELECT a.id, a.epoch FROM accounts a
          WHERE a.id IN (SELECT account_id FROM incoming WHERE verdict = 'approved')
          ORDER BY a.id FOR SHARE
     ), current AS MATERIALIZED (
         SELECT i.* FROM incoming i LEFT JOIN epochs e ON e.id = i.account_id
-         WHERE (i.verdict <> 'approved' OR e.epoch = i.epoch) AND i.id IN (SELECT id FROM whole)
+         WHERE (i.verdict <> 'approved' OR e.epoch = i.epoch) AND (i.parts IS NULL OR NOT EXISTS (SELECT FROM lacking))
     ), claimed AS (
         UPDATE idempotency_keys k
            SET status = c.status, headers = c.headers::jsonb, body = c.body
@@ -114,7 +112,7 @@ RECORD = PreparedQuery(
            EXISTS (SELECT FROM appended d WHERE d.id = i.id),
            EXISTS (SELECT FROM current c WHERE c.id = i.id) AND NOT EXISTS (SELECT FROM good g WHERE g.id = i.id),
            EXISTS (SELECT FROM good g WHERE g.id = i.id) AND NOT EXISTS (SELECT FROM appended d WHERE d.id = i.id),
-           NOT EXISTS (SELECT FROM whole w WHERE w.id = i.id)
+           i.parts IS NOT NULL AND EXISTS (SELECT FROM lacking)
       FROM incoming i
     """
     )
@@ -126,6 +124,7 @@ class Batch:
 
     def __init__(self, decisions: Sequence[Decision], parts: StoredParts | None = None) -> None:
         self.brought: dict[PartKey, bytes] = {}
+        self._named: set[PartKey] = set()
         self._documents: list[str] = []
         self._parts: list[str | None] = []
         self._filled: list[str | None] = []
@@ -143,13 +142,16 @@ class Batch:
 
     def _add_divided(self, decision: Decision, parts: StoredParts) -> None:
         divided = divide(decision.document, decision.id)
-        digests = []
+        names = []
         for part in divided.parts:
-            digest = parts.digest(part)
-            digests.append(str(digest))
-            if (decision.account_id, digest) not in parts:
-                self.brought[decision.account_id, digest] = part
-        self._add(divided.own, ",".join(digests), orjson.dumps(divided.filled).decode())
+            digest, name = parts.digest(part)
+            names.append(name)
+            key = decision.account_id, digest
+            if key in parts:
+                self._named.add(key)
+            else:
+                self.brought[key] = part
+        self._add(divided.own, ",".join(names), orjson.dumps(divided.filled).decode())
 
     def columns(self) -> dict[str, Any]:
         """The parameters of RECORD."""
@@ -184,6 +186,8 @@ class Batch:
             "subjects": [d.subject for d in decisions],
             "parts": self._parts,
             "filled": self._filled,
+            "named_accounts": [account for account, _ in self._named],
+            "named_digests": [digest for _, digest in self._named],
             "part_accounts": [account for account, _ in self.brought],
             "part_digests": [digest for _, digest in self.brought],
             "part_texts": [part.decode() for part in self.brought.values()],

@@ -69,6 +69,24 @@ _LEASE: Mapping[str, Any] = {"capacity": True}
 Path = tuple[str | int, ...]
 
 
+class _Spec:
+    """A mapping of specs, read once: which members repeat whole, and which in part."""
+
+    __slots__ = ("in_part", "whole")
+
+    def __init__(self, spec: Mapping[str, Any]) -> None:
+        self.whole = frozenset(name for name, of in spec.items() if of is True)
+        self.in_part: dict[str, tuple[type, _Spec]] = {
+            name: (list, _Spec(of[0])) if isinstance(of, list) else (dict, _Spec(of))
+            for name, of in spec.items()
+            if of is not True
+        }
+
+
+_NOTHING: tuple[type, _Spec] = (_Spec, _Spec({}))  # the kind of no value
+_OF_CHECK, _OF_VIOLATION, _OF_LEASE = _Spec(_CHECK), _Spec(_VIOLATION), _Spec(_LEASE)
+
+
 @dataclass(frozen=True, slots=True)
 class Divided:
     """``parts``: each as JSON, in the order in which they are put together; ``filled``: what their gaps hold."""
@@ -112,22 +130,26 @@ class _Part:
         self.gaps.append(paths)
         self.filled.append(value)
 
-    def taken(self, value: Any, spec: Any, path: Path) -> Any:
+    def taken(self, value: Mapping[str, Any], spec: _Spec, path: Path) -> Mapping[str, Any]:
         """The value without what is left to the decision."""
-        if type(spec) is list:
-            return [self.of_list(each, spec[0], (*path, at)) for at, each in enumerate(value)]
-        found = {}
+        whole = spec.whole
+        if whole.issuperset(value):
+            return value
+        found, in_part = {}, spec.in_part
         for name, member in value.items():
-            of = spec.get(name)
-            if of is True:
+            if name in whole:
                 found[name] = member
-            elif of is not None and type(member) is (list if type(of) is list else dict):
+                continue
+            kind, of = in_part.get(name, _NOTHING)
+            if type(member) is not kind:
+                self.gap((*path, name), member)
+            elif kind is dict:
                 found[name] = self.taken(member, of, (*path, name))
             else:
-                self.gap((*path, name), member)
+                found[name] = [self.of_list(each, of, (*path, name, at)) for at, each in enumerate(member)]
         return found
 
-    def of_list(self, value: Any, spec: Any, path: Path) -> Any:
+    def of_list(self, value: Any, spec: _Spec, path: Path) -> Any:
         """One of a list's values; one that has no members is left to the decision, and its place kept."""
         if type(value) is dict:
             return self.taken(value, spec, path)
@@ -157,9 +179,8 @@ def divide(document: Mapping[str, Any], decision_id: uuid.UUID) -> Divided:
         else:
             own[name] = value
     parts = [part for part in (rest, versions, lists, text) if part.put]
-    return Divided(
-        own, tuple(part.written() for part in parts), [value for part in parts for value in part.filled]
-    )
+    filled = [value for part in parts for value in part.filled]
+    return Divided(own, tuple([part.written() for part in parts]), filled)
 
 
 def _place_checks(checks: Sequence[Mapping[str, Any]], rest: _Part, lists: _Part, text: _Part) -> None:
@@ -169,7 +190,7 @@ def _place_checks(checks: Sequence[Mapping[str, Any]], rest: _Part, lists: _Part
         guardrail = check["guardrail"]
         part = lists if guardrail == "suppression" else text if check.get("warnings") else rest
         path: Path = ("checks", at)
-        found = part.taken(check, _CHECK, path)
+        found = part.taken(check, _OF_CHECK, path)
         if part is rest:
             placed.append(found)
         else:
@@ -184,9 +205,9 @@ def _place_violations(violations: Sequence[Mapping[str, Any]], rest: _Part, text
         path: Path = ("violations", at)
         if violation["slug"] == "content-blocked":
             placed.append(None)
-            text.put.append([path, text.taken(violation, _VIOLATION, path)])
+            text.put.append([path, text.taken(violation, _OF_VIOLATION, path)])
         else:
-            placed.append(rest.taken(violation, _VIOLATION, path))
+            placed.append(rest.taken(violation, _OF_VIOLATION, path))
 
 
 def _place_lease(lease: Mapping[str, Any], rest: _Part, decision_id: str) -> None:
@@ -195,7 +216,7 @@ def _place_lease(lease: Mapping[str, Any], rest: _Part, decision_id: str) -> Non
     if found.get("id") == decision_id:
         del found["id"]
         rest.row.append(("lease", "id"))
-    rest.put.append([("lease",), rest.taken(found, _LEASE, ("lease",))])
+    rest.put.append([("lease",), rest.taken(found, _OF_LEASE, ("lease",))])
 
 
 def restore(

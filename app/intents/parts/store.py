@@ -44,7 +44,7 @@ class StoredParts:
 
     def __init__(self, since: datetime | None = None) -> None:
         self.since = since
-        self._digests: dict[bytes, uuid.UUID] = {}
+        self._digests: dict[bytes, tuple[uuid.UUID, str]] = {}
         self._stored: set[PartKey] = set()
 
     async def ask(self, database: Database) -> None:
@@ -61,13 +61,14 @@ class StoredParts:
         """Whether a decision of that instant is divided."""
         return self.since is not None and at >= self.since
 
-    def digest(self, part: bytes) -> uuid.UUID:
-        """The part's digest."""
+    def digest(self, part: bytes) -> tuple[uuid.UUID, str]:
+        """The part's digest, and how it is written."""
         known = self._digests.get(part)
         if known is None:
             if len(self._digests) >= _MOST_KNOWN:
                 self._digests.clear()
-            known = self._digests[part] = digest_of(part)
+            digest = digest_of(part)
+            known = self._digests[part] = digest, str(digest)
         return known
 
     def __contains__(self, key: PartKey) -> bool:
