@@ -23,6 +23,7 @@ from app.evidence.public_keys import stored_keys
 from app.evidence.sealing.seal_hours import seal_due
 from app.ids import floor_id, new_id
 from app.intents.archive import move_months
+from app.intents.archive.archived_months_store import months_between
 from app.intents.archive.month_file import MonthFile, MonthWriter
 from app.intents.archive.read_archive import DIRECTORY
 from app.intents.decision_row import Decision
@@ -350,7 +351,7 @@ async def test_an_export_and_a_list_under_way_miss_nothing_of_a_month_that_is_mo
 async def test_a_month_that_is_moved_between_two_looks_of_a_list_is_looked_for_again(
     kept: Kept, order: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, asked = await kept.listed(order), decision_records.months_between
+    whole, asked = await kept.listed(order), months_between
 
     async def slow(*given: Any) -> Any:
         found = await asked(*given)

@@ -135,7 +135,8 @@ class _Part:
         whole = spec.whole
         if whole.issuperset(value):
             return value
-        found, in_part = {}, spec.in_part
+        found: dict[str, Any] = {}
+        in_part: dict[str, Any] = spec.in_part
         for name, member in value.items():
             if name in whole:
                 found[name] = member
