@@ -14,14 +14,14 @@ import orjson
 from app.accounts.authenticate import Caller
 from app.accounts.identify import identify
 from app.guardrail.facts import Intent
-from app.ids import new_id, nth_id
+from app.ids import nth_id
 from app.intents.decide import decide_intent, need_scopes
 from app.intents.decision import IntentRequest, Render, recorded_wait
 from app.intents.records import store as decision_records
 from app.intents.services import PendingCompensation, Services
 from app.platform.idempotency.answers import Answer
-from app.platform.idempotency.claims import abandon, claim_request, keep_answer, raise_unless_replayable
-from app.platform.idempotency.store import Claimed, Existing
+from app.platform.idempotency.claims import abandon, claimed, first_answer
+from app.platform.idempotency.store import Claimed
 from app.platform.outcomes import Outcome
 from app.platform.postgres.database import PostgresUnavailable
 from app.platform.redis.errors import RedisUnavailable
@@ -51,36 +51,32 @@ async def decide_batch(
     now = services.now()
     caller = await identify(services, presented.key_hash, now)
     caller.needs("intents:write")
-    claim = await claim_request(services, presented, operation=OPERATION, scope="intents:write", now=now)
-    if isinstance(claim, Existing):
-        need_scopes(caller, *(item for item in items if isinstance(item, Intent)))
-        raise_unless_replayable(claim)
-        return Answer(claim.status or 500, claim.headers, claim.body, replayed=True)
-    first_id = claim.resource_id if claim else new_id(now)
-    decide = _Decider(services, presented, caller, render, describe_problem, claim)
-    kept = False
-    try:
-        if claim is not None and claim.taken_over:
-            await decide.remember([nth_id(first_id, place) for place in range(len(items))])
-        gate = asyncio.Semaphore(AT_ONCE)
-        results = await asyncio.gather(
-            *(decide.one(gate, item, nth_id(first_id, place)) for place, item in enumerate(items))
-        )
-        answer = Answer(200, {}, orjson.dumps({"results": results}, option=orjson.OPT_UTC_Z))
-        if claim is not None:
-            async with services.database.begin() as connection:
-                await keep_answer(
-                    connection, claim, status=answer.status, headers=answer.headers, body=answer.body
-                )
-        kept = True
-        return answer
-    finally:
-        # An answer that is kept says 503 of them, and nobody can come back for more.
-        for left in decide.pending:
-            services.pending[left if kept else replace(left, undo="look")] = 0.0
-        if not kept:
-            # Whoever comes with the key again goes on where this try ended, under the same ids.
-            await abandon(services, claim)
+    async with claimed(
+        services, presented, operation=OPERATION, scope="intents:write", now=now, leave=abandon
+    ) as claim:
+        if claim.existing is not None:
+            need_scopes(caller, *(item for item in items if isinstance(item, Intent)))
+            return first_answer(claim.existing)
+        first_id = claim.resource_id(now)
+        decide = _Decider(services, presented, caller, render, describe_problem, claim.held)
+        try:
+            if claim.held is not None and claim.held.taken_over:
+                await decide.remember([nth_id(first_id, place) for place in range(len(items))])
+            gate = asyncio.Semaphore(AT_ONCE)
+            results = await asyncio.gather(
+                *(decide.one(gate, item, nth_id(first_id, place)) for place, item in enumerate(items))
+            )
+            answer = Answer(200, {}, orjson.dumps({"results": results}, option=orjson.OPT_UTC_Z))
+            if claim.held is not None:
+                async with services.database.begin() as connection:
+                    await claim.keep(connection, answer)
+            claim.settled = True
+        finally:
+            # An answer that is kept says 503 of them, and nobody can come back for more. Otherwise whoever comes
+            # with the key again goes on where this try ended, under the same ids.
+            for left in decide.pending:
+                services.pending[left if claim.settled else replace(left, undo="look")] = 0.0
+    return answer
 
 
 class _Decider:
