@@ -20,6 +20,8 @@ from app.platform.outcomes import Conflict
 from app.platform.postgres.database import PostgresUnavailable
 from app.platform.stores import Stores
 
+STILL_RUNNING = "The first request with this Idempotency-Key is still running."
+
 
 class KeyedRequest(Protocol):
     """What of a request its claim is made from."""
@@ -79,7 +81,7 @@ def first_answer(existing: Existing) -> Answer:
     if not existing.same_request:
         raise Conflict("", {"idempotency": "mismatch"})
     if existing.status is None:
-        raise Conflict("The first request with this Idempotency-Key is still running.")
+        raise Conflict(STILL_RUNNING)
     return Answer(existing.status, existing.headers, existing.body, replayed=True)
 
 
@@ -121,8 +123,12 @@ async def claimed(
     scope: str,
     now: datetime,
     leave: Leave = forget,
+    unfinished: Callable[[bytes], bool] | None = None,
 ) -> AsyncIterator[Claim]:
     """The request's claim on its Idempotency-Key, for as long as the work under it takes.
+
+    A kept answer whose body is ``unfinished`` is worked on again: ``held.kept`` is that body. Raises Conflict when
+    another does already.
 
     Whoever works says ``settled`` once the answer is kept. What ends without that, by an error or a caller who went
     away, is given to ``leave``, so that nothing unfinished stays claimed.
@@ -141,6 +147,18 @@ async def claimed(
         holder=new_id(now),
         now=now,
     )
+    if isinstance(found, Existing) and unfinished is not None and unfinished(first_answer(found).body):
+        found = await idempotency.reopen(
+            services.database,
+            found,
+            operation=operation,
+            key=presented.idempotency_key,
+            resource_id=new_id(now),
+            holder=new_id(now),
+            now=now,
+        )
+        if found is None:
+            raise Conflict(STILL_RUNNING)
     if isinstance(found, Existing):
         yield Claim(existing=found)
         return
