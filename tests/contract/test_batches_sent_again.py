@@ -95,11 +95,12 @@ def test_whoever_takes_over_from_one_that_died_knows_what_was_told(
         """As a process leaves the claim that dies while it decides anew."""
         connection = await asyncpg.connect(gate.settings["database_url"].replace("+asyncpg", ""))
         try:
-            return await connection.execute(
+            done: str = await connection.execute(
                 "UPDATE idempotency_keys SET status = NULL, holder = gen_random_uuid(),"
                 " claimed_at = now() - interval '1 hour' WHERE account_id = $1 AND key = 'one-batch'",
                 dialler.account_id,
             )
+            return done
         finally:
             await connection.close()
 
