@@ -17,9 +17,9 @@ SENDER_REASON = "must be E.164 format (e.g. +14155551234) or a short code of 3 t
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
 _SHORT_CODE = re.compile(r"[0-9]{3,8}", re.ASCII)
 # What a code of the North American plan for a place can look like: no N11, none of the blocks that are held back
-# for a longer plan (a 9 in the middle, 37X, 96X), none that says by its like digits that it is no place (N00, N22), none
-# kept for toll-free numbers to come (88X), and none whose digits mean a service wherever they are dialled first (456 was
-# inbound international service, 950 and 976 are exchanges of every place, 958 is for tests; 959 was given to Connecticut).
+# for a longer plan (a 9 in the middle, 37X, 96X), none that says by its like digits that it is no place (N00, N22),
+# none kept for toll-free numbers to come (88X), and none whose digits mean a service wherever they are dialled first
+# (456 was inbound international service, 950 and 976 are exchanges of every place, 958 is for tests).
 _GEOGRAPHIC = re.compile(r"(?!37|96|88|456|950|958|976)(?!.(.)\1)[2-9][0-8][0-9]", re.ASCII)
 _LINE_TYPES = {
     PhoneNumberType.FIXED_LINE: "fixed_line",

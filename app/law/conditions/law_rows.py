@@ -31,9 +31,9 @@ EU = (
 )  # fmt: skip
 
 
-# What ISO 3166-1 names apart though the country's law holds there, or may hold: France overseas (Constitution, art. 73
-# and 74; TFEU art. 349 and 355(1)), Aland (TFEU art. 355(4)), Svalbard, Australia's external territories, and those whose
-# numbers are the country's own, where no other rule was read: the stricter reading.
+# What ISO 3166-1 names apart though the country's law holds there, or may hold: France overseas (Constitution,
+# art. 73 and 74; TFEU art. 349 and 355(1)), Aland (TFEU art. 355(4)), Svalbard, Australia's external territories, and
+# those whose numbers are the country's own, where no other rule was read: the stricter reading.
 PARTS = {
     "AU": ("CC", "CX", "NF"),
     "FI": ("AX",),
