@@ -97,7 +97,8 @@ class ContentScanner:
         view = blank_punctuation(folded)
         links = find_links(body, self._shorteners, self.fold)
         others = [link for link in links if not is_own(link, own.domains)]
-        company = Beside(folded, own.phones, [link for link in others if not self._brands.owns(folded, link)])
+        strangers = [link for link in others if not self._brands.owns(folded, link)]
+        company = Beside(folded, own.phones, strangers, leads_home=len(others) > len(strangers) == 0)
         index = WayBack(self.fold, body, folded)
 
         spans = self._phrases(body, folded, view, links, company)

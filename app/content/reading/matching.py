@@ -1,8 +1,7 @@
 """One automaton for all phrases, their company and their excuses.
 
-A phrase hit counts where its borders hold, where one of the words it needs stands nearby, where the company
-it wants is in the text, and where nothing nearby excuses it. An apostrophe inside a word is a letter: "you
-won't" does not contain "you won".
+A phrase counts where its borders hold, a word that it needs stands nearby, the company it wants is in the text, and
+nothing nearby excuses it. An apostrophe inside a word is a letter: "you won't" does not contain "you won".
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import count
 from operator import itemgetter
+from typing import Literal
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
@@ -35,7 +35,7 @@ _DOUBLED = re.compile(r"([a-z])(?=\1)")
 _END = itemgetter(1)
 
 Hit = tuple[int, int, int]  # pattern, start, end
-Asked = Callable[[Company], bool]
+Asked = Callable[[Company | Literal["home"]], bool]
 
 
 def blank_punctuation(folded: str) -> str:
@@ -200,7 +200,7 @@ class PhraseIndex:
                 continue
             severity = phrase.severity
             if phrase.near and not self._accompanied(phrase, start, end, contexts, company):
-                if phrase.alone == "none":
+                if phrase.alone == "none" or company("home"):
                     continue
                 severity = "warn"
             spans.append(Span(phrase.rule, start, end, severity))
