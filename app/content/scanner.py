@@ -147,10 +147,8 @@ class ContentScanner:
             spans.extend(self._in_view(blanks, company, None))
         spans.extend(self._set_apart(body, folded, company))
         places = widest((link.start, link.end) for link in links) if len(body) == len(folded) else []
-        unsplit = unsplit_words(folded, places)
-        if unsplit is not None:
-            found = self._in_view(unsplit, company, unsplit.differs_within)
-            spans.extend(found)
+        for unsplit in unsplit_words(folded, places):
+            spans.extend(self._in_view(unsplit, company, unsplit.differs_within))
         leet_found = False
         for leet in leet_words(folded):
             found = self._in_view(leet, company, leet.differs_within)

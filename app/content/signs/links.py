@@ -10,11 +10,13 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tldextract import TLDExtract
 
+from app.content.signs.broken_links import broken_links
 from app.content.signs.hosts import is_ip, is_lookalike, same_length_ascii_punctuation, to_ascii
 
 _SCHEME = re.compile(
@@ -26,6 +28,10 @@ _LABEL = r"[^\W_](?:[\w-]*[^\W_])?"
 # A name of two or more labels that does not follow another name, an address sign or a mark of length.
 _BARE = re.compile(
     rf"(?<![\w@.$/+\-])(?P<user>[\w.+\-]+@)?(?P<host>(?:{_LABEL}\.)+{_LABEL})\.?(?P<port>:\d{{1,5}})?(?P<path>[/?#]\S*)?"
+)
+# The same with a path after a sign at the head of a word: "-evil.com/x", "@evil.com/x".
+_LED = re.compile(
+    rf"(?<!\S)[_$/.+\-@]{{1,3}}(?P<user>(?!))?(?P<host>(?:{_LABEL}\.)+{_LABEL})\.?(?P<port>:\d{{1,5}})?(?P<path>/\S+)"
 )
 _DISGUISED_DOT = re.compile(
     r"(?<![\w-])[^\W_](?:[\w-]*\s?[\[({<]\s?(?:dot|punkt|punto|point|\.)\s?[\])}>]\s?[^\W_]\w+"
@@ -80,7 +86,7 @@ class Link:
 def find_links(body: str, shorteners: Collection[str], fold: Callable[[str], str]) -> list[Link]:
     """Every link of the text, spans in code points, in order."""
     lowered = body.lower()
-    if body.isascii() and not any(sign in lowered for sign in (".", ":", "dot", "0x")):
+    if body.isascii() and not any(sign in lowered for sign in (".", ":", "dot", "0x", "com", "/")):
         return []
     links: list[Link] = []
     text = body if body.isascii() else same_length_ascii_punctuation(body)
@@ -105,6 +111,11 @@ def find_links(body: str, shorteners: Collection[str], fold: Callable[[str], str
         for found in _DISGUISED_DOT.finditer(text):
             if _free(found.start(), found.end(), taken):
                 links.append(Link(found.start(), found.end(), found.group(), "", ("link.disguised",)))
+    for start, end in broken_links(text, lowered, shorteners):
+        if _free(start, end, taken):
+            end = start + len(text[start:end].rstrip(_TRAILING))
+            links.append(Link(start, end, text[start:end], "", ("link.disguised",)))
+            _take(start, end, taken)
     links.sort(key=lambda link: link.start)
     return links
 
@@ -138,7 +149,8 @@ def _add_bare(
         stop = found.start() + len(found.group().rstrip(_TRAILING))
         links.append(Link(found.start(), stop, found.group(), "", ("link.ip",)))
         _take(found.start(), found.end(), taken)
-    for found in _BARE.finditer(text, start, end):
+    led = _LED.match(text, start, end) if text[start] in "_$/.+-@" else None
+    for found in chain((led,) if led is not None else (), _BARE.finditer(text, start, end)):
         if _free(found.start(), found.end(), taken):
             bare = _from_bare(found, shorteners, fold)
             if bare is not None:
