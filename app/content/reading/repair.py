@@ -24,19 +24,26 @@ _LEAST_ESCAPED = 3
 _TAGS = re.compile(r"(?<=[A-Za-z])(?:<[/!a-zA-Z][^<>\n]{0,40}>){1,4}(?=[A-Za-z])")
 _BROKEN_LINE = re.compile(r"(?<=[a-z])(?:-? ?\r?\n|\t)(?=[a-z])")
 # Signs that draw a letter.
-_DRAWN = re.compile(r"\(\)|/\\|\\/|\|\||[(<^](?=[a-z])(?!\w{0,12}[)>])|(?<=[a-z])\^", re.IGNORECASE)
+_DRAWN = re.compile(
+    r"[(/\\|<^](?:(?<=\()\)|(?<=/)\\|(?<=\\)/|(?<=\|)\||(?<=[(<^])(?=[a-z])(?!\w{0,12}[)>])|(?<=[a-z]\^))",
+    re.IGNORECASE,
+)
 _DRAWS = {"()": "o", "/\\": "a", "\\/": "v", "||": "h", "(": "c", "<": "c", "^": "a"}
 # What is sought first stands first, before what must stand left of it: so the search skips to it.
 _FILLER = re.compile(r"[(\[{](?<=[A-Za-z][(\[{])[A-Za-z0-9*.\-]{1,4}[)\]}](?=[A-Za-z])")
 _GLUED = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[a-z])(?=\d)|(?<=\d)(?=[A-Z][a-z])|(?<=[a-z][!?,;])(?=[A-Z])")
 _GLUED_TRIGGER = re.compile(r"[A-Z](?<=[a-z][A-Z])[a-z]")
-_WORDS = re.compile(r"[a-z]+")
+_WORDS = re.compile(r"[a-z]{3,}")  # of two halves of a word the longer has as many
+_PIECES = re.compile(r"[a-z]+")
 # A sign in a letter's place: "c*sino", "c#sino", "*asino".
 _MASKS = re.compile(r"[*#_.\-^?]")
-_MASK = re.compile(r"[*#_.\-^?][a-z]")
+_MASK = re.compile(r"[*#_.\-^?](?=[a-z])(?:(?<=[a-z].)|(?<![a-z0-9].))")
 _DIGIT_WITHIN = re.compile(r"(?<![a-z0-9])([a-z]+)\d{1,2}([a-z]+)(?![a-z0-9])")
 _DIGIT_AMID = re.compile(r"\d(?<=[a-z]\d)\d?[a-z]")
-_MASKED = re.compile(r"(?<![a-z0-9*#_.\-^?])[a-z]*(?:[*#_.\-^?][a-z]+)+(?![a-z0-9*#_\-^?])")
+_MASKED_TAIL = re.compile(r"(?>(?:[*#_.\-^?][a-z]+)+)")
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_NOT_BESIDE = frozenset("0123456789*#_-^?")
+_MASKED_HEAD = 24  # letters
 _TURNED = str.maketrans("ɐqɔpǝɟƃɥᴉıɾʞlɯuodbɹsʇnʌʍxʎzəɓᵷ¡¿", "abcdefghiijklmnopqrstuvwxyzegg!?")
 _TURNED_SIGNS = frozenset("ɐɔǝɟƃɥᴉɾʞɯɹʇʌʍʎ")
 _LEAST_TURNED = 5
@@ -121,13 +128,44 @@ class Repairer:
 
     def _unknown(self, folded: str) -> bool:
         """Whether a word stands in the text that may be one of those sought, or the half of one."""
-        if _MASK.search(folded) or _DIGIT_AMID.search(folded):
-            return True
         sought = self._sought
-        return any(
-            sought.is_half(word) or (len(word) >= SHORTEST and sought.meant(word) is not None)
-            for word in set(_WORDS.findall(folded)) - sought.known
+        for word in set(_WORDS.findall(folded)) - sought.known:
+            if sought.is_half(word) or (len(word) >= SHORTEST and sought.meant(word) is not None):
+                return True
+        return bool(
+            (_MASK.search(folded) and self._masked(folded))
+            or (_DIGIT_AMID.search(folded) and self._filled(folded))
         )
+
+    def _masked(self, text: str) -> list[tuple[int, int, str]]:
+        """Words with a sign in a letter's place."""
+        edits: list[tuple[int, int, str]] = []
+        until = 0
+        for sign in _MASK.finditer(text):
+            at = sign.start()
+            if at < until:
+                continue
+            head = text[max(0, at - _MASKED_HEAD) : at]
+            start = at - len(head) + len(head.rstrip(_LETTERS))
+            tail = _MASKED_TAIL.match(text, at)
+            until = tail.end() if tail is not None else until
+            if tail is None or text[start - 1 : start] in _NOT_BESIDE:
+                continue
+            if text[tail.end() : tail.end() + 1] in _NOT_BESIDE:
+                continue
+            written = text[start : tail.end()]
+            meant = self._sought.masked(_MASKS.sub("*", written))
+            if meant is not None and not self._sought.known.issuperset(_MASKS.split(written)):
+                edits.append((start, tail.end(), meant))
+        return edits
+
+    def _filled(self, text: str) -> list[tuple[int, int, str]]:
+        """Words with a digit put into them."""
+        return [
+            (found.start(), found.end(), found.group(1) + found.group(2))
+            for found in _DIGIT_WITHIN.finditer(text)
+            if self._sought.joined(found.group(1), found.group(2))
+        ]
 
     def _structural(self, body: str, spare: list[tuple[int, int]]) -> list[tuple[int, int, str]]:
         changes: list[tuple[int, int, str]] = []
@@ -143,7 +181,7 @@ class Repairer:
             )
         if "<" in body and ">" in body:
             changes.extend((m.start(), m.end(), "") for m in _TAGS.finditer(body))
-        if _DRAWN.search(body):
+        if any(sign in body for sign in ("(", "<", "^", "\\", "||")) and _DRAWN.search(body):
             changes.extend(
                 (m.start(), m.end(), _DRAWS[m.group()])
                 for m in _DRAWN.finditer(body)
@@ -224,7 +262,7 @@ class Repairer:
         sought = self._sought
         edits: list[tuple[int, int, str]] = []
         before, end_before = "", -1
-        for found in _WORDS.finditer(text):
+        for found in _PIECES.finditer(text):
             word = found.group()
             start, end = found.span()
             unknown = word not in sought.known
@@ -236,13 +274,9 @@ class Repairer:
                 if meant is not None:
                     edits.append((start, end, meant))
             before, end_before = word, end
-        for found in _MASKED.finditer(text) if _MASK.search(text) else ():
-            meant = sought.masked(_MASKS.sub("*", found.group()))
-            if meant is not None and not all(piece in sought.known for piece in _MASKS.split(found.group())):
-                edits.append((found.start(), found.end(), meant))
-        for found in _DIGIT_WITHIN.finditer(text) if _DIGIT_AMID.search(text) else ():
-            left, right = found.groups()
-            if sought.joined(left, right):
-                edits.append((found.start(), found.end(), left + right))
+        if _MASK.search(text):
+            edits.extend(self._masked(text))
+        if _DIGIT_AMID.search(text):
+            edits.extend(self._filled(text))
         edits.sort()
         return edits

@@ -6,11 +6,13 @@ A form that is a word of its own is no disguise: what stands in the dictionary i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from app.content.reading.dictionary import Dictionary, load_dictionary, shape
 
 SHORTEST = 4  # letters
+REMEMBERED = 4096  # words that are in no dictionary, with what they were taken for
 _LEAST_CONSONANTS = 4
 _LEAST_JOINED = 5  # letters of a word whose two halves stand apart
 _LEAST_HEARD = 5
@@ -29,6 +31,7 @@ class SoughtWords:
             {word for word in words if len(word) >= SHORTEST and word.isascii() and word.isalpha()}
         )
         self._words = frozenset(sought)
+        self._longest = max(map(len, sought), default=0) + 4  # "rn" for m, "vv" for w
         self._shapes = {shape(word): word for word in sought}
         self._alike = {looks(word): word for word in sought}
         self._heard = {heard(word): word for word in sought if len(word) >= _LEAST_HEARD}
@@ -57,12 +60,16 @@ class SoughtWords:
             half for word in halves for at in range(1, len(word)) for half in (word[:at], word[at:])
         )
         self.known = self.dictionary.common.union(sought, ("http", "https"))
+        # Names come again and again, the sender's own first of all.
+        self.meant: Callable[[str], str | None] = lru_cache(REMEMBERED)(self._meant)
 
     def __contains__(self, word: str) -> bool:
         return word in self._words
 
-    def meant(self, word: str) -> str | None:
+    def _meant(self, word: str) -> str | None:
         """The sought word that a reader takes this one for; None for a word, a name, or anything else."""
+        if len(word) > self._longest:
+            return None
         meant = self._shapes.get(shape(word)) or self._alike.get(looks(word))
         if meant is None and len(word) >= _LEAST_HEARD:
             meant = self._heard.get(heard(word))

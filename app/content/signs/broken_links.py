@@ -1,7 +1,7 @@
 """Links that are broken so that a filter misses them and a reader mends them: ``bit .ly/x``, ``evil,com/x``.
 
 A sentence that lacks a blank or has one too many looks alike, so an ending that is a word counts only with a path, or
-after a shortener's name.
+after a shortener's name. Every pattern begins with a sign that few texts have, and is sought only where it stands.
 """
 
 from __future__ import annotations
@@ -12,48 +12,62 @@ from collections.abc import Collection, Iterator
 _ENDINGS = "com|org|info|xyz|top|biz|shop|site|online|icu|vip|club|ru|cn"
 # Endings that are no words, where a blank or a comma before them may be a slip.
 _STRANGE = "com|net|org|info|xyz|biz|ly|gd|gy|cc|io|ru|cn|icu|cyou|sbs|cfd"
-_BROKEN = re.compile(
-    r"\s{1,3}\.\s?(?:(?:" + _ENDINGS + r")(?![\w-])|(?:" + _STRANGE + r"|" + _ENDINGS + r"|[a-z]{2})/\S)"
-    r"|\.\s{1,3}(?:com(?![\w-])|(?:" + _STRANGE + r")/\S)"
-    r"|\.{2,3}(?:com(?![\w-])|(?:" + _STRANGE + r")/\S)"
-    r"|[,*^|~;](?:com(?![\w-])|(?:" + _STRANGE + r")/\S)"
-    r"|_(?:com|net)/\S|\scom/\S"
-    r"|\.(?:c0m|c\s?[o0]\sm|c\s[o0]\s?m|0rg|inf0|n3t)(?![\w-])|\.corn/\S"
-    r"|[_*-]d[o0]t[_*-](?:com|net|org|info|xyz|biz)(?![\w-])"
-    r"|\bwww[\s,]{1,2}\w{2,40}[\s,.]{1,2}(?:com|net|org)(?![\w-])",
+_COM_OR_PATH = rf"(?:com(?![\w-])|(?:{_STRANGE})/\S)"
+_DOT_APART = re.compile(
+    rf"\s\.\s?(?:(?:{_ENDINGS})(?![\w-])|(?:{_STRANGE}|{_ENDINGS}|[a-z]{{2}})/\S)", re.IGNORECASE
+)
+_DOT_ODD = re.compile(
+    rf"\.(?:\s{{1,3}}{_COM_OR_PATH}|\.{{1,2}}{_COM_OR_PATH}"
+    r"|(?:c0m|c\s?[o0]\sm|c\s[o0]\s?m|0rg|inf0|n3t)(?![\w-])|corn/\S)",
     re.IGNORECASE,
 )
-_SHORTENED = re.compile(r"(?P<gap>\s\.\s?|\.\s|,|\s[d]ot\s|\s)(?P<ending>[a-z]{2,4})\s?/\s?\w", re.IGNORECASE)
+_OTHER_SIGN = re.compile(
+    rf"[,*^|~;_-](?:(?<![_-]){_COM_OR_PATH}|(?<=_)(?:com|net)/\S"
+    r"|(?<=[_*-])d[o0]t[_*-](?:com|net|org|info|xyz|biz)(?![\w-]))",
+    re.IGNORECASE,
+)
+_BLANK = re.compile(r"\scom/\S", re.IGNORECASE)
+_WWW = re.compile(r"\bwww[\s,]{1,2}\w{2,40}[\s,.]{1,2}(?:com|net|org)(?![\w-])", re.IGNORECASE)
+# A shortener's name and its ending before a stroke, with something else than a mere dot between them.
+_SHORTENED = re.compile(
+    r"(?P<name>[a-z0-9][a-z0-9-]{0,19})(?P<gap>\s\.\s?|\.\s|,|\sdot\s|\s)(?P<ending>[a-z]{2,4})\s?\Z"
+)
 _NAME = re.compile(r"[a-z0-9][\w-]*\Z", re.IGNORECASE)
 _REST = re.compile(r"[^\s<>\"]*")
 _LONGEST_NAME = 40
+_BEFORE_STROKE = 32
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _LEAST_APART = 3  # letters of a shortener's name that a mere blank may part from its ending
 
 
 def broken_links(text: str, lowered: str, shorteners: Collection[str]) -> Iterator[tuple[int, int]]:
     """Where they stand, in order of kind; they may overlap each other and whole links."""
-    strokes = "/" in lowered
-    if not (strokes or "com" in lowered or " ." in lowered or "c0m" in lowered or "c o" in lowered):
-        return
-    for found in _BROKEN.finditer(text):
-        if found.group().endswith("Com"):
-            continue  # a sentence that begins with it
-        start = _start(text, found.start(), text[found.start()] in "wW")
-        if start is not None:
-            yield start, _REST.match(text, found.end() - 1).end()  # type: ignore[union-attr]
-    for found in _SHORTENED.finditer(text) if strokes else ():
-        start = _start(text, found.start(), False)
-        if start is None:
-            continue
-        name = text[start : found.start()].lower()
-        whole = f"{name}.{found.group('ending').lower()}"
-        if whole in shorteners and (found.group("gap").strip() or len(name) >= _LEAST_APART):
-            yield start, _REST.match(text, found.end() - 1).end()  # type: ignore[union-attr]
+    for pattern, holds in (
+        (_DOT_APART, " ." in text or "\n." in text),
+        (_DOT_ODD, "." in text),
+        (_OTHER_SIGN, True),
+        (_BLANK, "com/" in lowered),
+    ):
+        for found in pattern.finditer(text) if holds else ():
+            name = _NAME.search(text[max(0, found.start() - _LONGEST_NAME) : found.start()])
+            if name is not None and not found.group().endswith("Com"):  # a sentence that begins with it
+                yield found.start() - len(name.group()), _end(text, found.end())
+    if "www" in lowered:
+        for found in _WWW.finditer(text):
+            yield found.start(), _end(text, found.end())
+    at = lowered.find("/")
+    while at >= 0:
+        before = lowered[max(0, at - _BEFORE_STROKE) : at]
+        ending = len(before.rstrip().rstrip(_LETTERS))
+        apart = before[ending - 1 : ending] in " ,\n" or before[ending - 2 : ending] == " ."
+        shortened = _SHORTENED.search(before) if ending and apart else None
+        if shortened is not None:
+            name_of, gap, ending = shortened.groups()
+            if f"{name_of}.{ending}" in shorteners and (gap.strip() or len(name_of) >= _LEAST_APART):
+                yield at - len(shortened.group()), _end(text, at + 1)
+        at = lowered.find("/", at + 1)
 
 
-def _start(text: str, at: int, is_start: bool) -> int | None:
-    """Where the name begins that ends at ``at``."""
-    if is_start:
-        return at
-    name = _NAME.search(text[max(0, at - _LONGEST_NAME) : at])
-    return at - len(name.group()) if name is not None else None
+def _end(text: str, at: int) -> int:
+    rest = _REST.match(text, at - 1)
+    return rest.end() if rest is not None else at

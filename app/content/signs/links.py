@@ -58,10 +58,16 @@ _WHOLE_SCHEMES = (
 )
 _CHAT_SCHEME = re.compile(r"(?<![a-z])(whatsapp|tg|telegram|viber|skype|signal|sgnl|line):\Z")
 _AFTER_CHAT_SCHEME = re.compile(r"//\S{1,200}")
+_DOT_WITHIN = re.compile(r"\.[^\s.]")
+_UNTIL_BLANK = re.compile(r"\S*")
 _DISGUISE_TRIGGER = re.compile(r"[\[({<]\s?(?:d|p|\.)|\.\]| \. |\bd[o0]t\b", re.IGNORECASE)
 _BARE_IP = re.compile(
     r"(?<![\w.:$])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?=(?::\d{1,5})?/|:\d{2,5}\b)(?:\:\d{1,5})?(?:/\S*)?"
 )
+_AFTER_AUTHORITY = re.compile(r"[/?#\\]")
+_ESCAPE = re.compile("%[0-9a-fA-F]{2}")
+_BRACKETED_DOT = re.compile(r"[\[({]\s?(?:dot|\.)\s?[\])}]", re.IGNORECASE)
+_PORT = re.compile(r":\d*$")
 _TRAILING = ".,;:!?)]}'\"*’”»"
 # IPv4 in hexadecimal, bare: no word begins like that and goes on with a path.
 _BARE_HEX = re.compile(r"(?<![\w.:$/])0[xX][0-9a-fA-F]{7,8}(?:(?::\d{1,5})?/\S*|:\d{2,5}\b)")
@@ -104,7 +110,7 @@ def find_links(body: str, shorteners: Collection[str], fold: Callable[[str], str
             stop = found.start() + len(found.group().rstrip(_TRAILING))
             links.append(Link(found.start(), stop, found.group(), "", ("link.ip",)))
             _take(found.start(), found.end(), taken)
-    for start, end in _dotted_words(text) if "." in text else ():
+    for start, end in _dotted_words(text) if _DOT_WITHIN.search(text) else ():
         if _free(start, end, taken):
             _add_bare(text, start, end, links, taken, shorteners, fold)
     if _DISGUISE_TRIGGER.search(text):
@@ -127,12 +133,16 @@ def is_own(link: Link, domains: Collection[str]) -> bool:
 
 def _dotted_words(text: str) -> Iterator[tuple[int, int]]:
     """What stands between blanks and has a full stop with something after it."""
-    at = 0
-    for word in text.split():
-        if "." in word.rstrip("."):
-            start = text.index(word, at)
-            at = start + len(word)
-            yield start, at
+    until = 0
+    for dot in _DOT_WITHIN.finditer(text):
+        if dot.start() < until:
+            continue
+        head = text[until : dot.start()]
+        word = head.split()[-1:] if head and not head[-1].isspace() else []
+        start = dot.start() - (len(word[0]) if word else 0)
+        rest = _UNTIL_BLANK.match(text, dot.start())
+        until = rest.end() if rest is not None else dot.end()
+        yield start, until
 
 
 def _add_bare(
@@ -202,21 +212,19 @@ def _from_scheme(
     lead = found.group()[: found.start("rest") - found.start()]
     if scheme not in ("http", "https", "ftp") or "[" in lead or "(" in lead or "\\" in lead or " " in lead:
         problems.append("link.disguised")
-    authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
+    authority = _AFTER_AUTHORITY.split(rest, maxsplit=1)[0]
     if "@" in authority:
         problems.append("link.disguised")
         authority = authority.rsplit("@", 1)[1]
     if "://" in rest and "?" not in rest.partition("://")[0]:
         problems.append("link.disguised")
-    if re.search(r"%[0-9a-fA-F]{2}", authority) or re.search(
-        r"[\[({]\s?(?:dot|\.)\s?[\])}]", rest, re.IGNORECASE
-    ):
+    if _ESCAPE.search(authority) or _BRACKETED_DOT.search(rest):
         problems.append("link.disguised")
     if scheme in ("http", "hxxp", "h**p"):
         problems.append("link.insecure")
     if authority.startswith("["):
         return Link(found.start(), end, authority, "", ("link.ip", *dict.fromkeys(problems)))
-    host = re.sub(r":\d*$", "", authority).strip(".").lower()
+    host = _PORT.sub("", authority).strip(".").lower()
     if not host:
         return None
     return _judged(found.start(), end, host, problems, shorteners, fold)
