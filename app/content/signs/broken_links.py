@@ -42,11 +42,13 @@ _LEAST_APART = 3  # letters of a shortener's name that a mere blank may part fro
 
 def broken_links(text: str, lowered: str, shorteners: Collection[str]) -> Iterator[tuple[int, int]]:
     """Where they stand, in order of kind; they may overlap each other and whole links."""
+    strokes = "/" in lowered
+    usual = strokes or "com" in lowered
     for pattern, holds in (
         (_DOT_APART, " ." in text or "\n." in text),
-        (_DOT_ODD, "." in text),
-        (_OTHER_SIGN, True),
-        (_BLANK, "com/" in lowered),
+        (_DOT_ODD, usual or ".c" in lowered or ".0rg" in lowered or ".inf0" in lowered or ".n3t" in lowered),
+        (_OTHER_SIGN, usual or "dot" in lowered or "d0t" in lowered),
+        (_BLANK, strokes and "com/" in lowered),
     ):
         for found in pattern.finditer(text) if holds else ():
             name = _NAME.search(text[max(0, found.start() - _LONGEST_NAME) : found.start()])
@@ -55,7 +57,7 @@ def broken_links(text: str, lowered: str, shorteners: Collection[str]) -> Iterat
     if "www" in lowered:
         for found in _WWW.finditer(text):
             yield found.start(), _end(text, found.end())
-    at = lowered.find("/")
+    at = lowered.find("/") if strokes else -1
     while at >= 0:
         before = lowered[max(0, at - _BEFORE_STROKE) : at]
         ending = len(before.rstrip().rstrip(_LETTERS))
