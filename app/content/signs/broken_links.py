@@ -60,9 +60,9 @@ def broken_links(text: str, lowered: str, shorteners: Collection[str]) -> Iterat
     at = lowered.find("/") if strokes else -1
     while at >= 0:
         before = lowered[max(0, at - _BEFORE_STROKE) : at]
-        ending = len(before.rstrip().rstrip(_LETTERS))
-        apart = before[ending - 1 : ending] in " ,\n" or before[ending - 2 : ending] == " ."
-        shortened = _SHORTENED.search(before) if ending and apart else None
+        cut = len(before.rstrip().rstrip(_LETTERS))
+        apart = before[cut - 1 : cut] in " ,\n" or before[cut - 2 : cut] == " ."
+        shortened = _SHORTENED.search(before) if cut and apart else None
         if shortened is not None:
             name_of, gap, ending = shortened.groups()
             if f"{name_of}.{ending}" in shorteners and (gap.strip() or len(name_of) >= _LEAST_APART):
