@@ -156,7 +156,7 @@ class ContentScanner:
             if found:
                 leet_found = True
                 spans.extend(Span("evasion.leet", span.start, span.end) for span in found)
-        if not leet_found and any(map(folded.count, "013457@$")):
+        if not leet_found:
             spans.extend(find_leet(folded, places))
         return spans
 

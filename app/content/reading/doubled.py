@@ -17,7 +17,7 @@ def undoubled(pattern: str) -> str:
 def doubled_places(view: str) -> list[int]:
     """Places whose letter the next place repeats. Most texts have few, so each pair is sought by itself."""
     places: list[int] = []
-    for pair in _TWICE:
+    for pair in [pair for pair in _TWICE if pair in view]:
         at = view.find(pair)
         while at >= 0:
             places.append(at)
