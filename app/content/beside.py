@@ -8,7 +8,7 @@ from typing import Literal
 from app.content.findings import Span
 from app.content.packs.pack_loader import Company
 from app.content.reading.fold import Fold
-from app.content.signs.links import Link
+from app.content.signs.link import Link
 from app.content.signs.phones import digits_of, find_phones
 
 

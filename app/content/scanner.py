@@ -24,9 +24,10 @@ from app.content.reading.repair import Repairer
 from app.content.reading.views import View, joined_letters, leet_words, single_blanks, unsplit_words
 from app.content.segments import count_segments
 from app.content.signs.brands import Brands
+from app.content.signs.link import Link
 from app.content.signs.link_signs import LISTS as LISTS_OF_LINKS
 from app.content.signs.link_signs import LinkSigns, find_mail_header
-from app.content.signs.links import Link, find_links, is_own
+from app.content.signs.links import find_links, is_own
 from app.content.signs.sender import names_sender
 from app.content.signs.sensitive import find_sensitive, mask
 from app.guardrail.facts import AccountPolicy
@@ -105,7 +106,8 @@ class ContentScanner:
         allowed = phrase_spans(own.allowed, view)
         spans = [index.original(span) for span in spans if not self._is_allowed(span, allowed)]
         if spans and len(others) < len(links):
-            mine = widest((link.start, link.end) for link in links if link not in others)
+            elsewhere = {link.start for link in others}  # another reading of the same place leads there
+            mine = widest((link.start, link.end) for link in links if link.start not in elsewhere)
             spans = [span for span in spans if not lies_in(span.start, span.end, mine)]
         if others:
             suspect = [link for link in others if self._link_signs.is_suspect(body, view, link)]

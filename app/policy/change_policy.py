@@ -12,7 +12,7 @@ from app.accounts.policy_document import read_policy, write_policy
 from app.accounts.read_policy import CARRIERS, REPLIES, SECRET, PolicyInForce, _in_force
 from app.content import ContentScanner
 from app.content.account_phrases import folded_phrase
-from app.content.signs.links import registrable_domain
+from app.content.signs.public_suffixes import registrable_domain
 from app.content.volume import RULE as SNOWSHOE
 from app.guardrail.facts import AccountPolicy
 from app.platform.outcomes import Conflict, FieldFault, Unusable

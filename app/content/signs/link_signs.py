@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from app.content.findings import Span
 from app.content.packs.pack_loader import Severity
-from app.content.signs.links import Link
+from app.content.signs.link import Link
 
 _TOKEN = re.compile(r"[A-Za-z0-9]{5,16}")
 _WORDS_IN_CASE = re.compile(r"(?>[A-Z]?[a-z]{3,16}+|[A-Z]{2,12}+(?![A-Za-z]))++\d{0,4}|\d+")
