@@ -137,7 +137,6 @@ def rule_faults(policy: AccountPolicy, scanner: ContentScanner) -> list[FieldFau
             refuse(f"names.{place}", "must contain a letter or a digit", "names", place)
     for place, domain in enumerate(policy.domains):
         if registrable_domain(domain) is None:
-            refuse(
-                f"domains.{place}", "must be a domain that somebody can own, as example.com", "domains", place
-            )
+            reason = "must be a domain that one party alone holds, as example.com or example.github.io"
+            refuse(f"domains.{place}", reason, "domains", place)
     return faults

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 
 
 def registrable_domain(domain: str) -> str | None:
-    """The domain that somebody owns, of a host in ASCII; None for a public suffix or no domain at all."""
-    found = _extract().extract_str(domain)
+    """The domain that one party alone holds, of a host in ASCII; None for a public suffix or no domain at all.
+
+    A host under which anybody can have pages, as github.io, is a suffix too: the list's private section names it.
+    """
+    found = _extract().extract_str(domain, include_psl_private_domains=True)
     return found.top_domain_under_public_suffix or None
 
 
@@ -29,6 +32,6 @@ def _extract() -> TLDExtract:
 
 @lru_cache(maxsize=4096)
 def registrable(host: str) -> str:
-    """The same for a host of a text, the hosts of free pages whole; empty for none."""
+    """What a host of a text is told by: its domain, that of a free host with whoever has pages there; or nothing."""
     found = _extract().extract_str(host)
     return f"{found.domain}.{found.suffix}" if found.domain and found.suffix else ""
