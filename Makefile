@@ -59,6 +59,10 @@ check: lint types contracts test ## everything above
 
 bench: bench-intents bench-window bench-content ## intents a second against the ceiling of an empty route; what the window and the scan cost
 
+BASE ?=
+bench-content: dev-environment ## what a scan costs; with BASE=<commit>, by turns with that commit's scan of the same texts, and the ratio
+	$(PY) -m benchmarks.content $(if $(BASE),--base $(BASE))
+
 bench-%: dev-environment ## bench-content, bench-window, bench-law, bench-channels, bench-registry, bench-imports, bench-evidence, bench-console: one part by itself
 	$(PY) -m benchmarks.$*
 
