@@ -8,17 +8,17 @@ The staging tables belong to the session, so nothing is left of an import whose 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
 from app.consents.store import expect_many, hold_new_consents
-from app.suppression.lists.list_format import ExportedEntry, SuppressionRow
+from app.suppression.lists.list_format import SuppressionRow
 from app.suppression.opt_out_store import LIFTED, LIFTING
 
 _LOCK_CLASS = 0x7375_7070
@@ -64,15 +64,22 @@ _EXPIRE = text(
     FROM gone
     """
 )
-# Opt-outs that are news. They end the consents of their numbers, whose index is in the database's own collation.
+# What the file does not say (None) stays as it is.
+_LIKE_FILE = "coalesce(n.reason, s.reason), coalesce(n.source, s.source), n.expires_at"
+# What enters the history as an opt-out below ends the consents of its number, which are indexed in the database's own
+# collation. What the list or the wishes say already is no news.
 _OPT_OUTS = text(
-    """
+    f"""
     CREATE TEMPORARY TABLE import_opt_outs ON COMMIT DROP AS
-    SELECT DISTINCT unnest(n.number || coalesce(n.others, '{}')) COLLATE "default" AS number FROM import_newest AS n
-     WHERE n.source = 'opt_out'
-       AND NOT EXISTS (SELECT FROM suppressions AS s
-                        WHERE s.account_id = CAST(:account AS uuid) AND s.number = n.number
-                          AND s.channel = n.channel AND s.source = 'opt_out')
+    SELECT DISTINCT unnest(n.number || coalesce(n.others, '{{}}')) COLLATE "default" AS number
+      FROM import_newest AS n
+      LEFT JOIN ONLY suppressions AS s ON s.account_id = CAST(:account AS uuid) AND s.number = n.number
+       AND s.channel = n.channel AND n.opted_out_at IS NULL
+      LEFT JOIN opt_outs AS w ON w.account_id = CAST(:account AS uuid) AND w.number = n.number
+       AND w.channel = n.channel AND n.opted_out_at IS NOT NULL
+     WHERE CASE WHEN n.opted_out_at IS NOT NULL THEN w.id IS NULL OR n.opted_out_at > w.opted_out_at
+                ELSE coalesce(n.source, s.source) = 'opt_out'
+                     AND (s.id IS NULL OR (s.reason, s.source, s.expires_at) IS DISTINCT FROM ({_LIKE_FILE})) END
     """
 )
 _COUNT = text("SELECT count(*) FROM import_newest")
@@ -104,8 +111,6 @@ _ADD_WISHES = text(
     """
 )
 # After the additions, so that an entry which another request added in between is changed and not passed over.
-# What the file does not say (None) stays as it is.
-_LIKE_FILE = "coalesce(n.reason, s.reason), coalesce(n.source, s.source), n.expires_at"
 _CHANGE = text(
     f"""
     WITH changed AS (
@@ -172,14 +177,6 @@ _END_CONSENTS = text(
         SELECT c.id FROM import_opt_outs AS o CROSS JOIN LATERAL (
             SELECT id FROM consents WHERE account_id = :account AND number = o.number AND ended_at IS NULL OFFSET 0
         ) AS c))
-    """
-)
-_EXPORT = text(
-    """
-    SELECT number, channel, reason, source, created_at, expires_at, opted_out_at FROM suppressions
-     WHERE account_id = :account
-       AND (expires_at IS NULL OR expires_at > LEAST(CAST(:now AS timestamptz), clock_timestamp()))
-     ORDER BY number, channel, opted_out_at NULLS FIRST
     """
 )
 
@@ -284,15 +281,3 @@ async def _end_consents(connection: AsyncConnection, ending: dict[str, Any]) -> 
     await connection.execute(_BY_INDEX)
     await connection.execute(_END_CONSENTS, ending)
     await connection.execute(_AS_PLANNED)
-
-
-async def stream_entries(
-    engine: AsyncEngine, account_id: UUID, now: datetime, *, rows_at_once: int
-) -> AsyncGenerator[Sequence[ExportedEntry], None]:
-    """The entries in force at ``now`` in the order of their numbers, from one snapshot, through a cursor."""
-    async with engine.connect() as connection:
-        await connection.execution_options(isolation_level="REPEATABLE READ")
-        values = {"account": account_id, "now": now}
-        async with connection.stream(_EXPORT, values) as result:
-            async for rows in result.partitions(rows_at_once):
-                yield [ExportedEntry(*row) for row in rows]
