@@ -16,15 +16,8 @@ from app.consent_lists.consent_lines import (
     NumberCheck,
     consent_row,
 )
-from app.consent_lists.store import (
-    begin_staging,
-    count_staged,
-    drop_overtaken,
-    end_staging,
-    put_staged_on_record,
-    settle_staging,
-    stage_rows,
-)
+from app.consent_lists.entering_store import count_staged, drop_overtaken, put_staged_on_record
+from app.consent_lists.store import begin_staging, end_staging, settle_staging, stage_rows
 from app.numbering import spellings
 from app.platform.files.records import Format, RecordReader
 from app.platform.files.rejects import Reject
@@ -91,7 +84,7 @@ async def import_consents(
         refuse(job, await drop_overtaken(job.connection, account_id))
         if reading.dry_run:
             async with job.trying() as connection:
-                count(job, *await count_staged(connection, account_id))
+                count(job, *await count_staged(connection, account_id, job_id=job.id))
         else:
             async with job.changing() as connection:
                 # With the imports of suppressions, which end consents as well: each could wait for rows of the other.

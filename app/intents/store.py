@@ -12,6 +12,7 @@ import orjson
 from sqlalchemy import text
 
 from app.ids import instant_of
+from app.platform.postgres.array_text import array_text
 from app.platform.postgres.database import Database
 from app.platform.postgres.prepared_query import PreparedQuery
 
@@ -143,7 +144,7 @@ RECORD = PreparedQuery(
             ON CONFLICT (intent_id) DO NOTHING
     ), leased AS (
         INSERT INTO leases (id, account_id, pool, scopes, acquired_at, expires_at, hard_end_at)
-        SELECT id, account_id, pool, string_to_array(scopes, E'\x1f'), decided_at, expires_at, hard_end_at FROM good
+        SELECT id, account_id, pool, CAST(scopes AS text[]), decided_at, expires_at, hard_end_at FROM good
          WHERE pool IS NOT NULL AND id IN (SELECT id FROM appended)
             ON CONFLICT (id) DO NOTHING
     )
@@ -177,7 +178,7 @@ def columns_of(decisions: Sequence[Decision]) -> dict[str, Any]:
         "epochs": [d.epoch for d in decisions],
         "fences": [d.fence for d in decisions],
         "pools": [lease and lease.pool for lease in leases],
-        "scopes": [lease and "\x1f".join(lease.scopes) for lease in leases],
+        "scopes": [lease and array_text(lease.scopes) for lease in leases],
         "expiries": [lease and lease.expires_at for lease in leases],
         "hard_ends": [lease and lease.hard_end_at for lease in leases],
         "operations": [claim and claim.operation for claim in claims],

@@ -40,6 +40,12 @@ _ADD = text(
     SELECT :event, :account, number, channel, 'added', :words, '{SOURCE}', :key, :now FROM made
     """
 )
+_REPEAT = text(
+    f"""
+    INSERT INTO suppression_events (id, account_id, number, channel, action, reason, source, key_id, at)
+    VALUES (:event, :account, :number, 'all', 'changed', :words, '{SOURCE}', :key, :now)
+    """
+)
 _LIFT = text(
     """
     DELETE FROM opt_outs
@@ -88,6 +94,28 @@ async def record(
     made = (await connection.execute(_ADD, given)).rowcount == 1
     OPT_OUTS.inc(made)
     return made
+
+
+async def repeat(
+    connection: AsyncConnection,
+    account_id: uuid.UUID,
+    number: str,
+    words: str,
+    *,
+    key_id: uuid.UUID,
+    event_id: uuid.UUID,
+    now: datetime,
+) -> None:
+    """The person said so once more: the wish stands as it did, and what they agreed to until now is over."""
+    given = {
+        "account": account_id,
+        "number": number,
+        "words": words,
+        "key": key_id,
+        "event": event_id,
+        "now": now,
+    }
+    await connection.execute(_REPEAT, given)
 
 
 async def lift(
