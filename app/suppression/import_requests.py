@@ -91,9 +91,10 @@ class ImportOptions(Body):
         description="Read numbers as this country writes them, and those that have lost their plus sign",
     )
     ignore_columns: bool = Field(default=False, description="Pass over columns that mean nothing here")
-    column: Annotated[list[str], Field(max_length=16)] = Field(
+    column: Annotated[list[str], Field(max_length=64)] = Field(
         default_factory=list,
-        description="What the list calls one of our columns, as `number:Phone no. 2`; may be repeated, one each",
+        description="What the list calls one of our columns, as `number:Phone no. 2`, or one that is passed over, as"
+        " `:Notes`; may be repeated",
     )
 
     @field_validator("column")

@@ -33,7 +33,10 @@ DefaultCountry = typer.Option(
 IgnoreColumns = typer.Option(False, "--ignore-columns", help="Pass over columns that mean nothing here.")
 
 ColumnOption = typer.Option(
-    [], "--column", metavar="OURS:THEIRS", help="What the list calls a column (number:Phone 2); repeat it."
+    [],
+    "--column",
+    metavar="OURS:THEIRS",
+    help="Which column is which (number:Phone 2), or passed over (:Notes).",
 )
 
 

@@ -17,14 +17,14 @@ _BETWEEN_WORDS = re.compile(r"[\s.\-]+")
 class ColumnNames:
     """``columns``: ours. ``required``: those that a CSV header must have. ``usual``: what else a header may call them.
 
-    ``chosen``: of some of ours, what this list calls them, as it is written there; nothing else is then taken for
-    those. ``ignore``: pass over columns that are none of ours, rather than refuse the list.
+    ``chosen``: what this list calls some of ours, as it is written there, None for what is passed over; nothing else is
+    then taken for those. ``ignore``: pass over columns that are none of ours, rather than refuse the list.
     """
 
     columns: frozenset[str]
     required: frozenset[str] = frozenset()
     usual: Mapping[str, str] = field(default_factory=dict)
-    chosen: Mapping[str, str] = field(default_factory=dict)
+    chosen: Mapping[str, str | None] = field(default_factory=dict)
     ignore: bool = False
 
     def guess(self, written: str) -> str | None:
@@ -35,26 +35,25 @@ class ColumnNames:
 
     def of_header(self, fields: Sequence[str]) -> list[str | None]:
         """Of each column which it is; None for one that is passed over. Raises UnusableList."""
-        theirs = {_key(written): name for name, written in self.chosen.items()}
+        told = {_key(written): name for written, name in self.chosen.items()}
+        taken = set(told.values())
         found: list[str | None] = []
         for written in fields:
-            name = theirs.get(_key(written))
-            if name is None:
+            if _key(written) in told:
+                name = told[_key(written)]
+            else:
                 name = self.guess(written)
-                name = None if name in self.chosen else name
-            if name is None:
-                if self.ignore:
-                    found.append(None)
-                    continue
-                told, allowed = readable(written.strip().lower()), ", ".join(sorted(self.columns))
-                raise UnusableList(
-                    f"the first line has the unknown column {told!r}; the columns may be {allowed}"
-                )
-            if name in found:
+                name = None if name in taken else name
+                if name is None and not self.ignore:
+                    shown, allowed = readable(written.strip().lower()), ", ".join(sorted(self.columns))
+                    raise UnusableList(
+                        f"the first line has the unknown column {shown!r}; the columns may be {allowed}"
+                    )
+            if name is not None and name in found:
                 raise UnusableList(f"the column {name} stands in the first line twice")
             found.append(name)
-        for name, written in self.chosen.items():
-            if name not in found:
+        for written, name in self.chosen.items():
+            if name is not None and name not in found:
                 raise UnusableList(f"the first line has no column {readable(written)!r} to take for {name}")
         for name in sorted(self.required):
             if name not in found:
@@ -67,29 +66,44 @@ class ColumnNames:
             unknown = values.keys() - self.columns
             known = values
         else:
-            theirs = {written: name for name, written in self.chosen.items()}
-            names = {each: theirs.get(each, each if each not in self.chosen else "") for each in values}
-            unknown = {each for each, name in names.items() if name not in self.columns}
-            known = {name: values[each] for each, name in names.items() if each not in unknown}
+            taken = set(self.chosen.values())
+            names = {each: self.chosen.get(each, "" if each in taken else each) for each in values}
+            unknown = {each for each, name in names.items() if name is not None and name not in self.columns}
+            known = {name: values[each] for each, name in names.items() if name in self.columns}
         if unknown and not self.ignore:
             raise ValueError(f"unknown field {readable(min(unknown))}")
         return known
 
 
-def chosen_columns(given: Iterable[str], columns: Collection[str]) -> dict[str, str]:
-    """What the list calls some of our ``columns``, of pairs like ``number:Phone no. 2``. Raises ValueError."""
-    chosen: dict[str, str] = {}
+def chosen_columns(given: Iterable[str], columns: Collection[str]) -> dict[str, str | None]:
+    """Which of our ``columns`` those of a list are, of pairs like ``number:Phone no. 2``; None of ``:Notes``.
+
+    Raises ValueError.
+    """
+    chosen: dict[str, str | None] = {}
     for pair in given:
         name, parted, written = pair.partition(":")
         if not parted or not written.strip():
             raise ValueError("must be one of our columns, a colon, and what the list calls it")
-        if name not in columns:
-            raise ValueError(f"must begin with one of {', '.join(sorted(columns))}")
-        if name in chosen or written in chosen.values():
+        if name and name not in columns:
+            raise ValueError(f"must begin with one of {', '.join(sorted(columns))}, or with the colon")
+        if written in chosen or (name and name in chosen.values()):
             raise ValueError("must name a column once")
-        chosen[name] = written
+        chosen[written] = name or None
     return chosen
 
 
+class AnyColumns(ColumnNames):
+    """Every column under its place, from 0; for a first look at a list of which nothing is known."""
+
+    def of_header(self, fields: Sequence[str]) -> list[str | None]:
+        """The places."""
+        return [str(place) for place in range(len(fields))]
+
+    def of_members(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The object as it is."""
+        return values
+
+
 def _key(written: str) -> str:
-    return written.strip().casefold()
+    return " ".join(written.split()).casefold()

@@ -12,7 +12,7 @@ import csv
 import json
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import orjson
@@ -97,6 +97,7 @@ class RecordReader:
     def __init__(self, format: Format, names: ColumnNames) -> None:
         self._format = format
         self._names = names
+        self.headings: Sequence[str] = ()  # of CSV, as they are written, once they were read
         self._delimiter = ""  # until the header tells
         self._lines = _Lines()
         self._header: list[str | None] | None = None  # None for a column that is passed over
@@ -202,6 +203,7 @@ class RecordReader:
 
     def _csv(self, line: int, text: str, fields: list[str]) -> Iterator[Record | Reject]:
         if self._header is None:
+            self.headings = fields
             self._header = self._names.of_header(fields)
         elif len(fields) != len(self._header):
             reason = f"has {len(fields)} fields where the header has {len(self._header)}"

@@ -189,6 +189,11 @@ async def get_export(
     request: Request, caller: MayRead, format: Annotated[Literal["csv", "ndjson"], Query()] = "csv"
 ) -> Response:
     """Streams the entries in force under one snapshot; the result can be imported again."""
+    return await export_response(request, caller, format)
+
+
+async def export_response(request: Request, caller: Caller, format: Format) -> Response:
+    """The list as a file."""
     services = services_of(request)
     place = services.exports.take(caller.account_id)
     database = await services.reading()

@@ -141,6 +141,12 @@ def test_a_column_that_was_chosen_is_taken_from_nowhere_else(dialler: Dialler) -
     assert "unknown column 'number'" in imported(dialler, two, "?column=number:other")["error"]
     assert imported(dialler, two, "?column=number:other&ignore_columns=true")["added"] == 1
     assert list(listed(dialler)) == ["+13105550207"]
+    passed = b"number,reason,Notes\n+13105550210,private,x\n"
+    assert imported(dialler, passed, "?column=:Reason&column=:Notes")["added"] == 1
+    assert listed(dialler)["+13105550210"]["reason"] == ""
+    line = b'{"number": "+13105550211", "reason": "private", "Notes": 1}\n'
+    assert imported(dialler, line, "?column=:reason&column=:Notes", "application/x-ndjson")["added"] == 1
+    assert listed(dialler)["+13105550211"]["reason"] == ""
     none = imported(dialler, b"number\n+13105550206\n", "?column=number:mobile&ignore_columns=true")
     assert (none["status"], "no column 'mobile'" in none["error"]) == ("failed", True)
     twice = imported(dialler, b"tel 2,tel 2\n+13105550206,+13105550207\n", "?column=number:tel%202")
@@ -152,7 +158,7 @@ def test_a_column_that_was_chosen_is_taken_from_nowhere_else(dialler: Dialler) -
 @pytest.mark.parametrize(
     "query",
     ["column=number", "column=number:", "column=phone:Tel", "column=number:a&column=number:b",
-     "column=number:a&column=reason:a"],
+     "column=number:a&column=reason:a", "column=:"],
 )  # fmt: skip
 @pytest.mark.parametrize("path", [PATH, CONSENTS])
 def test_a_choice_of_columns_that_is_none_is_told_before_the_list_is_read(
