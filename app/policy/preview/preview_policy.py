@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
 
@@ -60,6 +60,22 @@ async def preview_policy(
             found.complete = False
             break
     return found
+
+
+async def hold_against(
+    services: Services, caller: Caller, wanted: AccountPolicy, since: datetime, until: datetime
+) -> tuple[Differences, datetime]:
+    """What would differ of a period whose beginning is cut to what is kept; and where it then begins.
+
+    It holds a place of those for exports. Raises Crowded and CannotDecide where none is free.
+    """
+    oldest = services.now() - timedelta(days=services.retention_days)
+    since = min(max(since, oldest), until)
+    place = services.exports.take(caller.account_id)
+    try:
+        return await preview_policy(services, caller, wanted, since, until), since
+    finally:
+        place.leave()
 
 
 async def _how_many(services: Services, caller: Caller, since: datetime, until: datetime) -> int:

@@ -136,6 +136,19 @@ def differences(before: Any, after: Any, path: str = "") -> Iterator[tuple[str, 
         yield path, _json(before), _json(after)
 
 
+def differing(before: Any, after: Any) -> list[tuple[str, str, str, str]]:
+    """Each difference: what the form calls its place, the place, what stood there and what will."""
+    return [(words_of(path), path, was, becomes) for path, was, becomes in differences(before, after)]
+
+
+def words_of(path: str) -> str:
+    """What the form calls a place of the policy; the path in plain letters where it calls it nothing."""
+    for field in FIELDS:
+        if path == field.path or path.startswith(field.path + "."):
+            return field.words
+    return path.replace("_", " ").replace(".", ", ")
+
+
 def _at(policy: Any, path: str) -> Any:
     for part in path.split("."):
         policy = policy.get(part) if isinstance(policy, Mapping) else policy

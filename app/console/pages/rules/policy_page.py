@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
@@ -12,7 +11,8 @@ from app.accounts import policy_store as policies
 from app.accounts.policy_document import write_policy
 from app.accounts.read_policy import REPLIES, current_policy
 from app.console.forms import read_form, told
-from app.console.pages.rules.policy_form import FIELDS, differences, policy_of, values_of
+from app.console.pages.rules.policy_form import FIELDS, differing, policy_of, values_of
+from app.console.pages.rules.policy_week import Week, last_week, word_for
 from app.console.trouble import ConsoleRoute
 from app.console.visit import SignedIn, Visit
 from app.platform.outcomes import Conflict, NotFound, Unusable
@@ -46,25 +46,51 @@ async def change(visit: Admin) -> Response:
     if body is None:
         return await _form(visit, dict(visit.form), found.policy.version, faults=faults)
     document = body.model_dump(exclude={"inbound", "version", "comment"}, mode="json")
-    changed = list(differences(present, document))
+    if visit.text("week") == "yes":
+        return await _with_week(visit, document, found.policy.version, differing(present, document))
     if visit.text("confirmed") != "yes":
-        return await _form(visit, dict(visit.form), found.policy.version, changed=changed)
+        return await _form(
+            visit, dict(visit.form), found.policy.version, changed=differing(present, document)
+        )
     return await _put(visit, body, found.policy.version)
 
 
+async def _with_week(
+    visit: Visit, document: dict[str, Any], version: int, changed: list[tuple[str, str, str, str]]
+) -> Response:
+    """The form again with what would have been different last week; only that, where the script asks."""
+    faults: dict[str, str] = {}
+    week: Week | None = None
+    try:
+        week = await last_week(visit, document)
+    except Unusable as error:
+        faults = told(error.faults)
+    if visit.request.query_params.get("part"):
+        return visit.part("policy_week.html", week=week, word_for=word_for, faults=faults)
+    return await _form(visit, dict(visit.form), version, faults=faults, changed=changed, week=week)
+
+
 @router.get("/versions/{version}")
-async def one_version(visit: EveryKey, version: int) -> Response:
-    """A policy of before, and how it differs from the one in force."""
+async def one_version(visit: EveryKey, version: int, week: str = "", part: str = "") -> Response:
+    """A policy of before, how it differs from the one in force, and on demand what it would have changed last week."""
+    if week:
+        visit.caller.needs("admin")
     kept = await _version(visit, version)
     found = await current_policy(visit.services, visit.caller)
     before = {name: value for name, value in kept.policy.items() if name != "inbound"}
-    changed = [each for each in differences(write_policy(found.policy), before) if each[2] != "—"]
+    changed = [each for each in differing(write_policy(found.policy), before) if each[3] != "—"]
+    held = await last_week(visit, before) if week else None
+    if part and held is not None:
+        return visit.part("policy_week.html", week=held, word_for=word_for, faults={})
     return await visit.page(
         "policy_version_page.html",
         f"Policy, version {version}",
         kept=kept,
         changed=changed,
         now_in_force=found.policy.version,
+        week=held,
+        word_for=word_for,
+        faults={},
     )
 
 
@@ -116,7 +142,8 @@ async def _form(
     version: int,
     *,
     faults: dict[str, str] | None = None,
-    changed: list[tuple[str, str, str]] | None = None,
+    changed: list[tuple[str, str, str, str]] | None = None,
+    week: Week | None = None,
 ) -> Response:
     known = {field.name for field in FIELDS}
     by_path = {field.path.partition(".")[0]: field.name for field in reversed(FIELDS)}
@@ -137,5 +164,6 @@ async def _form(
         faults=named,
         changed=changed,
         versions=before,
-        quote=quote,
+        week=week,
+        word_for=word_for,
     )
