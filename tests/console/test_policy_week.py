@@ -72,6 +72,24 @@ def test_a_version_of_before_is_held_against_the_week_too_and_only_by_who_may(ca
     assert "<textarea" not in reader.get("/console/policy").body.decode()
 
 
+def test_what_would_change_is_told_in_the_form_s_words_and_what_would_not_is_left_out(
+    called: Dialler,
+) -> None:
+    person = signed_in(called.service, called.key)
+    same = person.post("/console/policy", **{"house_window-start": "09:00", "consent-call": "law"})
+    assert "Nothing would change" in words(same), "of two ways to write one thing"
+    shown = asked(person, missing_lists="block")
+    read = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", shown))
+    assert "Caps on attempts caps — at most 1 call in 24 hours to one number" in read
+    assert "missing or too old missing_lists approve, with a warning refuse" in read
+    limit = {"max": 0.03, "period": "P30D", "action": "block"}
+    for policy in ({"names": ["Acme"]}, {"names": ["Acme"], "abandonment": limit}):
+        assert called.put("/v1/policy", policy).status == 200
+    back = person.reads("/console/policy/versions/1").split("Putting it back would change")[1]
+    assert "Abandoned calls abandonment" in back, "also where nothing stood there"
+    assert "Callgate 0" in person.reads("/console/policy"), "the foot names the release"
+
+
 def test_a_caller_id_that_the_policy_would_not_show_has_a_word_for_it(called: Dialler) -> None:
     person = signed_in(called.service, called.key)
     page = asked(person, week="yes", caps="[]", callers="+12125550199", callers_only="true")

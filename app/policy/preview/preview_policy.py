@@ -119,7 +119,7 @@ async def _look_at(
     if not page:
         return
     rule_set, account_id = services.rule_set, caller.account_id
-    versions = {int(decision["versions"].get("policy", present.version)) for decision in page}
+    versions = {_policy_of(decision, present) for decision in page}
     unread = versions - policies.keys()
     if unread:
         policies |= await services.database.run(
@@ -132,7 +132,7 @@ async def _look_at(
         may_run_twice=True,
     )
     for decision in page:
-        version = int(decision["versions"].get("policy", present.version))
+        version = _policy_of(decision, present)
         at, number = decision["decided_at"], decision["to"]
         codes = list(dict.fromkeys(BY_SLUG[each["slug"]].code for each in decision["violations"]))
         try:
@@ -149,6 +149,11 @@ async def _look_at(
             continue  # a number or a place that is none any more
         _count(found, decision, compared)
         await asyncio.sleep(0)  # others want to decide meanwhile
+
+
+def _policy_of(decision: Mapping[str, Any], present: AccountPolicy) -> int:
+    """The version that it was made with; the present one's where a decision of before says none."""
+    return int((decision.get("versions") or {}).get("policy", present.version))
 
 
 def _count(found: Differences, decision: Mapping[str, Any], compared: Compared) -> None:

@@ -25,6 +25,8 @@ router = APIRouter(prefix="/console/suppressions", include_in_schema=False, rout
 MayRead = Annotated[Visit, Depends(SignedIn("suppressions:read"))]
 MayWrite = Annotated[Visit, Depends(SignedIn("suppressions:write"))]
 ROWS = 100
+SOURCES = {"manual": "by hand", "import": "an import", "opt_out": "the person’s own wish"}
+BINDS = {"call": "for calls only", "sms": "for texts only", "all": "for both"}
 
 
 @router.get("")
@@ -112,7 +114,20 @@ async def _list(
         found=found.rows,
         more=more,
         filters=asked,
+        chips=_chips(asked),
+        sources=SOURCES,
         values=visit.form,
         faults=faults or {},
         quote=quote,
     )
+
+
+def _chips(asked: dict[str, str]) -> list[tuple[str, str]]:
+    """Each filter in words, with the address without it."""
+    return [
+        (
+            BINDS[value] if name == "channel" else f"from {SOURCES.get(value, value)}",
+            "/console/suppressions?" + urlencode({k: v for k, v in asked.items() if k != name}),
+        )
+        for name, value in asked.items()
+    ]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from app.accounts import policy_store as policies
-from app.accounts.policy_document import write_policy
+from app.accounts.policy_document import read_policy, write_policy
 from app.accounts.read_policy import REPLIES, current_policy
 from app.console.forms import read_form, told
 from app.console.pages.rules.policy_form import FIELDS, differing, policy_of, values_of
@@ -45,7 +46,7 @@ async def change(visit: Admin) -> Response:
         body, faults = read_form(PolicyBody, {**wanted, "version": number, "comment": visit.text("comment")})
     if body is None:
         return await _form(visit, dict(visit.form), found.policy.version, faults=faults)
-    document = body.model_dump(exclude={"inbound", "version", "comment"}, mode="json")
+    document = _as_kept(body.model_dump(exclude={"inbound", "version", "comment"}, mode="json"))
     if visit.text("week") == "yes":
         return await _with_week(visit, document, found.policy.version, differing(present, document))
     if visit.text("confirmed") != "yes":
@@ -77,8 +78,8 @@ async def one_version(visit: EveryKey, version: int, week: str = "", part: str =
         visit.caller.needs("admin")
     kept = await _version(visit, version)
     found = await current_policy(visit.services, visit.caller)
-    before = {name: value for name, value in kept.policy.items() if name != "inbound"}
-    changed = [each for each in differing(write_policy(found.policy), before) if each[3] != "—"]
+    before = _as_kept(kept.policy)
+    changed = differing(write_policy(found.policy), before)
     held = await last_week(visit, before) if week else None
     if part and held is not None:
         return visit.part("policy_week.html", week=held, word_for=word_for, faults={})
@@ -106,6 +107,11 @@ async def put_back(visit: Admin, version: int) -> Response:
     return await _put(
         visit, body, found.policy.version, said=f"The policy of version {version} is in force again."
     )
+
+
+def _as_kept(policy: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole policy as it would be written: what it does not say has its default, and each thing one spelling."""
+    return write_policy(read_policy(policy, -1))
 
 
 async def _put(visit: Visit, body: PolicyBody, shown: int, said: str = "") -> Response:
@@ -160,7 +166,7 @@ async def _form(
         422 if named else 200,
         fields=FIELDS,
         values=values,
-        version=version,
+        in_force=version,
         faults=named,
         changed=changed,
         versions=before,

@@ -56,7 +56,11 @@ async def last_week(visit: Visit, policy: Mapping[str, Any]) -> Week:
     until = visit.services.now()
     found, since = await hold_against(visit.services, visit.caller, wanted, until - PERIOD, until)
     codes = sorted(found.codes.items(), key=lambda item: (-sum(item[1]), item[0]))
-    campaigns = [(name, *counts) for name, counts in found.campaigns.items() if counts[1] + counts[2]]
+    campaigns = [
+        (name, looked_at, refused, approved)
+        for name, (looked_at, refused, approved) in found.campaigns.items()
+        if refused or approved
+    ]
     campaigns.sort(key=lambda each: (-(each[2] + each[3]), each[0] or ""))
     return Week(
         found,
