@@ -8,7 +8,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_origin
 
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
@@ -145,6 +145,7 @@ class GuardedRoute(APIRoute):
         # A carrier adds to its address what it likes; whoever lists what came in means every word of it.
         carrier = self.path.startswith(CARRIER_PATH) and "POST" in (self.methods or ())
         known = None if carrier else _query_names(self.dependant)
+        repeated = _repeated_names(self.dependant)
 
         async def guarded(given: Request) -> Response:
             request = StrictRequest(given.scope, given.receive)
@@ -154,7 +155,7 @@ class GuardedRoute(APIRoute):
                     request = await _begun(request)
                 refuse_nul(request)
                 if not carrier and request.scope["query_string"]:
-                    _refuse_unknown(request, known)
+                    _refuse_unknown(request, known, repeated)
                 if reads_json and not _is_json(request):
                     raise Problem("unsupported-media-type")
                 return await handle(request)
@@ -234,8 +235,16 @@ def _query_names(dependant: Dependant) -> frozenset[str] | None:
     return frozenset(names)
 
 
-def _refuse_unknown(request: Request, known: frozenset[str] | None) -> None:
-    """A misspelt filter would let everything through, and of two values only one would count.
+def _repeated_names(dependant: Dependant) -> frozenset[str]:
+    """The query parameters that a route takes more than one of, those of a model."""
+    kinds = [parameter.field_info.annotation for parameter in dependant.query_params]
+    models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    fields = [each for model in models for each in model.model_fields.items()]
+    return frozenset(name for name, field in fields if get_origin(field.annotation) is list)
+
+
+def _refuse_unknown(request: Request, known: frozenset[str] | None, repeated: frozenset[str]) -> None:
+    """A misspelt filter would let everything through, and of two values only one would count, but of ``repeated``.
 
     ``known`` None: the parameters are a model's, which refuses by itself what it does not know.
     """
@@ -248,7 +257,7 @@ def _refuse_unknown(request: Request, known: frozenset[str] | None) -> None:
             malformed=True,
         )
         for name in dict.fromkeys(given)
-        if _is_unknown(name, known) or given.count(name) > 1
+        if _is_unknown(name, known) or (given.count(name) > 1 and name not in repeated)
     ]
     if faults:
         raise Problem("bad-request", faults=faults[:MOST_FAULTS])

@@ -19,6 +19,7 @@ from app.consent_lists.consent_lines import (
 from app.consent_lists.entering_store import count_staged, drop_overtaken, put_staged_on_record
 from app.consent_lists.store import begin_staging, end_staging, settle_staging, stage_rows
 from app.numbering import spellings
+from app.platform.files.column_names import ColumnNames
 from app.platform.files.records import Format, RecordReader
 from app.platform.files.rejects import Reject
 from app.platform.jobs.run_job import ProgressCallback, RunningJob, run_job
@@ -66,17 +67,13 @@ async def import_consents(
     async def work(job: RunningJob) -> None:
         await begin_staging(job.connection)
         now = clock()
-        reader = RecordReader(
-            format,
-            frozenset(COLUMNS),
-            REQUIRED,
-            names=USUAL_NAMES,
-            ignore_columns=reading.ignore_columns,
+        names = ColumnNames(
+            frozenset(COLUMNS), REQUIRED, USUAL_NAMES, reading.columns, reading.ignore_columns
         )
         await stage_list(
             job,
             chunks,
-            reader,
+            RecordReader(format, names),
             lambda record: consent_row(record, format, now, check_number, reading.respell),
             lambda rows: stage(job, rows),
         )

@@ -122,3 +122,34 @@ for (const live of document.querySelectorAll("[data-live-from]")) {
   });
   start();
 }
+
+// What takes some seconds is asked for by itself once the page stands; its button does the same for those without this.
+for (const box of document.querySelectorAll("[data-asks]")) {
+  const form = document.getElementById(box.dataset.asks);
+  const button = form.querySelector("[data-asked-for]");
+  const ask = async () => {
+    const address = new URL(form.action);
+    const given = new FormData(form);
+    given.set(button.name, button.value);
+    const waiting = setTimeout(() => { box.textContent = "The decisions of last week are being looked at…"; }, 300);
+    address.searchParams.set("part", "inner");
+    let answer = null;
+    try {
+      if (form.method === "get") {
+        for (const [name, value] of given) address.searchParams.set(name, value);
+        answer = await fetch(address);
+      } else {
+        answer = await fetch(address, { method: "POST", body: new URLSearchParams(given) });
+      }
+    } catch { answer = null; }
+    clearTimeout(waiting);
+    if (answer === null || !answer.ok || answer.redirected) {
+      box.textContent = "It could not be worked out just now. ";
+      button.hidden = false;
+      return;
+    }
+    box.replaceChildren(...new DOMParser().parseFromString(await answer.text(), "text/html").body.childNodes);
+  };
+  button.hidden = true;
+  ask();
+}
