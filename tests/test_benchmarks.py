@@ -24,6 +24,8 @@ BENCHMARKS = (
     "law",
     "evidence",
     "console",
+    "layouts",
+    "scaling",
 )
 
 

@@ -24,6 +24,7 @@ FAULTS: dict[str, Fault] = {
         processes.freeze_worker,
         processes.freeze_parent,
         processes.clock_step,
+        processes.receiver_away,
         stores.kill_postgres,
         stores.kill_redis,
         stores.freeze_postgres,

@@ -85,3 +85,14 @@ def clock_step(world: World, rng: random.Random) -> Iterator[str]:
     finally:
         replica.service.wait_until_ready = True
         replica.move_clock(0)
+
+
+@contextmanager
+def receiver_away(world: World, rng: random.Random) -> Iterator[str]:
+    """The receiver of webhooks refuses connections, and is back."""
+    del rng
+    world.receiver.stop()
+    try:
+        yield "the receiver of webhooks"
+    finally:
+        world.receiver.start()

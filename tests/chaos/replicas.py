@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
 
+from app.law.window_loader import DIRECTORY
 from tests.capacity.server import faketime_library
 from tests.chaos.stores import Stores
 from tests.contract.dialler import Dialler
@@ -19,6 +21,14 @@ WORKERS = 2
 GONE_SECONDS = 20.0
 
 
+def rules_of(stores: Stores) -> Path:
+    """The rules that all replicas read, to be edited: a copy of the packaged ones."""
+    there = stores.servers.directory / "rules"
+    if not there.exists():
+        shutil.copytree(DIRECTORY, there)
+    return there
+
+
 class Replica:
     """One service, and the file by which its clock is moved."""
 
@@ -27,6 +37,8 @@ class Replica:
         self._clock = stores.servers.directory / f"clock-{name}"
         self.clock_moves = faketime_library() is not None
         self.ahead = 0
+        self._serves = False
+        self.missed_a_reload = False
         self.move_clock(0)
         keyed = {} if bootstrap_key is None else {"bootstrap_key": bootstrap_key}
         unlimited = {
@@ -38,6 +50,9 @@ class Replica:
                 "redis_url": stores.servers.redis_url,
                 "workers": WORKERS,
                 "log_level": "warning",
+                "rules_dir": rules_of(stores),
+                "webhook_allow": "127.0.0.1",
+                "webhook_retry_seconds": 0.05,
                 **PATIENT,
                 **unlimited,
                 **keyed,
@@ -85,16 +100,19 @@ class Replica:
     def start(self) -> None:
         """Starts it; returns when it says that it is ready."""
         self.service.start()
+        self._serves = True
 
     def kill(self) -> None:
         """SIGKILL to the parent. Its workers end by themselves; those that are frozen are helped."""
         workers = self.workers()
+        self._serves = False
         self.service.kill()
         self._until_gone(workers)
 
     def restart(self) -> None:
         """An orderly end, and a new start."""
         workers = self.workers()
+        self._serves = False
         if self.service.process is not None:
             process, self.service.process = self.service.process, None
             process.send_signal(signal.SIGTERM)
@@ -117,6 +135,21 @@ class Replica:
     def dialler(self, key: str) -> Dialler:
         """A caller of this replica."""
         return Dialler(self.service, key)
+
+    def hang_up(self) -> None:
+        """Has it read the rules anew: SIGHUP to the parent. One that is starting may have read them already, or not."""
+        self.missed_a_reload = not self._serves
+        if self.running() and self._serves:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.parent, signal.SIGHUP)
+
+    def law(self) -> str | None:
+        """The digest of the rules that it decides by, as it says itself; None while it says nothing."""
+        try:
+            versions = self.service.request("GET", "/readyz", timeout_seconds=5).json().get("versions", {})
+        except (OSError, ValueError):
+            return None
+        return versions.get("law")  # type: ignore[no-any-return]
 
     def last_words(self, directory: Path) -> Path:
         """Keeps its log where it can be read after the run."""
