@@ -143,13 +143,13 @@ class Replica:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.parent, signal.SIGHUP)
 
-    def law(self) -> str | None:
-        """The digest of the rules that it decides by, as it says itself; None while it says nothing."""
+    def law(self) -> str:
+        """The digest of the rules that it decides by, as it says itself; or why it says none."""
         try:
-            versions = self.service.request("GET", "/readyz", timeout_seconds=5).json().get("versions", {})
-        except (OSError, ValueError):
-            return None
-        return versions.get("law")  # type: ignore[no-any-return]
+            answer = self.service.request("GET", "/readyz", timeout_seconds=5)
+            return str(answer.json()["versions"]["law"])
+        except (OSError, ValueError, KeyError) as error:
+            return repr(error)
 
     def last_words(self, directory: Path) -> Path:
         """Keeps its log where it can be read after the run."""

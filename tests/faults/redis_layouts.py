@@ -70,10 +70,8 @@ def is_master(server: Server) -> bool:
 def in_step(master: Server, replica: Server) -> bool:
     """Whether the replica has all that its master has."""
     of_replica, of_master = replica.client.info("replication"), master.client.info("replication")
-    return (
-        of_replica["master_link_status"] == "up"
-        and of_replica["slave_repl_offset"] >= of_master["master_repl_offset"]
-    )
+    behind = int(of_master["master_repl_offset"]) - int(of_replica["slave_repl_offset"])
+    return of_replica["master_link_status"] == "up" and behind <= 0
 
 
 @contextmanager
