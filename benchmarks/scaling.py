@@ -150,8 +150,9 @@ def costs_of(installation: Installation, seconds: float) -> tuple[Costs, Point]:
     after, more = installation.ask(SIZES), _redis_bytes(installation.servers)
     each = max(1, point.decisions)
     return Costs(
-        app_ms=point.each_ms(point.app),
-        postgres_ms=point.each_ms(point.postgres),
+        # The kernel counts in hundredths of a second: what used none of them used something.
+        app_ms=max(0.01, point.each_ms(point.app)),
+        postgres_ms=max(0.01, point.each_ms(point.postgres)),
         redis_ms=max(0.01, point.each_ms(point.redis)),
         row_bytes=float(after["rows"] - sizes["rows"]) / each,
         index_bytes=float(after["indexes"] - sizes["indexes"]) / each,

@@ -11,8 +11,8 @@ from tests.chaos.findings import PROMISES, Findings
 
 PAGE_HEAD = """# Figures of chaos
 
-What `make chaos SEED=… MINUTES=… PAGE=docs/chaos.md` wrote here, a section for each seed. A seed that is run again takes
-its own place. [Reliability](reliability.md) says what breaks, who decides, and how a violation is read.
+What `make chaos SEED=… MINUTES=… PAGE=docs/chaos.md` wrote here, a section for each seed. One that is run again
+takes its own place. [Reliability](reliability.md) says what breaks, who decides, and how a violation is read.
 """
 
 
