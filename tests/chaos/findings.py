@@ -26,7 +26,7 @@ PROMISES = {
     "lost event": "each answered STOP and START is told to the account's webhook, at least once",
     "event out of order": "the events of one number come first in the order in which they happened",
     "forged event": "every event carries a signature that verifies",
-    "rules not turned": "after a reload every replica decides by the newest rules, and by none that there never were",
+    "rules not turned": "after a reload a replica decides by the newest rules, and by none that there never were",
     "broken page": "a page of the console is whole, or says that it cannot be shown",
     "undocumented answer": "no status but those that the operation documents, and no 500",
     "not a problem document": "every error is application/problem+json, whole and consistent",

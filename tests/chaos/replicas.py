@@ -32,10 +32,15 @@ def rules_of(stores: Stores) -> Path:
 class Replica:
     """One service, and the file by which its clock is moved."""
 
-    def __init__(self, name: str, stores: Stores, url_parameters: str, bootstrap_key: str | None) -> None:
+    def __init__(
+        self, name: str, stores: Stores, url_parameters: str, bootstrap_key: str | None, *, movable: bool
+    ) -> None:
         self.name = name
+        # libfaketime changes what pthread_cond_timedwait waits for, so that no thread lets another one in before it
+        # waits by itself: a replica that reads rules anew meanwhile would stand still, and not for its own fault.
+        self._library = faketime_library() if movable else None
         self._clock = stores.servers.directory / f"clock-{name}"
-        self.clock_moves = faketime_library() is not None
+        self.clock_moves = self._library is not None
         self.ahead = 0
         self._serves = False
         self.missed_a_reload = False
@@ -61,11 +66,10 @@ class Replica:
         )
 
     def _faketime(self) -> dict[str, str]:
-        library = faketime_library()
-        if library is None:
+        if self._library is None:
             return {}
         return {
-            "LD_PRELOAD": library,
+            "LD_PRELOAD": self._library,
             "FAKETIME_TIMESTAMP_FILE": str(self._clock),
             "FAKETIME_NO_CACHE": "1",
             "DONT_FAKE_MONOTONIC": "1",
@@ -137,7 +141,11 @@ class Replica:
         return Dialler(self.service, key)
 
     def hang_up(self) -> None:
-        """Has it read the rules anew: SIGHUP to the parent. One that is starting may have read them already, or not."""
+        """Has it read the rules anew: SIGHUP to the parent. One that is starting may have read them already, or not.
+
+        Not where the clock moves: see above."""
+        if self.clock_moves:
+            return
         self.missed_a_reload = not self._serves
         if self.running() and self._serves:
             with contextlib.suppress(ProcessLookupError):
