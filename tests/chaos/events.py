@@ -53,7 +53,7 @@ class Events:
             for wish in wishes:
                 why = _untold(wish, wishes, by_number[number])
                 if why:
-                    yield f"{number}: {why}"
+                    yield f"{number}: {why}; {_story(wish, wishes, by_number[number])}"
 
     def out_of_order(self, taken: Sequence[Told], lost: Callable[[float, float], bool]) -> Iterator[str]:
         """Numbers whose events came first in another order than they happened: two opt-outs with no opt-in between.
@@ -88,6 +88,13 @@ class Events:
 
 def _end(wish: Change) -> float:
     return wish.done if wish.answered else wish.done + UNKNOWN_SECONDS
+
+
+def _story(wish: Change, wishes: Sequence[Change], told: Sequence[Told]) -> str:
+    """What was said and what was told, in seconds since the wish in question was sent."""
+    said = [(w.sent, f"{w.what} {w.sent - wish.sent:.2f} to {w.done - wish.sent:.2f}") for w in wishes]
+    heard = [(each.at, f"[{each.type} at {each.at - wish.sent:.2f}]") for each in told]
+    return ", ".join(text for _, text in sorted(said + heard))
 
 
 def _untold(wish: Change, wishes: Sequence[Change], told: Sequence[Told]) -> str | None:
