@@ -37,9 +37,10 @@ test-sip: dev-environment ## real calls through examples/kamailio; installs Debi
 
 MINUTES ?= 4
 SEED ?=
+PAGE ?=
 CHAOS_ARGS ?=
-chaos: dev-environment ## kills, freezes, flushes, restores, clock steps and failovers under load (MINUTES=60, SEED=7, CHAOS_ARGS="--faults kill_worker,…")
-	$(PY) -m tests.chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(CHAOS_ARGS)
+chaos: dev-environment ## kills, freezes, flushes, restores, clock steps and failovers under load (MINUTES=60, SEED=7, PAGE=docs/chaos.md, CHAOS_ARGS="--faults kill_worker,…")
+	$(PY) -m tests.chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(PAGE),--page $(PAGE)) $(CHAOS_ARGS)
 
 lint: dev-environment ## ruff: rules and layout
 	$(PY) -m ruff check .
@@ -63,7 +64,7 @@ BASE ?=
 bench-content: dev-environment ## what a scan costs; with BASE=<commit>, by turns with that commit's scan of the same texts, and the ratio
 	$(PY) -m benchmarks.content $(if $(BASE),--base $(BASE))
 
-bench-%: dev-environment ## bench-content, bench-window, bench-law, bench-channels, bench-registry, bench-imports, bench-evidence, bench-console: one part by itself
+bench-%: dev-environment ## bench-content, bench-window, bench-law, bench-channels, bench-registry, bench-imports, bench-evidence, bench-console, bench-layouts, bench-scaling: one part by itself
 	$(PY) -m benchmarks.$*
 
 screenshots: dev-environment ## the pictures of docs/console.md anew, on sample data; wants Debian's chromium
