@@ -59,6 +59,14 @@ def test_the_figures_are_the_accounts_own_and_lead_to_the_rows(dialler: Dialler)
     assert "No decisions" in stranger.reads("/console/today")
 
 
+def test_every_wish_of_the_night_is_counted_however_long_the_list_is(dialler: Dialler) -> None:
+    for each in range(203):
+        message = {"from": f"+1415555{each:04}", "to": "+12125550100", "body": "STOP"}
+        assert dialler.post("/v1/inbound-messages", message).status == 200
+    person = signed_in(dialler.service, dialler.key)
+    assert "203 people asked not to be contacted in the last 24 hours" in person.reads("/console/today")
+
+
 def test_a_full_pool_and_a_campaign_that_abandons_need_somebody(dialler: Dialler) -> None:
     dialler.pool("trunk", 1)
     approved = dialler.approved(pool="trunk", campaign="spring")

@@ -19,18 +19,16 @@ from app.console.rail import seen_by
 from app.console.reasons import reason_of
 from app.console.trouble import ConsoleRoute
 from app.console.visit import SignedIn, Visit, looks_of
-from app.ids import floor_id
 from app.instants import rfc3339
 from app.intents.counts.read_counts import LENGTHS
 from app.outcomes.store import figures
 from app.outcomes.verdict import rate_of
-from app.suppression import store as suppressions
-from app.suppression.change_entries import OPT_OUT
+from app.suppression import opt_out_store as opt_outs
 from app.suppression.registries.store import Registry, list_registries
 
 router = APIRouter(prefix="/console/today", include_in_schema=False, route_class=ConsoleRoute)
 MayRead = Annotated[Visit, Depends(SignedIn("intents:read"))]
-MOST_OPT_OUTS = 200
+MOST_OPT_OUTS = 10_000
 # A pool is near its limit from here on; abandonment is told from half of what the law counts as too much.
 NEAR, _LAW = 0.9, 0.03
 AGAIN_MS = 5000
@@ -111,15 +109,10 @@ async def _opt_outs(visit: Visit) -> int | None:
     """How many people asked not to be contacted since yesterday; None where the key may not see the list."""
     if not visit.may("suppressions:read"):
         return None
-    page = await suppressions.page(
-        visit.services.database,
-        visit.caller.account_id,
-        filters={"source": OPT_OUT, "created_after": visit.now - timedelta(days=1)},
-        behind=floor_id(visit.now - timedelta(days=2)),
-        limit=MOST_OPT_OUTS,
-        now=visit.now,
+    since = visit.now - timedelta(days=1)
+    return await visit.services.database.run(
+        lambda c: opt_outs.count_since(c, visit.caller.account_id, since, MOST_OPT_OUTS), may_run_twice=True
     )
-    return len(page.rows)
 
 
 async def _concerns(visit: Visit) -> list[tuple[str, str]]:
