@@ -12,7 +12,7 @@ from tests.contract.dialler import Dialler
 from tests.service import Answer
 
 TEMPLATES = (
-    "Your table is ready.\nCheap viagra, no prescription\nViagra for less\nWin at our casino tonight\n"
+    "Your table is ready.\nCheap viagra, no prescription\nCheap viagra for you, no prescription\nWin at our casino tonight\n"
 )
 
 
@@ -38,13 +38,13 @@ def test_a_file_of_templates_is_a_row_a_rule_without_any_script(dialler: Dialler
     assert answer.status == 200
     assert "3 of 4 texts in spring.txt would be refused" in page
     assert "Refused: 2, 3, 4" in page
-    row = next(each for each in answer.body.decode().split("<tr>") if "“viagra”" in each.lower())
+    row = next(each for each in answer.body.decode().split("<tr>") if "“Cheap viagra”" in each)
     assert ">2</td>" in row, "it is in two texts"
     assert "2, 3" in row
     table = json.dumps([{"body": "Your table is ready."}]).encode()
     assert "The one text in a.json would pass" in words(sent(person, "a.json", table))
     first = words(sent(person, "a.json", table, first_contact="yes"))
-    assert "1 of 1 text in a.json would be refused" in first or "advice" in first
+    assert "1 of 1 text in a.json would be refused" in first, "it names no sender and no way out"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_file_that_cannot_be_read_is_told_beside_the_field(
     answer = sent(signed_in(dialler.service, dialler.key), name, content)
     assert answer.status == 422
     assert words(answer).count(told) == 2, "above the form and beside the field"
-    assert b"<b>" not in answer.body
+    assert b"<b>.txt" not in answer.body
 
 
 async def test_a_person_sees_what_would_be_refused_while_typing_and_sends_a_file(
