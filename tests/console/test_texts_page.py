@@ -12,7 +12,8 @@ from tests.contract.dialler import Dialler
 from tests.service import Answer
 
 TEMPLATES = (
-    "Your table is ready.\nCheap viagra, no prescription\nCheap viagra for you, no prescription\nWin at our casino tonight\n"
+    "Your table is ready.\nCheap viagra, no prescription\nCheap viagra for you, no prescription\n"
+    "Win at our casino tonight\n"
 )
 
 
