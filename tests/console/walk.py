@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -108,9 +109,11 @@ async def _the_rows_behind_each_number(walked: Walk) -> None:
             await page.wait_for_url("**/console/decisions?**")
             rows = page.locator("table.stacked tbody tr")
             await expect(rows.first).to_be_visible()
-            shown = await rows.locator(".tag").all_inner_texts()
-            assert {each.strip() for each in shown} == {word}
-            assert len(shown) == min(figure, 50) or len(shown) >= min(figure, 20)
+            # What is counted under its first reason is found by each of them.
+            shown = [" ".join(each.split()) for each in await rows.all_inner_texts()]
+            strange = [each for each in shown if word not in each and not re.search(r"and \d+ more", each)]
+            assert not strange, (address, word, strange)
+            assert len(shown) >= min(figure, 20)
 
         await walked.go("from a number of Today to its rows", to_the_rows)
 
@@ -132,8 +135,9 @@ async def _what_is_asked_on_the_telephone(walked: Walk, refused: str) -> None:
 
     async def digits() -> None:
         await walked.search("0188")
-        await page.wait_for_url("**/console/numbers?ending=0188")
-        await expect(page.get_by_role("link", name=WRITTEN)).to_be_visible()
+        # A list of those that end so, or the sheet of the only one.
+        await page.wait_for_url(re.compile(r"/console/numbers(\?ending=0188|/\+?[%0-9A-F]*14155550188)$"))
+        await expect(page.locator("#main")).to_contain_text(WRITTEN)
 
     async def in_place() -> None:
         await walked.looker.open("/console/decisions?verdict=blocked")

@@ -161,7 +161,7 @@ async def _failed_imports(visit: Visit) -> list[str]:
     return [
         f"An import of {each.rows_read:,} rows failed and changed nothing: {each.error or 'nothing is known of why'}"
         for each in jobs
-        if each.status == "failed" and (each.finished_at or each.started_at) >= since
+        if each.status == "failed" and each.finished_at is not None and each.finished_at >= since
     ]
 
 
