@@ -8,7 +8,7 @@ export PYTHON
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-slow test-events test-sip chaos lint types contracts format check bench screenshots openapi clients release-check lock docker clean run-environment dev-environment
+.PHONY: help run test test-fast test-slow test-events test-sip chaos lint types contracts format check bench walk screenshots openapi clients release-check lock docker clean run-environment dev-environment
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,10 @@ bench-%: dev-environment ## bench-content, bench-window, bench-law, bench-channe
 
 screenshots: dev-environment ## the pictures of docs/console.md anew, on sample data; wants Debian's chromium
 	CALLGATE_TEST_SCREENSHOTS=docs/images $(PY) -m pytest tests/console/test_screenshots.py $(PYTEST_ARGS)
+
+DECISIONS ?= 5000000
+walk: dev-environment ## each page's main job walked in Chromium on generated decisions, every step timed (DECISIONS=5000000); wants Debian's chromium
+	CALLGATE_TEST_WALK=$(DECISIONS) $(PY) -m pytest -s tests/console/test_the_walk.py $(PYTEST_ARGS)
 
 openapi: dev-environment ## at a release: write docs/openapi.json, which the next one must not break
 	$(PY) -m tests.contract.openapi_diff --write

@@ -195,6 +195,21 @@ async def test_counting_anew_from_the_beginning_comes_to_the_same(database: Data
         assert await compare(database, OTHER, subject, "day") == 50
 
 
+async def test_counting_anew_waits_for_whoever_counts_and_never_both_for_each_other(
+    database: Database,
+) -> None:
+    await decisions.record(database, [decision(OTHER) for _ in range(20)])
+    await asyncio.sleep(0.3)
+    await count_decisions(database)
+    async with database.begin() as connection:  # as upkeep does it: first where it is, then the counts
+        await connection.execute(text("SELECT counted_to FROM decision_counting FOR UPDATE"))
+        anew = asyncio.create_task(recount_decisions(database))
+        await asyncio.sleep(0.3)
+        await connection.execute(text("UPDATE decision_counts SET decisions = decisions + 7"))
+    await asyncio.wait_for(anew, 20)
+    assert await compare(database, OTHER, "verdict", "day") == 20
+
+
 async def test_a_label_for_every_call_does_not_grow_the_counts_without_end(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

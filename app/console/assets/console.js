@@ -107,6 +107,7 @@ for (const live of document.querySelectorAll("[data-live-from]")) {
       note.textContent = "live";
       const told = JSON.parse(event.data);
       for (const figure of live.querySelectorAll("[data-live]")) {
+        if (figure.tagName === "METER") { figure.value = told[figure.dataset.live] || 0; continue; }
         const text = (told[figure.dataset.live] || 0).toLocaleString("en-US");
         if (figure.textContent === text) continue;
         figure.textContent = text;

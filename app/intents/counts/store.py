@@ -113,9 +113,10 @@ _COUNT = text(
     UPDATE decision_counting SET counted_to = :to
     """
 )
+# In the order in which those who count take their locks; the other way round, both wait for each other.
 _FORGET = (
-    text("DELETE FROM decision_counts"),
     text("UPDATE decision_counting SET counted_to = '00000000-0000-0000-0000-000000000000'"),
+    text("DELETE FROM decision_counts"),
 )
 
 
