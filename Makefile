@@ -8,7 +8,7 @@ export PYTHON
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-slow test-events test-sip chaos lint types contracts format check bench screenshots openapi clients release-check lock docker clean run-environment dev-environment
+.PHONY: help run test test-fast test-slow test-events test-sip test-vicidial chaos lint types contracts format check bench screenshots openapi clients release-check lock docker clean run-environment dev-environment
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,14 +18,14 @@ run: run-environment ## start Callgate with its own Postgres and Valkey, unless 
 
 # By files, so that the service of a file is started once. Those that assert deadlines run by themselves, afterwards. Status 5 says that -k chose none of a part.
 test: dev-environment ## run the tests on real Postgres and Valkey (PYTEST_ARGS="-k …" chooses)
-	$(PY) -m pytest -n $(PYTEST_PROCESSES) --dist loadfile -m "not sip and not slow and not alone" $(PYTEST_ARGS) || [ $$? = 5 ]
+	$(PY) -m pytest -n $(PYTEST_PROCESSES) --dist loadfile -m "not sip and not far_side and not slow and not alone" $(PYTEST_ARGS) || [ $$? = 5 ]
 	$(PY) -m pytest -m "alone and not slow" $(PYTEST_ARGS) || [ $$? = 5 ]
 
 test-fast: dev-environment ## the tests that need no store: under a minute
-	$(PY) -m pytest -n $(PYTEST_PROCESSES) --dist worksteal -m "not stores and not sip and not slow and not alone" $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(PYTEST_PROCESSES) --dist worksteal -m "not stores and not sip and not far_side and not slow and not alone" $(PYTEST_ARGS)
 
 test-slow: dev-environment ## the races a hundred times over
-	$(PY) -m pytest -m "slow and not sip" $(PYTEST_ARGS)
+	$(PY) -m pytest -m "slow and not sip and not far_side" $(PYTEST_ARGS)
 
 EVENTS ?= 100000
 test-events: dev-environment ## many events to a receiver that fails, while Callgate, Postgres and the receiver are killed (EVENTS=100000)
@@ -34,6 +34,11 @@ test-events: dev-environment ## many events to a receiver that fails, while Call
 test-sip: dev-environment ## real calls through examples/kamailio; installs Debian's kamailio and sipp
 	@.ci/sip
 	$(PY) -m pytest -m sip $(PYTEST_ARGS)
+
+VICIDIAL ?=
+test-vicidial: dev-environment ## VICIdial's own list filter on a real MariaDB; VICIDIAL=a checkout that you fetched, of which it says more
+	@[ -z "$(VICIDIAL)" ] || .ci/vicidial
+	CALLGATE_TEST_VICIDIAL="$(VICIDIAL)" $(PY) -m pytest -m far_side tests/far_side/test_vicidial.py $(PYTEST_ARGS)
 
 MINUTES ?= 4
 SEED ?=
