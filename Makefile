@@ -8,7 +8,7 @@ export PYTHON
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-slow test-events test-sip test-vicidial chaos lint types contracts format check bench screenshots openapi clients release-check lock docker clean run-environment dev-environment
+.PHONY: help run test test-fast test-slow test-events test-sip test-vicidial test-asterisk test-packages chaos lint types contracts format check bench screenshots openapi clients release-check lock docker clean run-environment dev-environment
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,18 @@ VICIDIAL ?=
 test-vicidial: dev-environment ## VICIdial's own list filter on a real MariaDB; VICIDIAL=a checkout that you fetched, of which it says more
 	@[ -z "$(VICIDIAL)" ] || .ci/vicidial
 	CALLGATE_TEST_VICIDIAL="$(VICIDIAL)" $(PY) -m pytest -m far_side tests/far_side/test_vicidial.py $(PYTEST_ARGS)
+
+ASTERISK ?= $(CURDIR)/.venv/asterisk
+test-asterisk: dev-environment ## real calls through a real Asterisk with the dial plans of its page; unpacks Debian's, and installs sipp
+	@.ci/sip
+	@.ci/asterisk "$(ASTERISK)"
+	CALLGATE_TEST_ASTERISK="$(ASTERISK)" $(PY) -m pytest -m far_side tests/far_side/test_asterisk.py $(PYTEST_ARGS)
+
+PACKAGES ?= $(CURDIR)/.venv/packages
+test-packages: dev-environment ## the recipes with LiveKit's, jambonz's and Vapi's own packages, which it installs apart
+	@.ci/packages "$(PACKAGES)"
+	CALLGATE_TEST_PACKAGES="$(PACKAGES)" PYTHONPATH="$(PACKAGES)/vapi" \
+		$(PY) -m pytest -m "far_side or slow" tests/far_side/test_packages.py tests/connectors/test_vapi_types.py $(PYTEST_ARGS)
 
 MINUTES ?= 4
 SEED ?=
