@@ -8,7 +8,7 @@ export PYTHON
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-slow test-events test-sip test-vicidial test-asterisk test-packages chaos lint types contracts format check bench screenshots openapi clients release-check lock docker clean run-environment dev-environment
+.PHONY: help run test test-fast test-slow test-events test-replies test-sip test-vicidial test-asterisk test-packages chaos lint types contracts format check bench screenshots openapi clients release-check lock docker clean run-environment dev-environment
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ test-slow: dev-environment ## the races a hundred times over
 EVENTS ?= 100000
 test-events: dev-environment ## many events to a receiver that fails, while Callgate, Postgres and the receiver are killed (EVENTS=100000)
 	CALLGATE_TEST_EVENTS=$(EVENTS) $(PY) -m pytest -s tests/events/test_killed.py $(PYTEST_ARGS)
+
+REPLIES ?= 10000
+test-replies: dev-environment ## many replies by six carriers, repeated and forged ones among them (REPLIES=10000)
+	CALLGATE_TEST_REPLIES=$(REPLIES) $(PY) -m pytest -s tests/replies/test_many_replies.py $(PYTEST_ARGS)
 
 test-sip: dev-environment ## real calls through examples/kamailio; installs Debian's kamailio and sipp
 	@.ci/sip
