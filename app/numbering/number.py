@@ -10,6 +10,7 @@ import phonenumbers
 from phonenumbers import PhoneNumberType, ValidationResult
 
 from app.numbering.area_codes import AreaCodes
+from app.numbering.lines import canonical
 
 E164_REASON = "must be E.164 format (e.g. +14155551234)"
 SENDER_REASON = "must be E.164 format (e.g. +14155551234) or a short code of 3 to 8 digits"
@@ -83,6 +84,19 @@ class Numbers:
         self.parse = lru_cache(maxsize=16_384)(self._parse)
 
     def _parse(self, text: str) -> Number:
+        """The number of a line, whichever of its spellings is written. Raises NumberError."""
+        line = canonical(text)
+        try:
+            number = self.read(text)
+        except NumberImpossibleError:
+            if line == text:
+                raise
+            return self.read(line)
+        # Of the right length, and yet in no range that is in use any more (Vietnam's eleven digits).
+        return number if number.known or line == text else self.read(line)
+
+    def read(self, text: str) -> Number:
+        """As ``parse``, but an old spelling, which the numbering plan does not dial any more, is none."""
         if not looks_like_e164(text):
             raise NumberFormatError(E164_REASON)
         if text.startswith("+1"):
@@ -122,7 +136,7 @@ class Numbers:
         if intent_type == "sms" and _SHORT_CODE.fullmatch(text):
             return None
         try:
-            return self.parse(text)
+            return self.read(text)
         except NumberFormatError:
             raise NumberFormatError(SENDER_REASON if intent_type == "sms" else E164_REASON) from None
         except UnsupportedDestinationError:
