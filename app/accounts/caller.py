@@ -99,7 +99,7 @@ def _basic_password(header: str) -> str:
 
 def note_rate(request: Request, api_class: str, state: RateState) -> None:
     """Remember what the response's RateLimit fields will say."""
-    request.state.rate_headers = rate_headers(api_class, state)
+    request.scope["state"]["rate_headers"] = rate_headers(api_class, state)
 
 
 async def identify(request: Request) -> Caller:
@@ -170,7 +170,7 @@ class GuardedRoute(APIRoute):
         known = None if carrier else _query_names(self.dependant)
 
         async def guarded(given: Request) -> Response:
-            request = StrictRequest(given.scope, given.receive)
+            request = given if isinstance(given, StrictRequest) else StrictRequest(given.scope, given.receive)
             try:
                 presented_hash(request)  # who shows no key is not waited for
                 if not streams:
@@ -227,6 +227,9 @@ async def _begun(request: StrictRequest) -> StrictRequest:
             first.append(await receive_by(request.receive, deadline))
     if not first or first[0].get("more_body"):
         await identify(request)
+    elif first[0]["type"] == "http.request":
+        request.came_whole(first[0].get("body", b""))
+        return request
 
     async def received() -> Message:
         return first.pop() if first else await request.receive()

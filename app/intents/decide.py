@@ -50,8 +50,7 @@ async def decide_intent(
     services: Services, presented: IntentRequest, intent: Intent, render: Render
 ) -> Answer:
     """Approve or refuse the intent, and record it. Raises the outcomes of app.platform.outcomes."""
-    services.clocks.refuse_if_off()
-    now = services.now()
+    now = services.clocks.judging()
     claim = await claim_request(services, presented, operation=OPERATION, scope="intents:write", now=now)
     if isinstance(claim, Existing):
         return await _replay(services, presented, intent, claim, now)
