@@ -59,7 +59,7 @@ check: lint types contracts test ## everything above
 
 bench: bench-intents bench-window bench-content ## intents a second against the ceiling of an empty route; what the window and the scan cost
 
-bench-%: dev-environment ## bench-content, bench-window, bench-law, bench-channels, bench-registry, bench-imports, bench-evidence, bench-console: one part by itself
+bench-%: dev-environment ## bench-content, bench-window, bench-law, bench-channels, bench-registry, bench-imports, bench-evidence, bench-console, bench-costs: one part by itself
 	$(PY) -m benchmarks.$*
 
 screenshots: dev-environment ## the pictures of docs/console.md anew, on sample data; wants Debian's chromium

@@ -24,6 +24,7 @@ BENCHMARKS = (
     "law",
     "evidence",
     "console",
+    "costs",
 )
 
 
