@@ -85,7 +85,7 @@ BASE ?=
 bench-content: dev-environment ## what a scan costs; with BASE=<commit>, by turns with that commit's scan of the same texts, and the ratio
 	$(PY) -m benchmarks.content $(if $(BASE),--base $(BASE))
 
-bench-%: dev-environment ## bench-content, bench-window, bench-law, bench-channels, bench-registry, bench-imports, bench-evidence, bench-console, bench-layouts, bench-scaling: one part by itself
+bench-%: dev-environment ## bench-content, bench-window, bench-law, bench-channels, bench-registry, bench-imports, bench-evidence, bench-console, bench-layouts, bench-scaling, bench-costs: one part by itself
 	$(PY) -m benchmarks.$*
 
 screenshots: dev-environment ## the pictures of docs/console.md anew, on sample data; wants Debian's chromium

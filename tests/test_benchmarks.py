@@ -26,6 +26,7 @@ BENCHMARKS = (
     "console",
     "layouts",
     "scaling",
+    "costs",
 )
 
 

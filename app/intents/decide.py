@@ -50,8 +50,7 @@ async def decide_intent(
     services: Services, presented: IntentRequest, intent: Intent, render: Render
 ) -> Answer:
     """Approve or refuse the intent, and record it. Raises the outcomes of app.platform.outcomes."""
-    services.clocks.refuse_if_off()
-    now = services.now()
+    now = services.clocks.judging()
 
     async def leave(_: Stores, held: Claimed) -> None:
         # What is not kept must not stay claimed: 429 and 503 may be tried again under the same key.

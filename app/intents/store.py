@@ -158,11 +158,17 @@ RECORD = PreparedQuery(
 )
 
 
+_SELDOM = (
+    "campaigns", "pools", "scopes", "expiries", "hard_ends",
+    "operations", "idempotency", "holders", "statuses", "headers", "bodies", "subjects",
+)  # fmt: skip
+
+
 def columns_of(decisions: Sequence[Decision]) -> dict[str, Any]:
     """The parameters of RECORD."""
     leases = [d.lease for d in decisions]
     claims = [d.claim for d in decisions]
-    return {
+    columns: dict[str, Any] = {
         "ids": [d.id for d in decisions],
         "accounts": [d.account_id for d in decisions],
         "keys": [d.key_id for d in decisions],
@@ -190,6 +196,12 @@ def columns_of(decisions: Sequence[Decision]) -> dict[str, Any]:
         "subjects": [d.subject for d in decisions],
         "late_after": instant_of(min(d.id for d in decisions)) + LATE_AFTER,
     }
+    # Of most batches no decision has a claim, a subject or a campaign. ``unnest`` fills up with nulls what is shorter
+    # than the ids, and a column that is not sent is neither written by the driver nor read by the server.
+    for name in _SELDOM:
+        if columns[name].count(None) == len(decisions):
+            columns[name] = None
+    return columns
 
 
 async def record(database: Database, decisions: Sequence[Decision]) -> list[Recorded]:

@@ -101,6 +101,7 @@ class RecordReader:
         self._delimiter = ""  # until the header tells
         self._lines = _Lines()
         self._header: list[str | None] | None = None  # None for a column that is passed over
+        self._every_column: list[str] = []  # the header of CSV where none of it is passed over
         self._waiting: deque[tuple[int, str]] = deque()  # lines from an open quote on
 
     def feed(self, chunk: bytes) -> Iterator[Record | Reject]:
@@ -110,7 +111,11 @@ class RecordReader:
         """
         for start in range(0, len(chunk), _SLICE_BYTES):
             for line in self._lines.feed(chunk[start : start + _SLICE_BYTES]):
-                yield from self._take(*line)
+                plain = self._plain(*line)
+                if plain is not None:
+                    yield plain
+                else:
+                    yield from self._take(*line)
 
     def end(self) -> Iterator[Record | Reject]:
         """What is left when the file has ended.
@@ -122,6 +127,19 @@ class RecordReader:
         yield from self._quoted(final=True)
         if self._format == "csv" and self._header is None:
             raise UnusableList("the file is empty; a CSV file begins with a line of column names")
+
+    def _plain(self, line: int, raw: bytes, too_long: bool) -> Record | None:
+        """The record of a line of CSV that needs no second look, as nearly every line; None for any other."""
+        if not self._every_column or self._waiting or too_long or b'"' in raw or b"\0" in raw:
+            return None
+        try:
+            text = raw.decode()
+        except UnicodeDecodeError:
+            return None
+        fields = text.split(self._delimiter)
+        if len(fields) != len(self._every_column) or not text or text.isspace():
+            return None
+        return Record(line, dict(zip(self._every_column, fields, strict=True)), text)
 
     def _take(self, line: int, raw: bytes, too_long: bool) -> Iterator[Record | Reject]:
         reason = f"longer than {LINE_BYTES} bytes" if too_long else ""
@@ -205,6 +223,8 @@ class RecordReader:
         if self._header is None:
             self.headings = fields
             self._header = self._names.of_header(fields)
+            if None not in self._header:
+                self._every_column = [name for name in self._header if name is not None]
         elif len(fields) != len(self._header):
             reason = f"has {len(fields)} fields where the header has {len(self._header)}"
             yield Reject(line, readable(text), reason)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from app.clock import utc_now
-from app.numbering import asked_line
+from app.numbering import asked_line, spellings
 from app.platform.files.column_names import ColumnNames
 from app.platform.files.records import Format, RecordReader
 from app.platform.jobs.run_job import ProgressCallback, RunningJob, run_job
@@ -104,4 +104,4 @@ async def import_suppressions(
 
 
 def _other_spellings(number: str) -> list[str] | None:
-    return list(asked_line(number)[1:]) or None
+    return None if len(spellings(number)) == 1 else list(asked_line(number)[1:]) or None
