@@ -144,8 +144,11 @@ async def _keep_wish(
     account, line = caller.account_id, spellings(number)
     await consents.lock(connection, account, line[0])
     await consents.end(connection, account, line, OPT_OUT, now)
-    said = {"key_id": caller.key_id, "event_id": new_id(now), "now": now}
+    key, event = caller.key_id, new_id(now)
     if "all" in await opt_outs.standing_since(connection, account, line):
-        await opt_outs.repeat(connection, account, number, words, **said)
-    else:
-        await opt_outs.record(connection, account, number, words, wish_id=new_id(now), **said)
+        await opt_outs.repeat(connection, account, number, words, key_id=key, event_id=event, now=now)
+        return
+    wish = new_id(now)
+    await opt_outs.record(
+        connection, account, number, words, key_id=key, wish_id=wish, event_id=event, now=now
+    )

@@ -93,8 +93,9 @@ def garbled() -> list[tuple[int, Any]]:
     lacking = [
         {name: value for name, value in whole.items() if name != each} for each in ("campaignId", "contact")
     ]
+    of_no_form: list[Any] = [None, 5, [], {"message": None}, {"message": []}, {"message": "campaign.predial"}]
     return [
-        *((400, body) for body in (None, 5, [], {"message": None}, {"message": []}, {"message": "campaign.predial"})),
+        *((400, body) for body in of_no_form),
         (422, {}),
         *((422, {"message": each}) for each in lacking),
         (422, {"message": {**whole, "contact": {"id": contact["id"]}}}),
