@@ -16,6 +16,7 @@ from app import VERSION
 from app.accounts import http as admin
 from app.accounts.account_services import ClassLimit
 from app.accounts.audit import http as audit
+from app.accounts.caller import GuardedRoute
 from app.accounts.store import installation_secret
 from app.calling_window import http as emergencies
 from app.calling_window.holidays import http as holidays
@@ -55,7 +56,7 @@ from app.platform.clocks import Clocks
 from app.platform.http import docs_page, error_pages, problems
 from app.platform.http.openapi.description import describe
 from app.platform.http.problems import ProblemWriter
-from app.platform.http.request_middleware import RequestMiddleware
+from app.platform.http.request_middleware import DirectRoute, RequestMiddleware
 from app.platform.http.stream_timeouts import StreamPace
 from app.platform.postgres.database import Database, PostgresUnavailable
 from app.platform.postgres.migrate import newest_revision
@@ -180,6 +181,16 @@ def issuer_settings(settings: Settings) -> IssuerSettings:
     )
 
 
+def _direct_routes() -> dict[tuple[str, str], DirectRoute]:
+    """By method and path, those that are asked so often that they read their bodies themselves."""
+    return {
+        (method, route.path): direct
+        for route in intents.router.routes
+        if isinstance(route, GuardedRoute) and (direct := route.direct()) is not None
+        for method in route.methods or ()
+    }
+
+
 def build(
     settings: Settings,
     rule_sets: RuleSets,
@@ -259,7 +270,11 @@ def build(
     problems.install(app, writer, error_pages.missing_page)
     describe(app, writer)
     edge = RequestMiddleware(
-        app, writer, max_body_bytes=settings.max_body_bytes, body_seconds=settings.body_timeout_seconds
+        app,
+        writer,
+        max_body_bytes=settings.max_body_bytes,
+        body_seconds=settings.body_timeout_seconds,
+        direct=_direct_routes(),
     )
     if not traces:
         return edge

@@ -21,6 +21,16 @@ if TYPE_CHECKING:
     from app.settings import Settings
 
 
+class _AskedEarly:
+    """SIGHUP before the rules are read: remembered, where the system's own answer would end the process."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self, number: int, frame: object) -> None:
+        self.asked = True
+
+
 def serve(
     host: str | None = typer.Option(None, help="Address to listen on; CALLGATE_HOST."),
     port: int | None = typer.Option(None, min=0, max=65535, help="Port to listen on; CALLGATE_PORT."),
@@ -30,6 +40,7 @@ def serve(
     for name, value in (("HOST", host), ("PORT", port), ("WORKERS", workers)):
         if value is not None:
             os.environ[f"CALLGATE_{name}"] = str(value)
+    signal.signal(signal.SIGHUP, _AskedEarly())
     with stores(own=True) as found:
         raise typer.Exit(_serve(found))
 
@@ -115,7 +126,10 @@ def _serve_with(found: Stores, metrics_dir: str | None, stack: contextlib.ExitSt
         )
     except BrokenRuleFile as error:
         fail(f"a rule file is broken: {error}")
-    signal.signal(signal.SIGHUP, keeper.reload)
+    early = signal.signal(signal.SIGHUP, keeper.reload)
+    if isinstance(early, _AskedEarly) and early.asked:
+        # What was read may be older than what was asked for.
+        keeper.reload()
     told = ReloadFile(data_dir, settings.port)
     if told.hold(keeper.standing):
         keeper.report = told.write

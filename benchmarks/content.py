@@ -1,16 +1,21 @@
 """What a scan costs, beside a stdlib alternation of the same phrases and better-profanity.
 
 Run ``python -m benchmarks.content``. Times are microseconds of processor time a message, so that
-neighbours on the machine do not count; the ratio is to our own scan of the same text.
+neighbours on the machine do not count; the ratio is to our own scan of the same text. With ``--base COMMIT`` a
+temporary checkout of that commit scans the same texts by turns with this one, and the last table is the ratio.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import re
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from better_profanity import profanity
 
@@ -45,6 +50,7 @@ HOSTILE_1600 = {
     "http": "http://" * 228,
 }
 Work = Callable[[str], object]
+TURNS, SCANS_A_TURN = 12, 4
 
 
 def _each(work: Work, texts: list[str], seconds: float) -> list[float]:
@@ -113,10 +119,68 @@ def main(seconds: float, most_texts: int) -> None:
         out(f"| {name} | {half:.0f} | {whole:.0f} | {whole / half:.1f} |\n")
 
 
+def beside_base(commit: str, turns: int) -> None:
+    """Print what each of the two costs, by turns in processes of their own, and the ratio.
+
+    Of each text the least of all turns counts: a neighbour on the machine makes a turn dearer, and none cheaper.
+    """
+    texts = {
+        "160 ASCII characters": [ASCII_160],
+        "must-pass texts": [text for _, text in MUST_PASS],
+        "all test texts": [text for _, text in (*MUST_PASS, *MUST_BLOCK)],
+    }
+    here = Path(__file__).parent
+    with tempfile.TemporaryDirectory() as folder:
+        archive = subprocess.run(["git", "archive", commit], cwd=here.parent, check=True, capture_output=True)
+        subprocess.run(["tar", "x", "-C", folder], input=archive.stdout, check=True)
+        sides = [
+            subprocess.Popen(
+                [sys.executable, "-P", str(here / "content_turns.py"), str(root), str(SCANS_A_TURN)],
+                cwd=root,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for root in (Path(folder), here.parent)
+        ]
+        least: list[dict[str, float]] = [{}, {}]
+        try:
+            for side in sides:
+                _ask(side, texts)
+            for _ in range(turns):
+                for at, side in enumerate(sides):
+                    least[at] = _ask(side, None)
+        finally:
+            for side in sides:
+                side.communicate()
+    sys.stdout.write(f"| text | {commit} us | here us | ratio |\n|---|---|---|---|\n")
+    for name in texts:
+        before, now = least[0][name], least[1][name]
+        sys.stdout.write(f"| {name} | {before:.1f} | {now:.1f} | {now / before:.2f} |\n")
+
+
+def _ask(side: subprocess.Popen[str], what: object) -> dict[str, float]:
+    if side.stdin is None or side.stdout is None:
+        raise AssertionError("both are pipes")
+    side.stdin.write(json.dumps(what) + "\n")
+    side.stdin.flush()
+    line = side.stdout.readline()
+    if not line:
+        raise SystemExit("one of the two sides ended; its reason stands above")
+    answer: dict[str, float] = json.loads(line)
+    return answer
+
+
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument(
+        "--base", metavar="COMMIT", help="by turns with this commit: nothing but the ratio"
+    )
     arguments.add_argument("--small", action="store_true", help="a glance at each: that it runs at all")
-    if arguments.parse_args().small:
+    given = arguments.parse_args()
+    if given.base:
+        beside_base(given.base, 2 if given.small else TURNS)
+    elif given.small:
         main(0.01, 10)
     else:
         main(1.0, sys.maxsize)

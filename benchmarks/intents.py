@@ -51,10 +51,10 @@ def main() -> None:
             server([sys.executable, "-m", "app.cli", "serve"], settings) as (port, _),
         ):
             kinds = [kind for kind in ("call", "sms") if chosen.only in (None, kind)]
-            cases = {EMPTY: (empty_port, [_intent("call", place, {}) for place in range(places)])}
+            cases = {EMPTY: (empty_port, [intent_request("call", place, {}) for place in range(places)])}
             for kind in kinds:
                 headers = {"Authorization": f"Bearer {key}"}
-                requests = [_intent(kind, place, headers) for place in range(places)]
+                requests = [intent_request(kind, place, headers) for place in range(places)]
                 cases[f"POST /v1/intents, {kind}"] = port, requests
             best = _measured(cases, seconds / ROUNDS)
     Console(width=100).print(_table(best))
@@ -94,7 +94,8 @@ def _table(best: Best) -> Table:
     return table
 
 
-def _intent(kind: str, place: int, headers: dict[str, str]) -> bytes:
+def intent_request(kind: str, place: int, headers: dict[str, str]) -> bytes:
+    """A request for a call or a text that is approved, to the number of that place."""
     body: dict[str, object] = {"type": kind, "to": _number(place), "from": "+12125550100"}
     if kind == "sms":
         # A reminder is no marketing, for which the law of some places wants a consent.

@@ -1,4 +1,4 @@
-"""Twenty ways to disguise a text in plain ASCII (one of them in turned letters), each deterministic."""
+"""Ways to disguise a text in plain ASCII (one of them in turned letters), each deterministic: twenty, and more."""
 
 from __future__ import annotations
 
@@ -102,3 +102,83 @@ TRICKS: dict[str, Callable[[str], str]] = {
     "one digit for a letter": _words(_one_digit),
     "alternating case": lambda text: "".join(c.upper() if n % 2 else c.lower() for n, c in enumerate(text)),
 }  # fmt: skip
+
+
+def _mapped(letters: dict[str, str]) -> Callable[[str], str]:
+    """Each of these letters, in words, by what passes for it."""
+
+    def change(word: str, _: random.Random) -> str:
+        for letter, instead in letters.items():
+            word = word.replace(letter, instead)
+        return word
+
+    return _words(change)
+
+
+def _between(sign: str) -> Callable[[str], str]:
+    """A sign where a blank was between two words."""
+    return lambda text: re.sub(r"(?<=[a-zA-Z]) (?=[a-zA-Z])", lambda _: sign, text)
+
+
+def _escaped(form: str) -> Callable[[str], str]:
+    """Every third letter by its number."""
+    return lambda text: "".join(
+        form.format(ord(c)) if c.isascii() and c.isalpha() and n % 3 == 0 else c for n, c in enumerate(text)
+    )
+
+
+def _one_in(opens: str, closes: str) -> Callable[[str, random.Random], str]:
+    def change(word: str, chance: random.Random) -> str:
+        at = chance.randrange(len(word))
+        return f"{word[:at]}{opens}{word[at]}{closes}{word[at + 1 :]}"
+
+    return change
+
+
+def _halves(sign: str) -> Callable[[str, random.Random], str]:
+    return lambda word, _: f"{sign}{word[: len(word) // 2]}{sign}{word[len(word) // 2 :]}"
+
+
+# Written after the twenty were mended, and mended in their turn; those that still pass are listed with the rest.
+MORE_TRICKS: dict[str, Callable[[str], str]] = {
+    "l for i": _mapped({"i": "l"}),
+    "I for l": _mapped({"l": "I"}),
+    "capitals, l for I": _words(lambda word, _: word.upper().replace("I", "l")),
+    "rn for m, vv for w": _mapped({"m": "rn", "w": "vv"}),
+    "cl for d": _mapped({"d": "cl"}),
+    "q for g, v for u": _mapped({"g": "q", "u": "v"}),
+    "z for s": _mapped({"s": "z"}),
+    "k for c": _mapped({"c": "k"}),
+    "one blank within": _words(_put_in(" ")),
+    "the first letter apart": _words(lambda word, _: word[0] + " " + word[1:]),
+    "an apostrophe within": _words(_put_in("'")),
+    "an ampersand within": _words(_put_in("&")),
+    "a plus within": _words(_put_in("+")),
+    "a percent sign within": _words(_put_in("%")),
+    "four dots within": _words(_put_in("....")),
+    "a hyphen and a new line": _words(_put_in("-\n")),
+    "a tab within": _words(_put_in("\t")),
+    "a tag within": _words(_put_in("<b>")),
+    "a comment within": _words(_put_in("<!-- x -->")),
+    "a letter in brackets": _words(_one_in("[", "]")),
+    "a letter three times": _words(lambda word, _: word[:2] + word[1] * 2 + word[2:]),
+    "numbers of addresses": _escaped("%{:02x}"),
+    "numbers of mail": _escaped("={:02X}"),
+    "numbers of programs": _escaped("\\u{:04x}"),
+    "entities written twice": _escaped("&amp;#{};"),
+    "entities without an end": _escaped("&#{}"),
+    "stars between words": _between("*"),
+    "pluses between words": _between("+"),
+    "faces between words": _between(" :) "),
+    "dashes between words": _between(" -- "),
+    "dots between words": _between("... "),
+    "bold halves": _words(_halves("**")),
+    "brackets for o": _mapped({"o": "()"}),
+    "a bracket for c": _mapped({"c": "("}),
+    "strokes for a": _mapped({"a": "/\\"}),
+    "a hash for a vowel": _words(_first_vowel("#")),
+    "a hyphen for a vowel": _words(_first_vowel("-")),
+    "a star for the first letter": _words(lambda word, _: "*" + word[1:]),
+    "a digit within": _words(_put_in("9")),
+    "words glued": lambda text: re.sub(r"(?<=[a-z]) (?=[a-z])", "", text.lower()),
+}

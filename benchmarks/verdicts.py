@@ -20,7 +20,7 @@ from app.content import ContentScanner
 from app.content.segments import count_segments
 from app.guardrail.facts import AccountPolicy, ContentPolicy
 from app.replies.classify import classify_inbound
-from benchmarks.tricks import TRICKS
+from benchmarks.tricks import MORE_TRICKS, TRICKS
 from tests.content.texts import MUST_BLOCK, MUST_PASS
 
 DEFAULT = AccountPolicy()
@@ -105,16 +105,22 @@ def honest(table: Table, scanner: ContentScanner, folder: Path) -> None:
     table.line("texts of tests/content/must_pass.txt blocked", len(own), len(MUST_PASS), own)
 
 
-def disguises(table: Table, scanner: ContentScanner) -> None:
-    """Texts that are blocked, disguised in twenty ways."""
+def disguised_texts() -> list[str]:
+    """The texts whose disguises are counted: evenly from those of the tests that words block."""
     words = [text for rule, text in MUST_BLOCK if not rule.startswith(("link.", "sensitive.", "evasion."))]
-    chosen = words[:: max(1, len(words) // DISGUISED_TEXTS)][:DISGUISED_TEXTS]
-    total = 0
-    for name, trick in TRICKS.items():
-        passed = [text for text in map(trick, chosen) if not scanner.scan(text, DEFAULT, False).blocks]
-        total += len(chosen) - len(passed)
-        table.line(f"disguised, still blocked: {name}", len(chosen) - len(passed), len(chosen), passed)
-    table.line("disguised, still blocked: all", total, len(chosen) * len(TRICKS))
+    return words[:: max(1, len(words) // DISGUISED_TEXTS)][:DISGUISED_TEXTS]
+
+
+def disguises(table: Table, scanner: ContentScanner) -> None:
+    """Texts that are blocked, disguised in twenty ways, and in more."""
+    chosen = disguised_texts()
+    for what, tricks in (("disguised", TRICKS), ("further tricks", MORE_TRICKS)):
+        total = 0
+        for name, trick in tricks.items():
+            passed = [text for text in map(trick, chosen) if not scanner.scan(text, DEFAULT, False).blocks]
+            total += len(chosen) - len(passed)
+            table.line(f"{what}, still blocked: {name}", len(chosen) - len(passed), len(chosen), passed)
+        table.line(f"{what}, still blocked: all {len(tricks)}", total, len(chosen) * len(tricks))
 
 
 def replies(table: Table, folder: Path) -> None:

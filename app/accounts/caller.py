@@ -8,7 +8,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_origin
 
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
@@ -17,17 +17,19 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, TypeAdapter
 from starlette.exceptions import HTTPException as StarletteHTTPException  # noqa: TID251
 from starlette.responses import Response
-from starlette.types import Message
+from starlette.types import Message, Receive, Scope
 
 from app.accounts.account_services import AccountServices
 from app.accounts.authenticate import EVERY_KEY, Caller, hash_of
 from app.accounts.identify import identify as lookup
 from app.platform.http.fields import MOST_FAULTS
 from app.platform.http.problems import CARRIER_PATH, Problem, rate_headers, takes_basic
+from app.platform.http.request_middleware import DirectRoute, Unread
 from app.platform.http.stream_timeouts import STREAMS
 from app.platform.http.strict_json import StrictRequest
 from app.platform.outcomes import FieldFault, Outcome, RateExceeded, Unauthorized
 from app.platform.redis.rate_limits import RateState
+from app.platform.server.at_once import receive_by
 
 Handler = Callable[[Request], Awaitable[Response]]
 # How long the rest of a body may be on its way before its key is looked at.
@@ -35,6 +37,7 @@ PROMPT_SECONDS = 0.05
 _BEARER = re.compile(r"(?i:bearer) +(cg_[A-Za-z0-9_-]{1,250}) *")
 _KEY = re.compile(r"cg_[A-Za-z0-9_-]{1,250}")
 _CARRIERS = CARRIER_PATH + "/"
+_HASH = "callgate.key_hash"
 IN_ADDRESS = "key"  # the query's name for the key of a carrier that can send no header, or needs it itself
 
 
@@ -45,6 +48,13 @@ def services_of(request: Request) -> AccountServices:
 
 def presented_hash(request: Request) -> bytes:
     """The hash of the key that the request carries. Raises Unauthorized when there is none."""
+    found: bytes | None = request.scope.get(_HASH)  # it is asked for by the route, and by what the route asks
+    if found is None:
+        found = request.scope[_HASH] = _hash_of_key(request)
+    return found
+
+
+def _hash_of_key(request: Request) -> bytes:
     if request.scope["path"].startswith(_CARRIERS) and IN_ADDRESS in request.query_params:
         return _hash_in_address(request.query_params.getlist(IN_ADDRESS))
     given = request.headers.getlist("authorization")
@@ -89,7 +99,7 @@ def _basic_password(header: str) -> str:
 
 def note_rate(request: Request, api_class: str, state: RateState) -> None:
     """Remember what the response's RateLimit fields will say."""
-    request.state.rate_headers = rate_headers(api_class, state)
+    request.scope["state"]["rate_headers"] = rate_headers(api_class, state)
 
 
 async def identify(request: Request) -> Caller:
@@ -139,22 +149,36 @@ class GuardedRoute(APIRoute):
 
     def get_route_handler(self) -> Any:
         """The handler, with the media type and the key looked at before any complaint about the body."""
-        handle = self._reading(super().get_route_handler())
+        return self._guarded(self._reading(super().get_route_handler()))
+
+    def direct(self) -> DirectRoute | None:
+        """The same without the framework about it, for a route that ``reads`` its body itself; else None."""
+        if not hasattr(self.endpoint, "reads"):
+            return None
+        handle = self._guarded(self._reading(_give_up))
+
+        async def answer(scope: Scope, receive: Receive) -> Response:
+            return await handle(StrictRequest(scope, receive))
+
+        return DirectRoute(self, answer)
+
+    def _guarded(self, handle: Handler) -> Handler:
         streams = STREAMS.fullmatch(self.path) is not None
         reads_json = self.body_field is not None
         # A carrier adds to its address what it likes; whoever lists what came in means every word of it.
         carrier = self.path.startswith(CARRIER_PATH) and "POST" in (self.methods or ())
         known = None if carrier else _query_names(self.dependant)
+        repeated = _repeated_names(self.dependant)
 
         async def guarded(given: Request) -> Response:
-            request = StrictRequest(given.scope, given.receive)
+            request = given if isinstance(given, StrictRequest) else StrictRequest(given.scope, given.receive)
             try:
                 presented_hash(request)  # who shows no key is not waited for
                 if not streams:
                     request = await _begun(request)
                 refuse_nul(request)
                 if not carrier and request.scope["query_string"]:
-                    _refuse_unknown(request, known)
+                    _refuse_unknown(request, known, repeated)
                 if reads_json and not _is_json(request):
                     raise Problem("unsupported-media-type")
                 return await handle(request)
@@ -184,6 +208,10 @@ class GuardedRoute(APIRoute):
         return handle
 
 
+async def _give_up(request: Request) -> Response:
+    raise Unread(await request.body())
+
+
 async def _begun(request: StrictRequest) -> StrictRequest:
     """The request with the beginning of its body. What is on its way after that is waited for only for a good key.
 
@@ -196,10 +224,13 @@ async def _begun(request: StrictRequest) -> StrictRequest:
     first: list[Message] = []
     if headers.get("expect", "").lower() != "100-continue":
         with suppress(TimeoutError):
-            async with asyncio.timeout(PROMPT_SECONDS):
-                first.append(await request.receive())
+            deadline = asyncio.get_running_loop().time() + PROMPT_SECONDS
+            first.append(await receive_by(request.receive, deadline))
     if not first or first[0].get("more_body"):
         await identify(request)
+    elif first[0]["type"] == "http.request":
+        request.came_whole(first[0].get("body", b""))
+        return request
 
     async def received() -> Message:
         return first.pop() if first else await request.receive()
@@ -234,8 +265,16 @@ def _query_names(dependant: Dependant) -> frozenset[str] | None:
     return frozenset(names)
 
 
-def _refuse_unknown(request: Request, known: frozenset[str] | None) -> None:
-    """A misspelt filter would let everything through, and of two values only one would count.
+def _repeated_names(dependant: Dependant) -> frozenset[str]:
+    """The query parameters that a route takes more than one of, those of a model."""
+    kinds = [parameter.field_info.annotation for parameter in dependant.query_params]
+    models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    fields = [each for model in models for each in model.model_fields.items()]
+    return frozenset(name for name, field in fields if get_origin(field.annotation) is list)
+
+
+def _refuse_unknown(request: Request, known: frozenset[str] | None, repeated: frozenset[str]) -> None:
+    """A misspelt filter would let everything through, and of two values only one would count, but of ``repeated``.
 
     ``known`` None: the parameters are a model's, which refuses by itself what it does not know.
     """
@@ -248,7 +287,7 @@ def _refuse_unknown(request: Request, known: frozenset[str] | None) -> None:
             malformed=True,
         )
         for name in dict.fromkeys(given)
-        if _is_unknown(name, known) or given.count(name) > 1
+        if _is_unknown(name, known) or (given.count(name) > 1 and name not in repeated)
     ]
     if faults:
         raise Problem("bad-request", faults=faults[:MOST_FAULTS])

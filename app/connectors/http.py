@@ -278,7 +278,7 @@ async def post_dnc_scrub(
 async def _form(request: Request) -> dict[str, str]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in ("multipart/form-data", "application/x-www-form-urlencoded"):
-        raise Problem("unsupported-media-type")
+        raise Problem("unsupported-media-type", "The request body must be a form.")
     form = await request.form(max_files=0, max_fields=20, max_part_size=1 << 20)
     pairs = form.multi_items()
     if len({name for name, _ in pairs}) < len(pairs):

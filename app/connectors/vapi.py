@@ -60,7 +60,9 @@ class CallEnd:
 
 def message_of(body: object) -> Mapping[str, Any]:
     """The message of a webhook. Raises Unusable."""
-    return _object(body if isinstance(body, dict) else {}, "message")
+    if not isinstance(body, dict):
+        raise Unusable([FieldFault("body", "must be an object", "", malformed=True)])
+    return _object(body, "message")
 
 
 def read_predial(message: Mapping[str, Any], defaults: Mapping[str, Any]) -> PredialQuestion:
@@ -148,20 +150,28 @@ def _is_seconds(value: object) -> bool:
 
 
 def _object(members: Mapping[str, Any], name: str, field: str | None = None) -> Mapping[str, Any]:
-    found = members.get(name)
+    found = _present(members, name, field or name)
     if not isinstance(found, dict):
-        raise _missing(field or name, "must be an object")
+        raise _fault(field or name, "must be an object", malformed=True)
     return found
 
 
 def _text(members: Mapping[str, Any], name: str, field: str) -> str:
-    found = members.get(name)
-    if not isinstance(found, str) or not found or "\x00" in found:
-        raise _missing(field, "must be a text")
+    found = _present(members, name, field)
+    if not isinstance(found, str):
+        raise _fault(field, "must be a text", malformed=True)
+    if not found or "\x00" in found:
+        raise _fault(field, "must be a text")
     if len(found) > LONGEST_TEXT:  # it is part of a key
-        raise _missing(field, f"must have at most {LONGEST_TEXT} characters")
+        raise _fault(field, f"must have at most {LONGEST_TEXT} characters")
     return found
 
 
-def _missing(field: str, reason: str) -> Unusable:
-    return Unusable([FieldFault(field, reason, "/" + field.replace(".", "/"))])
+def _present(members: Mapping[str, Any], name: str, field: str) -> object:
+    if name not in members:
+        raise _fault(field, "required field missing")
+    return members[name]
+
+
+def _fault(field: str, reason: str, *, malformed: bool = False) -> Unusable:
+    return Unusable([FieldFault(field, reason, "/" + field.replace(".", "/"), malformed=malformed)])

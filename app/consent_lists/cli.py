@@ -17,6 +17,7 @@ from app.platform.printing import print_json
 from app.suppression.export_files import Output, save_export
 from app.suppression.list_files import FileArgument, Partial, RejectsFile, open_list, take_list
 from app.suppression.list_options import (
+    ColumnOption,
     DefaultCountry,
     DryRun,
     FormatOption,
@@ -44,6 +45,7 @@ def import_file(
     dry_run: bool = DryRun,
     default_country: str | None = DefaultCountry,
     ignore_columns: bool = IgnoreColumns,
+    column: list[str] = ColumnOption,
     rejects: Path | None = RejectsFile,
     account: str | None = AccountOption,
     as_json: bool = AsJson,
@@ -53,8 +55,10 @@ def import_file(
     All or nothing unless --partial. The exit status is 0 when they are on record, 1 when the list was not taken, 2 for
     a mistake in the command, and 3 when the database cannot be asked.
     """
+    from app.consent_lists.consent_lines import COLUMNS
+
     chosen = chosen_format(format, file)
-    reading = reading_of(partial, dry_run, default_country, ignore_columns)
+    reading = reading_of(partial, dry_run, default_country, ignore_columns, column, COLUMNS)
 
     async def work(
         database: Any, chunks: AsyncIterator[bytes], job_id: uuid.UUID, progress: ProgressCallback

@@ -5,13 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, services_of
+from app.consent_lists.consent_lines import COLUMNS
 from app.consent_lists.export_consents import export_consents
 from app.consent_lists.import_consents import import_consents
 from app.consent_lists.store import expiring, listed
@@ -28,7 +29,7 @@ from app.platform.http.stream_timeouts import PatientResponse, pace_of
 from app.platform.jobs.run_job import ProgressCallback
 from app.platform.jobs.stage_list import ListReading
 from app.platform.jobs.store import Job, JobKind
-from app.suppression.import_requests import IMPORT_BODY, Options, add_job_routes, import_list
+from app.suppression.import_requests import IMPORT_BODY, ImportOptions, add_job_routes, import_list
 from app.suppression.list_bodies import JobDocument
 
 router = APIRouter(prefix="/v1/consents", tags=["consents"], route_class=GuardedRoute)
@@ -39,6 +40,12 @@ MayWrite = Annotated[Caller, Depends(_may_write)]
 KIND: JobKind = "consent_import"
 _CSV: dict[str, Any] = {"text/csv": {"schema": {"type": "string"}}}
 _NDJSON: dict[str, Any] = {"application/x-ndjson": {"schema": {"type": "string"}}}
+
+
+class Options(ImportOptions):
+    """How a list of consents is to be read."""
+
+    columns: ClassVar[frozenset[str]] = frozenset(COLUMNS)
 
 
 class ConsentList(documents.Document):
@@ -99,7 +106,7 @@ async def list_consents(
     },
     openapi_extra=IMPORT_BODY,
 )
-async def post_import(request: Request, caller: MayWrite, options: Options) -> Response:
+async def post_import(request: Request, caller: MayWrite, options: Annotated[Options, Query()]) -> Response:
     """Streams CSV (`number,kind,channels,given_at,evidence[,expires_at,text_version]`) or NDJSON, gzip or not.
 
     All or nothing unless `partial`. A consent that was given before the person's last opt-out is a reject. A form with

@@ -16,16 +16,10 @@ from app.consent_lists.consent_lines import (
     NumberCheck,
     consent_row,
 )
-from app.consent_lists.store import (
-    begin_staging,
-    count_staged,
-    drop_overtaken,
-    end_staging,
-    put_staged_on_record,
-    settle_staging,
-    stage_rows,
-)
+from app.consent_lists.entering_store import count_staged, drop_overtaken, put_staged_on_record
+from app.consent_lists.store import begin_staging, end_staging, settle_staging, stage_rows
 from app.numbering import spellings
+from app.platform.files.column_names import ColumnNames
 from app.platform.files.records import Format, RecordReader
 from app.platform.files.rejects import Reject
 from app.platform.jobs.run_job import ProgressCallback, RunningJob, run_job
@@ -73,17 +67,13 @@ async def import_consents(
     async def work(job: RunningJob) -> None:
         await begin_staging(job.connection)
         now = clock()
-        reader = RecordReader(
-            format,
-            frozenset(COLUMNS),
-            REQUIRED,
-            names=USUAL_NAMES,
-            ignore_columns=reading.ignore_columns,
+        names = ColumnNames(
+            frozenset(COLUMNS), REQUIRED, USUAL_NAMES, reading.columns, reading.ignore_columns
         )
         await stage_list(
             job,
             chunks,
-            reader,
+            RecordReader(format, names),
             lambda record: consent_row(record, format, now, check_number, reading.respell),
             lambda rows: stage(job, rows),
         )
@@ -91,7 +81,7 @@ async def import_consents(
         refuse(job, await drop_overtaken(job.connection, account_id))
         if reading.dry_run:
             async with job.trying() as connection:
-                count(job, *await count_staged(connection, account_id))
+                count(job, *await count_staged(connection, account_id, job_id=job.id))
         else:
             async with job.changing() as connection:
                 # With the imports of suppressions, which end consents as well: each could wait for rows of the other.

@@ -45,6 +45,7 @@ _EVERYBODY_CLASS = 0x636F_6E61
 _TAKE_PART = text("SELECT pg_advisory_xact_lock_shared(:class, hashtext(:account))")
 _TAKE_ALONE = text("SELECT pg_advisory_xact_lock(:class, hashtext(:account))")
 _LOCK_CLASS = 0x636F_6E73
+_PLAN_ANEW = text("DISCARD PLANS")
 _END = text(
     """
     UPDATE consents SET ended_at = :now, ended_by = :ended_by
@@ -108,6 +109,15 @@ async def begin_recording(connection: AsyncConnection, account_id: uuid.UUID) ->
 async def hold_new_consents(connection: AsyncConnection, account_id: uuid.UUID) -> None:
     """No new consent of the account is put on record until this transaction has ended."""
     await connection.execute(_TAKE_ALONE, {"class": _LOCK_CLASS, "account": str(account_id)})
+
+
+async def expect_many(connection: AsyncConnection) -> None:
+    """Before a statement that changes many consents at once.
+
+    The triggers on them join the rows as they were with the rows as they are, by the plan of the first time that this
+    session ran them: made for a handful, it compares each row with each, which for twenty thousand takes half a minute.
+    """
+    await connection.execute(_PLAN_ANEW)
 
 
 async def end(

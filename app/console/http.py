@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.console import finding, signing_in
+from app.console.pages.calling import preview_page
 from app.console.rail import page_routers, seen_by
 from app.console.templating import ASSETS, HEADERS
 from app.console.trouble import ConsoleRoute
@@ -48,6 +49,7 @@ async def nowhere(request: Request, visit: Annotated[Visit, Depends(SignedIn())]
 router.include_router(signing_in.router)
 router.include_router(_frame)
 router.include_router(finding.router)
+router.include_router(preview_page.router)
 for each in page_routers():
     router.include_router(each)
 router.include_router(_nowhere)

@@ -40,6 +40,7 @@ RAIL: tuple[tuple[Line, ...], ...] = (
         Line("Suppressions", "suppressions", "suppressions:read", "people.suppressions_page"),
         Line("Registries", "registries", "", "people.registries_page"),
         Line("Consents", "consents", "consents:read", "people.consents_given_page"),
+        Line("Replies", "replies", "suppressions:read", "people.replies_page"),
     ),
     (
         Line("Pools", "pools", "pools:read", "capacity.pools_page"),

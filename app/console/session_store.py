@@ -23,8 +23,12 @@ _END = Script(_FOLDER, "session_end.lua")
 _TAKE = Script(_FOLDER, "departure_take.lua")
 _FAILED = Script(_FOLDER, "failed_sign_ins.lua")
 LASTS = timedelta(hours=12)
-# Of one address; then it waits, with a good key as well.
+# Of one address, and of one beginning of a key from all addresses together; then it waits, a good key as well.
 MOST_FAILURES, FAILURES_LAST = 20, timedelta(minutes=10)
+# A key's first characters name it, and are far too few to sign in with.
+_NAMES_A_KEY = 11
+# Who has signed in from an address is known there: the failures of others keep nobody out who was there before.
+KNOWN_FOR = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +66,41 @@ class Sessions:
         """End the session in every process. Raises RedisUnavailable."""
         await self._call(_END, token)
 
-    async def failed(self, address: str, more: int = 0) -> timedelta | None:
-        """How long the address has to wait, None while it need not; ``more`` failures are counted before that.
+    async def must_wait(self, address: str, key: str, key_hash: bytes) -> timedelta | None:
+        """How long a try of this key from this address has to wait, None while it need not.
 
-        Raises RedisUnavailable.
+        It waits when too many from the address have failed, whatever their keys, or too many of keys that begin like
+        this one, wherever they came from. What begins like it binds an address only that has failed itself, so that
+        who has seen the beginning of somebody's key keeps nobody out; and neither binds the key that has signed in
+        from that address before. Raises RedisUnavailable.
         """
-        name = hashlib.sha256(address.encode()).hexdigest()[:40]
+        here, left = await self._failures(address)
+        wait = left if here >= MOST_FAILURES else None
+        if here and wait is None:
+            alike, left = await self._failures(_beginning(key))
+            wait = left if alike >= MOST_FAILURES else None
+        if wait is None:
+            return None
+        known = await self._call(_READ, _known(address, key_hash), kind="known")
+        return wait if known == ["-"] else None
+
+    async def failed(self, address: str, key: str) -> None:
+        """Count a try that failed. Raises RedisUnavailable."""
+        await self._failures(address, 1)
+        if key:
+            await self._failures(_beginning(key), 1)
+
+    async def succeeded(self, address: str, key_hash: bytes) -> None:
+        """From now on the key is known at the address. Raises RedisUnavailable."""
+        lasts_ms = str(int(KNOWN_FOR.total_seconds() * 1000))
+        await self._call(_OPEN, _known(address, key_hash), "1", lasts_ms, kind="known")
+
+    async def _failures(self, whose: str, more: int = 0) -> tuple[int, timedelta]:
+        name = hashlib.sha256(whose.encode("utf-8", "surrogatepass")).hexdigest()[:40]
         key = f"cg:{{console-{name}}}:failed-sign-ins"
         arguments = [str(more), str(int(FAILURES_LAST.total_seconds() * 1000))]
         count, left_ms = await self._router.call(_FAILED, [key], arguments, self._router.deadline())
-        return timedelta(milliseconds=int(left_ms)) if int(count) >= MOST_FAILURES else None
+        return int(count), timedelta(milliseconds=int(left_ms))
 
     async def keep_departure(self, state: str, kept: str, *, seconds: int) -> None:
         """Keep what the way back from the issuer is held against. Raises RedisUnavailable."""
@@ -86,3 +115,11 @@ class Sessions:
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()[:40]
         key = f"cg:{{console-{digest}}}:{kind}"
         return await self._router.call(script, [key], arguments, self._router.deadline())
+
+
+def _beginning(key: str) -> str:
+    return "key " + key[:_NAMES_A_KEY]
+
+
+def _known(address: str, key_hash: bytes) -> str:
+    return f"{address} {key_hash.hex()}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import math
 import secrets
 from typing import Annotated, cast
 
@@ -54,7 +55,7 @@ async def ask(
 
 @router.post("/sign-in")
 async def sign_in(request: Request) -> Response:
-    """A key that is in force opens a session of twelve hours. Failures are counted by address."""
+    """A key that is in force opens a session of twelve hours. Failures are counted by address and by key."""
     refuse_other_sites(request)
     form = await form_of(request)
     given = {name: str(form.get(name) or "").strip() for name in ("key", "csrf", "next")}
@@ -62,12 +63,12 @@ async def sign_in(request: Request) -> Response:
     if not expected or not hmac.compare_digest(given["csrf"].encode("utf-8", "replace"), expected.encode()):
         raise NotAllowed("The form is not one that this browser was given: it may not take cookies.")
     sessions, address = console_of(request).sessions, _address(request)
-    wait = await sessions.failed(address)
-    if wait is not None:
-        minutes = max(1, round(wait.total_seconds() / 60))
-        told = f"Too many attempts from this address. Try again in {plural(minutes, 'minute')}."
-        return await _form(request, given["next"], fault=told, status=429)
     services, key_hash, told = cast(Services, services_of(request)), hash_of(given["key"]), ""
+    wait = await sessions.must_wait(address, given["key"], key_hash)
+    if wait is not None:
+        minutes = max(1, math.ceil(wait.total_seconds() / 60))
+        told = f"Too many attempts from this address, or with this key. Try again in {plural(minutes, 'minute')}."
+        return await _form(request, given["next"], fault=told, status=429)
     if not given["key"]:
         told = "Paste the key here; it begins with cg_."
     elif len(given["key"]) > _LONGEST_KEY or not given["key"].startswith("cg_"):
@@ -78,8 +79,9 @@ async def sign_in(request: Request) -> Response:
         except Unauthorized as refused:
             told = f"{refused.detail} Ask whoever gave it to you for another one."
     if told:
-        await sessions.failed(address, 1)
+        await sessions.failed(address, given["key"])
         return await _form(request, given["next"], fault=told, status=401)
+    await sessions.succeeded(address, key_hash)
     session = await sessions.open(key_hash)
     answer = RedirectResponse(local_path(given["next"]), 303, HEADERS)
     give_cookie(request, answer, COOKIE, session.token, seconds=int(LASTS.total_seconds()))

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any, cast
 from urllib.parse import quote, unquote, urlsplit
 
+import orjson
 from fastapi import Request
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
@@ -37,6 +38,7 @@ COOKIE = "callgate_session"
 _SAID = "callgate_said"
 _ZONE = "callgate_zone"
 _MOST_SAID = 600
+AGAIN_MS = 5000
 _LOCAL = re.compile(r"/console(?:[/?][^\\\s]*)?")
 
 
@@ -168,6 +170,12 @@ def refuse_other_sites(request: Request) -> None:
         elsewhere = True
     if elsewhere or site not in (None, "same-origin", "none"):
         raise NotAllowed("The form was sent by another site.")
+
+
+def live_figures(told: Mapping[str, float]) -> Response:
+    """Figures as one server-sent event; the browser comes again by itself, and is known anew each time."""
+    body = f"retry: {AGAIN_MS}\nevent: counts\ndata: {orjson.dumps(told).decode()}\n\n"
+    return Response(body, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
 def local_path(path: str) -> str:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from app.content.findings import Span
 from app.content.packs.pack_loader import Company
 from app.content.reading.fold import Fold
-from app.content.signs.links import Link
+from app.content.signs.link import Link
 from app.content.signs.phones import digits_of, find_phones
 
 
 class Beside:
     """Whether a link or a phone number of somebody else stands in the text; looked for when first asked."""
 
-    def __init__(self, folded: str, own_phones: frozenset[str], links: list[Link]) -> None:
+    def __init__(
+        self, folded: str, own_phones: frozenset[str], links: list[Link], leads_home: bool = False
+    ) -> None:
+        """``leads_home``: the text has links, and all are those of the well-known name that it opens with."""
         self._folded, self.own_phones, self._links = folded, own_phones, links
+        self._leads_home = leads_home
         self._phones: list[tuple[int, int]] | None = None
 
     @property
@@ -30,8 +35,10 @@ class Beside:
             self._phones = found
         return self._phones
 
-    def has(self, kind: Company) -> bool:
-        """Whether there is one."""
+    def has(self, kind: Company | Literal["home"]) -> bool:
+        """Whether there is one; "home": that the text leads nowhere but to the name that it opens with."""
+        if kind == "home":
+            return self._leads_home and not self.phones
         return bool(self._links) if kind == "link" else bool(self.phones)
 
 

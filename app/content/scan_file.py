@@ -66,13 +66,19 @@ def read_texts(path: Path) -> list[str]:
     """The texts of a file. Raises ValueError where it holds none that can be scanned, with the line's number."""
     if path.stat().st_size > MAX_BYTES:
         raise ValueError(f"is larger than {MAX_BYTES // 1_000_000} MB")
+    return texts_in(path.name, path.read_bytes())
+
+
+def texts_in(name: str, content: bytes) -> list[str]:
+    """The texts of a file of that name. Raises ValueError as ``read_texts`` does."""
     try:
-        content = path.read_text(encoding="utf-8-sig")
+        written = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ValueError("is not UTF-8") from None
-    kind = path.suffix.lower()
+    written = written.replace("\r\n", "\n").replace("\r", "\n")
+    kind = Path(name).suffix.lower()
     found = (
-        _of_csv(content) if kind == ".csv" else _of_json(content) if kind == ".json" else content.splitlines()
+        _of_csv(written) if kind == ".csv" else _of_json(written) if kind == ".json" else written.splitlines()
     )
     texts = [text for text in found if text.strip()]
     if not texts:
@@ -80,6 +86,8 @@ def read_texts(path: Path) -> list[str]:
     for number, text in enumerate(texts, 1):
         if len(text) > MAX_TEXT:
             raise ValueError(f"text {number} has more than {MAX_TEXT} characters")
+        if any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in text):
+            raise ValueError(f"text {number} holds characters that no text can")
     return texts
 
 
@@ -118,7 +126,10 @@ def _of_csv(content: str) -> Sequence[str]:
     column = next((name for name in reader.fieldnames or () if name.strip().lower() in _COLUMNS), None)
     if column is None:
         raise ValueError(f"has no column {', '.join(_COLUMNS[:-1])} or {_COLUMNS[-1]}")
-    return [row[column] or "" for row in reader]
+    try:
+        return [row[column] or "" for row in reader]
+    except csv.Error as error:
+        raise ValueError(f"is no CSV: {error}") from None
 
 
 def _of_json(content: str) -> Sequence[str]:
@@ -126,6 +137,8 @@ def _of_json(content: str) -> Sequence[str]:
         given = json.loads(content)
     except json.JSONDecodeError as error:
         raise ValueError(f"is not JSON: {error.msg}") from None
+    except RecursionError:
+        raise ValueError("is nested too deep to be a list of texts") from None
     if not isinstance(given, list):
         raise ValueError("is no list of texts")
     texts = []

@@ -24,9 +24,10 @@ from app.content.reading.repair import Repairer
 from app.content.reading.views import View, joined_letters, leet_words, single_blanks, unsplit_words
 from app.content.segments import count_segments
 from app.content.signs.brands import Brands
+from app.content.signs.link import Link
 from app.content.signs.link_signs import LISTS as LISTS_OF_LINKS
 from app.content.signs.link_signs import LinkSigns, find_mail_header
-from app.content.signs.links import Link, find_links, is_own
+from app.content.signs.links import find_links, is_own
 from app.content.signs.sender import names_sender
 from app.content.signs.sensitive import find_sensitive, mask
 from app.guardrail.facts import AccountPolicy
@@ -97,14 +98,16 @@ class ContentScanner:
         view = blank_punctuation(folded)
         links = find_links(body, self._shorteners, self.fold)
         others = [link for link in links if not is_own(link, own.domains)]
-        company = Beside(folded, own.phones, [link for link in others if not self._brands.owns(folded, link)])
+        strangers = [link for link in others if not self._brands.owns(folded, link)]
+        company = Beside(folded, own.phones, strangers, leads_home=len(others) > len(strangers) == 0)
         index = WayBack(self.fold, body, folded)
 
         spans = self._phrases(body, folded, view, links, company)
         allowed = phrase_spans(own.allowed, view)
         spans = [index.original(span) for span in spans if not self._is_allowed(span, allowed)]
         if spans and len(others) < len(links):
-            mine = widest((link.start, link.end) for link in links if link not in others)
+            elsewhere = {link.start for link in others}  # another reading of the same place leads there
+            mine = widest((link.start, link.end) for link in links if link.start not in elsewhere)
             spans = [span for span in spans if not lies_in(span.start, span.end, mine)]
         if others:
             suspect = [link for link in others if self._link_signs.is_suspect(body, view, link)]
@@ -146,10 +149,8 @@ class ContentScanner:
             spans.extend(self._in_view(blanks, company, None))
         spans.extend(self._set_apart(body, folded, company))
         places = widest((link.start, link.end) for link in links) if len(body) == len(folded) else []
-        unsplit = unsplit_words(folded, places)
-        if unsplit is not None:
-            found = self._in_view(unsplit, company, unsplit.differs_within)
-            spans.extend(found)
+        for unsplit in unsplit_words(folded, places):
+            spans.extend(self._in_view(unsplit, company, unsplit.differs_within))
         leet_found = False
         for leet in leet_words(folded):
             found = self._in_view(leet, company, leet.differs_within)
@@ -157,7 +158,7 @@ class ContentScanner:
             if found:
                 leet_found = True
                 spans.extend(Span("evasion.leet", span.start, span.end) for span in found)
-        if not leet_found and any(map(folded.count, "013457@$")):
+        if not leet_found:
             spans.extend(find_leet(folded, places))
         return spans
 

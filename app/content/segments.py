@@ -6,6 +6,7 @@ a chain. Neither an escape pair nor a surrogate pair is ever split, so segments 
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from app.content.findings import Segments
@@ -57,11 +58,15 @@ _BY_NAME = (
     ("CIRCUMFLEX", "^"), ("TILDE", "~"), ("LINE SEPARATOR", " "), ("PARAGRAPH SEPARATOR", " "), ("SPACE", " "),
     ("CHECK MARK", "*"), ("STAR", "*"), ("BULLET", "-"),
 )  # fmt: skip
+# Of ASCII, what GSM-7 has not, or writes with an escape before it.
+_NOT_ONE_SEPTET = re.compile(r"[\x00-\x09\x0b\x0c\x0e-\x1f`\x7f\[\]\\^{}|~]")
 _SMALL_CAPITAL = "LATIN LETTER SMALL CAPITAL "
 
 
 def count_segments(body: str) -> Segments:
     """Encoding, units and number of segments of a text; an empty text is one empty segment."""
+    if len(body) <= 160 and body.isascii() and _NOT_ONE_SEPTET.search(body) is None:
+        return Segments("GSM-7", len(body), 1, (), None)
     characters = set(body)
     outside = characters - _GSM7
     if not outside:

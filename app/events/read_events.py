@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
-from time import monotonic
 
 from app.accounts.authenticate import Caller
 from app.events import store as events
@@ -30,9 +29,8 @@ async def read_events(
     for kind in types or ():
         caller.needs(READ_WITH[kind] or "")
     readable = [kind for kind in types or EVENT_TYPES if caller.may(READ_WITH[kind] or "")]
-    now, until = services.now(), monotonic() + PLACED_FOR_SECONDS
-    while await events.place_new(services.database) and monotonic() < until:
-        pass
+    now = services.now()
+    await events.place_for(services.database, PLACED_FOR_SECONDS)
     async with services.database.begin() as connection:
         await events.note_reader(connection, caller.account_id, now)
         if isinstance(after, uuid.UUID):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from time import monotonic
 from typing import Any
 
 import orjson
@@ -107,6 +108,15 @@ async def place_new(database: Database) -> bool:
     async with database.begin() as connection:
         await connection.execute(_TAKE_TURN, {"lock": _LOCK})
         return (await connection.execute(_MOVE)).rowcount == _AT_ONCE
+
+
+async def place_for(database: Database, seconds: float) -> bool:
+    """Give positions for so long and no longer, but once at least; answers whether there is more that waits for one."""
+    until = monotonic() + seconds
+    while await place_new(database):
+        if monotonic() >= until:
+            return True
+    return False
 
 
 async def _is_waiting(connection: AsyncConnection) -> bool:

@@ -12,8 +12,9 @@ from sqlalchemy import text
 from app.ids import floor_id
 from app.intents.decision_row import Decision
 from app.intents.facts_store import GATHER, Ask, asked
+from app.intents.parts.decision_columns import Batch
 from app.intents.parts.store import StoredParts
-from app.intents.store import RECORD, Batch
+from app.intents.store import RECORD
 from app.platform.postgres.database import Database, sqlstate
 
 # Nobody's: no account has this id and no key this hash. What is written under it is rolled back.

@@ -14,14 +14,14 @@ import orjson
 from app.accounts.authenticate import Caller
 from app.accounts.identify import identify
 from app.guardrail.facts import Intent
-from app.ids import new_id, nth_id
+from app.ids import nth_id
 from app.intents.decide import decide_intent, need_scopes
 from app.intents.decision import IntentRequest, Render, recorded_wait
 from app.intents.records import store as decision_records
 from app.intents.services import PendingCompensation, Services
 from app.platform.idempotency.answers import Answer
-from app.platform.idempotency.claims import abandon, claim_request, keep_answer, raise_unless_replayable
-from app.platform.idempotency.store import Claimed, Existing
+from app.platform.idempotency.claims import abandon, claimed, first_answer
+from app.platform.idempotency.store import Claimed
 from app.platform.outcomes import Outcome
 from app.platform.postgres.database import PostgresUnavailable
 from app.platform.redis.errors import RedisUnavailable
@@ -44,43 +44,68 @@ async def decide_batch(
 ) -> Answer:
     """The results in the order of the items; an item that is an exception is answered with its problem.
 
-    With an Idempotency-Key the whole answer is kept. Each item's id follows from the batch's: a batch that died
-    half-way and is sent again finds its own decisions and channels, and makes none twice.
+    With an Idempotency-Key the whole answer is kept. A batch sent again replays it, and decides anew, under new ids,
+    what was answered 429 or 503, as those hold for the moment only. Each item's id follows from the batch's: a batch
+    that died half-way and is sent again finds its own decisions and channels, and makes none twice.
     """
     services.clocks.refuse_if_off()
     now = services.now()
     caller = await identify(services, presented.key_hash, now)
     caller.needs("intents:write")
-    claim = await claim_request(services, presented, operation=OPERATION, scope="intents:write", now=now)
-    if isinstance(claim, Existing):
-        need_scopes(caller, *(item for item in items if isinstance(item, Intent)))
-        raise_unless_replayable(claim)
-        return Answer(claim.status or 500, claim.headers, claim.body, replayed=True)
-    first_id = claim.resource_id if claim else new_id(now)
-    decide = _Decider(services, presented, caller, render, describe_problem, claim)
-    kept = False
-    try:
-        if claim is not None and claim.taken_over:
-            await decide.remember([nth_id(first_id, place) for place in range(len(items))])
-        gate = asyncio.Semaphore(AT_ONCE)
-        results = await asyncio.gather(
-            *(decide.one(gate, item, nth_id(first_id, place)) for place, item in enumerate(items))
+    async with claimed(
+        services,
+        presented,
+        operation=OPERATION,
+        scope="intents:write",
+        now=now,
+        leave=abandon,
+        unfinished=_unfinished,
+    ) as claim:
+        if claim.existing is not None or (claim.held is not None and claim.held.kept):
+            need_scopes(caller, *(item for item in items if isinstance(item, Intent)))
+        if claim.existing is not None:
+            return first_answer(claim.existing)
+        first_id = claim.resource_id(now)
+        decide = _Decider(services, presented, caller, render, describe_problem, claim.held)
+        told = (
+            _results(claim.held.kept) if claim.held is not None and claim.held.kept else [None] * len(items)
         )
-        answer = Answer(200, {}, orjson.dumps({"results": results}, option=orjson.OPT_UTC_Z))
-        if claim is not None:
-            async with services.database.begin() as connection:
-                await keep_answer(
-                    connection, claim, status=answer.status, headers=answer.headers, body=answer.body
+        try:
+            if claim.held is not None and claim.held.taken_over:
+                await decide.remember([nth_id(first_id, place) for place in range(len(items))])
+            gate = asyncio.Semaphore(AT_ONCE)
+            results = await asyncio.gather(
+                *(
+                    decide.one(gate, item, nth_id(first_id, place), told[place])
+                    for place, item in enumerate(items)
                 )
-        kept = True
-        return answer
-    finally:
-        # An answer that is kept says 503 of them, and nobody can come back for more.
-        for left in decide.pending:
-            services.pending[left if kept else replace(left, undo="look")] = 0.0
-        if not kept:
-            # Whoever comes with the key again goes on where this try ended, under the same ids.
-            await abandon(services, claim)
+            )
+            answer = Answer(200, {}, orjson.dumps({"results": results}, option=orjson.OPT_UTC_Z))
+            if claim.held is not None:
+                async with services.database.begin() as connection:
+                    await claim.keep(connection, answer)
+            claim.settled = True
+        finally:
+            # An answer that is kept says 503 of them, and nobody can come back for more. Otherwise whoever comes
+            # with the key again goes on where this try ended, under the same ids.
+            for left in decide.pending:
+                services.pending[left if claim.settled else replace(left, undo="look")] = 0.0
+    return answer
+
+
+def _results(body: bytes) -> list[dict[str, Any] | None]:
+    results: list[dict[str, Any] | None] = orjson.loads(body)["results"]
+    return results
+
+
+def _is_final(result: Mapping[str, Any]) -> bool:
+    """Not for the moment only, as 429 and 503 are, which no Idempotency-Key keeps."""
+    status: int = result["status"]
+    return status != 429 and status < 500
+
+
+def _unfinished(body: bytes) -> bool:
+    return not all(result is not None and _is_final(result) for result in _results(body))
 
 
 class _Decider:
@@ -114,9 +139,15 @@ class _Decider:
         self.earlier = {uuid.UUID(decision["id"]): decision for decision in found}
 
     async def one(
-        self, gate: asyncio.Semaphore, item: Intent | Exception, intent_id: uuid.UUID
+        self,
+        gate: asyncio.Semaphore,
+        item: Intent | Exception,
+        intent_id: uuid.UUID,
+        told: dict[str, Any] | None,
     ) -> dict[str, Any]:
-        """One result: the status and the body that the single route would have answered."""
+        """One result: the status and the body that the single route would have answered, or has been ``told``."""
+        if told is not None and _is_final(told):
+            return told
         if isinstance(item, Exception):
             return self._problem(item)
         if intent_id in self.earlier:

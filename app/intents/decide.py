@@ -17,7 +17,6 @@ from app.accounts.identify import identify
 from app.capacity.semaphore import ANY_ATTEMPT, Admission
 from app.frequency.caps_in_force import CapInForce
 from app.guardrail.facts import Intent
-from app.ids import new_id
 from app.intents import take_channel as admission
 from app.intents.decision import (
     OPERATION,
@@ -36,13 +35,14 @@ from app.intents.services import CompensationAction, PendingCompensation, Servic
 from app.intents.upkeep.compensation import withdraw, withdraw_now
 from app.numbering import asked_line, canonical
 from app.platform.idempotency.answers import Answer
-from app.platform.idempotency.claims import claim_request, let_go, raise_unless_replayable
+from app.platform.idempotency.claims import claimed, first_answer, let_go
 from app.platform.idempotency.store import Claimed, Existing
 from app.platform.outcomes import CannotDecide, Conflict, RateExceeded
 from app.platform.postgres.database import PostgresUnavailable
 from app.platform.postgres.request_batcher import Overloaded
 from app.platform.redis.errors import RedisUnavailable
 from app.platform.redis.rate_limits import RateSpend, RateState
+from app.platform.stores import Stores
 from app.telemetry import count_decision, note
 
 
@@ -50,28 +50,28 @@ async def decide_intent(
     services: Services, presented: IntentRequest, intent: Intent, render: Render
 ) -> Answer:
     """Approve or refuse the intent, and record it. Raises the outcomes of app.platform.outcomes."""
-    services.clocks.refuse_if_off()
-    now = services.now()
-    claim = await claim_request(services, presented, operation=OPERATION, scope="intents:write", now=now)
-    if isinstance(claim, Existing):
-        return await _replay(services, presented, intent, claim, now)
-    if claim is not None:
-        presented = replace(presented, attempt_token=claim.holder.hex, taken_over=claim.taken_over)
-    intent_id = claim.resource_id if claim else presented.intent_id or new_id(now)
-    decision = _Deciding(services, presented, intent, intent_id, claim, now, render)
-    recorded = False
-    try:
-        answer = await decision.answer()
-        recorded = True
-        return answer
-    finally:
+    now = services.clocks.judging()
+
+    async def leave(_: Stores, held: Claimed) -> None:
         # What is not kept must not stay claimed: 429 and 503 may be tried again under the same key.
-        if not recorded and await let_go(services, claim) and claim is not None and claim.taken_over:
+        if await let_go(services, held) and held.taken_over:
             # Nobody can come back under this id now; what its dead holder may have taken goes back.
-            dead = PendingCompensation(
-                "withdraw", claim.account_id, intent_id, canonical(intent.to), ANY_ATTEMPT
-            )
+            to = canonical(intent.to)
+            dead = PendingCompensation("withdraw", held.account_id, held.resource_id, to, ANY_ATTEMPT)
             await withdraw_now(services, dead)
+
+    async with claimed(
+        services, presented, operation=OPERATION, scope="intents:write", now=now, leave=leave
+    ) as claim:
+        if claim.existing is not None:
+            return await _replay(services, presented, intent, claim.existing, now)
+        held = claim.held
+        if held is not None:
+            presented = replace(presented, attempt_token=held.holder.hex, taken_over=held.taken_over)
+        intent_id = presented.intent_id or claim.resource_id(now)
+        answer = await _Deciding(services, presented, intent, intent_id, held, now, render).answer()
+        claim.settled = True
+    return answer
 
 
 def need_scopes(caller: Caller, *intents: Intent) -> None:
@@ -89,8 +89,7 @@ async def _replay(
     rate = await services.semaphore.spend(services.rate(caller, rate_class(intent)))
     if rate.exceeded:
         raise RateExceeded(rate, rate_class(intent))
-    raise_unless_replayable(existing)
-    return Answer(existing.status or 500, existing.headers, existing.body, rate, replayed=True)
+    return replace(first_answer(existing), rate=rate)
 
 
 class _Deciding:

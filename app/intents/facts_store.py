@@ -216,7 +216,8 @@ def asked(asks: Sequence[Ask], now: datetime) -> dict[str, Any]:
         "presents": [ask.presents_consent for ask in asks],
         "hashes": [ask.key_hash for ask in asks],
         "numbers": [ask.number for ask in asks],
-        "others": [joined(ask.others) for ask in asks],
+        # Of nearly all none has others; ``unnest`` fills up with nulls what is not sent.
+        "others": [joined(ask.others) for ask in asks] if any(ask.others for ask in asks) else None,
         "pools": [ask.pool for ask in asks],
         "campaigns": [ask.campaign for ask in asks],
         "senders": [" ".join(f"sender:{each}" for each in (ask.sender, *ask.other_senders)) for ask in asks],

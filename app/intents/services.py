@@ -14,7 +14,7 @@ from app.capacity.channel_services import ChannelServices
 from app.consents.verdict import ConsentLaw
 from app.content import CallsOnly, ContentScanner
 from app.content.account_phrases import folded_phrase
-from app.content.signs.links import registrable_domain
+from app.content.signs.public_suffixes import registrable_domain
 from app.intents.decision_row import Decision, Recorded
 from app.intents.facts_store import Ask, Gathered, gather
 from app.intents.parts.store import StoredParts

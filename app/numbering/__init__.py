@@ -60,14 +60,14 @@ def versions() -> dict[str, str]:
 
 
 def parse_number(text: str) -> Number:
-    """A destination in E.164. Raises one of the three kinds of NumberError."""
+    """A destination in E.164, under the spelling of its line that can be dialled. Raises a NumberError of its kind."""
     return load().numbers.parse(text)
 
 
 def number_fault(text: str) -> str | None:
     """Why a text is no number that can be dialled, in words that follow the field's name; None when it is one."""
     try:
-        plan_numbers().parse(text)
+        plan_numbers().read(text)
     except NumberError as error:
         return error.reason
     return None

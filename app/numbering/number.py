@@ -10,6 +10,7 @@ import phonenumbers
 from phonenumbers import PhoneNumberType, ValidationResult
 
 from app.numbering.area_codes import AreaCodes
+from app.numbering.lines import canonical
 
 E164_REASON = "must be E.164 format (e.g. +14155551234)"
 SENDER_REASON = "must be E.164 format (e.g. +14155551234) or a short code of 3 to 8 digits"
@@ -17,8 +18,10 @@ SENDER_REASON = "must be E.164 format (e.g. +14155551234) or a short code of 3 t
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
 _SHORT_CODE = re.compile(r"[0-9]{3,8}", re.ASCII)
 # What a code of the North American plan for a place can look like: no N11, none of the blocks that are held back
-# for a longer plan (a 9 in the middle, 37X, 96X), and none that says by its like digits that it is no place (N00, N22).
-_GEOGRAPHIC = re.compile(r"(?!37|96)(?!.(.)\1)[2-9][0-8][0-9]", re.ASCII)
+# for a longer plan (a 9 in the middle, 37X, 96X), none that says by its like digits that it is no place (N00, N22),
+# none kept for toll-free numbers to come (88X), and none whose digits mean a service wherever they are dialled first
+# (456 was inbound international service, 950 and 976 are exchanges of every place, 958 is for tests).
+_GEOGRAPHIC = re.compile(r"(?!37|96|88|456|950|958|976)(?!.(.)\1)[2-9][0-8][0-9]", re.ASCII)
 _LINE_TYPES = {
     PhoneNumberType.FIXED_LINE: "fixed_line",
     PhoneNumberType.MOBILE: "mobile",
@@ -81,6 +84,19 @@ class Numbers:
         self.parse = lru_cache(maxsize=16_384)(self._parse)
 
     def _parse(self, text: str) -> Number:
+        """The number of a line, whichever of its spellings is written. Raises NumberError."""
+        line = canonical(text)
+        try:
+            number = self.read(text)
+        except NumberImpossibleError:
+            if line == text:
+                raise
+            return self.read(line)
+        # Of the right length, and yet in no range that is in use any more (Vietnam's eleven digits).
+        return number if number.known or line == text else self.read(line)
+
+    def read(self, text: str) -> Number:
+        """As ``parse``, but an old spelling, which the numbering plan does not dial any more, is none."""
         if not looks_like_e164(text):
             raise NumberFormatError(E164_REASON)
         if text.startswith("+1"):
@@ -120,7 +136,7 @@ class Numbers:
         if intent_type == "sms" and _SHORT_CODE.fullmatch(text):
             return None
         try:
-            return self.parse(text)
+            return self.read(text)
         except NumberFormatError:
             raise NumberFormatError(SENDER_REASON if intent_type == "sms" else E164_REASON) from None
         except UnsupportedDestinationError:

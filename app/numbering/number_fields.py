@@ -25,9 +25,10 @@ _SHORT_CODE = re.compile(r"[0-9]{3,8}", re.ASCII)
 
 
 def parse_written(text: str) -> str:
-    """The E.164 form of a number. Raises a fault of form or of meaning."""
+    """The number as it was written, in whichever spelling of its line. Raises a fault of form or of meaning."""
     try:
-        return parse_number(text).e164
+        parse_number(text)
+        return text
     except NumberFormatError:
         raise malformed(E164_REASON) from None
     except (NumberImpossibleError, UnsupportedDestinationError) as error:

@@ -71,7 +71,8 @@ async def tell_outcome(
         before = await outcomes.fetch(connection, intent_id)
         if before is not None and now - before.told_at > MAY_BE_CORRECTED:
             raise Conflict("An outcome may be told again for a day after it was told first.")
-        if told.asked_not_to_be_called:
+        # What is told again of the same call is the same wish, and not a later one.
+        if told.asked_not_to_be_called and not (before is not None and before.asked_not_to_be_called):
             await _keep_wish(connection, caller, decided.to_number, f"{WISH} (intent {intent_id})", now)
         if decided.type == "call":
             await leases.end(connection, caller.account_id, [intent_id], "released", now)
@@ -143,14 +144,11 @@ async def _keep_wish(
     account, line = caller.account_id, spellings(number)
     await consents.lock(connection, account, line[0])
     await consents.end(connection, account, line, OPT_OUT, now)
-    if "all" not in await opt_outs.standing_since(connection, account, line):
-        await opt_outs.record(
-            connection,
-            account,
-            number,
-            words,
-            key_id=caller.key_id,
-            wish_id=new_id(now),
-            event_id=new_id(now),
-            now=now,
-        )
+    key, event = caller.key_id, new_id(now)
+    if "all" in await opt_outs.standing_since(connection, account, line):
+        await opt_outs.repeat(connection, account, number, words, key_id=key, event_id=event, now=now)
+        return
+    wish = new_id(now)
+    await opt_outs.record(
+        connection, account, number, words, key_id=key, wish_id=wish, event_id=event, now=now
+    )

@@ -60,12 +60,19 @@ class Clocks:
             return here
         return shared
 
+    def judging(self) -> datetime:
+        """The clock of this process, to judge by. Raises CannotDecide where nothing may be judged by it."""
+        here, shared = clock.utc_now(), self._shared()
+        if shared is not None and abs(here - shared) - self._uncertain > self.tolerance:
+            self._say()
+            raise CannotDecide(
+                f"this process's {described(here - shared)}", retry_after_seconds=2, cause="clock"
+            )
+        return here
+
     def refuse_if_off(self) -> None:
         """Raise CannotDecide where nothing may be judged by this process's clock."""
-        off = self.off_by()
-        if off is not None:
-            self._say()
-            raise CannotDecide(f"this process's {described(off)}", retry_after_seconds=2, cause="clock")
+        self.judging()
 
     def earlier(self) -> datetime | None:
         """The earlier of the two clocks, for what ends, deletes or drops; None while that must not be done at all."""

@@ -12,7 +12,7 @@ from app.accounts.policy_document import read_policy, write_policy
 from app.accounts.read_policy import CARRIERS, REPLIES, SECRET, PolicyInForce, _in_force
 from app.content import ContentScanner
 from app.content.account_phrases import folded_phrase
-from app.content.signs.links import registrable_domain
+from app.content.signs.public_suffixes import registrable_domain
 from app.content.volume import RULE as SNOWSHOE
 from app.guardrail.facts import AccountPolicy
 from app.platform.outcomes import Conflict, FieldFault, Unusable
@@ -137,7 +137,6 @@ def rule_faults(policy: AccountPolicy, scanner: ContentScanner) -> list[FieldFau
             refuse(f"names.{place}", "must contain a letter or a digit", "names", place)
     for place, domain in enumerate(policy.domains):
         if registrable_domain(domain) is None:
-            refuse(
-                f"domains.{place}", "must be a domain that somebody can own, as example.com", "domains", place
-            )
+            reason = "must be a domain that one party alone holds, as example.com or example.github.io"
+            refuse(f"domains.{place}", reason, "domains", place)
     return faults

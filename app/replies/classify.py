@@ -50,6 +50,7 @@ _POLITE = re.compile(
 
 _LONGEST = 1600  # characters of a message that are read for wordings, as many as a text of ten segments has
 MAX_WORDS = 160  # characters of what was said that are kept
+_DRAWN_OUT = re.compile(r"([a-z])\1\1")  # "stahhhp"
 _MISTYPED_WORDS = 3  # a body of more words is no keyword gone wrong
 _MENDED_WORDS = 6
 # "..., remove": a word by itself after the last comma.
@@ -131,6 +132,8 @@ def _is_as_good_as_stop(body: str, text: str) -> bool:
         return any(sign in KEYWORDS.signs for sign in body[:_LONGEST])
     bare = _without_politeness(text)
     if text in KEYWORDS.whole or bare in KEYWORDS.whole or accented(body[:_LONGEST]) in KEYWORDS.exact:
+        return True
+    if _DRAWN_OUT.search(bare) and undoubled(bare) in KEYWORDS.whole:
         return True
     if _is_mistyped(bare):
         return True

@@ -74,6 +74,9 @@ class MessageDocument(documents.Document):
     action: Literal["opt_out", "opt_in", "help"]
     keyword: str | None
     words: str
+    suppression_ids: list[str] = Field(
+        description="The entries that it made; an opt-out of somebody who had opted out before makes none"
+    )
     carrier: str | None = Field(description="Whose own webhook brought it")
     carrier_message_id: str | None
     received_at: str
@@ -215,6 +218,7 @@ def _message(row: Mapping[str, Any]) -> dict[str, Any]:
         "action": row["action"],
         "keyword": row["keyword"],
         "words": row["words"],
+        "suppression_ids": [str(each) for each in row["suppression_ids"]],
         "carrier": row["carrier"],
         "carrier_message_id": row["carrier_message_id"],
         "received_at": rfc3339(row["received_at"]),

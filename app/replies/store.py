@@ -53,7 +53,8 @@ _KNOWN = text(
     """
 )
 _LIST = """
-    SELECT id, from_number, to_number, action, keyword, words, carrier, carrier_message_id, received_at
+    SELECT id, from_number, to_number, action, keyword, words, suppression_ids, carrier, carrier_message_id,
+           received_at
       FROM inbound_messages
      WHERE account_id = :account {filters}
      ORDER BY id {order} LIMIT :limit

@@ -59,6 +59,11 @@ async def add_suppression(
             event_id=new_id(now),
             now=now,
         )
+        if not added and entry.source == OPT_OUT:
+            # It has ended the consents of its line, so none that was given before it may come back.
+            await suppressions.repeat_opt_out(
+                connection, caller.account_id, entry, key_id=caller.key_id, event_id=new_id(now), now=now
+            )
         return render(Added(added, there))
 
     return await change_once(

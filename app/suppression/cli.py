@@ -12,6 +12,7 @@ from app.accounts.cli import AccountOption, AsJson
 from app.suppression.export_files import Output, save_export
 from app.suppression.list_files import FileArgument, Partial, RejectsFile, open_list, take_list
 from app.suppression.list_options import (
+    ColumnOption,
     DefaultCountry,
     DryRun,
     FormatOption,
@@ -34,6 +35,7 @@ def import_list(
     dry_run: bool = DryRun,
     default_country: str | None = DefaultCountry,
     ignore_columns: bool = IgnoreColumns,
+    column: list[str] = ColumnOption,
     rejects: Path | None = RejectsFile,
     account: str | None = AccountOption,
     as_json: bool = AsJson,
@@ -44,8 +46,10 @@ def import_list(
     1 when it was not taken (rejected lines, a file that cannot be used, an interruption), 2 for a mistake in the
     command, and 3 when the database cannot be asked.
     """
+    from app.suppression.lists.list_format import COLUMNS
+
     chosen = chosen_format(format, file)
-    reading = reading_of(partial, dry_run, default_country, ignore_columns)
+    reading = reading_of(partial, dry_run, default_country, ignore_columns, column, COLUMNS)
 
     async def work(
         database: Any, chunks: AsyncIterator[bytes], job_id: uuid.UUID, progress: ProgressCallback

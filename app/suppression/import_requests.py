@@ -6,16 +6,17 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from pathlib import PurePath
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AfterValidator, ConfigDict, Field
+from fastapi import APIRouter, Depends, Request
+from pydantic import AfterValidator, ConfigDict, Field, field_validator
 from starlette.responses import Response
 
 from app.accounts.authenticate import Caller
 from app.accounts.caller import Requires, services_of
 from app.numbering.national_spelling import COUNTRIES, national_spelling
 from app.platform.files.byte_stream import UnusableList
+from app.platform.files.column_names import chosen_columns
 from app.platform.files.form_file import form_file
 from app.platform.files.records import Format
 from app.platform.http import response_schemas as documents
@@ -81,6 +82,7 @@ class ImportOptions(Body):
     """How a list is to be read. An unknown parameter is an error, as in a body."""
 
     model_config = ConfigDict(strict=False)  # a query holds texts only
+    columns: ClassVar[frozenset[str]] = frozenset()  # of the list that is imported
 
     partial: bool = Field(default=False, description="Take the good rows although others are rejected")
     dry_run: bool = Field(default=False, description="Tell what would change, and change nothing")
@@ -89,6 +91,20 @@ class ImportOptions(Body):
         description="Read numbers as this country writes them, and those that have lost their plus sign",
     )
     ignore_columns: bool = Field(default=False, description="Pass over columns that mean nothing here")
+    column: Annotated[list[str], Field(max_length=64)] = Field(
+        default_factory=list,
+        description="What the list calls one of our columns, as `number:Phone no. 2`, or one that is passed over, as"
+        " `:Notes`; may be repeated",
+    )
+
+    @field_validator("column")
+    @classmethod
+    def _is_one_of_ours(cls, given: list[str]) -> list[str]:
+        try:
+            chosen_columns(given, cls.columns)
+        except ValueError as error:
+            raise malformed(str(error)) from None
+        return given
 
     def reading(self) -> ListReading:
         """The same as the job takes it."""
@@ -98,10 +114,8 @@ class ImportOptions(Body):
             dry_run=self.dry_run,
             ignore_columns=self.ignore_columns,
             respell=national_spelling(country) if country is not None else None,
+            columns=chosen_columns(self.column, self.columns),
         )
-
-
-Options = Annotated[ImportOptions, Query()]
 
 
 async def import_list(

@@ -25,7 +25,8 @@ from app.platform.http.stream_timeouts import PatientResponse, pace_of, pieces_o
 from app.platform.idempotency.answers import Answer, RequestIdentity
 from app.platform.idempotency.http import idempotency_key, request_hash
 from app.platform.idempotency.receive_once import receive_once
-from app.platform.jobs.store import Job, read_job, stream_rejects
+from app.platform.jobs.rejects_store import stream_rejects
+from app.platform.jobs.store import Job, read_job
 from app.platform.outcomes import CannotDecide, NotFound
 
 FORMATS: dict[str, Format] = {

@@ -186,7 +186,7 @@ async def _as_it_ended(database: Any, job_id: uuid.UUID) -> Job:
 
 async def _save_rejects(database: Any, job: Job, file: Path | None) -> list[Reject]:
     """Saves them all, and answers the first few."""
-    from app.platform.jobs.store import stream_rejects
+    from app.platform.jobs.rejects_store import stream_rejects
     from app.suppression.lists.list_format import REJECTS_HEADER, reject_lines
 
     first: list[Reject] = []

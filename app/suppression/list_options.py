@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,18 +32,35 @@ DefaultCountry = typer.Option(
 )
 IgnoreColumns = typer.Option(False, "--ignore-columns", help="Pass over columns that mean nothing here.")
 
+ColumnOption = typer.Option(
+    [],
+    "--column",
+    metavar="OURS:THEIRS",
+    help="Which column is which (number:Phone 2), or passed over (:Notes).",
+)
+
 
 def reading_of(
-    partial: bool, dry_run: bool, default_country: str | None, ignore_columns: bool
+    partial: bool,
+    dry_run: bool,
+    default_country: str | None,
+    ignore_columns: bool,
+    column: Sequence[str],
+    columns: Collection[str],
 ) -> ListReading:
-    """How the list is to be taken; a country that there is not ends the command."""
+    """How the list is to be taken; a country that there is not, or a column that is none, ends the command."""
     from app.numbering.national_spelling import COUNTRIES, national_spelling
+    from app.platform.files.column_names import chosen_columns
     from app.platform.jobs.stage_list import ListReading
 
     if default_country is not None and default_country not in COUNTRIES:
         fail("--default-country must be an ISO 3166-1 code of two letters (e.g. US)", USAGE)
     respell = national_spelling(default_country) if default_country is not None else None
-    return ListReading(partial, dry_run, ignore_columns, respell)
+    try:
+        chosen = chosen_columns(column, columns)
+    except ValueError as error:
+        fail(f"--column {error}", USAGE)
+    return ListReading(partial, dry_run, ignore_columns, respell, chosen)
 
 
 def chosen_format(format: ListFormat | None, file: str) -> ListFormat:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.ids import floor_id
 from app.telemetry import OPT_OUTS
 
 SOURCE = "opt_out"
@@ -27,6 +28,16 @@ _STANDING = text(
      WHERE account_id = :account AND number = ANY (:numbers) ORDER BY opted_out_at, channel
     """
 )
+# By the index of their ids, which carry their time: no entry of the list is looked at.
+_RECENT = text(
+    """
+    SELECT count(*) FROM (SELECT FROM opt_outs
+                           WHERE account_id = :account AND id >= :floor AND opted_out_at >= :since
+                           LIMIT :most) AS recent
+    """
+)
+# A wish that was moved from the release before keeps its id, which may be as much older than the wish.
+_ID_BEFORE_WISH = timedelta(days=1)
 _ADD = text(
     f"""
     WITH made AS (
@@ -38,6 +49,12 @@ _ADD = text(
     )
     INSERT INTO suppression_events (id, account_id, number, channel, action, reason, source, key_id, at)
     SELECT :event, :account, number, channel, 'added', :words, '{SOURCE}', :key, :now FROM made
+    """
+)
+_REPEAT = text(
+    f"""
+    INSERT INTO suppression_events (id, account_id, number, channel, action, reason, source, key_id, at)
+    VALUES (:event, :account, :number, 'all', 'changed', :words, '{SOURCE}', :key, :now)
     """
 )
 _LIFT = text(
@@ -64,6 +81,13 @@ async def standing_since(
     return {row.channel: row.opted_out_at for row in rows}
 
 
+async def count_since(connection: AsyncConnection, account_id: uuid.UUID, since: datetime, most: int) -> int:
+    """How many people's wishes to be left alone were recorded since then and stand; no more than ``most``."""
+    given = {"account": account_id, "since": since, "floor": floor_id(since - _ID_BEFORE_WISH), "most": most}
+    found: int = (await connection.execute(_RECENT, given)).scalar_one()
+    return found
+
+
 async def record(
     connection: AsyncConnection,
     account_id: uuid.UUID,
@@ -88,6 +112,28 @@ async def record(
     made = (await connection.execute(_ADD, given)).rowcount == 1
     OPT_OUTS.inc(made)
     return made
+
+
+async def repeat(
+    connection: AsyncConnection,
+    account_id: uuid.UUID,
+    number: str,
+    words: str,
+    *,
+    key_id: uuid.UUID,
+    event_id: uuid.UUID,
+    now: datetime,
+) -> None:
+    """The person said so once more: the wish stands as it did, and what they agreed to until now is over."""
+    given = {
+        "account": account_id,
+        "number": number,
+        "words": words,
+        "key": key_id,
+        "event": event_id,
+        "now": now,
+    }
+    await connection.execute(_REPEAT, given)
 
 
 async def lift(

@@ -140,6 +140,14 @@ async def add(
     return True, _as_answered(row)
 
 
+async def repeat_opt_out(
+    connection: AsyncConnection, account_id: uuid.UUID, entry: Entry, **who: Any
+) -> None:
+    """Note that the person opted out, though the entry that is there stays as it is; ``who`` as in ``put``."""
+    given = _given(account_id, entry, who["key_id"], who["now"])
+    await connection.execute(_EVENT, {**given, "id": who["event_id"], "action": "changed"})
+
+
 async def expire(
     connection: AsyncConnection, account_id: uuid.UUID, numbers: Sequence[str], now: datetime
 ) -> None:
@@ -160,7 +168,7 @@ async def put(
 ) -> tuple[bool, dict[str, Any]]:
     """Add the entry or change the one that is there; answers whether it was added, and the entry.
 
-    What the person asked for stands beside it, whatever becomes of it.
+    What the person asked for stands beside it. An opt-out that is entered again is a later one.
     """
     added, there = await add(
         connection,
@@ -173,7 +181,7 @@ async def put(
         now=now,
     )
     unchanged = all(there[n] == getattr(entry, n) for n in ("reason", "source", "expires_at"))
-    if added or unchanged:
+    if added or (unchanged and entry.source != "opt_out"):
         return added, there
     given = {**_given(account_id, entry, key_id, now), "number": there["number"]}
     row = (await connection.execute(_CHANGE, given)).one()

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.accounts.audit.record_change import actor_of, record_change
 from app.accounts.authenticate import Caller
 from app.events.event_types import EventType
-from app.events.store import place_new, position_of
+from app.events.store import place_for, position_of
 from app.ids import new_id
 from app.instants import rfc3339
 from app.platform.outcomes import Conflict, FieldFault, NotFound, Unusable
@@ -26,6 +26,7 @@ from app.webhooks.verdict import TRIED_FOR
 
 MOST_WEBHOOKS = 20
 MOST_REDELIVERED = 10_000
+PLACED_FOR_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,9 @@ async def put_webhook(
 ) -> tuple[Webhook, str | None]:
     """Set the webhook; answers it, and its secret where it is new.
 
+    A new one is told of what happens from now on; where an import has just told of more than can be put in order within
+    a second, of the rest of that as well.
+
     Raises Unusable for an address that must not be called, Conflict when the account has as many as it may.
     """
     try:
@@ -70,8 +74,7 @@ async def put_webhook(
     except Refused as refused:
         raise Unusable([FieldFault("url", str(refused), "/url")]) from None
     now, secret = services.now(), None
-    while await place_new(services.database):
-        pass
+    await place_for(services.database, PLACED_FOR_SECONDS)
     async with services.database.begin() as connection:
         there = await webhooks.lock(connection, caller.account_id)
         before = await webhooks.fetch(connection, caller.account_id, name)
@@ -125,11 +128,9 @@ async def redeliver(
 ) -> Redelivered:
     """Have one event told again, or all of the webhook's types that were recorded since an instant.
 
-    In their order, ten thousand at a time: ``after`` is where the request before ended. What waits to be told is told
-    anyway, and not counted. Raises NotFound for a webhook or an event that is not there.
+    In their order, of ten thousand at a time: ``after`` is where the request before ended. What waits to be told, or
+    to be put in order, is told anyway, and not counted. Raises NotFound for a webhook or an event that is not there.
     """
-    while await place_new(services.database):
-        pass
     async with services.database.begin() as connection:
         behind: int | None = 0
         if after is not None:
@@ -138,7 +139,7 @@ async def redeliver(
             isinstance(which, uuid.UUID) and await position_of(connection, caller.account_id, which) is None
         ):
             raise NotFound("There is no such event.")
-        queued = await webhooks.redeliver(
+        done = await webhooks.redeliver(
             connection,
             caller.account_id,
             name,
@@ -147,12 +148,13 @@ async def redeliver(
             tried_for=TRIED_FOR,
             limit=MOST_REDELIVERED,
         )
-        if queued is None:
+        if done is None:
             raise NotFound(f"There is no webhook {name}.")
-        last: uuid.UUID | None = None
-        if len(queued) == MOST_REDELIVERED:
-            last = await webhooks.event_at(connection, caller.account_id, queued[-1])
-    return Redelivered(len(queued), last)
+        queued, last = done
+        return Redelivered(
+            queued,
+            await webhooks.event_at(connection, caller.account_id, last) if last is not None else None,
+        )
 
 
 async def list_deliveries(

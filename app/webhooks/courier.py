@@ -21,7 +21,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import telemetry
-from app.events.store import place_new
+from app.events.store import place_for
 from app.platform.postgres.database import PostgresUnavailable
 from app.platform.stores import Stores
 from app.webhooks import delivery_store as deliveries
@@ -36,6 +36,7 @@ HELD_FOR = timedelta(seconds=10)
 _SAID_AGAIN_SECONDS = 3.0
 _MARGIN_SECONDS = 2.0  # before the end of the time nothing new is sent
 _LOOKED_FOR_SECONDS = 0.5
+PLACED_FOR_SECONDS = 1.0
 _COUNTED_SECONDS = 15.0
 _TURN_SECONDS = 20.0  # then others have their turn
 _WEBHOOKS_AT_ONCE, _ASKED_AT_ONCE = 32, 3
@@ -59,8 +60,10 @@ class Courier:
         try:
             while True:
                 try:
-                    await self._look()
+                    more = await self._look()
                     self._said_away = False
+                    if more:
+                        continue
                 except PostgresUnavailable as error:
                     if not self._said_away:
                         log.warning("events wait for Postgres: %s", error)
@@ -77,10 +80,9 @@ class Courier:
             await asyncio.gather(*serving, return_exceptions=True)
             await self.sender.close()
 
-    async def _look(self) -> None:
-        database = self._stores.database
-        while await place_new(database):
-            pass
+    async def _look(self) -> bool:
+        """Whether there is more to be put in order: however much that is, what stands in order is told meanwhile."""
+        more = await place_for(self._stores.database, PLACED_FOR_SECONDS)
         free = _WEBHOOKS_AT_ONCE - len(self._serving)
         if free > 0:
             due = await self._ask(
@@ -94,6 +96,7 @@ class Courier:
         if monotonic() - self._counted_at >= _COUNTED_SECONDS:
             self._counted_at = monotonic()
             telemetry.EVENTS_BACKLOG.set(await self._ask(deliveries.backlog, may_run_twice=True))
+        return more
 
     async def _ask(
         self, work: Callable[[AsyncConnection], Awaitable[T]], *, may_run_twice: bool = False

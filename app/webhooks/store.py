@@ -104,22 +104,28 @@ _SECRETS = text(
       FROM webhooks WHERE account_id = :account AND name = :name
     """
 )
-# Only what was told or given up: what still waits is told anyway, in its turn.
+# Only what was told or given up: what still waits is told anyway, in its turn. That is found out where the row is put,
+# and not by a join with what waits, which takes minutes where Postgres does not know yet how much that is.
 _REDELIVER = """
     WITH wanted AS (
         SELECT e.account_id, e.position, e.subject, w.id AS webhook_id
           FROM webhooks AS w JOIN events AS e ON e.account_id = w.account_id AND e.position <= w.position
          WHERE w.account_id = :account AND w.name = :name AND {which}
-           AND NOT EXISTS (SELECT FROM webhook_deliveries AS d
-                            WHERE d.account_id = e.account_id AND d.position = e.position AND d.webhook_id = w.id
-                              AND d.status = 'waiting')
          ORDER BY e.position LIMIT :limit
+    ), put AS (
+        INSERT INTO webhook_deliveries AS d
+               (account_id, position, webhook_id, subject, status, attempts, next_at, until)
+        SELECT account_id, position, webhook_id, subject, 'waiting', 0,
+               CASE row_number() OVER (PARTITION BY subject ORDER BY position) WHEN 1 THEN clock_timestamp() END,
+               clock_timestamp() + :tried_for
+          FROM wanted
+            ON CONFLICT (account_id, position, webhook_id) DO UPDATE
+           SET status = 'waiting', attempts = 0, next_at = excluded.next_at, until = excluded.until, last_error = NULL
+         WHERE d.status <> 'waiting'
+        RETURNING d.subject
     )
-    INSERT INTO webhook_deliveries AS d (account_id, position, webhook_id, subject, status, attempts, next_at, until)
-    SELECT account_id, position, webhook_id, subject, 'waiting', 0, NULL, clock_timestamp() + :tried_for FROM wanted
-        ON CONFLICT (account_id, position, webhook_id) DO UPDATE
-       SET status = 'waiting', attempts = 0, next_at = NULL, until = excluded.until, last_error = NULL
-    RETURNING d.position, d.subject
+    SELECT subject, NULL::bigint AS last, NULL::bigint AS looked_at FROM put
+     UNION ALL SELECT NULL, max(position), count(*) FROM wanted
 """
 _REDELIVER_ONE = text(_REDELIVER.format(which="e.id = :event_id"))
 _REDELIVER_SINCE = text(
@@ -131,7 +137,7 @@ _HOLD = text(
     "UPDATE webhooks SET failures = 0, rests_until = '-infinity' WHERE account_id = :account AND name = :name"
     " RETURNING id"
 )
-# Of what waits for a subject the first is due, and the others are not before it.
+# Of what waits for a subject the first is due, and the others are not before it. Most of them are so already.
 _FIRST_IS_DUE = text(
     """
     UPDATE webhook_deliveries AS d SET next_at = CASE WHEN d.position = h.position THEN clock_timestamp() END
@@ -141,7 +147,8 @@ _FIRST_IS_DUE = text(
             WHERE account_id = :account AND webhook_id = :webhook AND subject = s.subject AND status = 'waiting'
             ORDER BY position LIMIT 1) AS h
      WHERE d.account_id = :account AND d.webhook_id = :webhook AND d.subject = s.subject AND d.status = 'waiting'
-       AND (d.position = h.position OR d.next_at IS NOT NULL)
+       AND CASE WHEN d.position = h.position THEN d.next_at IS NULL OR d.next_at > clock_timestamp()
+                ELSE d.next_at IS NOT NULL END
     """
 )
 _DELIVERIES = """
@@ -245,10 +252,11 @@ async def redeliver(
     behind: int,
     tried_for: timedelta,
     limit: int,
-) -> list[int] | None:
-    """Have an event told again, or all that were recorded since an instant; answers their positions, in order.
+) -> tuple[int, int | None] | None:
+    """Have an event told again, or the first ``limit`` that were recorded since an instant, if they do not wait anyway.
 
-    ``behind``: of those since an instant only what stands above that position. None when there is no such webhook.
+    ``behind``: of those since an instant only what stands above that position. Answers how many are told again, and the
+    last position that was looked at where there may be more. None when there is no such webhook.
     """
     held = (await connection.execute(_HOLD, {"account": account_id, "name": name})).scalar_one_or_none()
     if held is None:
@@ -258,9 +266,10 @@ async def redeliver(
         rows = (await connection.execute(_REDELIVER_SINCE, {**given, "since": which, "behind": behind})).all()
     else:
         rows = (await connection.execute(_REDELIVER_ONE, {**given, "event_id": which})).all()
-    subjects = [row.subject for row in rows]
+    subjects = [row.subject for row in rows if row.looked_at is None]
     await connection.execute(_FIRST_IS_DUE, {"account": account_id, "webhook": held, "subjects": subjects})
-    return sorted(row.position for row in rows)
+    (last,) = (row.last if row.looked_at == limit else None for row in rows if row.looked_at is not None)
+    return len(subjects), last
 
 
 async def event_at(connection: AsyncConnection, account_id: uuid.UUID, position: int) -> uuid.UUID:

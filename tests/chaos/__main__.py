@@ -17,7 +17,7 @@ from tests.chaos.clients import Load
 from tests.chaos.faults import FAULTS, Planned, left_out, schedule
 from tests.chaos.findings import Findings
 from tests.chaos.reckoning import reckon
-from tests.chaos.report import report
+from tests.chaos.report import keep_page, page, report
 from tests.chaos.world import NothingHelps, World
 
 
@@ -37,6 +37,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--faults", default="", help="only these, by comma; all unless given")
     parser.add_argument("--clients", type=int, default=8, help="threads of the load")
     parser.add_argument("--logs", type=Path, help="where the replicas' logs go after a violation")
+    parser.add_argument("--page", type=Path, help="a page of Markdown that the figures are put into")
     parser.add_argument("--list", action="store_true", help="name the faults and do nothing")
     chosen = parser.parse_args(given)
     unknown = {name for name in chosen.faults.split(",") if name} - set(FAULTS)
@@ -78,6 +79,8 @@ def main(given: Sequence[str] | None = None) -> int:
         world.close()
     for line in report(findings, seed, out):
         say(line)
+    if chosen.page is not None:
+        keep_page(chosen.page, seed, list(page(findings, seed, chosen.minutes, out)))
     for crash in load.crashes:
         say(f"a client of the harness failed:\n{crash}")
     return 2 if load.crashes else 1 if findings.found else 0

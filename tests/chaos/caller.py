@@ -8,6 +8,7 @@ import uuid
 from collections import deque
 from typing import Any
 
+from tests.chaos import registries
 from tests.chaos.decisions import Decided, Held
 from tests.chaos.world import LEASE_SECONDS, TRUNK, World
 from tests.contract.dialler import call, instant, sms
@@ -96,8 +97,10 @@ class Caller:
     def number(self) -> str:
         """Mostly one that may be called; some on lists, some whose window is closed."""
         drawn, now = self.rng.random(), time.time()
-        if drawn < 0.45:
+        if drawn < 0.42:
             return self.world.places.open_number(self.rng, now)
+        if drawn < 0.45:
+            return registries.drawn(self.rng)
         if drawn < 0.92:
             return self.world.places.listed_number(self.rng, now, wide=True)
         return self.world.places.closed_number(self.rng, now)
@@ -172,6 +175,7 @@ class Caller:
             world.findings.violation("lost record", f"{intent_id} was {before.verdict}, and is {verdict}")
         self.recent.append(intent_id)
         if status != 201:
+            self.wrongly_listed(number, document, intent_id)
             return
         self.wrong(body, asked, f"intent {intent_id}")
         if body["type"] == "call":
@@ -181,6 +185,16 @@ class Caller:
             world.decisions.hold(lease)
             if self.rng.random() > 0.003:  # the others hang up without a word
                 self.calls.append((asked.done + self.rng.uniform(0.05, 0.8), intent_id))
+
+    def wrongly_listed(self, number: str, document: Any, intent_id: str) -> None:
+        """A refusal for a registry that never had the number."""
+        if registries.is_listed(number):
+            return
+        for violation in document.get("violations", ()):
+            if violation.get("registry") == registries.NAME:
+                self.world.findings.violation(
+                    "wrong refusal: registry", f"{intent_id}, {number}: {violation}"
+                )
 
     def wrong(self, body: Body, asked: Asked, what: str) -> None:
         """Whether it should not have been approved."""
@@ -193,5 +207,27 @@ class Caller:
             world.findings.violation("wrong approval: suppressed", example)
         if world.places.surely_closed(number, asked.sent, asked.done):
             world.findings.violation("wrong approval: window", f"{what}, {kind} to {number}")
+        if world.registered.surely_binds(number, asked.sent, asked.done):
+            world.findings.violation("wrong approval: registry", f"{what}, {kind} to {number}")
         if body.get("body") == GAMBLING:
             world.findings.violation("wrong approval: content", f"{what} to {number}")
+
+    def missing(self, what: str, perhaps_lost: bool, asked: Asked) -> None:
+        """404 to what was answered before."""
+        if not perhaps_lost and not self.world.unsure(asked.sent, asked.done):
+            self.world.findings.violation("lost record", f"{what} is not found")
+
+    def job(self, asked: Asked, key: str, seconds: float) -> str | None:
+        """How a list that was taken in ended, and with ``asked.done`` when; None when nobody says."""
+        assert asked.answer is not None
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            told = self.send("job", "GET", asked.answer.headers["location"], key=key)
+            if told.status == 404:
+                self.missing("a job that was answered 202", self.world.perhaps_lost(asked.done), told)
+                return None
+            if told.status == 200 and told.json()["status"] != "running":
+                asked.done = told.done
+                return str(told.json()["status"])
+            time.sleep(0.1)
+        return None

@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from tests.chaos.caller import Asked, Caller
+from tests.chaos.besides import Besides
+from tests.chaos.caller import Asked
 from tests.chaos.decisions import Held
 from tests.chaos.lists import CHANNELS, WISH, Change
 from tests.chaos.world import World
@@ -21,7 +22,7 @@ JOB_SECONDS = 20.0
 CSV = {"Content-Type": "text/csv"}
 
 
-class Client(Caller):
+class Client(Besides):
     """One thread of the load, with draws of its own."""
 
     def __init__(
@@ -42,6 +43,10 @@ class Client(Caller):
             self.put: 3,
             self.remove: 4,
             self.import_list: 2,
+            self.view: 5,
+            self.call_listed: 4,
+            self.load_registry: 2,
+            self.reload_rules: 1,
         }
 
     def step(self) -> None:
@@ -75,11 +80,6 @@ class Client(Caller):
             self.calls.append((time.time() + 0.5, lease_id))
         elif asked.status == 404:
             self.missing(f"the lease {lease_id}", lease.perhaps_lost, asked)
-
-    def missing(self, what: str, perhaps_lost: bool, asked: Asked) -> None:
-        """404 to what was answered before."""
-        if not perhaps_lost and not self.world.unsure(asked.sent, asked.done):
-            self.world.findings.violation("lost record", f"{what} is not found")
 
     def renew(self) -> None:
         """A call that goes on."""
@@ -116,6 +116,9 @@ class Client(Caller):
                 self.world.findings.violation(
                     "lost record", f"{decided.id} was {decided.verdict}, and is {found}"
                 )
+        if asked.status == 200 and asked.json()["versions"]["law"] not in self.world.rules.known:
+            rules = asked.json()["versions"]["law"]
+            self.world.findings.violation("rules not turned", f"{decided.id} was decided by {rules}")
 
     # Lists
 
@@ -197,7 +200,7 @@ class Client(Caller):
         file = "\n".join([head, *(f"{number},{channel}{end}" for number in numbers)]).encode()
         path = "/v1/suppressions/imports"
         asked = self.send("import", "POST", path, file, key=self.world.list_key, headers=CSV)
-        status = self.job(asked) if asked.status == 202 else None
+        status = self.job(asked, self.world.list_key, JOB_SECONDS) if asked.status == 202 else None
         if status == "failed":
             return
         if asked.status == 202 and status is None:
@@ -205,21 +208,6 @@ class Client(Caller):
         for number in numbers:
             taken, what = status == "succeeded", f"import {channel}"
             self.note(number, channel, asked, suppresses=True, taken=taken, until=until, what=what)
-
-    def job(self, asked: Asked) -> str | None:
-        """How the import ended; None when nobody says."""
-        assert asked.answer is not None
-        deadline = time.monotonic() + JOB_SECONDS
-        while time.monotonic() < deadline:
-            told = self.send("job", "GET", asked.answer.headers["location"], key=self.world.list_key)
-            if told.status == 404:
-                self.missing("a job that was answered 202", self.world.perhaps_lost(asked.done), told)
-                return None
-            if told.status == 200 and told.json()["status"] != "running":
-                asked.done = told.done
-                return str(told.json()["status"])
-            time.sleep(0.1)
-        return None
 
 
 def _text(until: float | None) -> str | None:

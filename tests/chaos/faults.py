@@ -24,6 +24,7 @@ FAULTS: dict[str, Fault] = {
         processes.freeze_worker,
         processes.freeze_parent,
         processes.clock_step,
+        processes.receiver_away,
         stores.kill_postgres,
         stores.kill_redis,
         stores.freeze_postgres,
@@ -84,7 +85,7 @@ STANDBY = ("freeze_standby", "restore_postgres", "failover", "switchover", "lagg
 def left_out(world: World) -> dict[str, str]:
     """Faults that cannot run here, with the reason."""
     found = {}
-    if not all(replica.clock_moves for replica in world.replicas):
+    if not any(replica.clock_moves for replica in world.replicas):
         found["clock_step"] = "libfaketime is not installed (apt-get install faketime)"
     if world.stores.no_standby:
         found |= dict.fromkeys(STANDBY, world.stores.no_standby)

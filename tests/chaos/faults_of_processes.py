@@ -72,8 +72,8 @@ def freeze_parent(world: World, rng: random.Random) -> Iterator[str]:
 
 @contextmanager
 def clock_step(world: World, rng: random.Random) -> Iterator[str]:
-    """The clock of one replica steps and later steps back; some begin anew in between, since a start tidies."""
-    replica = rng.choice(world.replicas)
+    """The clock of a replica steps and later steps back; some begin anew in between, since a start tidies."""
+    replica = rng.choice([each for each in world.replicas if each.clock_moves])
     seconds, anew = rng.choice(CLOCK_STEPS), rng.random() < 0.7
     replica.move_clock(seconds)
     try:
@@ -85,3 +85,14 @@ def clock_step(world: World, rng: random.Random) -> Iterator[str]:
     finally:
         replica.service.wait_until_ready = True
         replica.move_clock(0)
+
+
+@contextmanager
+def receiver_away(world: World, rng: random.Random) -> Iterator[str]:
+    """The receiver of webhooks refuses connections, and is back."""
+    del rng
+    world.receiver.stop()
+    try:
+        yield "the receiver of webhooks"
+    finally:
+        world.receiver.start()

@@ -9,6 +9,7 @@ from tests.chaos.clients import Load
 from tests.chaos.world import LEASE_SECONDS, PROBES, TRUNK, World
 
 RENEWED_SECONDS = 20.0  # what renewals may have added to a lease that nobody gave back
+TOLD_SECONDS = 60.0  # a receiver that was away rests for some seconds, and longer each time
 LOOKED_UP = 150
 NUMBERS_LOOKED_UP = 5000
 LIVE = """
@@ -28,6 +29,7 @@ def reckon(world: World, load: Load) -> None:
         client.release_one(lease.id)
     _suppressions(world)
     _records(world)
+    _events(world)
     _channels(world, ended)
 
 
@@ -88,6 +90,27 @@ def _records(world: World) -> None:
         if answer.status != 200 or answer.json()["verdict"] != decided[intent_id].verdict:
             findings.violation("lost record", f"the look-up of {intent_id} answered {answer.status}")
     findings.log(f"records: {len(ids)} decisions of {len(decided)} must be there, {len(found)} are")
+
+
+def _events(world: World) -> None:
+    """Everything that was answered has been told, in the order of each number, and nobody else has told anything."""
+    findings, until = world.findings, time.monotonic() + TOLD_SECONDS
+    world.receiver.answering = lambda _: 204
+    while (missing := list(world.events.missing(world.told(), world.lost))) and time.monotonic() < until:
+        time.sleep(0.5)
+    for example in missing:
+        findings.violation("lost event", example)
+    for example in world.events.out_of_order(world.told(), world.lost):
+        findings.violation("event out of order", example)
+    if world.receiver.unverified:
+        findings.violation("forged event", f"{world.receiver.unverified} signatures do not verify")
+    taken = len(world.receiver.taken)
+    distinct = len({event["id"] for event in world.receiver.taken})
+    findings.log(
+        f"events: {world.events.counted(world.lost)} STOPs and STARTs must have been told; {distinct} events came, "
+        f"{len(world.receiver.seen)} deliveries, {taken - distinct} of them again"
+    )
+    findings.note("events that a receiver has been told", distinct)
 
 
 def _suppressions(world: World) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
 
+from app.law.window_loader import DIRECTORY
 from tests.capacity.server import faketime_library
 from tests.chaos.stores import Stores
 from tests.contract.dialler import Dialler
@@ -19,14 +21,29 @@ WORKERS = 2
 GONE_SECONDS = 20.0
 
 
+def rules_of(stores: Stores) -> Path:
+    """The rules that all replicas read, to be edited: a copy of the packaged ones."""
+    there = stores.servers.directory / "rules"
+    if not there.exists():
+        shutil.copytree(DIRECTORY, there)
+    return there
+
+
 class Replica:
     """One service, and the file by which its clock is moved."""
 
-    def __init__(self, name: str, stores: Stores, url_parameters: str, bootstrap_key: str | None) -> None:
+    def __init__(
+        self, name: str, stores: Stores, url_parameters: str, bootstrap_key: str | None, *, movable: bool
+    ) -> None:
         self.name = name
+        # libfaketime changes what pthread_cond_timedwait waits for, so that no thread lets another one in before it
+        # waits by itself: a replica that reads rules anew meanwhile would stand still, and not for its own fault.
+        self._library = faketime_library() if movable else None
         self._clock = stores.servers.directory / f"clock-{name}"
-        self.clock_moves = faketime_library() is not None
+        self.clock_moves = self._library is not None
         self.ahead = 0
+        self._serves = False
+        self.missed_a_reload = False
         self.move_clock(0)
         keyed = {} if bootstrap_key is None else {"bootstrap_key": bootstrap_key}
         unlimited = {
@@ -38,6 +55,9 @@ class Replica:
                 "redis_url": stores.servers.redis_url,
                 "workers": WORKERS,
                 "log_level": "warning",
+                "rules_dir": rules_of(stores),
+                "webhook_allow": "127.0.0.1",
+                "webhook_retry_seconds": 0.05,
                 **PATIENT,
                 **unlimited,
                 **keyed,
@@ -46,11 +66,10 @@ class Replica:
         )
 
     def _faketime(self) -> dict[str, str]:
-        library = faketime_library()
-        if library is None:
+        if self._library is None:
             return {}
         return {
-            "LD_PRELOAD": library,
+            "LD_PRELOAD": self._library,
             "FAKETIME_TIMESTAMP_FILE": str(self._clock),
             "FAKETIME_NO_CACHE": "1",
             "DONT_FAKE_MONOTONIC": "1",
@@ -85,16 +104,19 @@ class Replica:
     def start(self) -> None:
         """Starts it; returns when it says that it is ready."""
         self.service.start()
+        self._serves = True
 
     def kill(self) -> None:
         """SIGKILL to the parent. Its workers end by themselves; those that are frozen are helped."""
         workers = self.workers()
+        self._serves = False
         self.service.kill()
         self._until_gone(workers)
 
     def restart(self) -> None:
         """An orderly end, and a new start."""
         workers = self.workers()
+        self._serves = False
         if self.service.process is not None:
             process, self.service.process = self.service.process, None
             process.send_signal(signal.SIGTERM)
@@ -117,6 +139,25 @@ class Replica:
     def dialler(self, key: str) -> Dialler:
         """A caller of this replica."""
         return Dialler(self.service, key)
+
+    def hang_up(self) -> None:
+        """Has it read the rules anew: SIGHUP to the parent. One that is starting may have read them already, or not.
+
+        Not where the clock moves: see above."""
+        if self.clock_moves:
+            return
+        self.missed_a_reload = not self._serves
+        if self.running() and self._serves:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.parent, signal.SIGHUP)
+
+    def law(self) -> str:
+        """The digest of the rules that it decides by, as it says itself; or why it says none."""
+        try:
+            answer = self.service.request("GET", "/readyz", timeout_seconds=5)
+            return str(answer.json()["versions"]["law"])
+        except (OSError, ValueError, KeyError) as error:
+            return repr(error)
 
     def last_words(self, directory: Path) -> Path:
         """Keeps its log where it can be read after the run."""

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
 from tests.chaos.__main__ import main
 from tests.chaos.answers import problem_fault
 from tests.chaos.decisions import Decided, Decisions, Held
+from tests.chaos.events import IN, OUT, Events, Told
 from tests.chaos.faults import FAULTS, schedule
+from tests.chaos.findings import Findings
 from tests.chaos.lists import WISH, Change, Lists, Loss
+from tests.chaos.registries import CORE, SIDES, Loaded, Registered
+from tests.chaos.report import keep_page, page
 from tests.service import Answer
 
 N = "+14155556000"
@@ -172,3 +177,92 @@ def test_the_faults_are_listed_and_an_unknown_one_is_refused(capsys: pytest.Capt
     assert all(name in listed for name in FAULTS)
     with pytest.raises(SystemExit):
         main(["--faults", "earthquake"])
+
+
+def wishes(*changes: tuple[str, Change]) -> Events:
+    """A record of what one person wrote."""
+    made = Events()
+    for _, change in changes:
+        made.note(N, change)
+    return made
+
+
+def told(*events: tuple[str, float]) -> list[Told]:
+    """What a receiver has taken of the person, in the order of arrival; named by type and time."""
+    return [Told(f"{kind}@{at}", kind, N, at) for kind, at in events]
+
+
+def nothing(sent: float, done: float) -> bool:
+    """No loss."""
+    return False
+
+
+@pytest.mark.parametrize(
+    ("changes", "events", "missing"),
+    [
+        ([stop()], [], True),
+        ([stop()], [(OUT, 10.5)], False),
+        ([stop()], [(OUT, 12)], True),  # of a later one
+        ([stop(), stop(20, 21)], [(OUT, 10.5)], False),  # the second changes nothing
+        ([stop(), start(12, 13), stop(20, 21)], [(OUT, 10.5), (IN, 12.5)], True),
+        ([stop(), start(12, 13), stop(20, 21)], [(OUT, 10.5), (IN, 12.5), (OUT, 20.5)], False),
+        ([start(12, 13)], [], True),  # each START is told
+        ([stop(), start(10.5, 12)], [(IN, 11)], False),  # they crossed: nobody knows what the STOP changed
+        ([stop(answered=False)], [], False),
+    ],
+)
+def test_a_wish_that_was_answered_and_never_told_is_found(
+    changes: list[tuple[str, Change]], events: list[tuple[str, float]], missing: bool
+) -> None:
+    assert bool(list(wishes(*changes).missing(told(*events), nothing))) == missing
+    assert not list(wishes(*changes).missing(told(*events), lambda sent, done: True))
+
+
+def test_two_opt_outs_that_come_without_the_opt_in_between_are_out_of_order_and_a_repetition_is_not() -> None:
+    record = wishes(stop(), start(12, 13), stop(20, 21))
+    right = told((OUT, 10), (IN, 12), (OUT, 20), (OUT, 10), (OUT, 20))  # the last two come again
+    assert list(record.out_of_order(right, nothing)) == []
+    assert list(record.out_of_order(told((OUT, 10), (OUT, 20), (IN, 12)), nothing)) != []
+
+
+@pytest.mark.parametrize(
+    ("loads", "sent", "binds"),
+    [
+        ([], 20, False),
+        ([Loaded(1, 2, 0, True)], 20, True),
+        ([Loaded(1, 2, 1, True)], 20, False),  # the other half of the numbers
+        ([Loaded(1, 2, 0, True), Loaded(5, 6, 1, True)], 20, False),
+        ([Loaded(1, 2, 1, True), Loaded(5, 6, 0, True)], 20, True),
+        ([Loaded(1, 2, 0, True), Loaded(5, 6, 1, False)], 20, False),  # nobody knows
+        ([Loaded(1, 2, 0, True), Loaded(20.5, 30, 1, True)], 20, False),  # while the intent was on its way
+        ([Loaded(1, 30, 0, True)], 20, False),  # not loaded yet
+    ],
+)
+def test_a_registry_binds_surely_what_its_last_answered_load_holds(
+    loads: list[Loaded], sent: float, binds: bool
+) -> None:
+    record = Registered()
+    for load in loads:
+        record.note(load)
+    assert record.surely_binds(SIDES[0].format(1), sent, sent + 1) == binds
+    assert record.surely_binds(CORE.format(1), sent, sent + 1), "it stands in every list"
+    record.lose(Loss(at=15, kept_until=0.5, lost_from=1))
+    assert not record.surely_binds(SIDES[0].format(1), sent, sent + 1), "a restore may have forgotten it"
+
+
+def test_the_page_of_figures_keeps_the_other_seeds_and_takes_a_run_of_the_same_anew(tmp_path: Path) -> None:
+    kept = tmp_path / "chaos.md"
+    for seed, times in ((1, 2), (10, 3), (1, 4)):
+        findings = Findings(lambda _: None)
+        findings.faults["kill_worker"] = times
+        findings.answered("intent", "201")
+        findings.answered("intent", "503")
+        findings.violation("lost event", "of a test")
+        keep_page(kept, seed, list(page(findings, seed, 2.5, {})))
+    text = kept.read_text()
+    assert text.count("## Seed 1,") == text.count("## Seed 10,") == 1
+    assert text.startswith("# Figures of chaos")
+    assert "4 faults, 2 answers, 1 violations." in text
+    assert "3 faults, 2 answers" in text
+    assert "| intent | 1 | 0 | 0 | 1 | 0 |" in text
+    assert text.count("at least once | 1 |") == 2

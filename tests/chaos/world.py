@@ -10,12 +10,17 @@ from dataclasses import dataclass, field, replace
 
 from tests.chaos.answers import Documented
 from tests.chaos.decisions import Decisions
+from tests.chaos.events import Events, Told
 from tests.chaos.findings import Findings
-from tests.chaos.lists import Change, Lists, Loss
+from tests.chaos.lists import WISH, Change, Lists, Loss
 from tests.chaos.places import Places
-from tests.chaos.replicas import Replica
+from tests.chaos.preparing import first_registry, listen
+from tests.chaos.registries import Registered
+from tests.chaos.replicas import Replica, rules_of
+from tests.chaos.rules import Rules
 from tests.chaos.stores import FIRST_HOST, Stores
-from tests.contract.dialler import Dialler, call, new_account
+from tests.contract.dialler import Dialler, call, instant, new_account
+from tests.events.receiver import Receiver
 
 TRUNK, TRUNK_CAPACITY = "trunk", 8
 PROBES, PROBES_CAPACITY = "probes", 100_000
@@ -39,6 +44,10 @@ class World:
     replicas: list[Replica]
     lists: Lists = field(default_factory=Lists)
     decisions: Decisions = field(default_factory=Decisions)
+    events: Events = field(default_factory=Events)
+    registered: Registered = field(default_factory=Registered)
+    receiver: Receiver = field(default_factory=Receiver)
+    registry_loaded: float = 0.0
     _disturbed_until: float = 0.0
     _disturbing: int = 0
     _losing: list[list[float]] = field(default_factory=list)
@@ -46,6 +55,7 @@ class World:
     list_key: str = ""
     places: Places = field(init=False)
     documented: Documented = field(init=False)
+    rules: Rules = field(init=False)
 
     @classmethod
     def build(cls, findings: Findings) -> World:
@@ -56,7 +66,7 @@ class World:
             # One is told to look for a primary, the other only where the hosts are.
             for name, parameters in (("named", "&target_session_attrs=read-write"), ("unnamed", "")):
                 key = replicas[0].service.key if replicas else None
-                replicas.append(Replica(name, stores, parameters, key))
+                replicas.append(Replica(name, stores, parameters, key, movable=name == "named"))
                 replicas[-1].start()
             world = cls(findings, stores, replicas)
             account = new_account(replicas[0].service)
@@ -67,13 +77,29 @@ class World:
             account.pool(PROBES, PROBES_CAPACITY)
             world.places = Places(account)
             world.documented = Documented(replicas[0].service, findings)
+            world.rules = Rules(rules_of(stores))
+            listen(world.receiver, account)
+            world.registered.note(first_registry(replicas[0].service))
         except BaseException:
             _close(stores, replicas)
             raise
         return world
 
+    def told(self) -> list[Told]:
+        """What the receiver has taken of STOP and START, in the order of arrival, with repetitions."""
+        return [
+            Told(e["id"], e["type"], e["data"]["number"], instant(e["timestamp"]).timestamp())
+            for e in list(self.receiver.taken)
+        ]
+
+    def lost(self, sent: float, done: float) -> bool:
+        """Whether a loss may have touched what was sent and answered then, or came while it was under way."""
+        losses = self.decisions.losses
+        return any(loss.kept_until <= done and sent <= loss.at for loss in losses) or self.unsure(sent, done)
+
     def close(self) -> None:
         """Ends everything that was started."""
+        self.receiver.stop()
         _close(self.stores, self.replicas)
 
     def dialler(self, rng: random.Random) -> Dialler:
@@ -124,12 +150,15 @@ class World:
         if self.unsure(change.sent, change.done) or self.perhaps_lost(change.done):
             change = replace(change, answered=False)
         self.lists.note(number, slot, change)
+        if slot == WISH:
+            self.events.note(number, change)
 
     def forget(self, loss: Loss | None) -> None:
         """Postgres lost what it had: the records lose the same."""
         if loss is None:
             return
         self.lists.lose(loss)
+        self.registered.lose(loss)
         decisions, channels = self.decisions.lose(loss)
         self.findings.note("decisions that a restore or a failover may have forgotten", decisions)
         self.findings.log(
@@ -160,8 +189,25 @@ class World:
             self._heal(replica)
         took = time.monotonic() - began
         self.findings.healed[fault].append(took)
+        for replica in self.replicas:
+            if not replica.clock_moves:
+                self._turned(replica)
         self.over_capacity()
         self.decisions.forget_ended(time.time() - 120)
+
+    def _turned(self, replica: Replica) -> None:
+        """Waits until a replica decides by the newest rules; they may be edited meanwhile."""
+        deadline = time.monotonic() + HEAL_SECONDS
+        while (law := replica.law()) != self.rules.newest:
+            if replica.missed_a_reload:
+                replica.hang_up()
+            if time.monotonic() > deadline:
+                self.findings.violation(
+                    "rules not turned", f"{replica.name}: {law} after {HEAL_SECONDS:.0f} s"
+                )
+                replica.hang_up()
+                return
+            time.sleep(0.2)
 
     def _heal(self, replica: Replica) -> None:
         last = self._decides(replica, HEAL_SECONDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import pickle
 import ssl
@@ -272,3 +273,10 @@ def test_faults_name_every_field() -> None:
     ):
         gate.sms(to=TO, from_=FROM, body="Hello")
     assert [each["field"] for each in raised.value.errors] == ["to"]
+
+
+@pytest.mark.parametrize("verb", ["call", "sms", "approve", "preview", "outcome", "renew", "release"])
+def test_both_clients_take_the_same(verb: str) -> None:
+    """The one for threads is the other on a loop of its own; what it takes is written twice, for who reads it."""
+    theirs = [inspect.signature(getattr(client, verb)).parameters for client in (AsyncCallgate, Callgate)]
+    assert list(theirs[0].values()) == list(theirs[1].values())

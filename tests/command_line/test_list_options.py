@@ -26,6 +26,13 @@ def test_a_list_is_tried_taken_and_taken_back(
     refused = callgate.run("import", file, "--default-country", "USA", *account, status=2)
     assert "two letters" in refused.stderr.decode()
 
+    file.write_text("Phone;Phone 2;Grund\n3105550208;3105550209;letter\n")
+    chosen = ("--column", "number:Phone 2", "--column", "reason:Grund")
+    assert callgate.json("import", file, *how, *chosen)["added"] == 1
+    assert dialler.get("/v1/suppressions/+13105550209").json()["entries"][0]["reason"] == "letter"
+    wrong = callgate.run("import", file, *how, "--column", "phone:Phone 2", status=2)
+    assert "must begin with one of" in wrong.stderr.decode()
+
 
 def test_consents_go_in_and_out_in_bulk(callgate: CommandLine, dialler: Dialler, tmp_path: Path) -> None:
     file, out, account = tmp_path / "in.csv", tmp_path / "out.ndjson", ("--account", dialler.account_id)

@@ -1,4 +1,7 @@
-"""POST /connectors/dnc-scrub, read as VICIdial's script reads it: by line, in order, whatever the status."""
+"""POST /connectors/dnc-scrub, read as VICIdial's script reads it: by line, in order, whatever the status.
+
+`make test-vicidial` runs the script itself.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The questions, reports and answers of the tests are those of Vapi's own package.
 
-It asks for an older pydantic than ours, and so stands in no lock file: `pip install --no-deps vapi-server-sdk`.
+It asks for an older pydantic than ours, and so stands in no lock file: `make test-packages` installs it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
         importlib.util.find_spec("vapi") is None,
-        reason="vapi-server-sdk is not installed (pip install --no-deps)",
+        reason="vapi-server-sdk is not installed: make test-packages",
     ),
 ]
 

@@ -78,7 +78,7 @@ def words(answer: Answer) -> str:
 def forget_attempts(service: RunningService) -> None:
     """All tests sign in from one address, and more often than one person may."""
     with Redis.from_url(service.environment["CALLGATE_REDIS_URL"]) as store:
-        for key in store.scan_iter("*{console-127.0.0.1}*"):
+        for key in store.scan_iter("cg:{console-*}:failed-sign-ins"):
             store.delete(key)
 
 

@@ -99,6 +99,7 @@ def test_an_origin_that_is_no_address_is_another_site(dialler: Dialler) -> None:
         "audit?actor=%00",
         "audit?subject=a%00",
         "suppressions?source=%00",
+        "replies?from=%00",
         "pools/a%00b",
         "webhooks/a%00b",
         "webhooks/a?status=%00",

@@ -92,23 +92,88 @@ def test_nobody_is_led_to_another_site(dialler: Dialler, where: str) -> None:
     assert answer.headers["location"] == "/console"
 
 
-def test_failures_are_limited_by_address_and_over_https_the_cookie_travels_by_nothing_else(
+def test_over_https_the_cookie_travels_by_nothing_else_and_the_environment_is_named(
     start_service: Callable[..., RunningService],
 ) -> None:
-    service = start_service(
-        trusted_proxies="127.0.0.1", public_url="https://gate.example.com", environment="rehearsal"
-    )
-    from_there = {"X-Forwarded-For": "203.0.113.7"}
-    for _ in range(20):
-        assert Person(service).sign_in("cg_a-guess-at-a-key", **from_there).status == 401
-    answer = Person(service).sign_in(service.key, **from_there)
-    assert answer.status == 429
-    assert "Too many attempts from this address" in words(answer)
-    assert "rehearsal" in words(answer)
-    person = Person(service)
-    answer = person.sign_in(service.key, **{"X-Forwarded-For": "203.0.113.8"})
+    service = start_service(public_url="https://gate.example.com", environment="rehearsal")
+    assert "rehearsal" in Person(service).reads("/console/sign-in")
+    answer = Person(service).sign_in(service.key)
     assert answer.status == 303
     assert all("Secure" in part for part in answer.headers["set-cookie"].split(", callgate_"))
+
+
+@pytest.fixture
+def behind_a_proxy(start_service: Callable[..., RunningService]) -> RunningService:
+    """A service that believes the machine itself, and a network, what they say of addresses."""
+    return start_service(trusted_proxies="127.0.0.1, 10.8.0.0/16")
+
+
+def tries(service: RunningService, key: str, forwarded: str | None, count: int = 1) -> list[int]:
+    """The statuses of as many tries with the key."""
+    headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
+    return [Person(service).sign_in(key, **headers).status for _ in range(count)]
+
+
+def test_failures_of_one_address_keep_no_other_out(behind_a_proxy: RunningService) -> None:
+    service = behind_a_proxy
+    for each in range(20):
+        assert tries(service, f"cg_{each}-is-a-guess-at-a-key", "203.0.113.7") == [401]
+    answer = Person(service).sign_in(service.key, **{"X-Forwarded-For": "203.0.113.7"})
+    assert answer.status == 429
+    assert "Too many attempts from this address" in words(answer)
+    assert tries(service, service.key, "203.0.113.8") == [303]
+
+
+@pytest.mark.parametrize("spelt", ["{client}, 10.8.3.4", "198.51.100.{each}, {client}", "{client}:{port}"])
+def test_an_address_is_the_last_that_no_trusted_proxy_has(behind_a_proxy: RunningService, spelt: str) -> None:
+    for each in range(20):
+        told = spelt.format(client="203.0.113.7", each=each, port=40000 + each)
+        assert tries(behind_a_proxy, f"cg_{each}-is-a-guess-at-a-key", told) == [401]
+    assert tries(behind_a_proxy, behind_a_proxy.key, "203.0.113.7") == [429]
+    assert tries(behind_a_proxy, behind_a_proxy.key, "198.51.100.1") == [303]
+
+
+def test_whoever_comes_from_elsewhere_says_in_vain_that_it_forwards(
+    start_service: Callable[..., RunningService],
+) -> None:
+    service = start_service(trusted_proxies="10.8.0.0/16")
+    for each in range(20):
+        assert tries(service, f"cg_{each}-is-a-guess-at-a-key", f"203.0.113.{each}") == [401]
+    assert tries(service, service.key, "203.0.113.99") == [429]
+
+
+def test_a_network_of_version_6_is_one_address(behind_a_proxy: RunningService) -> None:
+    for each in range(20):
+        assert tries(behind_a_proxy, f"cg_{each}-is-a-guess-at-a-key", f"2001:db8::{each:x}") == [401]
+    assert tries(behind_a_proxy, behind_a_proxy.key, "[2001:db8::ffff]:443") == [429]
+    assert tries(behind_a_proxy, behind_a_proxy.key, "2001:db8:0:1::1") == [303]
+
+
+def test_who_was_let_in_from_an_address_is_let_in_again_whatever_others_do_there(
+    behind_a_proxy: RunningService,
+) -> None:
+    here = "203.0.113.7"
+    operator = Dialler(behind_a_proxy, behind_a_proxy.key)
+    assert tries(behind_a_proxy, operator.key, here) == [303]
+    for each in range(20):
+        assert tries(behind_a_proxy, f"cg_{each}-is-a-guess-at-a-key", here) == [401]
+    newcomer = operator.with_key("intents:read")
+    assert tries(behind_a_proxy, newcomer.key, here) == [429]
+    assert tries(behind_a_proxy, operator.key, here) == [303]
+    known = operator.with_key("intents:read")
+    assert tries(behind_a_proxy, known.key, "198.51.100.1") == [303]
+    assert operator.delete(f"/v1/api-keys/{known.key_id}").status == 204
+    assert tries(behind_a_proxy, known.key, "198.51.100.1") == [401], "known is not the same as good"
+
+
+def test_guesses_at_one_key_are_counted_wherever_they_come_from_and_keep_its_holder_in(
+    behind_a_proxy: RunningService,
+) -> None:
+    guess = behind_a_proxy.key[:11] + "-and-the-rest-is-guessed"
+    for each in range(10):
+        assert tries(behind_a_proxy, guess, f"203.0.113.{each}", 2) == [401, 401]
+    assert tries(behind_a_proxy, guess, "203.0.113.3") == [429]
+    assert tries(behind_a_proxy, behind_a_proxy.key, "198.51.100.1") == [303], "no try has failed from there"
 
 
 async def test_a_person_signs_in_and_out_in_a_browser(looker: Looker, dialler: Dialler) -> None:

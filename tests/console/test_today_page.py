@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
 
 from app.console.pages.calling.decision_counts import Counts, totals
 from app.console.pages.calling.today_chart import chart
 from tests.console.conftest import Looker
-from tests.console.person import signed_in
+from tests.console.person import signed_in, words
 from tests.contract.dialler import Dialler, call, new_account
 
 HOURS = [
@@ -41,7 +42,11 @@ def test_an_account_without_decisions_is_led_to_its_first_in_four_steps(dialler:
     page = signed_in(dialler.service, dialler.key).reads("/console/today")
     assert "No decisions in the last 24 hours" in page
     assert "From nothing to a first decision" in page
-    assert page.index("Bring your list") < page.index("Set your policy") < page.index("Look a number up")
+    assert (
+        page.index("Bring your list")
+        < page.index("Set your policy")
+        < page.index("See whether a first call would pass")
+    )
 
 
 def test_the_figures_are_the_accounts_own_and_lead_to_the_rows(dialler: Dialler) -> None:
@@ -57,6 +62,60 @@ def test_the_figures_are_the_accounts_own_and_lead_to_the_rows(dialler: Dialler)
     assert "28 days" in person.reads("/console/today?span=day")
     stranger = signed_in(dialler.service, new_account(dialler.service).key)
     assert "No decisions" in stranger.reads("/console/today")
+
+
+def test_every_wish_of_the_night_is_counted_however_long_the_list_is(dialler: Dialler) -> None:
+    for each in range(203):
+        message = {"from": f"+1415555{each:04}", "to": "+12125550100", "body": "STOP"}
+        assert dialler.post("/v1/inbound-messages", message).status == 200
+    person = signed_in(dialler.service, dialler.key)
+    page = person.reads("/console/today")
+    assert "203 people asked not to be contacted in the last 24 hours" in page
+    assert "the person’s own wish" in person.reads("/console/suppressions?source=opt_out")
+
+
+def test_an_import_of_the_night_that_failed_needs_somebody(dialler: Dialler) -> None:
+    headers = {"Content-Type": "text/csv"}
+    dialler.post("/v1/suppressions/imports", b"number\n+14155550188\nnobody\n", headers=headers)
+    person = signed_in(dialler.service, dialler.key)
+    assert "An import of 2 rows failed and changed nothing" in person.reads("/console/today")
+    assert 'href="/console/suppressions/imports"' in person.get("/console/today").body.decode()
+    reader = signed_in(dialler.service, dialler.with_key("intents:read").key)
+    assert "An import of" not in reader.reads("/console/today")
+
+
+async def test_a_newcomer_comes_from_nothing_to_a_first_preview(looker: Looker, dialler: Dialler) -> None:
+    page = await looker.sign_in(dialler.key)
+    steps = page.locator(".empty ol li")
+    assert await steps.count() == 4
+    hrefs = [await each.locator("a").first.get_attribute("href") for each in await steps.all()]
+    assert hrefs == ["/console/suppressions", "/console/policy", "/console/preview", "/console/keys"]
+    for href in hrefs:
+        await looker.open(href or "")
+        await page.get_by_role("heading", level=1).wait_for()
+    dialler.put("/v1/suppressions/+14155550188", {"reason": "asked by letter"})
+    await looker.open("/console/today")
+    await page.get_by_role("link", name="See whether a first call would pass").click()
+    await page.get_by_label("To").fill("(415) 555-0188")
+    await page.get_by_label("From").fill("212 555 0100")
+    await page.get_by_role("button", name="Would it pass?").click()
+    await page.get_by_role("heading", name="It would be refused").wait_for()
+    await page.get_by_text("DNC_BLOCKED").wait_for()
+    await looker.looks_sound()
+    assert dialler.get("/v1/intents").json()["items"] == [], "nothing is recorded"
+
+
+def test_a_preview_says_what_is_wrong_with_what_was_typed_and_needs_its_scope(dialler: Dialler) -> None:
+    person = signed_in(dialler.service, dialler.key)
+    number = dialler.open_number()
+    asked = urlencode({"to": number, "from": "212 555 0100"})
+    assert "It would pass" in person.reads(f"/console/preview?{asked}")
+    answer = person.get("/console/preview?to=nobody&from=212+555+0100")
+    assert (answer.status, "That is no phone number" in words(answer)) == (422, True)
+    assert person.get(f"/console/preview?{asked}&type=sms").status == 422, "a text has words"
+    reader = signed_in(dialler.service, dialler.with_key("intents:read").key)
+    assert reader.get(f"/console/preview?{asked}").status == 403
+    assert "/console/preview" not in reader.get("/console/today").body.decode()
 
 
 def test_a_full_pool_and_a_campaign_that_abandons_need_somebody(dialler: Dialler) -> None:

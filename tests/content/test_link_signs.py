@@ -127,3 +127,30 @@ def test_the_account_s_own_numbers_are_no_strangers(scanner: ContentScanner) -> 
     assert scanner.scan(body.format("206-555-0188 or 206-555-0199"), own, False).blocks
     flowers = AccountPolicy(phones=("+18003569377",))
     assert not scanner.scan(body.format("1-800-FLOWERS"), flowers, False).blocks
+
+
+def test_a_well_known_name_that_leads_to_its_own_pages_only_is_not_warned_of(scanner: ContentScanner) -> None:
+    alarm = "Hulu: Update your card at {} to keep watching."
+    assert rules(scanner, "Netflix: your account is on hold, see netflix.com/hold") == {}
+    assert rules(scanner, "Chase: your card is locked. Unlock it at https://www.chase.com/unlock") == {}
+    assert "phish.account" in blocking(scanner, alarm.format("hulu-billing.example/x"))
+    # A stranger's number, another link, or a name that is somebody else's, and it is told of as before.
+    assert blocking(scanner, "Chase: your card is locked. See chase.com/x or call 206-555-0188") != set()
+    assert blocking(scanner, "Chase: your card is locked. See chase.com/x or unlock.example/x") != set()
+    assert rules(scanner, "Netflix: your account is on hold, see the app")["phish.account"] == "warn"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Coach put our talk up: youtu.be/pR7yW2kQ9zA",
+        "Rehearsal by video: https://us02web.zoom.us/j/83Kq2Wz7Lp",
+        "The choir's new song: https://open.spotify.com/track/4uLU6hMCjMI75M1A2tKUQC",
+    ],
+)
+def test_a_video_or_a_meeting_has_a_random_path_by_nature(scanner: ContentScanner, body: str) -> None:
+    assert "link.suspect" not in rules(scanner, body)
+
+
+def test_a_random_path_at_a_stranger_s_is_told_of_all_the_same(scanner: ContentScanner) -> None:
+    assert rules(scanner, "Coach put our talk up: clips.example/pR7yW2kQ9zA")["link.suspect"] == "warn"

@@ -17,6 +17,7 @@ from app.guardrail.facts import AccountPolicy
     [
         ("a.txt", "One text\n\nAnother text\n"),
         ("a.csv", 'id,Body\n1,"One text"\n2,"Another text"\n'),
+        ("a.csv", 'id,Body\r1,"One text"\r2,"Another text"\r'),
         ("a.json", '["One text", {"template": "Another text"}]'),
     ],
 )
@@ -35,6 +36,10 @@ def test_a_file_is_read_as_its_name_says(tmp_path: Path, name: str, content: str
         ("a.json", "{}", "is no list"),
         ("a.json", "[1]", "entry 1"),
         ("a.json", "[", "is not JSON"),
+        ("a.json", "[" * 200_000, "is nested too deep"),
+        ("a.json", '["\\ud83d"]', "text 1 holds characters"),
+        ("a.txt", "a\0b", "text 1 holds characters"),
+        ("a.csv", "body\n" + "a" * 200_000, "is no CSV"),
     ],
 )
 def test_a_file_that_cannot_be_scanned_says_why(tmp_path: Path, name: str, content: str, reason: str) -> None:

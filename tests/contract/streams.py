@@ -80,9 +80,15 @@ def ended(dialler: Dialler, location: str, seconds: float = 60) -> dict[str, Any
         time.sleep(0.02)
 
 
-def imported(dialler: Dialler, body: bytes, query: str = "", kind: str = "text/csv") -> dict[str, Any]:
+def imported(
+    dialler: Dialler,
+    body: bytes,
+    query: str = "",
+    kind: str = "text/csv",
+    path: str = "/v1/suppressions/imports",
+) -> dict[str, Any]:
     """The job of an import, once it has ended."""
-    answer = upload(dialler, f"/v1/suppressions/imports{query}", body, kind)
+    answer = upload(dialler, path + query, body, kind)
     assert answer.status == 202, answer.body
     return ended(dialler, answer.headers["location"])
 

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -111,6 +112,35 @@ def test_every_worker_turns_to_the_new_pack_at_one_instant(
         "what is asked after one worker answered by the new pack is answered by it, whichever is asked"
     )
     assert {law for _, _, law in taken} == {old, new}
+
+
+def test_a_reload_that_is_asked_for_during_the_start_ends_nothing_and_is_not_forgotten(
+    database_url: str, redis_url: str, pack: Path
+) -> None:
+    """The port is open, the rules are being read: systemd may pass a reload on by then."""
+    service = RunningService({"database_url": database_url, "redis_url": redis_url, "rules_dir": pack})
+    with service.log_file.open("ab") as log:
+        service.process = subprocess.Popen(
+            [sys.executable, "-m", "app.cli", "serve"],
+            cwd=CHECKOUT, env=service.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        )  # fmt: skip
+
+    def listens() -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", service.port), 1).close()
+        except OSError:
+            return False
+        return True
+
+    try:
+        wait_for(listens, seconds=60)
+        new = edit(pack, "2026.12.24")
+        service.process.send_signal(signal.SIGHUP)
+        service.wait_for("/readyz")
+        dialler = Dialler(service, service.key)
+        wait_for(lambda: law_of(dialler) == new)
+    finally:
+        service.stop()
 
 
 def test_a_broken_pack_is_refused_with_file_line_and_reason_while_the_old_goes_on(

@@ -118,4 +118,4 @@ def failing(share: float, seed: int) -> Answering:
 
 def first_of_each(taken: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The events without their repetitions, as they came first."""
-    return list({event["id"]: event for event in reversed(taken)}.values())[::-1]
+    return list({event["id"]: event for event in taken}.values())

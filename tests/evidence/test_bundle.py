@@ -293,7 +293,10 @@ async def test_keys_rotate_and_the_new_one_is_introduced_by_the_old(
 async def test_without_the_key_the_file_says_that_it_is_not_signed(
     engine: AsyncEngine, account: uuid.UUID, tmp_path: Path
 ) -> None:
-    found = verify_bundle(await written(engine, account, tmp_path, signed=False))
+    path = await written(engine, account, tmp_path, signed=False)
+    (wrong,) = verify_bundle(path).wrong
+    assert "not signed as a whole" in wrong
+    found = verify_bundle(path, may_be_unsigned=True)
     assert found.wrong == []
     assert any("not signed as a whole" in note for note in found.notes)
 
@@ -305,6 +308,28 @@ async def test_more_records_than_a_file_holds_are_refused_before_the_first_byte(
     with pytest.raises(Unusable):
         await written(engine, account, tmp_path)
     assert (tmp_path / "evidence.zip").read_bytes() == b""
+
+
+async def test_who_takes_the_signature_away_is_found_out_whatever_else_is_changed(
+    engine: AsyncEngine, account: uuid.UUID, tmp_path: Path
+) -> None:
+    def strip(members: dict[str, bytes]) -> None:
+        members["outcomes.ndjson"] = b'{"result":"invented"}\n'
+        members["README.txt"] = b"Nothing to see.\n"
+        _forget_the_signature(members)
+
+    path = await written(engine, account, tmp_path)
+    assert any("not signed as a whole" in wrong for wrong in edited(path, strip).wrong)
+
+
+@pytest.mark.parametrize("where", ["ahead of", "behind"])
+async def test_bytes_around_the_file_are_named(
+    engine: AsyncEngine, account: uuid.UUID, tmp_path: Path, where: str
+) -> None:
+    path = await written(engine, account, tmp_path)
+    whole = path.read_bytes()
+    path.write_bytes(b"#!/bin/sh\n" + whole if where == "ahead of" else whole + b"more")
+    assert f"added: bytes {where} the file" in verify_bundle(path).wrong
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"no zip at all", bytes(5000)])

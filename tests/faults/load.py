@@ -25,7 +25,7 @@ class Load:
     """So many threads that post calls one after another until the block ends; whatever was told is kept."""
 
     def __init__(self, diallers: list[Dialler], number: str, *, threads: int = 6, **fields: object) -> None:
-        self.body = call(number, pool="trunk", **fields)
+        self.body = call(number, **{"pool": "trunk", **fields})
         self.told: list[tuple[float, int, str]] = []  # when it was answered, status, id or code
         self.seconds: list[float] = []
         self.unreached = 0

@@ -24,10 +24,7 @@ STATEMENTS = {
 }
 # HTTP's numbers outside http. A kept answer is HTTP by nature: it is stored as it was sent.
 STATUSES = {
-    "app/platform/idempotency/change_once.py",
-    "app/platform/idempotency/receive_once.py",
     "app/intents/batch.py",
-    "app/intents/decide.py",
     "app/intents/decision.py",
     "app/intents/decision_answers.py",
     "app/suppression/list_bodies.py",

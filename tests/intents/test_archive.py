@@ -21,6 +21,7 @@ from app.evidence.bundle.write_bundle import Asked, evidence_of
 from app.evidence.check_seals import check_account
 from app.evidence.public_keys import stored_keys
 from app.evidence.sealing.seal_hours import seal_due
+from app.evidence.sealing.seal_key_file import SealKeyFile
 from app.ids import floor_id, new_id
 from app.intents.archive import move_months
 from app.intents.archive.archived_months_store import months_between
@@ -182,6 +183,7 @@ async def test_seals_and_evidence_are_proved_from_the_file(kept: Kept, tmp_path:
         keys = await stored_keys(connection)
     before = await check_account(engine, kept.account, keys, OLDER - HOUR)
     assert before.wrong == []
+    signing = SealKeyFile(tmp_path / "seal-key.pem", True)
     number = kept.decisions[100].to_number
     asked = Asked(kept.account, number, (number,), OLDER, NOW)
     for turn, start in enumerate((None, OLDER, OLD)):
@@ -190,7 +192,7 @@ async def test_seals_and_evidence_are_proved_from_the_file(kept: Kept, tmp_path:
         found = await check_account(engine, kept.account, keys, OLDER - HOUR)
         assert (found.wrong, found.records) == ([], before.records)
         bundle = tmp_path / f"{turn}.zip"
-        bundle.write_bytes(b"".join([piece async for piece in evidence_of(engine, asked, None, NOW)]))
+        bundle.write_bytes(b"".join([piece async for piece in evidence_of(engine, asked, signing, NOW)]))
         told = verify_bundle(bundle, frozenset())
         assert (told.wrong, told.records, told.proved) == ([], 1, 1)
 

@@ -22,12 +22,13 @@ from app.evidence.public_keys import stored_keys
 from app.evidence.sealing.seal_hours import seal_due
 from app.ids import new_id
 from app.intents.decision_row import Decision
+from app.intents.parts.decision_columns import Batch
 from app.intents.parts.divide import PartMissing, divide, restore
 from app.intents.parts.store import StoredParts
 from app.intents.records import partitions
 from app.intents.records import store as decision_records
 from app.intents.services import RuleSet
-from app.intents.store import RECORD, Batch, record
+from app.intents.store import RECORD, record
 from app.platform.postgres.database import Database
 from app.platform.postgres.migrate import configuration
 from benchmarks.storage import decisions_of

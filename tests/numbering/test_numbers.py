@@ -31,6 +31,8 @@ def test_anything_but_e164_is_a_format_error(text: str) -> None:
         ("+1415555123", "ten digits"),
         ("+141555512345", "ten digits"),
         ("+12115551234", "area code 211 is not in service"),
+        ("+19762345678", "area code 976 is not in service"),
+        ("+18812345678", "area code 881 is not in service"),
         ("+15555551234", "area code 555 is not in service"),
         ("+11235551234", "area code 123 is not in service"),
         ("+14150551234", "no exchange starts with 0"),

@@ -283,6 +283,15 @@ def test_a_head_that_cannot_be_served_ends_in_a_small_problem(request_bytes: byt
         assert get(port)
 
 
+def test_an_answer_comes_in_one_piece() -> None:
+    with serving(1) as (_, port), socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+        for _ in range(20):
+            client.sendall(b"GET / HTTP/1.1\r\nHost: gate\r\n\r\n")
+            head, _, body = client.recv(65536).partition(b"\r\n\r\n")
+            assert body
+            assert f"content-length: {len(body)}".encode() in head
+
+
 def test_a_head_that_never_ends_is_cut_off() -> None:
     with serving(1) as (_, port):
         started = time.monotonic()

@@ -116,6 +116,8 @@ def test_every_key_reads_and_only_admin_writes(account: Account) -> None:
         ({"names": ["\u200b"]}, 422, "names.0"),
         ({"domains": ["https://acme.com/x"]}, 422, "domains.0"),
         ({"domains": ["co.uk"]}, 422, "domains.0"),
+        ({"domains": ["acme.com", "github.io"]}, 422, "domains.1"),
+        ({"domains": ["MyShopify.com"]}, 422, "domains.0"),
         ({"phones": ["206-555-0188"]}, 422, "phones.0"),
         ({"phones": ["+1206555018812345"]}, 422, "phones.0"),
         ({"trust_recipient": "yes"}, 400, "trust_recipient"),
@@ -128,6 +130,13 @@ def test_what_cannot_be_used_is_named_and_nothing_changes(
 ) -> None:
     assert field in reasons(account.put("/v1/policy", body), status)
     assert account.get("/v1/policy").json()["version"] == 0
+
+
+def test_a_name_of_one_s_own_under_a_host_of_everybody_s_pages_is_a_domain(account: Account) -> None:
+    account.policy(
+        content={"severities": {"link.offbrand": "block"}}, domains=["acme.github.io", "shop.acme.co.uk"]
+    )
+    assert account.get("/v1/policy").json()["domains"] == ["acme.github.io", "shop.acme.co.uk"]
 
 
 def test_the_house_window_narrows_and_never_widens(account: Account) -> None:

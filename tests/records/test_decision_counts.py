@@ -22,6 +22,8 @@ from app.intents.counts import store as counts
 from app.intents.counts.count_decisions import count_decisions, recount_decisions
 from app.intents.counts.store import MOST_GROUPS, Counted, Subject
 from app.intents.decision_row import Decision
+from app.intents.parts import decision_columns
+from app.intents.parts.decision_columns import Batch
 from app.platform.postgres.database import Database
 
 KEYS = [uuid.uuid4() for _ in range(3)]
@@ -40,7 +42,7 @@ SUBJECTS: dict[Subject, str] = {
 @pytest.fixture
 async def database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
     """A database in which what comes a fifth of a second after its id is late."""
-    monkeypatch.setattr(decisions, "LATE_AFTER", timedelta(seconds=0.2))
+    monkeypatch.setattr(decision_columns, "LATE_AFTER", timedelta(seconds=0.2))
     monkeypatch.setattr(counts, "LATE_AFTER", timedelta(seconds=0.2))
     monkeypatch.setattr(counts, "_SLACK", timedelta(0))
     made = Database(database_url, timeout_seconds=10)
@@ -128,7 +130,7 @@ async def test_at_every_moment_the_counts_are_what_the_table_holds(
         while running:
             new = [decision(random.choice((account, OTHER))) for _ in range(3)]
             async with database.begin() as connection:
-                await connection.execute(decisions.RECORD.text, decisions.Batch(new).columns())
+                await connection.execute(decisions.RECORD.text, Batch(new).columns())
                 await asyncio.sleep(random.random() * 0.6)
                 if random.random() < 0.3:
                     await connection.rollback()
@@ -195,6 +197,21 @@ async def test_counting_anew_from_the_beginning_comes_to_the_same(database: Data
         assert await compare(database, OTHER, subject, "day") == 50
 
 
+async def test_counting_anew_waits_for_whoever_counts_and_never_both_for_each_other(
+    database: Database,
+) -> None:
+    await decisions.record(database, [decision(OTHER) for _ in range(20)])
+    await asyncio.sleep(0.3)
+    await count_decisions(database)
+    async with database.begin() as connection:  # as upkeep does it: first where it is, then the counts
+        await connection.execute(text("SELECT counted_to FROM decision_counting FOR UPDATE"))
+        anew = asyncio.create_task(recount_decisions(database))
+        await asyncio.sleep(0.3)
+        await connection.execute(text("UPDATE decision_counts SET decisions = decisions + 7"))
+    await asyncio.wait_for(anew, 20)
+    assert await compare(database, OTHER, "verdict", "day") == 20
+
+
 async def test_a_label_for_every_call_does_not_grow_the_counts_without_end(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,7 +260,7 @@ async def test_a_commit_that_waits_keeps_the_counting_from_going_past_it(
 ) -> None:
     monkeypatch.setattr(counting, "_WAIT_SECONDS", 0.2)
     async with database.begin() as connection:
-        await connection.execute(decisions.RECORD.text, decisions.Batch([decision(OTHER)]).columns())
+        await connection.execute(decisions.RECORD.text, Batch([decision(OTHER)]).columns())
         await asyncio.sleep(0.3)
         await decisions.record(database, [decision(OTHER)])
         await asyncio.sleep(0.3)

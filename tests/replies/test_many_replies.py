@@ -1,6 +1,6 @@
 """Thousands of replies by six carriers, repeated, forged and in any order: the list says what the genuine ones say.
 
-`CALLGATE_TEST_REPLIES` sets how many; 10,000 take some minutes.
+`CALLGATE_TEST_REPLIES` sets how many; `make test-replies` takes 10,000.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+
+import pytest
 
 from tests.contract.dialler import new_account
 from tests.policy.account import Account
@@ -65,6 +67,7 @@ def everything(
         yield arriving
 
 
+@pytest.mark.timeout(120 + REPLIES // 10)
 def test_the_list_says_what_the_genuine_replies_say(gate: RunningService) -> None:
     account = Account(gate, new_account(gate, timeout_seconds=60).key)
     carriers = Carriers(gate.base_url, account.with_scopes("inbound:write").key)

@@ -169,3 +169,33 @@ def test_an_intent_echoes_the_number_as_it_was_given(dialler: Dialler) -> None:
         if answer.status != 201:
             document = dialler.get(f"/v1/intents/{document['intent_id']}").json()
         assert document["to"] == number
+
+
+@pytest.mark.parametrize(
+    ("asked", "other"),
+    [
+        ("+5215512345678", "+525512345678"),
+        ("+22997123456", "+2290197123456"),
+        ("+378886377", "+3780549886377"),
+        ("+841201234567", "+84701234567"),
+    ],
+)
+def test_an_old_spelling_is_decided_as_its_line(dialler: Dialler, asked: str, other: str) -> None:
+    """Messaging services keep them, and lists of customers hold them: the line is known, whichever is written."""
+    zones = [
+        [zone["timezone"] for zone in dialler.get(f"/v1/calling-windows/{number}").json()["timezones"]]
+        for number in (asked, other)
+    ]
+    assert zones[0] == zones[1] != []
+    for each in (
+        call(asked, purpose="informational"),
+        sms(asked, purpose="informational"),
+    ):
+        answer = dialler.post("/v1/intents/preview", each)
+        assert answer.status == 200, answer.body
+    dialler.post("/v1/suppressions", {"number": other})
+    refused = dialler.post("/v1/intents", call(asked))
+    assert refused.status == 403, refused.body
+    assert refused.json()["violations"][0]["code"] == "DNC_BLOCKED"
+    recorded = dialler.get(f"/v1/intents?to={other.replace('+', '%2B')}").json()["items"]
+    assert [each["to"] for each in recorded] == [asked]

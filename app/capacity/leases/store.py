@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.platform.postgres.array_text import array_text
 from app.platform.postgres.bounded_pages import Way, both_ways
 from app.telemetry import LEASES_ENDED
 
@@ -84,7 +85,7 @@ _OUTGROW = text(
 # stays ended.
 _PUT_BACK = """
     INSERT INTO leases AS l (id, account_id, pool, scopes, acquired_at, expires_at, hard_end_at)
-    SELECT t.id, a.id, t.pool, string_to_array(t.scopes, E'\x1f'), t.acquired_at, t.expires_at, t.hard_end_at
+    SELECT t.id, a.id, t.pool, CAST(t.scopes AS text[]), t.acquired_at, t.expires_at, t.hard_end_at
       FROM unnest(CAST(:ids AS uuid[]), CAST(:pools AS text[]), CAST(:scopes AS text[]),
                   CAST(:acquired AS timestamptz[]), CAST(:expiries AS timestamptz[]), CAST(:hard_ends AS timestamptz[]))
            AS t(id, pool, scopes, acquired_at, expires_at, hard_end_at)
@@ -192,7 +193,7 @@ def _columns(held: Sequence[Lease]) -> dict[str, list[object]]:
     return {
         "ids": [lease.id for lease in held],
         "pools": [lease.pool for lease in held],
-        "scopes": ["\x1f".join(lease.scopes) for lease in held],
+        "scopes": [array_text(lease.scopes) for lease in held],
         "acquired": [lease.acquired_at for lease in held],
         "expiries": [lease.expires_at for lease in held],
         "hard_ends": [lease.hard_end_at for lease in held],

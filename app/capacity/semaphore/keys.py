@@ -7,13 +7,21 @@ an old copy still holds under old names is never read again and ends by its TTL.
 from __future__ import annotations
 
 import hmac
+import re
 from functools import lru_cache
 from urllib.parse import quote
 
+# What ``quote`` leaves as it is. An id is, and is met once: it would only push the names out of what is remembered.
+_PLAIN = re.compile(r"[A-Za-z0-9:+._~-]*", re.ASCII)
 
-@lru_cache(maxsize=65536)
+
 def plain(name: str) -> str:
     """The name without spaces, braces and line ends: the scripts part names by spaces."""
+    return name if _PLAIN.fullmatch(name) else _quoted(name)
+
+
+@lru_cache(maxsize=65536)
+def _quoted(name: str) -> str:
     return quote(name, safe=":+-_.")
 
 

@@ -107,6 +107,7 @@ for (const live of document.querySelectorAll("[data-live-from]")) {
       note.textContent = "live";
       const told = JSON.parse(event.data);
       for (const figure of live.querySelectorAll("[data-live]")) {
+        if (figure.tagName === "METER") { figure.value = told[figure.dataset.live] || 0; continue; }
         const text = (told[figure.dataset.live] || 0).toLocaleString("en-US");
         if (figure.textContent === text) continue;
         figure.textContent = text;
@@ -121,4 +122,35 @@ for (const live of document.querySelectorAll("[data-live-from]")) {
     else if (!document.hidden && !source) { last = Date.now(); start(); }
   });
   start();
+}
+
+// What takes some seconds is asked for by itself once the page stands; its button does the same for those without this.
+for (const box of document.querySelectorAll("[data-asks]")) {
+  const form = document.getElementById(box.dataset.asks);
+  const button = form.querySelector("[data-asked-for]");
+  const ask = async () => {
+    const address = new URL(form.action);
+    const given = new FormData(form);
+    given.set(button.name, button.value);
+    const waiting = setTimeout(() => { box.textContent = "The decisions of last week are being looked at…"; }, 300);
+    address.searchParams.set("part", "inner");
+    let answer = null;
+    try {
+      if (form.method === "get") {
+        for (const [name, value] of given) address.searchParams.set(name, value);
+        answer = await fetch(address);
+      } else {
+        answer = await fetch(address, { method: "POST", body: new URLSearchParams(given) });
+      }
+    } catch { answer = null; }
+    clearTimeout(waiting);
+    if (answer === null || !answer.ok || answer.redirected) {
+      box.textContent = "It could not be worked out just now. ";
+      button.hidden = false;
+      return;
+    }
+    box.replaceChildren(...new DOMParser().parseFromString(await answer.text(), "text/html").body.childNodes);
+  };
+  button.hidden = true;
+  ask();
 }

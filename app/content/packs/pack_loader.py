@@ -1,6 +1,6 @@
 """The content packs: what a text must not carry, as data, read and checked once at the start.
 
-A pack is a TOML file in ``app/rules/content/``. It declares rules (id, severity, why, remedy) and phrases
+A pack is a TOML file in ``app/content/packs/``. It declares rules (id, severity, why, remedy) and phrases
 that belong to them, with the company a phrase needs and what excuses it. ``{a|b|}`` in a phrase stands for
 each of its alternatives, so that a line can say many phrases. ``@name`` in a list of words stands for a list
 declared under ``[words]`` in any pack.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -49,13 +49,12 @@ def _words() -> dict[str, int]:
     return found
 
 
-def load_dictionary(wanted: Collection[tuple[str, str, str]]) -> Dictionary:
-    """The dictionary, with rarer words where they have one of the ``wanted`` shapes. Raises ``BrokenRuleFile``."""
+def load_dictionary(is_wanted: Callable[[str], bool]) -> Dictionary:
+    """The dictionary, with those of the rarer words that are wanted. Raises ``BrokenRuleFile``."""
     words = _words()
-    shapes = set(wanted)
     ranked = sorted(words, key=lambda word: -words[word])
     common = frozenset(ranked[:COMMON_WORDS])
-    others = frozenset(word for word in ranked[COMMON_WORDS:] if len(word) >= 4 and shape(word) in shapes)
+    others = frozenset(word for word in ranked[COMMON_WORDS:] if len(word) >= 4 and is_wanted(word))
     pairs = Counter(a + b for word in common for a, b in pairwise(word))
     letters = "abcdefghijklmnopqrstuvwxyz"
     rare = frozenset(a + b for a in letters for b in letters if pairs[a + b] < _RARE_PAIR)

@@ -33,6 +33,7 @@ _CODE_BEFORE = re.compile(
 _OVERLAYS = frozenset(range(0x0334, 0x0339))
 _BULLETS_APART = 3
 _MARKS_READ = 32  # on one letter; more are put in order in the square of their number, and change nothing
+_CAPITALS = re.compile("[A-Z]")
 _CAPS_MIN_LETTERS, _CAPS_MIN_WORDS = 24, 4
 
 
@@ -134,7 +135,7 @@ def find_caps(body: str) -> list[Span]:
     """A text that shouts: most of its letters capitals, over several words."""
     if len(body) < _CAPS_MIN_LETTERS:
         return []
-    capitals = sum(map(str.isupper, body))
+    capitals = len(_CAPITALS.findall(body)) if body.isascii() else sum(map(str.isupper, body))
     if capitals < _CAPS_MIN_LETTERS or 10 * capitals < 7 * sum(map(str.isalpha, body)):
         return []
     words = sum(len(word) > 1 and word.isupper() for word in body.split())

@@ -16,12 +16,17 @@ _IDENTIFIER = re.compile(
 )
 
 
+_AMID = re.compile(r"[013457@$](?<=[a-z].)[013457@$]{0,17}[a-z]")  # without one there is no such word
+
+
 def find_leet(folded: str, links: list[tuple[int, int]]) -> list[Span]:
     """Words in which digits stand for letters: one that does it twice, or several that do it once.
 
     A single digit in a single word is as often a code or a name: "h1n1", "a1c". ``links`` are spans, as
     ``widest`` answers them.
     """
+    if _AMID.search(folded) is None:
+        return []
     once: list[Span] = []
     twice: list[Span] = []
     for found in _LEET_WORD.finditer(folded):

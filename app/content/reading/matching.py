@@ -1,23 +1,22 @@
 """One automaton for all phrases, their company and their excuses.
 
-A phrase hit counts where its borders hold, where one of the words it needs stands nearby, where the company
-it wants is in the text, and where nothing nearby excuses it. An apostrophe inside a word is a letter: "you
-won't" does not contain "you won".
+A phrase counts where its borders hold, a word that it needs stands nearby, the company it wants is in the text, and
+nothing nearby excuses it. An apostrophe inside a word is a letter: "you won't" does not contain "you won".
 """
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import count
 from operator import itemgetter
+from typing import Literal
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
 from app.content.findings import Span
 from app.content.packs.pack_loader import Company, ContentPacks, Phrase
+from app.content.reading.doubled import doubled_places, doubles_at_least, undoubled
 
 NEEDS_DISTANCE = 80  # characters between a phrase and a word that it needs
 THEN_DISTANCE = 24  # characters between a phrase and what must follow it
@@ -29,13 +28,12 @@ _POSSESSIVE_LENGTH = 5
 # Punctuation that may stand where a phrase has its blank: "free-spins", "free_spins", "win.big".
 _PUNCTUATION_TO_BLANK = str.maketrans('-._/|~,:;!?()[]"', "                ")
 
-# A letter that the next place repeats.
-_DOUBLED = re.compile(r"([a-z])(?=\1)")
 
 _END = itemgetter(1)
+_NUMBER = itemgetter(0)
 
 Hit = tuple[int, int, int]  # pattern, start, end
-Asked = Callable[[Company], bool]
+Asked = Callable[[Company | Literal["home"]], bool]
 
 
 def blank_punctuation(folded: str) -> str:
@@ -97,8 +95,11 @@ class PhraseIndex:
         collapsed: dict[str, list[int]] = {}
         for number, pattern in enumerate(self._patterns):
             if len(pattern.replace(" ", "")) >= _COLLAPSED_LENGTH or not self._conditions_of[number]:
-                collapsed.setdefault(_DOUBLED.sub("", pattern), []).append(number)
+                collapsed.setdefault(undoubled(pattern), []).append(number)
         self._collapsed_of = [tuple(numbers) for numbers in collapsed.values()]
+        self._collapsed_phrases = [
+            any(self._conditions_of[number] for number in numbers) for numbers in self._collapsed_of
+        ]
         self._collapsed = _automaton(list(collapsed))
 
     def _build_compact(self) -> None:
@@ -130,17 +131,14 @@ class PhraseIndex:
 
     def collapsed_hits(self, view: str) -> list[Hit]:
         """Hits in a text whose doubled letters are undone beyond what the pattern itself doubles."""
-        # Places whose letter the next place repeats; the repetition is what the short text leaves out.
-        doubled = [i for i, a, b in zip(count(), view, view[1:], strict=False) if a == b and "a" <= a <= "z"]
+        doubled = doubled_places(view)
         if not doubled:
             return []
         starts = [0, *(place + 1 for place in doubled)]
         short = "".join([view[a:b] for a, b in zip(starts, [*doubled, len(view)], strict=True)])
         found = self._collapsed.find_matches_as_indexes(short, overlapping=True)
         hits: list[Hit] = []
-        if not any(
-            self._conditions_of[pattern] for number, _, _ in found for pattern in self._collapsed_of[number]
-        ):
+        if not any(map(self._collapsed_phrases.__getitem__, map(_NUMBER, found))):
             return hits  # company and excuses alone say nothing
         after = [place - earlier for earlier, place in enumerate(doubled)]
         for number, start, end in found:
@@ -148,7 +146,7 @@ class PhraseIndex:
             original_end = end + bisect_right(after, end)
             text = view[original_start:original_end]
             for pattern in self._collapsed_of[number]:
-                if _doubles_at_least(text, self._patterns[pattern]):
+                if doubles_at_least(text, self._patterns[pattern]):
                     hits.append((pattern, original_start, original_end))
         return hits
 
@@ -200,7 +198,7 @@ class PhraseIndex:
                 continue
             severity = phrase.severity
             if phrase.near and not self._accompanied(phrase, start, end, contexts, company):
-                if phrase.alone == "none":
+                if phrase.alone == "none" or company("home"):
                     continue
                 severity = "warn"
             spans.append(Span(phrase.rule, start, end, severity))
@@ -231,21 +229,6 @@ class PhraseIndex:
             if any(other_end <= start or end <= other_start for other_start, other_end in requests):
                 return True
         return ("link" in phrase.near and company("link")) or ("phone" in phrase.near and company("phone"))
-
-
-def _doubles_at_least(text: str, pattern: str) -> bool:
-    """Whether the text is the pattern with letters doubled further: "caasinno" is, "Wed" is not "weed"."""
-    if text == pattern:
-        return False
-    at = 0
-    for index, character in enumerate(pattern):
-        if at >= len(text) or text[at] != character:
-            return False
-        at += 1
-        if index + 1 == len(pattern) or pattern[index + 1] != character:
-            while at < len(text) and text[at] == character:
-                at += 1
-    return at == len(text)
 
 
 def _left_border(view: str, start: int) -> bool:

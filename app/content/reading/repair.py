@@ -14,19 +14,36 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from app.content.reading.covers import touches
-from app.content.reading.dictionary import Dictionary, load_dictionary, shape
+from app.content.reading.sought_words import SHORTEST, SoughtWords
 
-_SHORTEST = 4
-_LEAST_CONSONANTS = 4
-_ENTITY = re.compile(r"&(?:#\d{2,6}|#[xX][0-9a-fA-F]{2,5}|[a-zA-Z]{2,8});")
-_BROKEN_LINE = re.compile(r"(?<=[a-z])\r?\n(?=[a-z])")
+# An entity, one that was written out twice, and one that forgot its end.
+_ENTITY = re.compile(r"&(?:amp;)?(?:#\d{2,6};?|#[xX][0-9a-fA-F]{2,5};?|[a-zA-Z]{2,8};)")
+# A letter by its number, as addresses, mail and programs write it: "%63", "=63", "\\x63", "\\u0063".
+_ESCAPED = re.compile(r"(?:%|=|\\x|\\u00)([4-7][0-9a-fA-F])")
+_LEAST_ESCAPED = 3
+_TAGS = re.compile(r"(?<=[A-Za-z])(?:<[/!a-zA-Z][^<>\n]{0,40}>){1,4}(?=[A-Za-z])")
+_BROKEN_LINE = re.compile(r"(?<=[a-z])(?:-? ?\r?\n|\t)(?=[a-z])")
+# Signs that draw a letter.
+_DRAWN = re.compile(
+    r"[(/\\|<^](?:(?<=\()\)|(?<=/)\\|(?<=\\)/|(?<=\|)\||(?<=[(<^])(?=[a-z])(?!\w{0,12}[)>])|(?<=[a-z]\^))",
+    re.IGNORECASE,
+)
+_DRAWS = {"()": "o", "/\\": "a", "\\/": "v", "||": "h", "(": "c", "<": "c", "^": "a"}
 # What is sought first stands first, before what must stand left of it: so the search skips to it.
 _FILLER = re.compile(r"[(\[{](?<=[A-Za-z][(\[{])[A-Za-z0-9*.\-]{1,4}[)\]}](?=[A-Za-z])")
 _GLUED = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[a-z])(?=\d)|(?<=\d)(?=[A-Z][a-z])|(?<=[a-z][!?,;])(?=[A-Z])")
 _GLUED_TRIGGER = re.compile(r"[A-Z](?<=[a-z][A-Z])[a-z]")
-_WORDS = re.compile(r"[a-z]{4,}")
-_STARRED = re.compile(r"(?<![a-z0-9*])[a-z]+(?:\*[a-z]+)+(?![a-z0-9*])")
-_VOWEL = re.compile("[aeiou]")
+_WORDS = re.compile(r"[a-z]{3,}")  # of two halves of a word the longer has as many
+_PIECES = re.compile(r"[a-z]+")
+# A sign in a letter's place: "c*sino", "c#sino", "*asino".
+_MASKS = re.compile(r"[*#_.\-^?]")
+_MASK = re.compile(r"[*#_.\-^?](?=[a-z])(?:(?<=[a-z].)|(?<![a-z0-9].))")
+_DIGIT_WITHIN = re.compile(r"(?<![a-z0-9])([a-z]+)\d{1,2}([a-z]+)(?![a-z0-9])")
+_DIGIT_AMID = re.compile(r"\d(?<=[a-z]\d)\d?[a-z]")
+_MASKED_TAIL = re.compile(r"(?>(?:[*#_.\-^?][a-z]+)+)")
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_NOT_BESIDE = frozenset("0123456789*#_-^?")
+_MASKED_HEAD = 24  # letters
 _TURNED = str.maketrans("ɐqɔpǝɟƃɥᴉıɾʞlɯuodbɹsʇnʌʍxʎzəɓᵷ¡¿", "abcdefghiijklmnopqrstuvwxyzegg!?")
 _TURNED_SIGNS = frozenset("ɐɔǝɟƃɥᴉɾʞɯɹʇʌʍʎ")
 _LEAST_TURNED = 5
@@ -52,32 +69,21 @@ class Repaired:
         return min(places), max(max(places) + 1, self.places[end] if not self.turned else 0)
 
 
+def _unescaped(entity: str) -> str:
+    entity = entity.replace("&amp;#", "&#")
+    return html.unescape(entity if entity.endswith(";") else entity + ";")[:1] or " "
+
+
 class Repairer:
-    """What the packs look for, by the forms in which a reader still knows it. Compiled once."""
+    """Compiled once from the words that the packs look for."""
 
     def __init__(self, words: Iterable[str]) -> None:
-        sought = sorted(
-            {word for word in words if len(word) >= _SHORTEST and word.isascii() and word.isalpha()}
-        )
-        self._shapes = {shape(word): word for word in sought}
-        self._dictionary: Dictionary = load_dictionary(self._shapes.keys())
-        self._starred: dict[str, str] = {}
-        for word in sought:
-            for at, character in enumerate(word):
-                if at and character in "aeiou":
-                    self._starred.setdefault(word[:at] + "*" + word[at + 1 :], word)
-            self._starred.setdefault(word[0] + _VOWEL.sub("*", word[1:]), word)
-        self._consonants: dict[str, str] = {}
-        for word in sought:
-            left = word[0] + _VOWEL.sub("", word[1:])
-            if len(left) >= _LEAST_CONSONANTS and left != word and not self._dictionary.knows(left):
-                self._consonants.setdefault(left, word)
-        self._known = self._dictionary.common.union(sought, ("http", "https"))
+        self._sought = SoughtWords(words)
 
     @property
     def rare_pairs(self) -> frozenset[str]:
         """Pairs of letters that words hardly have."""
-        return self._dictionary.rare_pairs
+        return self._sought.dictionary.rare_pairs
 
     def repaired(
         self, body: str, folded: str, spare: list[tuple[int, int]], fold: Callable[[str], str]
@@ -87,7 +93,7 @@ class Repairer:
         if not changes:
             if len(body) != len(folded) or not self._unknown(folded):
                 return None
-            return self._by_word(folded, list(range(len(body) + 1)), [], spare)
+            return self._by_word(body, folded, list(range(len(body) + 1)), [], spare)
         pieces: list[str] = []
         places: list[int] = []
         changed: list[int] = []
@@ -108,7 +114,7 @@ class Repairer:
         if len(text) + 1 != len(places):
             return None
         # A join is seen inside the word that it makes: its second half begins at the change.
-        return self._by_word(text, places, sorted(set(changed)), []) or Repaired(
+        return self._by_word(body, text, places, sorted(set(changed)), []) or Repaired(
             text, places, sorted(set(changed))
         )
 
@@ -121,23 +127,65 @@ class Repairer:
         return Repaired(text, places, list(range(len(text))), turned=True)
 
     def _unknown(self, folded: str) -> bool:
-        """Whether a word stands in the text that may be one of those sought."""
-        if "*" in folded:
-            return True
-        return any(
-            shape(word) in self._shapes or word in self._consonants
-            for word in set(_WORDS.findall(folded)) - self._known
+        """Whether a word stands in the text that may be one of those sought, or the half of one."""
+        sought = self._sought
+        for word in set(_WORDS.findall(folded)) - sought.known:
+            if sought.is_half(word) or (len(word) >= SHORTEST and sought.meant(word) is not None):
+                return True
+        return bool(
+            (_MASK.search(folded) and self._masked(folded))
+            or (_DIGIT_AMID.search(folded) and self._filled(folded))
         )
+
+    def _masked(self, text: str) -> list[tuple[int, int, str]]:
+        """Words with a sign in a letter's place."""
+        edits: list[tuple[int, int, str]] = []
+        until = 0
+        for sign in _MASK.finditer(text):
+            at = sign.start()
+            if at < until:
+                continue
+            head = text[max(0, at - _MASKED_HEAD) : at]
+            start = at - len(head) + len(head.rstrip(_LETTERS))
+            tail = _MASKED_TAIL.match(text, at)
+            until = tail.end() if tail is not None else until
+            if tail is None or text[start - 1 : start] in _NOT_BESIDE:
+                continue
+            if text[tail.end() : tail.end() + 1] in _NOT_BESIDE:
+                continue
+            written = text[start : tail.end()]
+            meant = self._sought.masked(_MASKS.sub("*", written))
+            if meant is not None and not self._sought.known.issuperset(_MASKS.split(written)):
+                edits.append((start, tail.end(), meant))
+        return edits
+
+    def _filled(self, text: str) -> list[tuple[int, int, str]]:
+        """Words with a digit put into them."""
+        return [
+            (found.start(), found.end(), found.group(1) + found.group(2))
+            for found in _DIGIT_WITHIN.finditer(text)
+            if self._sought.joined(found.group(1), found.group(2))
+        ]
 
     def _structural(self, body: str, spare: list[tuple[int, int]]) -> list[tuple[int, int, str]]:
         changes: list[tuple[int, int, str]] = []
-        if "&" in body and ";" in body:
-            changes.extend(
-                (m.start(), m.end(), html.unescape(m.group())[:1] or " ") for m in _ENTITY.finditer(body)
-            )
-        if "\n" in body:
+        if "&" in body and ("#" in body or ";" in body):
+            changes.extend((m.start(), m.end(), _unescaped(m.group())) for m in _ENTITY.finditer(body))
+        if "%" in body or "=" in body or "\\" in body:
+            escaped = [m for m in _ESCAPED.finditer(body) if not touches(m.start(), m.end(), spare)]
+            if len(escaped) >= _LEAST_ESCAPED:
+                changes.extend((m.start(), m.end(), chr(int(m.group(1), 16))) for m in escaped)
+        if "\n" in body or "\t" in body:
             changes.extend(
                 (m.start(), m.end(), "") for m in _BROKEN_LINE.finditer(body) if self._breaks_a_word(body, m)
+            )
+        if "<" in body and ">" in body:
+            changes.extend((m.start(), m.end(), "") for m in _TAGS.finditer(body))
+        if any(sign in body for sign in ("(", "<", "^", "\\", "||")) and _DRAWN.search(body):
+            changes.extend(
+                (m.start(), m.end(), _DRAWS[m.group()])
+                for m in _DRAWN.finditer(body)
+                if not touches(m.start(), m.end(), spare) and self._draws_a_word(body, m)
             )
         if "(" in body or "[" in body or "{" in body:
             changes.extend((m.start(), m.end(), "") for m in _FILLER.finditer(body))
@@ -156,31 +204,37 @@ class Repairer:
         right = re.match(r"[A-Za-z]{1,24}", body[found.end() : found.end() + 24])
         if left is None or right is None:
             return False
-        words = self._known
+        words = self._sought.known
         before, after = left.group().lower(), right.group().lower()
         return before + after in words or not (before in words and after in words)
 
+    def _draws_a_word(self, body: str, found: re.Match[str]) -> bool:
+        """Whether the run of signs and letters around it spells a word that is sought."""
+        left = re.search(r"[^\s,.!?]*\Z", body[max(0, found.start() - 24) : found.start()])
+        right = re.match(r"[^\s,.!?]*", body[found.end() : found.end() + 24])
+        around = (left.group() if left else "") + found.group() + (right.group() if right else "")
+        word = _DRAWN.sub(lambda drawn: _DRAWS[drawn.group()], around).lower().strip("\"'()[]{}*:;-")
+        return word in self._sought
+
     def _by_word(
-        self, text: str, places: list[int], changed: list[int], spare: list[tuple[int, int]]
+        self, body: str, text: str, places: list[int], changed: list[int], spare: list[tuple[int, int]]
     ) -> Repaired | None:
-        edits: list[tuple[int, int, str]] = []
-        for found in _WORDS.finditer(text):
-            word = found.group()
-            if word in self._known:
-                continue
-            meant = self._shapes.get(shape(word))
-            if meant is None or self._dictionary.knows(word):
-                meant = self._consonants.get(word)
-            if meant is not None and not (spare and touches(found.start(), found.end(), spare)):
-                edits.append((found.start(), found.end(), meant))
-        if "*" in text:
-            for found in _STARRED.finditer(text):
-                meant = self._starred.get(found.group())
-                if meant is not None:
-                    edits.append((found.start(), found.end(), meant))
+        edits = self._edits(text)
+        if not body.isascii():  # letters of other scripts are read by their looks already
+            edits = [edit for edit in edits if body[places[edit[0]] : places[edit[1] - 1] + 1].isascii()]
+        if spare:
+            edits = [edit for edit in edits if not touches(edit[0], edit[1], spare)]
+        if len({text[start:end] for start, end, _ in edits}) == 1:
+            # "Bookle" by itself is a name, though it looks like another word; "Splns at Bookle" is none.
+            edits = [
+                edit
+                for edit in edits
+                if not body[places[edit[0]] : places[edit[1] - 1] + 1].istitle()
+                or (text[edit[0]] == "i" and edit[2][0] == "l")  # "Ioan"
+                or not self._sought.only_resembles(text[edit[0] : edit[1]])
+            ]
         if not edits:
             return None
-        edits.sort()
         pieces: list[str] = []
         moved: list[int] = []
         kept: list[int] = []
@@ -202,3 +256,27 @@ class Repairer:
         pieces.append(text[at:])
         moved.extend(places[at:])
         return Repaired("".join(pieces), moved, sorted(set(kept)))
+
+    def _edits(self, text: str) -> list[tuple[int, int, str]]:
+        """Which words of a folded text are read as others, in order of place."""
+        sought = self._sought
+        edits: list[tuple[int, int, str]] = []
+        before, end_before = "", -1
+        for found in _PIECES.finditer(text):
+            word = found.group()
+            start, end = found.span()
+            unknown = word not in sought.known
+            halves = start == end_before + 1 and text[end_before] == " "
+            if halves and (unknown or before not in sought.known) and sought.joined(before, word):
+                edits.append((end_before - len(before), end, before + word))
+            if unknown and len(word) >= SHORTEST:
+                meant = sought.meant(word)
+                if meant is not None:
+                    edits.append((start, end, meant))
+            before, end_before = word, end
+        if _MASK.search(text):
+            edits.extend(self._masked(text))
+        if _DIGIT_AMID.search(text):
+            edits.extend(self._filled(text))
+        edits.sort()
+        return edits

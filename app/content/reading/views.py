@@ -13,8 +13,18 @@ from app.content.reading.covers import lies_in
 
 # Three or more single letters in a row, one to four other characters between each.
 SPACED_RUN = re.compile(r"(?<![a-z0-9'])[a-z](?:[^a-z0-9']{1,4}[a-z](?![a-z0-9'])){2,}")
-_SIGNS = re.compile("[^a-z0-9 '&]+")  # a folded text has no other blank
-_SPLIT_LENGTH = 3  # signs between two letters of one word
+# The second and third letter of any such run.
+_TWO_APART = re.compile(r"[^a-z0-9'][a-z][^a-z0-9']{1,4}[a-z](?![a-z0-9'])")
+# Signs between two letters of one word; a folded text has no other blank.
+_SIGNS = re.compile(r"[^a-z0-9 '&](?<=[a-z].)[^a-z0-9 '&]{0,7}(?=[a-z])", re.DOTALL)
+# An apostrophe before the endings that words are shortened with is at home.
+_APOSTROPHES = re.compile(r"['&](?<=[a-z].)(?!(?<=')(?:t|s|re|ll|ve|d|m|em|all|am)(?![a-z]))(?=[a-z])")
+# Signs, and what is drawn with them, that stand between words instead of a blank, or beside it.
+_BETWEEN = re.compile(
+    r"(?<=[a-z])(?: ?[*+=^#<>{}\\~_|]| ?%20| ?-{2,}| ?\.{2,}| [:;]-?[)(dp](?= ))(?:[*+=^#<>{}\\~_| .-]|%20)*(?=[a-z])"
+)
+_BETWEEN_SIGN = re.compile(r"[*+=^#<>{}\\~_|]")
+_FACE = re.compile(r"[:;]-?[)(dp] ")
 _LEET_TOKEN = re.compile(r"[a-z0-9@$!|+€]{2,}")
 _LETTER = re.compile(r"[a-z]")
 # A sign of punctuation at the end of a word is punctuation.
@@ -49,7 +59,7 @@ def single_blanks(folded: str) -> View | None:
 
 def joined_letters(folded: str) -> View | None:
     """Letters that stand apart, put together: "v a p e", "c.a.s.i.n.o". A wide gap remains a blank."""
-    runs = list(SPACED_RUN.finditer(folded))
+    runs = list(SPACED_RUN.finditer(folded)) if _TWO_APART.search(folded) else []
     if not runs:
         return None
     dropped: set[int] = set()
@@ -66,23 +76,51 @@ def joined_letters(folded: str) -> View | None:
     return _picked(folded, [i for i in range(len(folded)) if i not in dropped])
 
 
-def unsplit_words(folded: str, spare: list[tuple[int, int]]) -> View | None:
-    """Punctuation and ornaments between two letters taken out: "cas-ino", "ca.sino", "via*gra".
+def unsplit_words(folded: str, spare: list[tuple[int, int]]) -> list[View]:
+    """Punctuation and ornaments between two letters taken out, "cas-ino", "ca.sino", "via*gra"; then between words.
 
     ``spare`` are spans where such signs are at home, links, as ``widest`` answers them.
     """
     dropped: set[int] = set()
     for found in _SIGNS.finditer(folded):
         start, end = found.span()
-        if end - start > _SPLIT_LENGTH or not start or end == len(folded):
-            continue
-        if not ("a" <= folded[start - 1] <= "z" and "a" <= folded[end] <= "z"):
-            continue
         if not lies_in(start, end, spare):
             dropped.update(range(start, end))
-    if not dropped:
-        return None
+    if "'" in folded or "&" in folded:
+        dropped.update(
+            found.start() for found in _APOSTROPHES.finditer(folded) if not lies_in(*found.span(), spare)
+        )
+    between = []
+    if (
+        _BETWEEN_SIGN.search(folded)
+        or ".." in folded
+        or "--" in folded
+        or "%20" in folded
+        or _FACE.search(folded)
+    ):
+        between = [found.span() for found in _BETWEEN.finditer(folded) if not lies_in(*found.span(), spare)]
+    views = []
+    if dropped:
+        apart = [span for span in between if span[0] not in dropped]
+        views.append(_blanked(folded, apart, dropped) if apart else _without(folded, dropped))
+    if between:
+        views.append(_blanked(folded, between, set()))
+    return views
+
+
+def _without(folded: str, dropped: set[int]) -> View:
     return _picked(folded, [i for i in range(len(folded)) if i not in dropped])
+
+
+def _blanked(folded: str, runs: list[tuple[int, int]], dropped: set[int]) -> View:
+    """The runs as one blank each, and what is dropped left out."""
+    blanks = {start for start, _ in runs}
+    dropped = dropped.union(*(range(start + 1, end) for start, end in runs))
+    keep = [i for i in range(len(folded)) if i not in dropped]
+    view = _picked(folded, keep)
+    text = "".join([" " if i in blanks else folded[i] for i in keep])
+    changed = sorted({*view.changed, *(n for n, i in enumerate(keep) if i in blanks)})
+    return View(text, view.places, changed)
 
 
 def leet_words(folded: str) -> list[View]:

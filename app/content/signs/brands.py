@@ -7,7 +7,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from app.content.findings import Span
-from app.content.signs.links import Link, is_own
+from app.content.signs.link import Link
+from app.content.signs.links import is_own
 
 _OPENING_LENGTH = 60  # characters in which the name must stand
 

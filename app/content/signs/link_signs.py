@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from app.content.findings import Span
 from app.content.packs.pack_loader import Severity
-from app.content.signs.links import Link
+from app.content.signs.link import Link
 
 _TOKEN = re.compile(r"[A-Za-z0-9]{5,16}")
 _WORDS_IN_CASE = re.compile(r"(?>[A-Z]?[a-z]{3,16}+|[A-Z]{2,12}+(?![A-Za-z]))++\d{0,4}|\d+")
@@ -23,7 +23,7 @@ _SECURITY = (
     "unlock", "auth", "claim", "track", "deliver", "redeliver", "parcel", "package", "billing", "payment", "debit",
     "notice", "restore", "recover", "fraud", "toll", "paying", "tax", "suspend", "message", "reactivat", "edd", "help",
 )  # fmt: skip
-LISTS = ("weak_endings", "free_hosts", "chat_hosts", "common_names", "lures")
+LISTS = ("weak_endings", "free_hosts", "chat_hosts", "id_hosts", "common_names", "lures")
 # What a gateway between mail and texts puts before the message.
 _MAIL_HEADER = re.compile(
     r"\s*(?:\(\d/\d\)\s*)?(?:FRM|Frm|FROM|From):[^\n]{0,200}?\s?(?:SUBJ|Subj|MSG):|\s*(?:SUBJ|FRM):"
@@ -48,7 +48,7 @@ class LinkSigns:
         self._rare = rare_pairs
         self._well_known = frozenset(
             domain for domains in names.values() for domain in domains if "." in domain
-        )
+        ).union(lists["id_hosts"])
         plain = set(lists["common_names"])
         self._distinct: dict[str, tuple[str, ...]] = {}
         self._common: dict[str, tuple[str, ...]] = {}

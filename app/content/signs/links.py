@@ -1,31 +1,29 @@
-"""Links in every form that people and phones read as one, and what is wrong with them.
-
-Registrable domains come from the packaged snapshot of the Public Suffix List; nothing is fetched and nothing
-is cached on disk.
-"""
+"""Links in every form that people and phones read as one, and what is wrong with them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from itertools import chain
 
-if TYPE_CHECKING:
-    from tldextract import TLDExtract
+from app.content.signs.broken_links import broken_links
+from app.content.signs.hosts import same_length_ascii_punctuation, to_ascii
+from app.content.signs.link import LABEL, TRAILING, Link, judged
+from app.content.signs.public_suffixes import registrable
+from app.content.signs.scheme_links import links_with_scheme
 
-from app.content.signs.hosts import is_ip, is_lookalike, same_length_ascii_punctuation, to_ascii
-
-_SCHEME = re.compile(
-    r"(?<![a-z0-9])(?P<scheme>h(?:tt|xx|\*\*)ps?|meow|ftp)\s?(?:\[:\]|\(:\)|:)\s?(?:[/\\]\s?){1,3}"
-    r"(?P<rest>[^\s<>\"]+)",
-    re.IGNORECASE,
-)
-_LABEL = r"[^\W_](?:[\w-]*[^\W_])?"
 # A name of two or more labels that does not follow another name, an address sign or a mark of length.
 _BARE = re.compile(
-    rf"(?<![\w@.$/+\-])(?P<user>[\w.+\-]+@)?(?P<host>(?:{_LABEL}\.)+{_LABEL})\.?(?P<port>:\d{{1,5}})?(?P<path>[/?#]\S*)?"
+    rf"(?<![\w@.$/+\-])(?P<user>[\w.+\-]+@)?(?P<host>(?:{LABEL}\.)+{LABEL})\.?(?P<port>:\d{{1,5}})?(?P<path>[/?#]\S*)?"
+)
+# The same with a path after a sign at the head of a word: "-evil.com/x", "@evil.com/x".
+_LED = re.compile(
+    rf"(?<!\S)[_$/.+\-@]{{1,3}}(?P<user>(?!))?(?P<host>(?:{LABEL}\.)+{LABEL})\.?(?P<port>:\d{{1,5}})?(?P<path>/\S+)"
+)
+# The same after a sign amid a word: "fee$evil.com/x", "fee+evil.com/x", "fee/evil.com/x".
+_GLUED = re.compile(
+    rf"(?<=[$/+])(?P<user>(?!))?(?P<host>(?:{LABEL}\.)+{LABEL})\.?(?P<port>:\d{{1,5}})?(?P<path>/\S+)"
 )
 _DISGUISED_DOT = re.compile(
     r"(?<![\w-])[^\W_](?:[\w-]*\s?[\[({<]\s?(?:dot|punkt|punto|point|\.)\s?[\])}>]\s?[^\W_]\w+"
@@ -36,7 +34,7 @@ _DISGUISED_DOT = re.compile(
 )
 # "//host/…", "now:// @@,host", "http//:host": two strokes that no scheme leads, with a host after them.
 _BROKEN_SCHEME = re.compile(
-    rf"//[\s:@,/.]{{0,4}}(?P<host>(?:{_LABEL}\.)+[^\W_\d]{{2,24}})(?P<path>/\S*)?", re.IGNORECASE
+    rf"//[\s:@,/.]{{0,4}}(?P<host>(?:{LABEL}\.)+[^\W_\d]{{2,24}})(?P<path>/\S*)?", re.IGNORECASE
 )
 _WHOLE_SCHEMES = (
     "http:",
@@ -52,11 +50,12 @@ _WHOLE_SCHEMES = (
 )
 _CHAT_SCHEME = re.compile(r"(?<![a-z])(whatsapp|tg|telegram|viber|skype|signal|sgnl|line):\Z")
 _AFTER_CHAT_SCHEME = re.compile(r"//\S{1,200}")
+_DOT_WITHIN = re.compile(r"\.[^\s.]")
+_UNTIL_BLANK = re.compile(r"\S*")
 _DISGUISE_TRIGGER = re.compile(r"[\[({<]\s?(?:d|p|\.)|\.\]| \. |\bd[o0]t\b", re.IGNORECASE)
 _BARE_IP = re.compile(
     r"(?<![\w.:$])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?=(?::\d{1,5})?/|:\d{2,5}\b)(?:\:\d{1,5})?(?:/\S*)?"
 )
-_TRAILING = ".,;:!?)]}'\"*’”»"
 # IPv4 in hexadecimal, bare: no word begins like that and goes on with a path.
 _BARE_HEX = re.compile(r"(?<![\w.:$/])0[xX][0-9a-fA-F]{7,8}(?:(?::\d{1,5})?/\S*|:\d{2,5}\b)")
 # Endings that a bare name has more often as a file or an abbreviation than as a link.
@@ -65,46 +64,39 @@ _NOT_LINKS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """One link. ``problems`` are rule ids that hold whatever the account says."""
-
-    start: int
-    end: int
-    host: str
-    registrable: str  # empty for an address
-    problems: tuple[str, ...]
-    is_bare: bool = False  # a mere name, as a shop may be called: AMAZON.COM
-
-
 def find_links(body: str, shorteners: Collection[str], fold: Callable[[str], str]) -> list[Link]:
     """Every link of the text, spans in code points, in order."""
     lowered = body.lower()
-    if body.isascii() and not any(sign in lowered for sign in (".", ":", "dot", "0x")):
+    if body.isascii() and not (
+        "." in body or ":" in body or "/" in body or "com" in lowered or "dot" in lowered or "0x" in lowered
+    ):
         return []
     links: list[Link] = []
     text = body if body.isascii() else same_length_ascii_punctuation(body)
     taken = bytearray(len(text))  # which characters belong to a link already
     if ":" in text:
-        for found in _SCHEME.finditer(text):
-            link = _from_scheme(found, shorteners, fold)
-            if link is not None:
-                links.append(link)
-                _take(link.start, link.end, taken)
+        for link in links_with_scheme(text, shorteners, fold):
+            links.append(link)
+            _take(link.start, link.end, taken)
     if "//" in text:
         _add_broken(text, links, taken, shorteners, fold)
     for found in _BARE_HEX.finditer(text) if "0x" in lowered else ():
         if _free(found.start(), found.end(), taken):
-            stop = found.start() + len(found.group().rstrip(_TRAILING))
+            stop = found.start() + len(found.group().rstrip(TRAILING))
             links.append(Link(found.start(), stop, found.group(), "", ("link.ip",)))
             _take(found.start(), found.end(), taken)
-    for start, end in _dotted_words(text) if "." in text else ():
-        if _free(start, end, taken):
+    for start, end in _dotted_words(text) if _DOT_WITHIN.search(text) else ():
+        if not (taken[start] and _is_spent(text, start, end, taken)):
             _add_bare(text, start, end, links, taken, shorteners, fold)
     if _DISGUISE_TRIGGER.search(text):
         for found in _DISGUISED_DOT.finditer(text):
             if _free(found.start(), found.end(), taken):
                 links.append(Link(found.start(), found.end(), found.group(), "", ("link.disguised",)))
+    for start, end in broken_links(text, lowered, shorteners):
+        if _free(start, end, taken):
+            end = start + len(text[start:end].rstrip(TRAILING))
+            links.append(Link(start, end, text[start:end], "", ("link.disguised",)))
+            _take(start, end, taken)
     links.sort(key=lambda link: link.start)
     return links
 
@@ -116,12 +108,16 @@ def is_own(link: Link, domains: Collection[str]) -> bool:
 
 def _dotted_words(text: str) -> Iterator[tuple[int, int]]:
     """What stands between blanks and has a full stop with something after it."""
-    at = 0
-    for word in text.split():
-        if "." in word.rstrip("."):
-            start = text.index(word, at)
-            at = start + len(word)
-            yield start, at
+    until = 0
+    for dot in _DOT_WITHIN.finditer(text):
+        if dot.start() < until:
+            continue
+        head = text[until : dot.start()]
+        word = head.split()[-1:] if head and not head[-1].isspace() else []
+        start = dot.start() - (len(word[0]) if word else 0)
+        rest = _UNTIL_BLANK.match(text, dot.start())
+        until = rest.end() if rest is not None else dot.end()
+        yield start, until
 
 
 def _add_bare(
@@ -135,10 +131,14 @@ def _add_bare(
 ) -> None:
     """Addresses and names without a scheme between two blanks."""
     for found in _BARE_IP.finditer(text, start, end):
-        stop = found.start() + len(found.group().rstrip(_TRAILING))
-        links.append(Link(found.start(), stop, found.group(), "", ("link.ip",)))
-        _take(found.start(), found.end(), taken)
-    for found in _BARE.finditer(text, start, end):
+        if _free(found.start(), found.end(), taken):
+            stop = found.start() + len(found.group().rstrip(TRAILING))
+            links.append(Link(found.start(), stop, found.group(), "", ("link.ip",)))
+            _take(found.start(), found.end(), taken)
+    led = _LED.match(text, start, end) if text[start] in "_$/.+-@" else None
+    before = text[start : text.find(".", start, end)]
+    glued = _GLUED.finditer(text, start, end) if "/" in before or "$" in before or "+" in before else ()
+    for found in chain((led,) if led is not None else (), _BARE.finditer(text, start, end), glued):
         if _free(found.start(), found.end(), taken):
             bare = _from_bare(found, shorteners, fold)
             if bare is not None:
@@ -157,15 +157,15 @@ def _add_broken(
             chat = _CHAT_SCHEME.search(before)
             found = _AFTER_CHAT_SCHEME.match(text, at) if chat else _BROKEN_SCHEME.match(text, at)
             if found is not None and _free(found.start(), found.end(), taken):
-                end = at + len(found.group().rstrip(_TRAILING))
+                end = at + len(found.group().rstrip(TRAILING))
                 if chat is not None:
                     start = at - len(chat.group())
                     links.append(Link(start, end, chat.group(1), "", ("link.chat",)))
                     _take(start, end, taken)
                 else:
                     host = found.group("host").lower()
-                    if _registrable(to_ascii(host)):
-                        links.append(_judged(at, end, host, ["link.disguised"], shorteners, fold))
+                    if registrable(to_ascii(host)):
+                        links.append(judged(at, end, host, ["link.disguised"], shorteners, fold))
                         _take(at, end, taken)
         at = text.find("//", at + 2)
 
@@ -174,40 +174,13 @@ def _free(start: int, end: int, taken: bytearray) -> bool:
     return taken.find(1, start, end) < 0
 
 
+def _is_spent(text: str, start: int, end: int, taken: bytearray) -> bool:
+    """Whether nothing but closing signs follows the last link in it."""
+    return not text[taken.rfind(1, start, end) + 1 : end].rstrip(TRAILING)
+
+
 def _take(start: int, end: int, taken: bytearray) -> None:
     taken[start:end] = b"\x01" * (end - start)
-
-
-def _from_scheme(
-    found: re.Match[str], shorteners: Collection[str], fold: Callable[[str], str]
-) -> Link | None:
-    rest = found.group("rest").rstrip(_TRAILING)
-    if not rest:
-        return None
-    end = found.start("rest") + len(rest)
-    problems: list[str] = []
-    scheme = found.group("scheme").lower()
-    lead = found.group()[: found.start("rest") - found.start()]
-    if scheme not in ("http", "https", "ftp") or "[" in lead or "(" in lead or "\\" in lead or " " in lead:
-        problems.append("link.disguised")
-    authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
-    if "@" in authority:
-        problems.append("link.disguised")
-        authority = authority.rsplit("@", 1)[1]
-    if "://" in rest and "?" not in rest.partition("://")[0]:
-        problems.append("link.disguised")
-    if re.search(r"%[0-9a-fA-F]{2}", authority) or re.search(
-        r"[\[({]\s?(?:dot|\.)\s?[\])}]", rest, re.IGNORECASE
-    ):
-        problems.append("link.disguised")
-    if scheme in ("http", "hxxp", "h**p"):
-        problems.append("link.insecure")
-    if authority.startswith("["):
-        return Link(found.start(), end, authority, "", ("link.ip", *dict.fromkeys(problems)))
-    host = re.sub(r":\d*$", "", authority).strip(".").lower()
-    if not host:
-        return None
-    return _judged(found.start(), end, host, problems, shorteners, fold)
 
 
 def _from_bare(found: re.Match[str], shorteners: Collection[str], fold: Callable[[str], str]) -> Link | None:
@@ -223,48 +196,9 @@ def _from_bare(found: re.Match[str], shorteners: Collection[str], fold: Callable
         return None
     if last[0].isupper() and last[1:].islower() and not explicit:
         return None  # a full stop without its blank: "today.Call us"
-    if not _registrable(to_ascii(host)):
+    if not registrable(to_ascii(host)):
         return None
-    end = found.end() - (len(found.group()) - len(found.group().rstrip(_TRAILING)))
+    end = found.end() - (len(found.group()) - len(found.group().rstrip(TRAILING)))
     problems = ["link.disguised"] if user else []
-    link = _judged(found.start(), end, host, problems, shorteners, fold)
+    link = judged(found.start(), end, host, problems, shorteners, fold)
     return link if explicit else replace(link, is_bare=True)
-
-
-def _judged(
-    start: int,
-    end: int,
-    host: str,
-    problems: list[str],
-    shorteners: Collection[str],
-    fold: Callable[[str], str],
-) -> Link:
-    if is_ip(host):
-        return Link(start, end, host, "", ("link.ip", *dict.fromkeys(problems)))
-    if any(label.startswith("xn--") for label in host.split(".")) or is_lookalike(host, fold):
-        problems.append("link.idn")
-    registrable = _registrable(to_ascii(host))
-    if registrable in shorteners or host in shorteners:
-        problems.append("link.shortener")
-    return Link(start, end, host, registrable, tuple(dict.fromkeys(problems)))
-
-
-def registrable_domain(domain: str) -> str | None:
-    """The domain that somebody owns, of a host in ASCII; None for a public suffix or no domain at all."""
-    found = _extract().extract_str(domain)
-    return found.top_domain_under_public_suffix or None
-
-
-@lru_cache(maxsize=1)
-def _extract() -> TLDExtract:
-    """The public suffixes. The package brings an HTTP client with it, which who asks about a call need not import."""
-    import tldextract
-
-    # The reserved ends of RFC 2606 count as suffixes, so that samples behave as the real thing.
-    return tldextract.TLDExtract(cache_dir=None, suffix_list_urls=(), extra_suffixes=("example", "test"))
-
-
-@lru_cache(maxsize=4096)
-def _registrable(host: str) -> str:
-    found = _extract().extract_str(host)
-    return f"{found.domain}.{found.suffix}" if found.domain and found.suffix else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import io
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from app.evidence.proof.signing import is_signed
 from app.evidence.seal_documents import seal_document
 
 _LONGEST_LINE, _LONGEST_MEMBER = 8 << 20, 256 << 20
+_END_OF_DIRECTORY_BYTES = 22  # APPNOTE 4.3.16, without a comment
 _NEEDED = (names.MANIFEST, names.RECORDS, names.SEALS, names.KEYS)
 _BESIDE_THE_BODY = {"signature", "hash"}
 _BESIDE_THE_RECORD = ("seal", "index", "proof")
@@ -39,8 +41,14 @@ class Verified:
     seals: int = 0
 
 
-def verify_bundle(path: Path, trusted: frozenset[str] = frozenset()) -> Verified:
-    """Everything that is wrong with the file. ``trusted``: ids of keys that are known from elsewhere."""
+def verify_bundle(
+    path: Path, trusted: frozenset[str] = frozenset(), *, may_be_unsigned: bool = False
+) -> Verified:
+    """Everything that is wrong with the file. ``trusted``: ids of keys that are known from elsewhere.
+
+    A file whose manifest is not signed is wrong unless it ``may_be_unsigned``: nothing in it tells one that was made
+    without a key from one that was changed and lost its signature.
+    """
     found = Verified()
     try:
         with zipfile.ZipFile(path) as opened:
@@ -48,7 +56,8 @@ def verify_bundle(path: Path, trusted: frozenset[str] = frozenset()) -> Verified
             if missing:
                 found.wrong += [f"missing: the file {name}" for name in missing]
                 return found
-            _Check(opened, found, trusted).run()
+            found.wrong += list(_around(path, opened))
+            _Check(opened, found, trusted, may_be_unsigned=may_be_unsigned).run()
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
         found.wrong.append(f"the file cannot be read: {error}")
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
@@ -60,9 +69,22 @@ def verify_bundle(path: Path, trusted: frozenset[str] = frozenset()) -> Verified
     return found
 
 
+def _around(path: Path, opened: zipfile.ZipFile) -> Iterator[str]:
+    """Bytes ahead of the first member or behind the directory: no reader of ZIPs shows them, and nothing signs them."""
+    if min((member.header_offset for member in opened.infolist()), default=0) != 0:
+        yield "added: bytes ahead of the file"
+    with path.open("rb") as file:
+        file.seek(-_END_OF_DIRECTORY_BYTES, io.SEEK_END)
+        if file.read(4) != b"PK\x05\x06":
+            yield "added: bytes behind the file"
+
+
 class _Check:
-    def __init__(self, opened: zipfile.ZipFile, found: Verified, trusted: frozenset[str]) -> None:
+    def __init__(
+        self, opened: zipfile.ZipFile, found: Verified, trusted: frozenset[str], *, may_be_unsigned: bool
+    ) -> None:
         self._zip, self._found, self._trusted = opened, found, trusted
+        self._may_be_unsigned = may_be_unsigned
         self._used: dict[str, int] = {}
 
     def run(self) -> None:
@@ -106,8 +128,10 @@ class _Check:
 
     def _signature(self, raw: bytes, manifest: Mapping[str, Any], keys: Mapping[str, PublicKey]) -> None:
         if names.SIGNATURE not in self._zip.namelist():
-            self._found.notes.append(
-                "the file is not signed as a whole: its records can be proved, not that none was taken out of it"
+            told = self._found.notes if self._may_be_unsigned else self._found.wrong
+            told.append(
+                "the file is not signed as a whole: its records can be proved, not that none was taken out of it,"
+                " nor what else it says"
             )
             return
         known = keys.get(str(manifest["key"]))

@@ -18,7 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.ids import floor_id
-from app.intents.store import LATE_AFTER
+from app.intents.parts.decision_columns import LATE_AFTER
 
 Span = Literal["hour", "day"]
 Subject = Literal["verdict", "code", "type", "campaign", "pool", "key"]
@@ -113,9 +113,10 @@ _COUNT = text(
     UPDATE decision_counting SET counted_to = :to
     """
 )
+# In the order in which those who count take their locks; the other way round, both wait for each other.
 _FORGET = (
-    text("DELETE FROM decision_counts"),
     text("UPDATE decision_counting SET counted_to = '00000000-0000-0000-0000-000000000000'"),
+    text("DELETE FROM decision_counts"),
 )
 
 

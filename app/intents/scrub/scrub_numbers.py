@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.numbering import asked_line
 from app.platform.files.byte_stream import unpacked
+from app.platform.files.column_names import ColumnNames
 from app.platform.files.records import Format, Record, RecordReader
 from app.platform.files.rejects import Reject, readable
 from app.platform.files.spreadsheet import restored
@@ -58,7 +59,7 @@ async def scrub_numbers(
 
     :raises UnusableList: the input as a whole cannot be read.
     """
-    reader = RecordReader(format, frozenset({"number"}), frozenset({"number"}))
+    reader = RecordReader(format, ColumnNames(frozenset({"number"}), frozenset({"number"})))
     waiting: list[tuple[int, str, str | None]] = []
 
     async def answered(batch: list[tuple[int, str, str | None]]) -> list[ScrubbedNumber[Assessment]]:

@@ -19,7 +19,9 @@ not legal advice.
 A rule refuses a contact with `consent-required` unless one of the kinds that would do is on record or presented, and
 young enough. Every rule of every place where the person may be holds; a line of unknown type counts as whatever binds
 more. *Left open*: the law asks for nothing, and the account's policy decides (`consent`). *Confidence*: high, a clause
-was read in the text, a mirror of it or a bill; medium, second hand; low, memory. `EU` stands for its members.
+was read in the text, a mirror of it or a bill; medium, second hand; low, memory. `EU` stands for its members,
+and a country for its parts that ISO 3166-1 names apart: `FR` for Guadeloupe, Martinique, Guiana, Reunion and the others
+overseas, `FI` for Aland, `GB` for Guernsey, Jersey and the Isle of Man, where no rule of their own was read.
 """
 
 

@@ -31,6 +31,20 @@ EU = (
 )  # fmt: skip
 
 
+# What ISO 3166-1 names apart though the country's law holds there, or may hold: France overseas (Constitution,
+# art. 73 and 74; TFEU art. 349 and 355(1)), Aland (TFEU art. 355(4)), Svalbard, Australia's external territories, and
+# those whose numbers are the country's own, where no other rule was read: the stricter reading.
+PARTS = {
+    "AU": ("CC", "CX", "NF"),
+    "FI": ("AX",),
+    "FR": ("BL", "GF", "GP", "MF", "MQ", "PM", "RE", "YT"),
+    "GB": ("GG", "IM", "JE"),
+    "IT": ("VA",),
+    "MA": ("EH",),
+    "NO": ("SJ",),
+}
+
+
 def in_force(effective_from: date | None, effective_until: date | None, days: Iterable[date]) -> bool:
     """Whether a rule holds on any of the local days: where the clocks disagree, what binds more is assumed.
 
@@ -160,9 +174,10 @@ class Row:
         return value
 
     def places(self) -> frozenset[str]:
-        """The place and what it stands for: the members of the Union, and those of ``also_in``."""
+        """The place and what it stands for: the members of the Union, their parts, and those of ``also_in``."""
         found = [self.entry.get("place"), *self.entry.get("also_in", ())]
         for place in found:
             if not isinstance(place, str) or not _PLACE.fullmatch(place):
                 self.fail("place", f"{place!r} is neither a country nor a region as US-CA")
-        return frozenset(EU if found[0] == "EU" else found[:1]) | frozenset(found[1:])
+        named = (*(EU if found[0] == "EU" else found[:1]), *found[1:])
+        return frozenset(named).union(*(PARTS.get(place, ()) for place in named))

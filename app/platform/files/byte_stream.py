@@ -77,3 +77,21 @@ async def unpacked(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         pending = await anext(chunks, None)
     if not gunzip.eof:
         raise UnusableList("the gzip data ends early; the file was cut off")
+
+
+async def first_bytes(chunks: AsyncIterator[bytes], count: int) -> tuple[bytes, bool]:
+    """The first bytes of a list, without the gzip around them, at most so many; and whether they are all of it.
+
+    What is left of the chunks is not read. A gzip that is cut off is read as far as it goes.
+    """
+    head, whole = bytearray(), True
+    try:
+        async for chunk in unpacked(chunks):
+            head += chunk
+            if len(head) > count:
+                return bytes(head[:count]), False
+    except UnusableList:
+        if not head:
+            raise
+        whole = False
+    return bytes(head), whole

@@ -12,12 +12,13 @@ import csv
 import json
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import orjson
 
 from app.platform.files.byte_stream import UnusableList
+from app.platform.files.column_names import ColumnNames
 from app.platform.files.rejects import Reject, readable
 
 Format = Literal["csv", "ndjson"]
@@ -28,7 +29,6 @@ _UTF8_MARK = b"\xef\xbb\xbf"
 _DELIMITERS = ",;\t"
 _DELIMITER_TOLD = re.compile(r"sep=([,;\t])")  # what Excel writes and reads ahead of the header
 _QUOTED = re.compile(r'"[^"]*"')
-_BETWEEN_WORDS = re.compile(r"[\s.\-]+")
 
 
 def _names_a_member_twice(text: str) -> bool:
@@ -90,29 +90,18 @@ class _Lines:
 class RecordReader:
     """Feeds on chunks of bytes and yields records and rejects in the order of their lines.
 
-    :param columns: those that a record may have.
-    :param required: those that a CSV header must have. The other way round, an NDJSON record tells by itself.
-    :param names: what else a CSV header may call a column, in small letters with ``_`` between words.
-    :param ignore_columns: pass over those that are none of ours, rather than refuse the file.
+    :param names: the columns that a record may have, and what the list calls them. Those that are required are asked of
+        a CSV header; an NDJSON record tells by itself.
     """
 
-    def __init__(
-        self,
-        format: Format,
-        columns: frozenset[str],
-        required: frozenset[str],
-        *,
-        names: Mapping[str, str] | None = None,
-        ignore_columns: bool = False,
-    ) -> None:
+    def __init__(self, format: Format, names: ColumnNames) -> None:
         self._format = format
-        self._columns = columns
-        self._required = required
-        self._names = names or {}
-        self._ignore_columns = ignore_columns
+        self._names = names
+        self.headings: Sequence[str] = ()  # of CSV, as they are written, once they were read
         self._delimiter = ""  # until the header tells
         self._lines = _Lines()
         self._header: list[str | None] | None = None  # None for a column that is passed over
+        self._every_column: list[str] = []  # the header of CSV where none of it is passed over
         self._waiting: deque[tuple[int, str]] = deque()  # lines from an open quote on
 
     def feed(self, chunk: bytes) -> Iterator[Record | Reject]:
@@ -122,7 +111,11 @@ class RecordReader:
         """
         for start in range(0, len(chunk), _SLICE_BYTES):
             for line in self._lines.feed(chunk[start : start + _SLICE_BYTES]):
-                yield from self._take(*line)
+                plain = self._plain(*line)
+                if plain is not None:
+                    yield plain
+                else:
+                    yield from self._take(*line)
 
     def end(self) -> Iterator[Record | Reject]:
         """What is left when the file has ended.
@@ -134,6 +127,19 @@ class RecordReader:
         yield from self._quoted(final=True)
         if self._format == "csv" and self._header is None:
             raise UnusableList("the file is empty; a CSV file begins with a line of column names")
+
+    def _plain(self, line: int, raw: bytes, too_long: bool) -> Record | None:
+        """The record of a line of CSV that needs no second look, as nearly every line; None for any other."""
+        if not self._every_column or self._waiting or too_long or b'"' in raw or b"\0" in raw:
+            return None
+        try:
+            text = raw.decode()
+        except UnicodeDecodeError:
+            return None
+        fields = text.split(self._delimiter)
+        if len(fields) != len(self._every_column) or not text or text.isspace():
+            return None
+        return Record(line, dict(zip(self._every_column, fields, strict=True)), text)
 
     def _take(self, line: int, raw: bytes, too_long: bool) -> Iterator[Record | Reject]:
         reason = f"longer than {LINE_BYTES} bytes" if too_long else ""
@@ -171,10 +177,10 @@ class RecordReader:
             return Reject(line, readable(text), "not a JSON object")
         if _names_a_member_twice(text):
             return Reject(line, readable(text), "names a member twice")
-        unknown = values.keys() - self._columns
-        if unknown and not self._ignore_columns:
-            return Reject(line, readable(text), f"unknown field {readable(min(unknown))}")
-        return Record(line, values, text)
+        try:
+            return Record(line, self._names.of_members(values), text)
+        except ValueError as error:
+            return Reject(line, readable(text), str(error))
 
     def _quoted(self, *, final: bool) -> Iterator[Record | Reject]:
         """Takes records off the waiting lines while there are whole ones."""
@@ -215,7 +221,10 @@ class RecordReader:
 
     def _csv(self, line: int, text: str, fields: list[str]) -> Iterator[Record | Reject]:
         if self._header is None:
-            self._header = self._checked_header(fields)
+            self.headings = fields
+            self._header = self._names.of_header(fields)
+            if None not in self._header:
+                self._every_column = [name for name in self._header if name is not None]
         elif len(fields) != len(self._header):
             reason = f"has {len(fields)} fields where the header has {len(self._header)}"
             yield Reject(line, readable(text), reason)
@@ -231,25 +240,3 @@ class RecordReader:
         unquoted = _QUOTED.sub("", text)
         self._delimiter = told[1] if told else max(_DELIMITERS, key=unquoted.count)
         return told is not None
-
-    def _checked_header(self, fields: list[str]) -> list[str | None]:
-        found: list[str | None] = []
-        allowed = ", ".join(sorted(self._columns))
-        for field in fields:
-            written = field.strip().lower()
-            name = _BETWEEN_WORDS.sub("_", written)
-            name = self._names.get(name, name)
-            if name not in self._columns:
-                if self._ignore_columns:
-                    found.append(None)
-                    continue
-                raise UnusableList(
-                    f"the first line has the unknown column {readable(written)!r}; the columns may be {allowed}"
-                )
-            if name in found:
-                raise UnusableList(f"the column {name} stands in the first line twice")
-            found.append(name)
-        for name in sorted(self._required):
-            if name not in found:
-                raise UnusableList(f"the first line lacks the column {name}")
-        return found

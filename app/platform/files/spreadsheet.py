@@ -23,4 +23,4 @@ def neutralised(cell: str) -> str:
 
 def restored(cell: str) -> str:
     """The cell as it was before ``neutralised``."""
-    return cell[1:] if _HAS_ONE.match(cell) else cell
+    return cell[1:] if cell[:1] == "'" and _HAS_ONE.match(cell) else cell

@@ -15,7 +15,8 @@ from app.platform.outcomes import FieldFault
 from app.platform.postgres.bounded_pages import Page
 
 Limit = Annotated[int, Query(ge=1, le=500, description="Entries a page")]
-Cursor = Annotated[str | None, Query(max_length=200, description="next_cursor of the page before")]
+# Some hold a name of eighty characters, each of up to four bytes.
+Cursor = Annotated[str | None, Query(max_length=500, description="next_cursor of the page before")]
 Order = Annotated[Literal["desc", "asc"], Query(description="desc: the newest first; asc: the oldest first")]
 
 T = TypeVar("T")
@@ -49,7 +50,8 @@ def read_cursor(cursor: str | None, count: int) -> list[str] | None:
     if cursor is None:
         return None
     try:
-        parts = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode().split("\n")
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode()
+        parts = text.split("\n", count - 1)  # the last may be a name, which may hold any character
     except (binascii.Error, ValueError):
         parts = []
     if len(parts) != count or any("\x00" in part for part in parts):

@@ -41,6 +41,11 @@ class Problem(Exception):
         self.slug, self.detail, self.faults = slug, detail, tuple(faults)
 
 
+# What routes answer with: everything else is a fault of ours, which is logged.
+_OF_STORES = PostgresUnavailable, RedisUnavailable
+ANSWERED = Problem, RequestValidationError, StarletteHTTPException, outcomes.Outcome, *_OF_STORES
+
+
 class ProblemWriter:
     """Makes the documents; holds the two addresses that stand in them."""
 
@@ -256,15 +261,8 @@ def install(app: FastAPI, writer: ProblemWriter, missing_page: Callable[[Request
         shown = missing_page(request) if document["status"] == 404 else None
         return shown or respond(document, headers)
 
-    for kind in (
-        Exception,  # the framework answers it, then raises it again for the edge to log
-        Problem,
-        RequestValidationError,
-        StarletteHTTPException,
-        outcomes.Outcome,
-        PostgresUnavailable,
-        RedisUnavailable,
-    ):
+    # Any other the framework answers, then raises it again for the edge to log.
+    for kind in (Exception, *ANSWERED):
         app.add_exception_handler(kind, translate)
 
 

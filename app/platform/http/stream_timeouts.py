@@ -121,5 +121,5 @@ class PatientResponse(StreamingResponse):
 # Routes that read their body as a stream and bound what they keep themselves; they look at the key first.
 STREAMS = re.compile(
     r"/v1/((suppressions|consents)/imports|scrub|registries/[^/]+/(versions|changes))/?"
-    r"|/console/suppressions/imports"
+    r"|/console/suppressions/(imports|upload)"
 )

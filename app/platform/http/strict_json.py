@@ -23,6 +23,10 @@ class DuplicateMember(json.JSONDecodeError):
 class StrictRequest(Request):
     """A request whose body is read strictly."""
 
+    def came_whole(self, body: bytes) -> None:
+        """The whole body was received already, in one message."""
+        self._body = body
+
     async def json(self) -> Any:
         """The body as JSON. Raises json.JSONDecodeError."""
         if not hasattr(self, "_json"):

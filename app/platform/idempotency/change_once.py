@@ -8,10 +8,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.ids import new_id
 from app.platform.idempotency.answers import Answer, RequestIdentity
-from app.platform.idempotency.claims import claim_request, keep_answer, let_go, raise_unless_replayable
-from app.platform.idempotency.store import Existing
+from app.platform.idempotency.claims import claimed
 from app.platform.postgres.database import PostgresUnavailable, is_deadlock
 from app.platform.stores import Stores
 
@@ -30,23 +28,18 @@ async def change_once(
     ``change`` runs in a transaction, with the id for what it makes: the same one whenever the key comes again.
     Raises Conflict, and what ``change`` raises; then nothing is changed and the key may be used again.
     """
-    claim = await claim_request(services, presented, operation=operation, scope=scope, now=now)
-    if isinstance(claim, Existing):
-        raise_unless_replayable(claim)
-        return Answer(claim.status or 500, claim.headers, claim.body, replayed=True)
-    made_id = claim.resource_id if claim else new_id(now)
+    async with claimed(services, presented, operation=operation, scope=scope, now=now) as claim:
+        earlier = claim.replayed()
+        if earlier is not None:
+            return earlier
+        made_id = claim.resource_id(now)
 
-    async def attempt() -> Answer:
-        async with services.database.begin() as connection:
-            answer = await change(connection, made_id)
-            if claim is not None:
-                await keep_answer(
-                    connection, claim, status=answer.status, headers=answer.headers, body=answer.body
-                )
-        return answer
+        async def attempt() -> Answer:
+            async with services.database.begin() as connection:
+                answer = await change(connection, made_id)
+                await claim.keep(connection, answer)
+            return answer
 
-    kept = False
-    try:
         try:
             answer = await attempt()
         except PostgresUnavailable as error:
@@ -54,9 +47,5 @@ async def change_once(
             if not is_deadlock(error):
                 raise
             answer = await attempt()
-        kept = True
-    finally:
-        # What is not kept must not stay claimed.
-        if not kept:
-            await let_go(services, claim)
+        claim.settled = True
     return answer

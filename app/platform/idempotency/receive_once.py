@@ -11,10 +11,11 @@ import asyncio
 import contextlib
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 
 from app.platform.idempotency import store as idempotency
 from app.platform.idempotency.answers import Answer, RequestIdentity
-from app.platform.idempotency.claims import claim_request, keep_answer, let_go, raise_unless_replayable
+from app.platform.idempotency.claims import claimed, first_answer, let_go
 from app.platform.outcomes import Conflict
 from app.platform.postgres.database import PostgresUnavailable
 from app.platform.stores import Stores
@@ -40,44 +41,40 @@ async def receive_once(
     """
     if presented.idempotency_key is None:
         return await receive(chunks)
-    claim = await claim_request(services, presented, operation=operation, scope=scope, now=services.now())
     digest = hashlib.sha256(presented.request_hash)
-    if claim is None:  # the API key was revoked since it was looked at; its next request says so
-        raise Conflict("The API key was changed while the request came in.")
-    if isinstance(claim, idempotency.Existing):
-        if claim.status is None:
-            raise_unless_replayable(claim)
-        await _read_on(chunks, digest.update)
-        if claim.request_hash != digest.digest():
-            raise Conflict("", {"idempotency": "mismatch"})
-        return Answer(claim.status or 500, claim.headers, claim.body, replayed=True)
 
     async def hashed() -> AsyncIterator[bytes]:
         async for chunk in chunks:
             digest.update(chunk)
             yield chunk
 
-    renewing = asyncio.create_task(_renew(services, claim))
-    try:
-        answer = await receive(hashed())
-        await _read_on(
-            chunks, digest.update
-        )  # a list that is useless from its first line on is not read whole
-    except BaseException:
-        await asyncio.shield(let_go(services, claim))
-        raise
-    finally:
-        renewing.cancel()
-    async with services.database.begin() as connection:
-        await keep_answer(
-            connection,
-            claim,
-            status=answer.status,
-            headers=answer.headers,
-            body=answer.body,
-            request_hash=digest.digest(),
-        )
+    async with claimed(
+        services, presented, operation=operation, scope=scope, now=services.now(), leave=_forget_surely
+    ) as claim:
+        if claim.existing is not None:
+            if claim.existing.status is not None:
+                # What is the same request is known at its end only.
+                await _read_on(chunks, digest.update)
+                same = claim.existing.request_hash == digest.digest()
+                return first_answer(replace(claim.existing, same_request=same))
+            return first_answer(claim.existing)
+        if claim.held is None:  # the API key was revoked since it was looked at; its next request says so
+            raise Conflict("The API key was changed while the request came in.")
+        renewing = asyncio.create_task(_renew(services, claim.held))
+        try:
+            answer = await receive(hashed())
+            # A list that is useless from its first line on is not read whole.
+            await _read_on(chunks, digest.update)
+        finally:
+            renewing.cancel()
+        claim.settled = True  # received: the list is in, whether or not its answer can be kept
+        async with services.database.begin() as connection:
+            await claim.keep(connection, answer, request_hash=digest.digest())
     return answer
+
+
+async def _forget_surely(services: Stores, claim: idempotency.Claimed) -> None:
+    await asyncio.shield(let_go(services, claim))
 
 
 async def _read_on(chunks: AsyncIterator[bytes], update: Callable[[bytes], None]) -> None:

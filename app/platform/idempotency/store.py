@@ -33,6 +33,7 @@ class Claimed:
     resource_id: uuid.UUID
     holder: uuid.UUID
     taken_over: bool
+    kept: bytes = b""  # of an answer that was given and is worked on again
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Existing:
     status: int | None
     headers: Mapping[str, str]
     body: bytes
+    account_id: uuid.UUID
 
 
 # The asking process may be ahead of Postgres: a kept answer, or a claim that somebody works on, is ended by the
@@ -61,17 +63,18 @@ _CLAIM = text(
        AND (:scope = ANY (a.scopes) OR 'admin' = ANY (a.scopes))
         ON CONFLICT (account_id, operation, key) DO UPDATE
        SET holder = excluded.holder, claimed_at = excluded.claimed_at, expires_at = excluded.expires_at,
-           request_hash = excluded.request_hash, status = NULL, headers = NULL, body = NULL,
+           request_hash = excluded.request_hash, status = NULL, headers = NULL,
+           body = CASE WHEN k.expires_at <= {_EARLIER} THEN NULL ELSE k.body END,
            resource_id = CASE WHEN k.expires_at <= {_EARLIER} THEN excluded.resource_id ELSE k.resource_id END
      WHERE k.expires_at <= {_EARLIER}
         OR (k.status IS NULL AND k.claimed_at <= {_EARLIER} - CAST(:dead_after AS interval)
             AND k.request_hash = excluded.request_hash)
-    RETURNING resource_id, resource_id <> :resource_id, account_id
+    RETURNING resource_id, resource_id <> :resource_id, account_id, body
     """
 )
 _EXISTING = text(
     """
-    SELECT k.request_hash, k.resource_id, k.status, k.headers::text, k.body
+    SELECT k.request_hash, k.resource_id, k.status, k.headers::text, k.body, k.account_id
       FROM idempotency_keys k JOIN api_keys a ON a.account_id = k.account_id
      WHERE a.key_hash = :key_hash AND k.operation = :operation AND k.key = :key
     """
@@ -87,6 +90,15 @@ _KEEP = text(
        SET status = :status, headers = CAST(:headers AS jsonb), body = :body,
            request_hash = coalesce(CAST(:request_hash AS bytea), request_hash)
      WHERE {_MINE}
+    """
+)
+# Of those who find the answer unfinished one works on it; its body stays, for whoever takes over from that one.
+_REOPEN = text(
+    """
+    UPDATE idempotency_keys
+       SET status = NULL, holder = :holder, claimed_at = :now, resource_id = :resource_id
+     WHERE account_id = :account AND operation = :operation AND key = :key AND status IS NOT NULL
+           AND request_hash = :request_hash AND resource_id = :earlier
     """
 )
 _RENEW = text(
@@ -131,7 +143,7 @@ async def claim(
         for _ in range(3):
             row = (await connection.execute(_CLAIM, given)).first()
             if row is not None:
-                return Claimed(row[2], operation, key, row[0], holder, bool(row[1]))
+                return Claimed(row[2], operation, key, row[0], holder, bool(row[1]), row[3] or b"")
             found = (await connection.execute(_EXISTING, given)).first()
             if found is not None:
                 return Existing(
@@ -141,10 +153,32 @@ async def claim(
                     status=found[2],
                     headers=orjson.loads(found[3]) if found[3] else {},
                     body=bytes(found[4]) if found[4] is not None else b"",
+                    account_id=found[5],
                 )
         return None
 
     return await database.run(work)
+
+
+async def reopen(
+    database: Database,
+    existing: Existing,
+    *,
+    operation: str,
+    key: str,
+    resource_id: uuid.UUID,
+    holder: uuid.UUID,
+    now: datetime,
+) -> Claimed | None:
+    """Work on a kept answer again, under a new resource id. None when another does already."""
+    claim = Claimed(existing.account_id, operation, key, resource_id, holder, False, existing.body)
+    given = {"request_hash": existing.request_hash, "earlier": existing.resource_id, "now": now}
+
+    async def work(connection: AsyncConnection) -> bool:
+        given_all = {**_mine(claim), **given, "resource_id": resource_id}
+        return (await connection.execute(_REOPEN, given_all)).rowcount == 1
+
+    return claim if await database.run(work) else None
 
 
 async def release(database: Database, claim: Claimed) -> bool:

@@ -19,15 +19,21 @@ Work = Callable[[AsyncIterator[bytes], uuid.UUID, ProgressCallback], Awaitable[J
 
 
 async def receive_list(
-    services: Stores, account_id: uuid.UUID, chunks: AsyncIterator[bytes], work: Work
+    services: Stores,
+    account_id: uuid.UUID,
+    chunks: AsyncIterator[bytes],
+    work: Work,
+    *,
+    job_id: uuid.UUID | None = None,
 ) -> uuid.UUID:
     """Start ``work`` as a job on the chunks; answers its id once everything was read, or the job ended.
 
     What ``work`` raises before its job exists is raised here. A connection that breaks ends the job as failed.
-    ``account_id`` is the sender's, who may have no more than a share of the lists at once.
+    ``account_id`` is the sender's, who may have no more than a share of the lists at once. ``job_id``: one that was
+    made before, so that the sender can look at the job while the list comes in; raises Conflict if it was used.
     """
     place = services.lists.take(account_id)
-    job_id = new_id(services.now())
+    known_id = job_id or new_id(services.now())
     came_in = asyncio.Event()
 
     def progress(counts: Counts, phase: str) -> None:
@@ -35,7 +41,7 @@ async def receive_list(
             came_in.set()
 
     async def whole() -> Job:
-        return await work(chunks, job_id, progress)
+        return await work(chunks, known_id, progress)
 
     task = asyncio.create_task(whole())
     services.jobs.add(task)
@@ -47,7 +53,7 @@ async def receive_list(
         raise
     if task.done() and task.exception() is not None:
         await task
-    return job_id
+    return known_id
 
 
 def _ended(services: Stores, task: asyncio.Task[Job], came_in: asyncio.Event, place: Place) -> None:

@@ -26,6 +26,7 @@ from app.platform.jobs.store import (
     owned_session,
     read_job,
 )
+from app.platform.outcomes import Conflict
 from app.telemetry import JOBS_ENDED
 
 ProgressCallback = Callable[[Counts, str], None]
@@ -148,6 +149,8 @@ async def run_job(
     job: RunningJob | None = None
     try:
         async with owned_session(engine, job_id) as connection:
+            if await read_job(connection, job_id) is not None:
+                raise Conflict("This list was sent already.")
             if before is not None:
                 await before(connection)
             await create_job(

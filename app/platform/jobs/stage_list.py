@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from app.platform.files.byte_stream import CountedBytes, UnusableList, unpacked
@@ -24,13 +24,15 @@ class ListReading:
 
     ``partial``: the good rows although others are rejected. ``dry_run``: tell what would change, and change nothing.
     ``ignore_columns``: pass over columns that mean nothing here. ``respell`` makes E.164 of the numbers as they are
-    written; it raises ValueError with the reason. None takes nothing but E.164.
+    written; it raises ValueError with the reason. None takes nothing but E.164. ``columns``: which of ours
+    some of the list's columns are, None for one that is passed over.
     """
 
     partial: bool = False
     dry_run: bool = False
     ignore_columns: bool = False
     respell: Callable[[str], str] | None = None
+    columns: Mapping[str, str | None] = field(default_factory=dict)
 
 
 STRICT = ListReading()

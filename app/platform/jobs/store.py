@@ -8,7 +8,7 @@ abandoned. No clock is compared.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -131,7 +131,6 @@ _ADD_REJECTS = text(
     ON CONFLICT DO NOTHING
     """
 )
-_REJECTS = text("SELECT line, value, reason FROM job_rejects WHERE job_id = :id ORDER BY line")
 _RUNNING = text("SELECT id FROM jobs WHERE status = 'running' FOR UPDATE SKIP LOCKED")
 _TRY_XACT_LOCK = text("SELECT pg_try_advisory_xact_lock(:key)")
 _ABANDON = text(
@@ -269,17 +268,6 @@ async def listed_jobs(
     values = {name: value for name, value in given.items() if value is not None}
     rows = await connection.execute(statement, {**values, "kinds": list(kinds), "limit": limit})
     return [Job(**row) for row in rows.mappings()]
-
-
-async def stream_rejects(
-    engine: AsyncEngine, job_id: UUID, *, rows_at_once: int = 500
-) -> AsyncGenerator[Sequence[Reject], None]:
-    """The rejects by line, some at a time, through a cursor in a transaction of its own."""
-    async with engine.connect() as connection:
-        await connection.execution_options(isolation_level="REPEATABLE READ")
-        async with connection.stream(_REJECTS, {"id": job_id}) as result:
-            async for rows in result.partitions(rows_at_once):
-                yield [Reject(*row) for row in rows]
 
 
 async def fail_abandoned_jobs(engine: AsyncEngine, now: datetime) -> list[UUID]:

@@ -12,8 +12,11 @@ import asyncio
 import json
 import uuid
 from collections.abc import Callable, Mapping
+from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from app.platform.server.whole_answers import WholeAnswers
 
 # Answers the body, a problem document, and further header fields for a request that no route can be asked
 # about.
@@ -117,6 +120,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._any_head = True
         self._cancel_head_timer()
         super().on_headers_complete()
+        if self.scope["method"] != "HEAD":  # whose answer has a length and no body
+            self.cycle.transport = cast(asyncio.Transport, WholeAnswers(self.cycle.transport))
 
     def on_message_complete(self) -> None:
         super().on_message_complete()

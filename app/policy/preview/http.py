@@ -21,7 +21,7 @@ from app.platform.outcomes import FieldFault, Unusable
 from app.policy.change_policy import rule_faults
 from app.policy.http import Admin, PolicyBody
 from app.policy.preview.compare import LEFT_OUT
-from app.policy.preview.preview_policy import MOST_DAYS, Differences, preview_policy
+from app.policy.preview.preview_policy import MOST_DAYS, Differences, hold_against
 
 router = APIRouter(prefix="/v1/policy", tags=["policy"], route_class=GuardedRoute)
 MOST_CAMPAIGNS = 25
@@ -106,13 +106,7 @@ async def post_policy_preview(request: Request, caller: Admin, body: PolicyPrevi
         faults.append(FieldFault("since", f"must be before until, by at most {MOST_DAYS} days", "/since"))
     if faults:
         raise Unusable(faults)
-    oldest = now - timedelta(days=services.retention_days)
-    since = min(max(since, oldest), until)
-    place = services.exports.take(caller.account_id)
-    try:
-        found = await preview_policy(services, caller, wanted, since, until)
-    finally:
-        place.leave()
+    found, since = await hold_against(services, caller, wanted, since, until)
     return json_response(_document(found) | {"since": rfc3339(since), "until": rfc3339(until)})
 
 

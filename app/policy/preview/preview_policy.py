@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
 
@@ -62,6 +62,22 @@ async def preview_policy(
     return found
 
 
+async def hold_against(
+    services: Services, caller: Caller, wanted: AccountPolicy, since: datetime, until: datetime
+) -> tuple[Differences, datetime]:
+    """What would differ of a period whose beginning is cut to what is kept; and where it then begins.
+
+    It holds a place of those for exports. Raises Crowded and CannotDecide where none is free.
+    """
+    oldest = services.now() - timedelta(days=services.retention_days)
+    since = min(max(since, oldest), until)
+    place = services.exports.take(caller.account_id)
+    try:
+        return await preview_policy(services, caller, wanted, since, until), since
+    finally:
+        place.leave()
+
+
 async def _how_many(services: Services, caller: Caller, since: datetime, until: datetime) -> int:
     """Of the hours that the period touches, from the counts."""
     period = period_of(since, until, "hour", until, since) or Period(since, until)
@@ -103,7 +119,7 @@ async def _look_at(
     if not page:
         return
     rule_set, account_id = services.rule_set, caller.account_id
-    versions = {int(decision["versions"].get("policy", present.version)) for decision in page}
+    versions = {_policy_of(decision, present) for decision in page}
     unread = versions - policies.keys()
     if unread:
         policies |= await services.database.run(
@@ -116,7 +132,7 @@ async def _look_at(
         may_run_twice=True,
     )
     for decision in page:
-        version = int(decision["versions"].get("policy", present.version))
+        version = _policy_of(decision, present)
         at, number = decision["decided_at"], decision["to"]
         codes = list(dict.fromkeys(BY_SLUG[each["slug"]].code for each in decision["violations"]))
         try:
@@ -133,6 +149,11 @@ async def _look_at(
             continue  # a number or a place that is none any more
         _count(found, decision, compared)
         await asyncio.sleep(0)  # others want to decide meanwhile
+
+
+def _policy_of(decision: Mapping[str, Any], present: AccountPolicy) -> int:
+    """The version that it was made with; the present one's where a decision of before says none."""
+    return int((decision.get("versions") or {}).get("policy", present.version))
 
 
 def _count(found: Differences, decision: Mapping[str, Any], compared: Compared) -> None:

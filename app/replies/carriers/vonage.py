@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
@@ -47,7 +48,8 @@ def _is_signed(request: WebhookRequest, kept: Mapping[str, Any]) -> bool:
 
 
 def _is_time(claim: object) -> TypeGuard[float]:
-    return isinstance(claim, int | float) and not isinstance(claim, bool)
+    # JSON of Python reads NaN, which is neither early nor late
+    return isinstance(claim, int | float) and not isinstance(claim, bool) and math.isfinite(claim)
 
 
 def _messages(request: WebhookRequest) -> Sequence[WebhookMessage]:

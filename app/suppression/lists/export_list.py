@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.platform.files.records import Format
+from app.suppression.lists.leaving_store import stream_entries
 from app.suppression.lists.list_format import export_header, export_lines
-from app.suppression.lists.store import stream_entries
 
 _ROWS_AT_ONCE = 500
 

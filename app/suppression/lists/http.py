@@ -6,7 +6,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
@@ -25,10 +25,11 @@ from app.platform.jobs.run_job import ProgressCallback
 from app.platform.jobs.stage_list import ListReading
 from app.platform.jobs.store import Job, JobKind
 from app.suppression.http import MayRead
-from app.suppression.import_requests import IMPORT_BODY, Options, add_job_routes, import_list
+from app.suppression.import_requests import IMPORT_BODY, ImportOptions, add_job_routes, import_list
 from app.suppression.list_bodies import JobDocument
 from app.suppression.lists.export_list import export_suppressions
 from app.suppression.lists.import_list import import_suppressions
+from app.suppression.lists.list_format import COLUMNS
 from app.suppression.lists.take_back_store import taking_back
 from app.suppression.lookup_store import NumberOnLists, look_up
 
@@ -42,6 +43,12 @@ CSV_OR_NDJSON = {
         "application/x-ndjson": {"schema": {"type": "string"}},
     }
 }
+
+
+class Options(ImportOptions):
+    """How a suppression list is to be read."""
+
+    columns: ClassVar[frozenset[str]] = frozenset(COLUMNS)
 
 
 class LookupBody(Body):
@@ -99,7 +106,7 @@ class LookupDocument(documents.Document):
     },
     openapi_extra=IMPORT_BODY,
 )
-async def post_import(request: Request, caller: MayWrite, options: Options) -> Response:
+async def post_import(request: Request, caller: MayWrite, options: Annotated[Options, Query()]) -> Response:
     """Streams CSV (header `number[,channel,reason,source,expires_at]`) or NDJSON, gzip or not, of any length.
 
     All or nothing unless `partial`. While it runs, GET shows how far it is. A form with one file is taken as well.
@@ -182,6 +189,11 @@ async def get_export(
     request: Request, caller: MayRead, format: Annotated[Literal["csv", "ndjson"], Query()] = "csv"
 ) -> Response:
     """Streams the entries in force under one snapshot; the result can be imported again."""
+    return await export_response(request, caller, format)
+
+
+async def export_response(request: Request, caller: Caller, format: Format) -> Response:
+    """The list as a file."""
     services = services_of(request)
     place = services.exports.take(caller.account_id)
     database = await services.reading()

@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from app.clock import utc_now
-from app.numbering import asked_line
+from app.numbering import asked_line, spellings
+from app.platform.files.column_names import ColumnNames
 from app.platform.files.records import Format, RecordReader
 from app.platform.jobs.run_job import ProgressCallback, RunningJob, run_job
 from app.platform.jobs.stage_list import STRICT, ListReading, refuse_rejects, stage_list
@@ -66,17 +67,13 @@ async def import_suppressions(
     async def work(job: RunningJob) -> None:
         await begin_staging(job.connection)
         now = clock()
-        reader = RecordReader(
-            format,
-            frozenset(COLUMNS),
-            frozenset({"number"}),
-            names=USUAL_NAMES,
-            ignore_columns=reading.ignore_columns,
+        names = ColumnNames(
+            frozenset(COLUMNS), frozenset({"number"}), USUAL_NAMES, reading.columns, reading.ignore_columns
         )
         await stage_list(
             job,
             chunks,
-            reader,
+            RecordReader(format, names),
             lambda record: suppression_row(record, format, now, check_number, reading.respell),
             lambda rows: stage(job, rows),
         )
@@ -107,4 +104,4 @@ async def import_suppressions(
 
 
 def _other_spellings(number: str) -> list[str] | None:
-    return list(asked_line(number)[1:]) or None
+    return None if len(spellings(number)) == 1 else list(asked_line(number)[1:]) or None

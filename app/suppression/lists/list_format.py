@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -68,7 +68,8 @@ def suppression_row(
     try:
         if format == "csv":
             number = restored(_text(values, "number") or "")
-            reason, source = _text(values, "reason"), _text(values, "source")
+            reason = _text(values, "reason")
+            source = _text(values, "source") if "source" in values else None
             reason = None if reason is None else restored(reason)
             source = restored(source) or None if source else None
         else:
@@ -93,8 +94,8 @@ def suppression_row(
             raise _Wrong(f"source must be at most {SOURCE_CHARACTERS} characters")
         if "\0" in (reason or "") or "\0" in (source or ""):
             raise _Wrong("reason and source must not hold a NUL character")
-        expires_at = _instant(values, "expires_at")
-        opted_out_at = _instant(values, "opted_out_at")
+        expires_at = _instant(values, "expires_at") if "expires_at" in values else None
+        opted_out_at = _instant(values, "opted_out_at") if "opted_out_at" in values else None
         if opted_out_at is not None:
             source = source or OPT_OUT
             if source != OPT_OUT:
@@ -108,8 +109,7 @@ def suppression_row(
     return SuppressionRow(record.line, number, channel, reason, source, expires_at, opted_out_at)
 
 
-def _text(values: object, name: str) -> str | None:
-    assert isinstance(values, dict)
+def _text(values: Mapping[str, object], name: str) -> str | None:
     value = values.get(name)
     if value is None or isinstance(value, str):
         return value
@@ -123,7 +123,7 @@ def _respelt(number: str, respell: Callable[[str], str]) -> str:
         raise _Wrong(f"number {error}") from None
 
 
-def _instant(values: object, name: str) -> datetime | None:
+def _instant(values: Mapping[str, object], name: str) -> datetime | None:
     value = _text(values, name)
     if not value:
         return None

@@ -8,17 +8,17 @@ The staging tables belong to the session, so nothing is left of an import whose 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils import uuid7
 
-from app.consents.store import hold_new_consents
-from app.suppression.lists.list_format import ExportedEntry, SuppressionRow
+from app.consents.store import expect_many, hold_new_consents
+from app.suppression.lists.list_format import SuppressionRow
 from app.suppression.opt_out_store import LIFTED, LIFTING
 
 _LOCK_CLASS = 0x7375_7070
@@ -64,15 +64,22 @@ _EXPIRE = text(
     FROM gone
     """
 )
-# Opt-outs that are news. They end the consents of their numbers.
+# What the file does not say (None) stays as it is.
+_LIKE_FILE = "coalesce(n.reason, s.reason), coalesce(n.source, s.source), n.expires_at"
+# What enters the history as an opt-out below ends the consents of its number, which are indexed in the database's own
+# collation. What the list or the wishes say already is no news.
 _OPT_OUTS = text(
-    """
+    f"""
     CREATE TEMPORARY TABLE import_opt_outs ON COMMIT DROP AS
-    SELECT DISTINCT unnest(n.number || coalesce(n.others, '{}')) AS number FROM import_newest AS n
-     WHERE n.source = 'opt_out'
-       AND NOT EXISTS (SELECT FROM suppressions AS s
-                        WHERE s.account_id = CAST(:account AS uuid) AND s.number = n.number
-                          AND s.channel = n.channel AND s.source = 'opt_out')
+    SELECT DISTINCT unnest(n.number || coalesce(n.others, '{{}}')) COLLATE "default" AS number
+      FROM import_newest AS n
+      LEFT JOIN ONLY suppressions AS s ON s.account_id = CAST(:account AS uuid) AND s.number = n.number
+       AND s.channel = n.channel AND n.opted_out_at IS NULL
+      LEFT JOIN opt_outs AS w ON w.account_id = CAST(:account AS uuid) AND w.number = n.number
+       AND w.channel = n.channel AND n.opted_out_at IS NOT NULL
+     WHERE CASE WHEN n.opted_out_at IS NOT NULL THEN w.id IS NULL OR n.opted_out_at > w.opted_out_at
+                ELSE coalesce(n.source, s.source) = 'opt_out'
+                     AND (s.id IS NULL OR (s.reason, s.source, s.expires_at) IS DISTINCT FROM ({_LIKE_FILE})) END
     """
 )
 _COUNT = text("SELECT count(*) FROM import_newest")
@@ -104,8 +111,6 @@ _ADD_WISHES = text(
     """
 )
 # After the additions, so that an entry which another request added in between is changed and not passed over.
-# What the file does not say (None) stays as it is.
-_LIKE_FILE = "coalesce(n.reason, s.reason), coalesce(n.source, s.source), n.expires_at"
 _CHANGE = text(
     f"""
     WITH changed AS (
@@ -163,19 +168,15 @@ _RENEW_WISHES = text(
     SELECT event_id, :account, number, channel, 'changed', reason, source, :key, :now FROM changed
     """
 )
+# By index whatever the planner takes the account's share of the table for: a subquery of its own for each number.
+_BY_INDEX, _AS_PLANNED = text("SET LOCAL enable_seqscan = off"), text("SET LOCAL enable_seqscan = on")
 _END_CONSENTS = text(
     """
-    UPDATE consents AS c SET ended_at = :now, ended_by = 'opt_out'
-      FROM import_opt_outs AS o
-     WHERE c.account_id = :account AND c.number = o.number AND c.ended_at IS NULL
-    """
-)
-_EXPORT = text(
-    """
-    SELECT number, channel, reason, source, created_at, expires_at, opted_out_at FROM suppressions
-     WHERE account_id = :account
-       AND (expires_at IS NULL OR expires_at > LEAST(CAST(:now AS timestamptz), clock_timestamp()))
-     ORDER BY number, channel, opted_out_at NULLS FIRST
+    UPDATE consents SET ended_at = :now, ended_by = 'opt_out'
+     WHERE ended_at IS NULL AND id = ANY (ARRAY(
+        SELECT c.id FROM import_opt_outs AS o CROSS JOIN LATERAL (
+            SELECT id FROM consents WHERE account_id = :account AND number = o.number AND ended_at IS NULL OFFSET 0
+        ) AS c))
     """
 )
 
@@ -256,7 +257,7 @@ async def merge_staged(
     opt_outs = (await connection.execute(_OPT_OUTS, which)).rowcount
     if opt_outs:
         # Before the entries, as whoever else ends a consent does, so that none of us waits for the other.
-        await connection.execute(_END_CONSENTS, ending)
+        await _end_consents(connection, ending)
     staged = (await connection.execute(_COUNT)).scalar_one()
     added = (await connection.execute(_ADD, values)).rowcount
     values.pop("job")
@@ -271,17 +272,12 @@ async def merge_staged(
     if opt_outs:
         # And once more those that were put on record meanwhile. From here to the commit no others are.
         await hold_new_consents(connection, account_id)
-        await connection.execute(_END_CONSENTS, ending)
+        await _end_consents(connection, ending)
     return added, changed
 
 
-async def stream_entries(
-    engine: AsyncEngine, account_id: UUID, now: datetime, *, rows_at_once: int
-) -> AsyncGenerator[Sequence[ExportedEntry], None]:
-    """The entries in force at ``now`` in the order of their numbers, from one snapshot, through a cursor."""
-    async with engine.connect() as connection:
-        await connection.execution_options(isolation_level="REPEATABLE READ")
-        values = {"account": account_id, "now": now}
-        async with connection.stream(_EXPORT, values) as result:
-            async for rows in result.partitions(rows_at_once):
-                yield [ExportedEntry(*row) for row in rows]
+async def _end_consents(connection: AsyncConnection, ending: dict[str, Any]) -> None:
+    await expect_many(connection)
+    await connection.execute(_BY_INDEX)
+    await connection.execute(_END_CONSENTS, ending)
+    await connection.execute(_AS_PLANNED)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -37,11 +38,60 @@ def _version(program: str) -> tuple[int, ...]:
     return int(found[1]), int(found[2])
 
 
+class Pooler:
+    """One PgBouncer on loopback, which may be killed and started again."""
+
+    def __init__(self, program: str, directory: Path, port: int, as_whom: dict[str, Any]) -> None:
+        self.port = port
+        self._program, self._directory, self._as_whom = program, directory, as_whom
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process that runs."""
+        assert self._process is not None, "it does not run"
+        return self._process.pid
+
+    def start(self) -> None:
+        """Returns when connections are taken."""
+        log = self._directory / "log"
+        with log.open("ab") as said:
+            self._process = subprocess.Popen(
+                [self._program, str(self._directory / "pgbouncer.ini")],
+                stdout=said,
+                stderr=said,
+                **self._as_whom,
+            )
+        until = time.monotonic() + 20
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+                return
+            assert self._process.poll() is None, log.read_text()
+            assert time.monotonic() < until
+            time.sleep(0.05)
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Ends it, in good order or by SIGKILL."""
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(20)
+            self._process = None
+
+
 @contextlib.contextmanager
 def pooled(
     servers: Servers, mode: str, *, ignored: str = "", prepared: int | None = None, size: int = 60
 ) -> Iterator[int]:
     """The port of a pooler in this mode. ``ignored``: startup parameters that it drops without a word."""
+    with running_pooler(servers, mode, ignored=ignored, prepared=prepared, size=size) as pooler:
+        yield pooler.port
+
+
+@contextlib.contextmanager
+def running_pooler(
+    servers: Servers, mode: str, *, ignored: str = "", prepared: int | None = None, size: int = 60
+) -> Iterator[Pooler]:
+    """A pooler in this mode, which the caller may kill."""
     program = _program()
     if prepared is not None and _version(program) < (1, 21):
         pytest.skip("this pgbouncer is older than 1.21, which knows max_prepared_statements first")
@@ -72,18 +122,10 @@ def pooled(
         for path in (directory, users, config):
             os.chown(path, account.uid, account.gid)
         as_whom = {"user": account.uid, "group": account.gid, "extra_groups": []}
-    with (directory / "log").open("wb") as log:
-        process = subprocess.Popen([program, str(config)], stdout=log, stderr=log, **as_whom)
+    pooler = Pooler(program, directory, port, as_whom)
     try:
-        until = time.monotonic() + 20
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            assert process.poll() is None, (directory / "log").read_text()
-            assert time.monotonic() < until
-            time.sleep(0.05)
-        yield port
+        pooler.start()
+        yield pooler
     finally:
-        process.terminate()
-        process.wait(20)
+        pooler.end()
         shutil.rmtree(directory, ignore_errors=True)

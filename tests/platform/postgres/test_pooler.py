@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ from app.platform.postgres.database import Database, PostgresUnavailable
 from app.platform.postgres.prepared_query import PreparedQuery
 from app.platform.postgres.sessions import NoSession, require_session
 from tests.faults.load import Load, agreed, trunk
-from tests.platform.postgres.pooler import pooled
+from tests.platform.postgres.pooler import pooled, running_pooler
 from tests.servers import Servers
 from tests.service import CHECKOUT, PATIENT, RunningService, free_port
 
@@ -62,6 +63,34 @@ def test_two_workers_behind_a_pooler_decide_as_without_one(
         assert dialler.post(f"/v1/leases/{lease}/renew", {"extend_by": 60}).status == 200
         assert dialler.delete(f"/v1/leases/{lease}").status == 204
         assert "reached through a pooler" in service.log
+        service.terminate()
+
+
+@pytest.mark.parametrize("mode", ["session", "transaction"])
+def test_a_pooler_that_is_killed_under_load_is_used_again_when_it_is_back(
+    start_service: Start, servers: Servers, database_url: str, mode: str
+) -> None:
+    """Nothing is approved meanwhile, nothing that was told is lost, and the same processes go on."""
+    with running_pooler(servers, mode, size=6 if mode == "transaction" else 60) as pooler:
+        service = start_service(database_url=through(pooler.port, database_url), workers=2, **PATIENT)
+        dialler, number = trunk(service, 100_000)
+        with Load([dialler], number) as load:
+            time.sleep(1.5)
+            pooler.end(signal.SIGKILL)
+            killed = time.monotonic()
+            time.sleep(1.5)
+            away = load.statuses(since=killed + 0.2)
+            pooler.start()
+            back = time.monotonic()
+            while not load.statuses(since=back)[201]:
+                assert time.monotonic() < back + 5, "it is not used again within five seconds"
+                time.sleep(0.05)
+            time.sleep(1.5)
+        assert set(away) == {503}
+        assert set(load.statuses()) <= {201, 503}
+        assert set(load.statuses(since=back + 3)) <= {201}
+        agreed(dialler, servers, database_url, load.approved)
+        assert "replaced" not in service.log
         service.terminate()
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from app.platform.files.rejects import Reject
-from app.platform.jobs.store import stream_rejects
+from app.platform.jobs.rejects_store import stream_rejects
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

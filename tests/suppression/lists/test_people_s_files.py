@@ -115,6 +115,67 @@ def test_other_columns_are_passed_over_when_that_is_asked_and_never_guessed(dial
     assert imported(dialler, lines, "?ignore_columns=true", "application/x-ndjson")["added"] == 1
 
 
+@pytest.mark.parametrize(
+    ("body", "type_"),
+    [
+        (b"Phone,Phone no. 2,Why, Ends\n+13105550206,+13105550207,no,2199-01-01\n", "text/csv"),
+        (b"phone;PHONE NO. 2;why;ends\n+13105550206;+13105550207;no;2199-01-01\n", "text/csv"),
+        (
+            b'{"Phone": "+13105550206", "Phone no. 2": "+13105550207", "Why": "no", "Ends": "2199-01-01"}\n',
+            "application/x-ndjson",
+        ),
+    ],
+    ids=["CSV", "other letters", "NDJSON"],
+)
+def test_a_list_is_told_which_of_its_columns_is_which(dialler: Dialler, body: bytes, type_: str) -> None:
+    told = "?column=number:Phone%20no.%202&column=reason:Why&column=expires_at:Ends&ignore_columns=true"
+    job = imported(dialler, body, told, type_)
+    assert (job["status"], job["added"]) == ("succeeded", 1), job["error"]
+    entry = listed(dialler)["+13105550207"]
+    assert (entry["reason"], entry["expires_at"]) == ("no", "2199-01-01T00:00:00Z")
+
+
+def test_a_column_that_was_chosen_is_taken_from_nowhere_else(dialler: Dialler) -> None:
+    """What the header would say by itself is then a column that means nothing, and a missing one refuses the list."""
+    two = b"number,other\n+13105550206,+13105550207\n"
+    assert "unknown column 'number'" in imported(dialler, two, "?column=number:other")["error"]
+    assert imported(dialler, two, "?column=number:other&ignore_columns=true")["added"] == 1
+    assert list(listed(dialler)) == ["+13105550207"]
+    passed = b"number,reason,Notes\n+13105550210,private,x\n"
+    assert imported(dialler, passed, "?column=:Reason&column=:Notes")["added"] == 1
+    assert listed(dialler)["+13105550210"]["reason"] == ""
+    line = b'{"number": "+13105550211", "reason": "private", "Notes": 1}\n'
+    assert imported(dialler, line, "?column=:reason&column=:Notes", "application/x-ndjson")["added"] == 1
+    assert listed(dialler)["+13105550211"]["reason"] == ""
+    none = imported(dialler, b"number\n+13105550206\n", "?column=number:mobile&ignore_columns=true")
+    assert (none["status"], "no column 'mobile'" in none["error"]) == ("failed", True)
+    twice = imported(dialler, b"tel 2,tel 2\n+13105550206,+13105550207\n", "?column=number:tel%202")
+    assert (twice["status"], "twice" in twice["error"]) == ("failed", True)
+    missing = imported(dialler, b'{"number": "+13105550208"}\n', "?column=number:tel", "application/x-ndjson")
+    assert (missing["status"], missing["rejected"]) == ("failed", 1)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["column=number", "column=number:", "column=phone:Tel", "column=number:a&column=number:b",
+     "column=number:a&column=reason:a", "column=:"],
+)  # fmt: skip
+@pytest.mark.parametrize("path", [PATH, CONSENTS])
+def test_a_choice_of_columns_that_is_none_is_told_before_the_list_is_read(
+    dialler: Dialler, path: str, query: str
+) -> None:
+    answer = upload(dialler, f"{path}?{query}", b"number\n+13105550206\n")
+    check_problem(answer, "bad-request", dialler.service.base_url)
+    assert "column" in answer.json()["errors"][0]["field"]
+
+
+def test_consents_are_told_which_column_is_which_too(dialler: Dialler) -> None:
+    body = b"Tel;Art;channels;Am;Beleg\n+13105550206;express;call;2026-01-02;form 7\n"
+    told = "?column=number:Tel&column=kind:Art&column=given_at:Am&column=evidence:Beleg"
+    job = imported(dialler, body, told, path=CONSENTS)
+    assert (job["status"], job["added"]) == ("succeeded", 1), job["error"]
+
+
 # -- forms -------------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,6 @@ from datetime import UTC, timedelta
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
-import orjson
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
@@ -18,22 +17,22 @@ from app.console.pages.calling.today_chart import chart, interval_words
 from app.console.rail import seen_by
 from app.console.reasons import reason_of
 from app.console.trouble import ConsoleRoute
-from app.console.visit import SignedIn, Visit, looks_of
-from app.ids import floor_id
+from app.console.visit import SignedIn, Visit, live_figures, looks_of
 from app.instants import rfc3339
 from app.intents.counts.read_counts import LENGTHS
 from app.outcomes.store import figures
 from app.outcomes.verdict import rate_of
-from app.suppression import store as suppressions
-from app.suppression.change_entries import OPT_OUT
+from app.platform.jobs.store import listed_jobs
+from app.suppression import opt_out_store as opt_outs
+from app.suppression.lists.http import KIND
 from app.suppression.registries.store import Registry, list_registries
 
 router = APIRouter(prefix="/console/today", include_in_schema=False, route_class=ConsoleRoute)
 MayRead = Annotated[Visit, Depends(SignedIn("intents:read"))]
-MOST_OPT_OUTS = 200
+MOST_OPT_OUTS = 10_000
+MOST_IMPORTS = 20
 # A pool is near its limit from here on; abandonment is told from half of what the law counts as too much.
 NEAR, _LAW = 0.9, 0.03
-AGAIN_MS = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +76,14 @@ async def today(visit: MayRead, span: Literal["hour", "day"] = "hour") -> Respon
         concerns=await _concerns(visit),
         opt_outs=await _opt_outs(visit),
         most_opt_outs=MOST_OPT_OUTS,
-        ways={line.path: line.href for group in seen_by(visit.caller) for line in group},
-        again_ms=AGAIN_MS,
+        ways={
+            **{line.path: line.href for group in seen_by(visit.caller) for line in group},
+            **(
+                {"suppressions/imports": "/console/suppressions/imports"}
+                if visit.may("suppressions:read")
+                else {}
+            ),
+        },
     )
 
 
@@ -87,8 +92,7 @@ async def live(visit: MayRead, span: Literal["hour", "day"] = "hour") -> Respons
     """The figures as one server-sent event; the browser comes again by itself, and is known anew each time."""
     now = totals((await read_periods(visit, span)).now)
     told = {code or "APPROVED": count for code, count in now.items()} | {"all": sum(now.values())}
-    body = f"retry: {AGAIN_MS}\nevent: counts\ndata: {orjson.dumps(told).decode()}\n\n"
-    return Response(body, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+    return live_figures(told)
 
 
 def _title(decisions: int, approved: int, span: Span) -> str:
@@ -111,15 +115,10 @@ async def _opt_outs(visit: Visit) -> int | None:
     """How many people asked not to be contacted since yesterday; None where the key may not see the list."""
     if not visit.may("suppressions:read"):
         return None
-    page = await suppressions.page(
-        visit.services.database,
-        visit.caller.account_id,
-        filters={"source": OPT_OUT, "created_after": visit.now - timedelta(days=1)},
-        behind=floor_id(visit.now - timedelta(days=2)),
-        limit=MOST_OPT_OUTS,
-        now=visit.now,
+    since = visit.now - timedelta(days=1)
+    return await visit.services.database.run(
+        lambda c: opt_outs.count_since(c, visit.caller.account_id, since, MOST_OPT_OUTS), may_run_twice=True
     )
-    return len(page.rows)
 
 
 async def _concerns(visit: Visit) -> list[tuple[str, str]]:
@@ -127,6 +126,7 @@ async def _concerns(visit: Visit) -> list[tuple[str, str]]:
     database, account = visit.services.database, visit.caller.account_id
     registries = await database.run(lambda c: list_registries(c, visit.now), may_run_twice=True)
     found = [(told, "registries") for told in map(_registry, registries) if told]
+    found += [(each, "suppressions/imports") for each in await _failed_imports(visit)]
     if visit.may("pools:read"):
         for used in await list_pools(visit.services, visit.caller, "", 200):
             if used.pool.capacity and used.in_use >= NEAR * used.pool.capacity:
@@ -147,6 +147,22 @@ async def _concerns(visit: Visit) -> list[tuple[str, str]]:
             told = f"{name}: {rate:.1%} of the answered calls of 30 days were abandoned; the law draws the line at 3%"
             found.append((told, "outcomes"))
     return found
+
+
+async def _failed_imports(visit: Visit) -> list[str]:
+    """Imports of the last day that changed nothing because they failed; a dry run's failure is one as well."""
+    if not visit.may("suppressions:read"):
+        return []
+    jobs = await visit.services.database.run(
+        lambda c: listed_jobs(c, [KIND], visit.caller.account_id, None, None, MOST_IMPORTS),
+        may_run_twice=True,
+    )
+    since = visit.now - timedelta(days=1)
+    return [
+        f"An import of {each.rows_read:,} rows failed and changed nothing: {each.error or 'nothing is known of why'}"
+        for each in jobs
+        if each.status == "failed" and each.finished_at is not None and each.finished_at >= since
+    ]
 
 
 def _registry(registry: Registry) -> str:

@@ -21,7 +21,7 @@ from app.capacity.pools.http import PoolBody
 from app.capacity.pools.store import Pool
 from app.console.forms import read_form, told, whole
 from app.console.trouble import ConsoleRoute
-from app.console.visit import SignedIn, Visit
+from app.console.visit import SignedIn, Visit, live_figures
 from app.platform.outcomes import NotFound, Unusable
 
 router = APIRouter(prefix="/console/pools", include_in_schema=False, route_class=ConsoleRoute)
@@ -37,9 +37,9 @@ def _channels(visit: Visit) -> ChannelServices:
 
 
 @router.get("")
-async def pools(visit: MayRead) -> Response:
-    """Every pool and every limit, with what is in use."""
-    return await _all(visit)
+async def pools(visit: MayRead, part: str = "") -> Response:
+    """Every pool and every limit, with what is in use; ``part``: what is in use now, as an event."""
+    return await (_in_use(visit) if part else _all(visit))
 
 
 @router.post("")
@@ -129,6 +129,17 @@ async def _set(visit: Visit, name: str) -> Response:
     return visit.go(
         f"/console/pools/{quote(name)}", f"The pool {name} has {body.capacity:,} channels from now on."
     )
+
+
+async def _in_use(visit: Visit) -> Response:
+    services, caller = _channels(visit), visit.caller
+    told: dict[str, float] = {}
+    for each in await manage_pools.list_pools(services, caller, "", ROWS):
+        name = each.pool.name
+        told |= {f"in use {name}": each.in_use, f"free {name}": each.available}
+        if each.pool.capacity:
+            told[f"share {name}"] = round(100 * each.in_use / each.pool.capacity)
+    return live_figures(told)
 
 
 async def _all(

@@ -25,6 +25,12 @@ router = APIRouter(prefix="/console/consents", include_in_schema=False, route_cl
 MayRead = Annotated[Visit, Depends(SignedIn("consents:read"))]
 MayWrite = Annotated[Visit, Depends(SignedIn("consents:write"))]
 ROWS = 100
+KINDS = {
+    "express": "express",
+    "express_written": "express, in writing",
+    "purchase": "a purchase",
+    "inquiry": "an inquiry",
+}
 SOON = timedelta(days=30)
 
 
@@ -106,6 +112,7 @@ async def _list(
         found=found,
         more=more,
         ending=ending,
+        kinds=KINDS,
         values=visit.form,
         faults=faults or {},
     )

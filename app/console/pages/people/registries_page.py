@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
+from app.accounts.read_policy import current_policy
 from app.console.trouble import ConsoleRoute
 from app.console.visit import SignedIn, Visit
 from app.platform.jobs.store import listed_jobs
-from app.suppression.registries.store import list_registries
+from app.platform.outcomes import NotFound
+from app.suppression.registries.store import list_registries, read_registry, registry_versions
 
 router = APIRouter(prefix="/console/registries", include_in_schema=False, route_class=ConsoleRoute)
+MOST, ROWS = 2**31 - 1, 50
 EveryKey = Annotated[Visit, Depends(SignedIn())]
 
 
@@ -40,4 +43,29 @@ async def registries(visit: EveryKey) -> Response:
         )
         for each in visit.services.rule_set.kept_lists
     ]
-    return await visit.page("registries_page.html", "Registries", found=found, jobs=jobs, kept=kept)
+    policy = (await current_policy(visit.services, visit.caller)).policy
+    return await visit.page(
+        "registries_page.html",
+        "Registries",
+        found=found,
+        jobs=jobs,
+        kept=kept,
+        missing=policy.missing_lists,
+    )
+
+
+@router.get("/{name}")
+async def registry(visit: EveryKey, name: str, before: Annotated[int, Query(ge=1)] = MOST) -> Response:
+    """One registry, and every list that was loaded into it, as GET /v1/registries/{name}/versions tells."""
+    database = visit.services.database
+    found = await database.run(
+        lambda connection: read_registry(connection, name, visit.now), may_run_twice=True
+    )
+    if found is None:
+        raise NotFound("There is no such registry.")
+    versions = await database.run(
+        lambda connection: registry_versions(connection, name, min(before, MOST), ROWS + 1),
+        may_run_twice=True,
+    )
+    more = f"?before={versions[ROWS - 1]['id']}" if len(versions) > ROWS else ""
+    return await visit.page("registry_page.html", name, registry=found, found=versions[:ROWS], more=more)

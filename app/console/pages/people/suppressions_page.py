@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Annotated, cast
+from typing import Annotated, Literal
 from urllib.parse import quote, urlencode
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from app.console.forms import read_form, told
+from app.console.pages.uploads import import_pages, upload_page
 from app.console.trouble import ConsoleRoute
 from app.console.typed import read_number
 from app.console.visit import SignedIn, Visit
-from app.numbering import list_fault
-from app.numbering.national_spelling import COUNTRIES, national_spelling
-from app.platform.files.byte_stream import UnusableList
-from app.platform.files.form_file import form_file
-from app.platform.files.records import Format
 from app.platform.http.paging import Cursor, read_id, write_cursor
-from app.platform.http.stream_timeouts import PatientResponse
-from app.platform.jobs.receive_list import receive_list
-from app.platform.jobs.run_job import ProgressCallback
-from app.platform.jobs.stage_list import ListReading
-from app.platform.jobs.store import Job, listed_jobs
-from app.platform.jobs.take_back import take_back
 from app.platform.outcomes import Conflict, NotFound, Unusable
 from app.suppression import store as entries
 from app.suppression.change_entries import put_suppression, remove_suppression
 from app.suppression.http import Channel, SuppressionBody
-from app.suppression.list_bodies import chunks_of, find_job, rejects_response
-from app.suppression.lists.http import KIND
-from app.suppression.lists.import_list import import_suppressions
-from app.suppression.lists.take_back_store import taking_back
+from app.suppression.lists.http import export_response
 from app.suppression.store import Entry
 
 router = APIRouter(prefix="/console/suppressions", include_in_schema=False, route_class=ConsoleRoute)
 MayRead = Annotated[Visit, Depends(SignedIn("suppressions:read"))]
 MayWrite = Annotated[Visit, Depends(SignedIn("suppressions:write"))]
 ROWS = 100
-FIELDS_BEFORE = frozenset({"default_country", "dry_run", "partial", "ignore_columns"})
+SOURCES = {"manual": "by hand", "import": "an import", "opt_out": "the person’s own wish"}
+BINDS = {"call": "for calls only", "sms": "for texts only", "all": "for both"}
 
 
 @router.get("")
@@ -96,86 +82,14 @@ async def remove(visit: MayWrite) -> Response:
     return visit.go("/console/suppressions", f"The entry of {number} is removed.{still}")
 
 
-@router.get("/imports")
-async def imports(visit: MayRead) -> Response:
-    """The last imports."""
-    found = await visit.services.database.run(
-        lambda connection: listed_jobs(connection, [KIND], visit.caller.account_id, None, None, 50),
-        may_run_twice=True,
-    )
-    return await visit.page("imports_page.html", "Imports", jobs=found)
+@router.get("/export")
+async def export(visit: MayRead, format: Annotated[Literal["csv", "ndjson"], Query()] = "csv") -> Response:
+    """The list as a file, as GET /v1/suppressions/export streams it."""
+    return await export_response(visit.request, visit.caller, format)
 
 
-@router.post("/imports")
-async def upload(
-    visit: Annotated[Visit, Depends(SignedIn("suppressions:write", reads_form=False))],
-) -> Response:
-    """Take in a file, by the rules of POST /v1/suppressions/imports."""
-    # As it streams in, at the pace and in the places that every list has: nothing of it is kept here.
-    try:
-        file = await form_file(
-            chunks_of(visit.request), visit.request.headers.get("content-type", ""), FIELDS_BEFORE
-        )
-    except UnusableList as unusable:
-        return await _list(visit, {}, None, faults={"file": f"The form cannot be read: {unusable}."})
-    if not file.name:
-        return await _list(
-            visit, {}, None, faults={"file": "Choose a file: CSV with a heading line, or NDJSON."}
-        )
-    named, given = file.name.lower().removesuffix(".gz"), file.fields
-    format: Format = "ndjson" if named.endswith((".ndjson", ".jsonl")) else "csv"
-    country = given.get("default_country", "")
-    reading = ListReading(
-        partial=given.get("partial") == "yes",
-        dry_run=given.get("dry_run") == "yes",
-        ignore_columns=given.get("ignore_columns") == "yes",
-        respell=national_spelling(country) if country in COUNTRIES else None,
-    )
-
-    async def work(pieces: AsyncIterator[bytes], job_id: UUID, progress: ProgressCallback) -> Job:
-        return await import_suppressions(
-            visit.services.database.bulk,
-            visit.caller.account_id,
-            pieces,
-            format,
-            job_id=job_id,
-            key_id=visit.caller.key_id,
-            reading=reading,
-            check_number=list_fault,
-            on_progress=progress,
-            clock=visit.services.now,
-        )
-
-    job_id = await receive_list(visit.services, visit.caller.account_id, file.chunks, work)
-    return visit.go(f"/console/suppressions/imports/{job_id}")
-
-
-@router.get("/imports/{job_id}")
-async def import_job(visit: MayRead, job_id: str, part: str = "") -> Response:
-    """How far an import is; ``part`` is what the script puts in place of what is shown."""
-    job = await find_job(visit.request, job_id, (KIND,), visit.caller.account_id)
-    if part:
-        return visit.part("import_inner.html", job=job, csrf=visit.session.form_token, live=True)
-    return await visit.page("import_page.html", "An import", job=job)
-
-
-@router.get("/imports/{job_id}/rejects")
-async def rejects(visit: MayRead, job_id: str) -> Response:
-    """The rejected rows as CSV."""
-    job = await find_job(visit.request, job_id, (KIND,), visit.caller.account_id)
-    return cast(PatientResponse, rejects_response(visit.request, visit.caller, job.id))
-
-
-@router.post("/imports/{job_id}/take-back")
-async def take_import_back(visit: MayWrite, job_id: str) -> Response:
-    """Take back what an import added, by the rules of DELETE /v1/suppressions/imports/{id}."""
-    job = await find_job(visit.request, job_id, (KIND,), visit.caller.account_id)
-    now, account_id = visit.services.now(), visit.caller.account_id
-    removing = taking_back(account_id, visit.caller.key_id, now)
-    after = await take_back(visit.services.database.bulk, account_id, job.id, KIND, now, removing)
-    return visit.go(
-        f"/console/suppressions/imports/{job.id}", f"{after.taken_back or 0:,} entries were taken back."
-    )
+router.include_router(upload_page.router)
+router.include_router(import_pages.router)
 
 
 async def _list(
@@ -200,7 +114,20 @@ async def _list(
         found=found.rows,
         more=more,
         filters=asked,
+        chips=_chips(asked),
+        sources=SOURCES,
         values=visit.form,
         faults=faults or {},
         quote=quote,
     )
+
+
+def _chips(asked: dict[str, str]) -> list[tuple[str, str]]:
+    """Each filter in words, with the address without it."""
+    return [
+        (
+            BINDS[value] if name == "channel" else f"from {SOURCES.get(value, value)}",
+            "/console/suppressions?" + urlencode({k: v for k, v in asked.items() if k != name}),
+        )
+        for name, value in asked.items()
+    ]

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.console.display import period
+
 
 @dataclass(frozen=True, slots=True)
 class PolicyField:
@@ -65,6 +67,13 @@ FIELDS: tuple[PolicyField, ...] = (
         _LAW_ALL,
     ),
     PolicyField("consent.sms", "Consent before marketing texts", "As above, for texts.", "choice", _LAW_ALL),
+    PolicyField(
+        "missing_lists",
+        "Where a state’s own list is missing or too old",
+        "Eleven states keep one; Registries says which are here.",
+        "choice",
+        (("warn", "approve, with a warning"), ("block", "refuse")),
+    ),
     PolicyField("callers", "Caller ids that may be shown", "One to a line; none: any.", "lines"),
     PolicyField(
         "callers_only",
@@ -127,13 +136,66 @@ def policy_of(form: Mapping[str, Any], policy: Mapping[str, Any]) -> tuple[dict[
     return wanted, faults
 
 
-def differences(before: Any, after: Any, path: str = "") -> Iterator[tuple[str, str, str]]:
-    """Each place where two policies differ, with what stood there and what will."""
+def differences(before: Any, after: Any) -> Iterator[tuple[str, str, str]]:
+    """Each place where two documents differ, with what stood there and what will, as programs write it."""
+    for path, was, becomes in _differences(before, after):
+        yield path, _json(was), _json(becomes)
+
+
+def _differences(before: Any, after: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for name in dict.fromkeys((*before, *after)):
-            yield from differences(before.get(name), after.get(name), f"{path}.{name}" if path else str(name))
+            yield from _differences(
+                before.get(name), after.get(name), f"{path}.{name}" if path else str(name)
+            )
     elif before != after:
-        yield path, _json(before), _json(after)
+        yield path, before, after
+
+
+def differing(before: Any, after: Any) -> list[tuple[str, str, str, str]]:
+    """Each difference: what the form calls its place, the place, and in words what stood there and what will."""
+    return [
+        (words_of(path), path, _told(path, was), _told(path, becomes))
+        for path, was, becomes in _differences(before, after)
+    ]
+
+
+def _told(path: str, value: Any) -> str:
+    """A value of the policy in the form's words, where it has any."""
+    field = next((each for each in FIELDS if each.path == path), None)
+    if field is not None and field.kind == "choice":
+        return dict(field.options).get(
+            str(value).lower() if isinstance(value, bool) else str(value), str(value)
+        )
+    if value is None or value == []:
+        return "—"
+    if path == "caps":
+        return "; ".join(map(_cap_told, value))
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return ", ".join(value)
+    return _json(value)
+
+
+def _json(value: Any) -> str:
+    return "—" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _cap_told(cap: Mapping[str, Any]) -> str:
+    names = {"call": "call", "sms": "text"} if cap["max"] == 1 else {"call": "calls", "sms": "texts"}
+    kinds = " or ".join(names.get(each, each) for each in cap.get("counts") or ())
+    ended = f" that ended as {', '.join(cap['results'])}" if cap.get("results") else ""
+    each = "subject" if cap.get("per") == "subject" else "number"
+    return f"at most {cap['max']} {kinds}{ended} in {period(cap['period'])} to one {each}"
+
+
+def words_of(path: str) -> str:
+    """What the form calls a place of the policy; the path in plain letters where it calls it nothing."""
+    for field in FIELDS:
+        if path == field.path or path.startswith(field.path + "."):
+            return field.words
+    return path.replace("_", " ").replace(".", ", ")
 
 
 def _at(policy: Any, path: str) -> Any:
@@ -161,7 +223,3 @@ def _read(field: PolicyField, text: str) -> Any:
         except (ValueError, RecursionError):
             raise ValueError("it cannot be read as JSON; a comma or a quote may be missing.") from None
     return text
-
-
-def _json(value: Any) -> str:
-    return "—" if value is None else json.dumps(value, ensure_ascii=False)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from app.accounts import policy_store as policies
-from app.accounts.policy_document import write_policy
+from app.accounts.policy_document import read_policy, write_policy
 from app.accounts.read_policy import REPLIES, current_policy
 from app.console.forms import read_form, told
-from app.console.pages.rules.policy_form import FIELDS, differences, policy_of, values_of
+from app.console.pages.rules.policy_form import FIELDS, differing, policy_of, values_of
+from app.console.pages.rules.policy_week import Week, last_week, word_for
 from app.console.trouble import ConsoleRoute
 from app.console.visit import SignedIn, Visit
 from app.platform.outcomes import Conflict, NotFound, Unusable
@@ -45,26 +46,52 @@ async def change(visit: Admin) -> Response:
         body, faults = read_form(PolicyBody, {**wanted, "version": number, "comment": visit.text("comment")})
     if body is None:
         return await _form(visit, dict(visit.form), found.policy.version, faults=faults)
-    document = body.model_dump(exclude={"inbound", "version", "comment"}, mode="json")
-    changed = list(differences(present, document))
+    document = _as_kept(body.model_dump(exclude={"inbound", "version", "comment"}, mode="json"))
+    if visit.text("week") == "yes":
+        return await _with_week(visit, document, found.policy.version, differing(present, document))
     if visit.text("confirmed") != "yes":
-        return await _form(visit, dict(visit.form), found.policy.version, changed=changed)
+        return await _form(
+            visit, dict(visit.form), found.policy.version, changed=differing(present, document)
+        )
     return await _put(visit, body, found.policy.version)
 
 
+async def _with_week(
+    visit: Visit, document: dict[str, Any], version: int, changed: list[tuple[str, str, str, str]]
+) -> Response:
+    """The form again with what would have been different last week; only that, where the script asks."""
+    faults: dict[str, str] = {}
+    week: Week | None = None
+    try:
+        week = await last_week(visit, document)
+    except Unusable as error:
+        faults = told(error.faults)
+    if visit.request.query_params.get("part"):
+        return visit.part("policy_week.html", week=week, word_for=word_for, faults=faults)
+    return await _form(visit, dict(visit.form), version, faults=faults, changed=changed, week=week)
+
+
 @router.get("/versions/{version}")
-async def one_version(visit: EveryKey, version: int) -> Response:
-    """A policy of before, and how it differs from the one in force."""
+async def one_version(visit: EveryKey, version: int, week: str = "", part: str = "") -> Response:
+    """A policy of before, how it differs from the one in force, and on demand what it would have changed last week."""
+    if week:
+        visit.caller.needs("admin")
     kept = await _version(visit, version)
     found = await current_policy(visit.services, visit.caller)
-    before = {name: value for name, value in kept.policy.items() if name != "inbound"}
-    changed = [each for each in differences(write_policy(found.policy), before) if each[2] != "—"]
+    before = _as_kept(kept.policy)
+    changed = differing(write_policy(found.policy), before)
+    held = await last_week(visit, before) if week else None
+    if part and held is not None:
+        return visit.part("policy_week.html", week=held, word_for=word_for, faults={})
     return await visit.page(
         "policy_version_page.html",
         f"Policy, version {version}",
         kept=kept,
         changed=changed,
         now_in_force=found.policy.version,
+        week=held,
+        word_for=word_for,
+        faults={},
     )
 
 
@@ -80,6 +107,11 @@ async def put_back(visit: Admin, version: int) -> Response:
     return await _put(
         visit, body, found.policy.version, said=f"The policy of version {version} is in force again."
     )
+
+
+def _as_kept(policy: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole policy as it would be written: what it does not say has its default, and each thing one spelling."""
+    return write_policy(read_policy(policy, -1))
 
 
 async def _put(visit: Visit, body: PolicyBody, shown: int, said: str = "") -> Response:
@@ -116,7 +148,8 @@ async def _form(
     version: int,
     *,
     faults: dict[str, str] | None = None,
-    changed: list[tuple[str, str, str]] | None = None,
+    changed: list[tuple[str, str, str, str]] | None = None,
+    week: Week | None = None,
 ) -> Response:
     known = {field.name for field in FIELDS}
     by_path = {field.path.partition(".")[0]: field.name for field in reversed(FIELDS)}
@@ -133,9 +166,10 @@ async def _form(
         422 if named else 200,
         fields=FIELDS,
         values=values,
-        version=version,
+        in_force=version,
         faults=named,
         changed=changed,
         versions=before,
-        quote=quote,
+        week=week,
+        word_for=word_for,
     )

@@ -1,11 +1,13 @@
-"""Texts: what the carriers' rules find in a text, before it is sent."""
+"""Texts: what the carriers' rules find in a text, or in a file of templates, before it is sent."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import asyncio
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from markupsafe import Markup, escape
+from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from app.accounts.read_policy import current_policy
@@ -14,15 +16,20 @@ from app.console.trouble import ConsoleRoute
 from app.console.visit import SignedIn, Visit
 from app.content import ContentFinding, mask
 from app.content.http import ScanBody
+from app.content.scan_file import scan_texts, texts_in
 
 router = APIRouter(prefix="/console/texts", include_in_schema=False, route_class=ConsoleRoute)
 MayScan = Annotated[Visit, Depends(SignedIn("intents:write"))]
 
 
+# Of one file; `callgate scan --file` takes more.
+MOST_TEXTS = 2_000
+
+
 @router.get("")
 async def texts(visit: MayScan) -> Response:
     """An empty field, and what it is for."""
-    return await visit.page("texts_page.html", "Try a text", values={}, faults={}, scanned=None, marked="")
+    return await _page(visit)
 
 
 @router.post("")
@@ -33,16 +40,52 @@ async def scan(visit: MayScan, part: str = "") -> Response:
     if body is None:
         if part:
             return visit.part("texts_inner.html", scanned=None, marked="")
-        return await visit.page(
-            "texts_page.html", "Try a text", 422, values=visit.form, faults=faults, scanned=None, marked=""
-        )
+        return await _page(visit, faults=faults)
     policy = (await current_policy(visit.services, visit.caller)).policy
     scanned = visit.services.rule_set.scanner.scan(body.body, policy, body.first_contact)
     marked = underlined(mask(body.body), scanned.findings)
     if part:
         return visit.part("texts_inner.html", scanned=scanned, marked=marked)
+    return await _page(visit, scanned=scanned, marked=marked)
+
+
+@router.post("/file")
+async def scan_file(visit: MayScan) -> Response:
+    """What is found in a file of templates, a row a rule, as `callgate scan --file` shows it. Nothing is kept."""
+    given, first_contact = visit.form.get("file"), visit.text("first_contact") == "yes"
+    if not isinstance(given, UploadFile) or not given.filename:
+        return await _page(visit, faults={"file": "Choose a file: a text a line, or CSV or JSON."})
+    try:
+        bodies = texts_in(given.filename, await given.read())
+        if len(bodies) > MOST_TEXTS:
+            raise ValueError(
+                f"holds {len(bodies):,} texts; here it may be {MOST_TEXTS:,}, and any number with callgate scan --file"
+            )
+    except ValueError as error:
+        return await _page(visit, faults={"file": f"The file {given.filename[:80]} {error}."})
+    policy, scanner = (
+        (await current_policy(visit.services, visit.caller)).policy,
+        visit.services.rule_set.scanner,
+    )
+    found = await asyncio.to_thread(
+        lambda: scan_texts(bodies, lambda body: scanner.scan(body, policy, first_contact))
+    )
     return await visit.page(
-        "texts_page.html", "Try a text", values=visit.form, faults={}, scanned=scanned, marked=marked
+        "templates_page.html", "A file of templates", name=given.filename[:80], found=found
+    )
+
+
+async def _page(
+    visit: Visit, *, faults: dict[str, str] | None = None, scanned: Any = None, marked: str = ""
+) -> Response:
+    return await visit.page(
+        "texts_page.html",
+        "Try a text",
+        422 if faults else 200,
+        values=visit.form,
+        faults=faults or {},
+        scanned=scanned,
+        marked=marked,
     )
 
 

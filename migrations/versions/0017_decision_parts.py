@@ -8,7 +8,7 @@ holds: decisions and seals rest on it.
 
 Going back puts every decision together again, month by month, before the columns go.
 
-Revision ID: 0020
+Revision ID: 0017
 Revises: 0016
 """
 
@@ -20,7 +20,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0020"
+revision = "0017"
 down_revision = "0016"
 branch_labels = None
 depends_on = None

@@ -3,16 +3,16 @@
 A table of its own, empty at first. The release before knows nothing of it, and answers of a month that was moved what
 it answers of one that was dropped; no month is moved but by ``callgate archive``.
 
-Revision ID: 0021
-Revises: 0020
+Revision ID: 0018
+Revises: 0017
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0021"
-down_revision = "0020"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
