@@ -18,7 +18,6 @@ from app.replies.carriers.webhook import Carrier, ReplyDocument, Unreadable, Web
 from app.replies.classify import InboundMeaning
 from app.replies.record_reply import Received, Taken, take_message
 
-MOST_BODY = 10_000  # characters, as in a message that is handed in as JSON
 NOTHING = Taken(InboundMeaning("none", None, ""), None)
 
 
@@ -79,9 +78,7 @@ async def _take(
     line = sender_line(message.sender)
     if line is None:
         raise Unusable([FieldFault("body", "must come from a number, as nothing else can be left alone", "")])
-    received = Received(
-        line, message.to[:64], message.body[:MOST_BODY], message.carrier_action, name, message.id[:128]
-    )
+    received = Received(line, message.to[:64], message.body, message.carrier_action, name, message.id[:128])
     found: list[Taken] = []
 
     def rendered(taken: Taken) -> Answer:
