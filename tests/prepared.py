@@ -24,6 +24,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 _LONGEST_ORDER = 1 << 17
@@ -93,6 +94,25 @@ def start(
     finally:
         os.close(told)
     return PreparedProcess(report, arguments)
+
+
+def run(
+    arguments: Sequence[str], environment: Mapping[str, str], *, given: bytes = b"", timeout: float = 60
+) -> subprocess.CompletedProcess[bytes]:
+    """`python -m app.cli ARGUMENTS` to its end, with what it said. Raises `subprocess.TimeoutExpired`."""
+    with TemporaryFile() as stdin, TemporaryFile() as stdout, TemporaryFile() as stderr:
+        stdin.write(given)
+        stdin.seek(0)
+        streams = {"stdin": stdin.fileno(), "stdout": stdout.fileno(), "stderr": stderr.fileno()}
+        process = start(arguments, environment, **streams)
+        try:
+            status = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        stdout.seek(0)
+        stderr.seek(0)
+        return subprocess.CompletedProcess(arguments, status, stdout.read(), stderr.read())
 
 
 @functools.cache
