@@ -27,7 +27,7 @@ from app.outcomes.tell_outcome import keep_wish_of_call, tell_outcome
 from app.platform.http import response_schemas as documents
 from app.platform.http.problems import CONNECTORS_PATH, Problem, dump, respond, writer_of
 from app.platform.http.responses import json_response
-from app.platform.http.strict_json import parse
+from app.platform.http.strict_json import parse, strict_form
 from app.platform.idempotency.answers import Answer, RequestIdentity
 from app.platform.idempotency.http import request_hash
 from app.platform.outcomes import Conflict
@@ -279,7 +279,7 @@ async def _form(request: Request) -> dict[str, str]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in ("multipart/form-data", "application/x-www-form-urlencoded"):
         raise Problem("unsupported-media-type", "The request body must be a form.")
-    form = await request.form(max_files=0, max_fields=20, max_part_size=1 << 20)
+    form = await strict_form(request, files=0, fields=20)
     pairs = form.multi_items()
     if len({name for name, _ in pairs}) < len(pairs):
         raise Problem("bad-request", "The form names a field twice.")

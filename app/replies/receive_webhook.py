@@ -14,7 +14,14 @@ from app.platform.idempotency.answers import Answer, RequestIdentity
 from app.platform.outcomes import FieldFault, NotAllowed, Unusable
 from app.platform.stores import Stores
 from app.replies.carriers.known import CARRIERS, CarrierName
-from app.replies.carriers.webhook import Carrier, ReplyDocument, Unreadable, WebhookMessage, WebhookRequest
+from app.replies.carriers.webhook import (
+    Carrier,
+    ReplyDocument,
+    Unreadable,
+    WebhookMessage,
+    WebhookRequest,
+    storable,
+)
 from app.replies.classify import InboundMeaning
 from app.replies.record_reply import Received, Taken, take_message
 
@@ -78,7 +85,14 @@ async def _take(
     line = sender_line(message.sender)
     if line is None:
         raise Unusable([FieldFault("body", "must come from a number, as nothing else can be left alone", "")])
-    received = Received(line, message.to[:64], message.body, message.carrier_action, name, message.id[:128])
+    received = Received(
+        line,
+        storable(message.to)[:64],
+        storable(message.body),
+        message.carrier_action,
+        name,
+        message.known_by(),
+    )
     found: list[Taken] = []
 
     def rendered(taken: Taken) -> Answer:
