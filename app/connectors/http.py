@@ -22,7 +22,6 @@ from app.intents.decision import IntentRequest, Render
 from app.intents.decision_answers import answer_of
 from app.intents.http import GUARDRAILS
 from app.intents.services import Services
-from app.numbering import sender_line
 from app.outcomes.tell_outcome import keep_wish_of_call, tell_outcome
 from app.platform.http import response_schemas as documents
 from app.platform.http.problems import CONNECTORS_PATH, Problem, dump, respond, writer_of
@@ -208,9 +207,8 @@ async def _tell_end(request: Request, caller: Caller, message: Mapping[str, Any]
     intent_id = await vapi.find_intent(services, caller, end)
     if intent_id is None:
         # The person may have called themselves, or was called past us, or long ago: their wish is one all the same.
-        line = sender_line(end.number)
-        if end.told.asked_not_to_be_called and line is not None:
-            await keep_wish_of_call(services, caller, presented, line, thanks)
+        if end.told.asked_not_to_be_called:
+            await keep_wish_of_call(services, caller, presented, end.number, thanks)
         return
     try:
         await tell_outcome(services, caller, presented, intent_id, end.told, lambda *_: thanks)
