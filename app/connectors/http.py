@@ -123,7 +123,9 @@ async def get_check(
     if line is not None:
         return Response(line, 200, NOT_KEPT, "text/plain")
     if asked.code == USED_UP:
-        raise Conflict("The call of this id is over: its channel was given back.")
+        raise Conflict(
+            "The call of this id is over: its channel was given back, or its number has been suppressed since."
+        )
     return respond(asked.document, NOT_KEPT)
 
 
