@@ -10,14 +10,15 @@ from tests.contract.dialler import Dialler
 from tests.contract.problem import check_problem
 
 
-def walked(caller: Dialler, path: str, order: str) -> list[Any]:
+def walked(caller: Dialler, path: str, order: str, limit: int = 1) -> list[Any]:
     """The items of every page of one."""
     found: list[Any] = []
     cursor = ""
     while True:
-        page = caller.get(f"{path}?limit=1&order={order}{cursor}")
+        page = caller.get(f"{path}?limit={limit}{order and '&order='}{order}{cursor}")
         assert page.status == 200, page.body
-        found += page.json()["items"]
+        # When a key was last used is noted some time after its use, and so perhaps between two pages.
+        found += [{k: v for k, v in item.items() if k != "last_used_at"} for item in page.json()["items"]]
         if page.json()["next_cursor"] is None:
             return found
         cursor = f"&cursor={page.json()['next_cursor']}"
@@ -77,6 +78,6 @@ def test_a_list_is_the_same_from_either_end(
     onward = walked(caller, path, "asc")
     assert len(onward) >= (2 if path == "/v1/accounts" else 3)
     assert walked(caller, path, "desc") == onward[::-1]
-    first = caller.get(f"{path}?limit=500").json()["items"]
+    first = walked(caller, path, "", limit=500)
     assert first == (onward if default == "asc" else onward[::-1]), "what clients of yesterday got"
     check_problem(caller.get(f"{path}?order=up"), "bad-request", caller.service.base_url)
