@@ -1,7 +1,7 @@
 # Two commands start from nothing: `make run` and `make test`. Both need Python 3.11 to 3.14, and nothing else.
 
 PY := .venv/bin/python
-PYTEST_PROCESSES ?= 3
+PYTEST_PROCESSES ?= 4
 PYTEST_ARGS ?=
 export PYTHON
 # Many a process is started from the checkout; where this is set, each of them would compile all of it anew.
@@ -16,9 +16,9 @@ help: ## this list
 run: run-environment ## start Callgate with its own Postgres and Valkey, unless CALLGATE_DATABASE_URL and CALLGATE_REDIS_URL name others
 	@exec .venv/bin/callgate serve
 
-# By files, so that the service of a file is started once. Those that assert deadlines run by themselves, afterwards. Status 5 says that -k chose none of a part.
+# By files, so that the service of a file is started once, and in the order of tests/conftest.py. Most of a test is waiting: two processes a processor. Those that assert deadlines run by themselves, afterwards. Status 5 says that -k chose none of a part.
 test: dev-environment ## run the tests on real Postgres and Valkey (PYTEST_ARGS="-k …" chooses)
-	$(PY) -m pytest -n $(PYTEST_PROCESSES) --dist loadfile -m "not sip and not far_side and not slow and not alone" $(PYTEST_ARGS) || [ $$? = 5 ]
+	$(PY) -m pytest -n $(PYTEST_PROCESSES) --dist loadfile --no-loadscope-reorder -m "not sip and not far_side and not slow and not alone" $(PYTEST_ARGS) || [ $$? = 5 ]
 	$(PY) -m pytest -m "alone and not slow" $(PYTEST_ARGS) || [ $$? = 5 ]
 
 test-fast: dev-environment ## the tests that need no store: under a minute

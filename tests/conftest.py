@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,34 @@ from tests.service import PATIENT, RunningService
 STORES = frozenset({"servers", "shared_server", "own_server"})
 # A module with one of these starts processes of its own, which takes as long.
 PROCESSES = frozenset({"subprocess", "RunningService", "Embedded", "EmbeddedServer", "Servers", "prefork"})
+
+# The files that take the longest, these first: begun last, one would be what all processes but its own wait for.
+LONGEST = (
+    "platform/patterns/test_linear.py",
+    "faults/test_clocks.py",
+    "platform/postgres/test_pooler.py",
+    "faults/test_workers.py",
+    "faults/test_replicas.py",
+    "contract/test_rule_packs.py",
+    "platform/test_embedded.py",
+    "calling_window/test_brute_force.py",
+    "platform/test_prefork.py",
+    "contract/test_slow_callers.py",
+    "contract/test_races.py",
+    "events/test_webhooks.py",
+    "console/test_every_page.py",
+    "suppression/test_wishes.py",
+    "command_line/test_lists.py",
+    "intents/test_late_commits.py",
+    "platform/postgres/test_hosts.py",
+    "test_serve.py",
+    "contract/test_openapi.py",
+    "contract/test_pools_and_leases.py",
+    "faults/test_restored.py",
+    "console/test_signing_in.py",
+    "connectors/test_conformance.py",
+    "contract/test_channels.py",
+)
 
 
 def pytest_configure() -> None:
@@ -33,6 +62,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         module = vars(getattr(item, "module", None) or object)
         if STORES & set(getattr(item, "fixturenames", ())) or PROCESSES & set(module):
             item.add_marker("stores")
+    if hasattr(config, "workerinput"):  # of pytest-xdist: who runs them by themselves has them in order
+        places = {str(Path(__file__).parent / name): place for place, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: places.get(str(item.path), len(LONGEST)))
     if os.environ.get("CALLGATE_TEST_SERVERS") != "debian":
         return
     stores = [item for item in items if STORES & set(getattr(item, "fixturenames", ()))]

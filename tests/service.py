@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tests import prepared
 from tests.described import check_described
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -62,6 +63,9 @@ class RunningService:
     """`python -m app.cli serve` with the settings given as keyword arguments, without prefix and in lower
     case.
 
+    It is forked from a process which did the imports already (see `prepared`), unless it is to be started `as_typed`,
+    or what it needs must be there before the imports.
+
     None leaves a setting out. A bootstrap key is made up unless one is given or `bootstrap_key=None` asks
     the service to print its own. Use it as a context manager, or call `start` and `stop`.
     """
@@ -72,6 +76,7 @@ class RunningService:
         *,
         environment: Mapping[str, str] | None = None,
         wait_until_ready: bool = True,
+        as_typed: bool = False,
     ) -> None:
         chosen: dict[str, object] = {
             "host": "127.0.0.1",
@@ -86,7 +91,10 @@ class RunningService:
         self.port = int(self.settings["port"])
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.wait_until_ready = wait_until_ready
-        self.process: subprocess.Popen[bytes] | None = None
+        # Several workers share their figures in files, which has to be known before the first import.
+        several = self.settings.get("workers", "1") != "1"
+        self.as_typed = as_typed or several or bool(environment)
+        self.process: subprocess.Popen[bytes] | prepared.PreparedProcess | None = None
         with tempfile.NamedTemporaryFile(prefix="cg-service-", suffix=".log", delete=False) as log:
             self.log_file = Path(log.name)
 
@@ -106,11 +114,17 @@ class RunningService:
 
     def start(self) -> RunningService:
         """Starts the process; returns when /livez, or with `wait_until_ready` also /readyz, answers 200."""
-        with self.log_file.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "app.cli", "serve"],
-                cwd=CHECKOUT, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            )  # fmt: skip
+        with self.log_file.open("ab") as log, open(os.devnull, "rb") as nothing:
+            if self.as_typed:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-m", "app.cli", "serve"],
+                    cwd=CHECKOUT, env=self.environment, stdin=nothing, stdout=log, stderr=log,
+                )  # fmt: skip
+            else:
+                out = log.fileno()
+                self.process = prepared.start(
+                    ["serve"], self.environment, stdin=nothing.fileno(), stdout=out, stderr=out
+                )
         self.wait_for("/livez")
         if self.wait_until_ready:
             self.wait_for("/readyz")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import resource
 import shlex
 import shutil
 import subprocess
@@ -16,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers import Servers
 from tests.service import CHECKOUT, RunningService, free_port
 
 
@@ -87,3 +90,28 @@ def test_the_command_line_shares_the_servers_of_the_service(data_dir: Path) -> N
         key = made.stdout.strip()
         assert service.request("GET", "/v1/intents/none", key=key).status == 403
         assert service.request("GET", "/v1/intents/none", key=key + "x").status == 401
+
+
+def test_it_ends_without_looking_over_all_that_it_has_read(servers: Servers) -> None:
+    """What it read lives to the end; to look for what of it is unused took longer than all else of an orderly end."""
+
+    def own_seconds(pid: int) -> float:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def ended_seconds() -> float:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+    database = servers.fresh_database()
+    settings = {"database_url": servers.database_url(database), "redis_url": servers.redis_url}
+    with RunningService(settings, as_typed=True) as service:
+        assert service.process is not None
+        parent = service.process.pid
+        workers = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        until_told = sum(map(own_seconds, (parent, *map(int, workers))))
+        earlier = ended_seconds()
+        assert service.terminate() == 0
+        took = ended_seconds() - earlier - until_told
+        assert 0 <= took < 0.6
+    servers.drop_database(database)

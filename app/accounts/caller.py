@@ -8,13 +8,12 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast, get_origin
+from typing import Any, TypeVar, cast
 
 from fastapi import Request
-from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException as StarletteHTTPException  # noqa: TID251
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope
@@ -22,8 +21,8 @@ from starlette.types import Message, Receive, Scope
 from app.accounts.account_services import AccountServices
 from app.accounts.authenticate import EVERY_KEY, Caller, hash_of
 from app.accounts.identify import identify as lookup
-from app.platform.http.fields import MOST_FAULTS
 from app.platform.http.problems import CARRIER_PATH, Problem, rate_headers, takes_basic
+from app.platform.http.query_names import query_names, refuse_unknown, repeated_names
 from app.platform.http.request_middleware import DirectRoute, Unread
 from app.platform.http.stream_timeouts import STREAMS
 from app.platform.http.strict_json import StrictRequest
@@ -167,8 +166,8 @@ class GuardedRoute(APIRoute):
         reads_json = self.body_field is not None
         # A carrier adds to its address what it likes; whoever lists what came in means every word of it.
         carrier = self.path.startswith(CARRIER_PATH) and "POST" in (self.methods or ())
-        known = None if carrier else _query_names(self.dependant)
-        repeated = _repeated_names(self.dependant)
+        known = None if carrier else query_names(self.dependant)
+        repeated = repeated_names(self.dependant)
 
         async def guarded(given: Request) -> Response:
             request = given if isinstance(given, StrictRequest) else StrictRequest(given.scope, given.receive)
@@ -178,7 +177,7 @@ class GuardedRoute(APIRoute):
                     request = await _begun(request)
                 refuse_nul(request)
                 if not carrier and request.scope["query_string"]:
-                    _refuse_unknown(request, known, repeated)
+                    refuse_unknown(request, known, repeated)
                 if reads_json and not _is_json(request):
                     raise Problem("unsupported-media-type")
                 return await handle(request)
@@ -249,50 +248,6 @@ def refuse_nul(request: Request) -> None:
         raise Problem("bad-request", "No query parameter may contain a NUL character.", faults=faults)
 
 
-def _query_names(dependant: Dependant) -> frozenset[str] | None:
-    """The query parameters of a route; None where it takes them as one model, which knows its own."""
-    names: set[str] = set()
-    for parameter in dependant.query_params:
-        kind = parameter.field_info.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            return None
-        names.add(parameter.alias)
-    for part in dependant.dependencies:
-        more = _query_names(part)
-        if more is None:
-            return None
-        names |= more
-    return frozenset(names)
-
-
-def _repeated_names(dependant: Dependant) -> frozenset[str]:
-    """The query parameters that a route takes more than one of, those of a model."""
-    kinds = [parameter.field_info.annotation for parameter in dependant.query_params]
-    models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
-    fields = [each for model in models for each in model.model_fields.items()]
-    return frozenset(name for name, field in fields if get_origin(field.annotation) is list)
-
-
-def _refuse_unknown(request: Request, known: frozenset[str] | None, repeated: frozenset[str]) -> None:
-    """A misspelt filter would let everything through, and of two values only one would count, but of ``repeated``.
-
-    ``known`` None: the parameters are a model's, which refuses by itself what it does not know.
-    """
-    given = [name for name, _ in request.query_params.multi_items()]
-    faults = [
-        FieldFault(
-            name,
-            "unknown parameter" if _is_unknown(name, known) else "must be given once",
-            "",
-            malformed=True,
-        )
-        for name in dict.fromkeys(given)
-        if _is_unknown(name, known) or (given.count(name) > 1 and name not in repeated)
-    ]
-    if faults:
-        raise Problem("bad-request", faults=faults[:MOST_FAULTS])
-
-
 def _is_json(request: Request) -> bool:
     given = request.headers.get("content-type")
     if given is None:
@@ -302,7 +257,3 @@ def _is_json(request: Request) -> bool:
         )
     kind = given.partition(";")[0].strip().lower()
     return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
-
-
-def _is_unknown(name: str, known: frozenset[str] | None) -> bool:
-    return known is not None and name not in known

@@ -16,9 +16,11 @@ from app.intents.bodies import CallBody
 from app.intents.decide import decide_intent
 from app.intents.decision import IntentRequest, Render
 from app.intents.services import Services
+from app.numbering import canonical, spellings
 from app.platform.redis.rate_limits import RateState
+from app.suppression import store as suppressions
 
-# An approval whose call is over by now, asked for again.
+# An approval that is asked for again when its call is over, or its number suppressed.
 USED_UP = "REPLAYED"
 
 
@@ -44,20 +46,29 @@ async def ask_for_call(
 ) -> AskedCall:
     """Decide it; raises what deciding an intent raises, and then nothing is approved.
 
-    The same question under the same key is told the same, but for an approval whose channel has been given back: its
-    call is over, and nobody may place another on it.
+    The same question under the same key is told the same, but for an approval whose channel has been given back, since
+    its call is over and nobody may place another on it; and for one whose number has been suppressed since.
     """
     answer = await decide_intent(services, presented, intent, render)
     document = orjson.loads(answer.body)
     approved = document.get("verdict") == "approved"
     code = "" if approved else str(document["code"])
     intent_id = str(document["id"] if approved else document.get("intent_id", ""))
-    if approved and answer.replayed and not await _is_held(services, presented, intent_id):
+    if approved and answer.replayed and not await _stands(services, presented, intent, intent_id):
         approved, code = False, USED_UP
     return AskedCall(approved, code, intent_id, document, answer.rate)
 
 
-async def _is_held(services: Services, presented: IntentRequest, intent_id: str) -> bool:
-    caller = await identify(services, presented.key_hash, services.now())
+async def _stands(services: Services, presented: IntentRequest, intent: Intent, intent_id: str) -> bool:
+    now = services.now()
+    caller = await identify(services, presented.key_hash, now)
     lease = await read_lease(services, caller, UUID(intent_id))
-    return lease.ended_at is None and lease.expires_at > services.now()
+    if lease.ended_at is not None or lease.expires_at <= now:
+        return False
+    entries = await services.database.run(
+        lambda connection: suppressions.entries(
+            connection, caller.account_id, spellings(canonical(intent.to)), now
+        ),
+        may_run_twice=True,
+    )
+    return all(entry["channel"] == "sms" for entry in entries)

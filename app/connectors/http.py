@@ -22,12 +22,11 @@ from app.intents.decision import IntentRequest, Render
 from app.intents.decision_answers import answer_of
 from app.intents.http import GUARDRAILS
 from app.intents.services import Services
-from app.numbering import sender_line
 from app.outcomes.tell_outcome import keep_wish_of_call, tell_outcome
 from app.platform.http import response_schemas as documents
 from app.platform.http.problems import CONNECTORS_PATH, Problem, dump, respond, writer_of
 from app.platform.http.responses import json_response
-from app.platform.http.strict_json import parse
+from app.platform.http.strict_json import parse, strict_form
 from app.platform.idempotency.answers import Answer, RequestIdentity
 from app.platform.idempotency.http import request_hash
 from app.platform.outcomes import Conflict
@@ -124,7 +123,9 @@ async def get_check(
     if line is not None:
         return Response(line, 200, NOT_KEPT, "text/plain")
     if asked.code == USED_UP:
-        raise Conflict("The call of this id is over: its channel was given back.")
+        raise Conflict(
+            "The call of this id is over: its channel was given back, or its number has been suppressed since."
+        )
     return respond(asked.document, NOT_KEPT)
 
 
@@ -208,9 +209,8 @@ async def _tell_end(request: Request, caller: Caller, message: Mapping[str, Any]
     intent_id = await vapi.find_intent(services, caller, end)
     if intent_id is None:
         # The person may have called themselves, or was called past us, or long ago: their wish is one all the same.
-        line = sender_line(end.number)
-        if end.told.asked_not_to_be_called and line is not None:
-            await keep_wish_of_call(services, caller, presented, line, thanks)
+        if end.told.asked_not_to_be_called:
+            await keep_wish_of_call(services, caller, presented, end.number, thanks)
         return
     try:
         await tell_outcome(services, caller, presented, intent_id, end.told, lambda *_: thanks)
@@ -279,7 +279,7 @@ async def _form(request: Request) -> dict[str, str]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in ("multipart/form-data", "application/x-www-form-urlencoded"):
         raise Problem("unsupported-media-type", "The request body must be a form.")
-    form = await request.form(max_files=0, max_fields=20, max_part_size=1 << 20)
+    form = await strict_form(request, files=0, fields=20)
     pairs = form.multi_items()
     if len({name for name, _ in pairs}) < len(pairs):
         raise Problem("bad-request", "The form names a field twice.")

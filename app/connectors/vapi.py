@@ -20,6 +20,7 @@ from app.guardrail.facts import OutcomeResult
 from app.intents.records import store as decision_records
 from app.intents.services import Services
 from app.numbering import sender_line, spellings
+from app.numbering.national_spelling import country_of, national_spelling
 from app.outcomes.tell_outcome import ToldOutcome
 from app.platform.outcomes import FieldFault, Unusable
 from app.replies.classify import classify_inbound
@@ -28,6 +29,7 @@ PREDIAL, END_OF_CALL = "campaign.predial", "end-of-call-report"
 # A lease ends four hours and a minute after it was acquired, whatever is renewed.
 CALLS_LAST = timedelta(hours=5)
 LONGEST_TEXT = 128
+HOME = "US"
 MOST_SAID = 1000  # things that a person said in one call
 _RESULTS: Mapping[str, OutcomeResult] = {
     "customer-busy": "busy",
@@ -51,7 +53,7 @@ class PredialQuestion:
 
 @dataclass(frozen=True, slots=True)
 class CallEnd:
-    """A call that has ended, and how."""
+    """A call that has ended, and how. ``number`` is the line that it went to, a plus sign and digits."""
 
     number: str
     campaign: str | None
@@ -84,13 +86,16 @@ def read_predial(message: Mapping[str, Any], defaults: Mapping[str, Any]) -> Pre
 
 
 def read_end(message: Mapping[str, Any]) -> CallEnd | None:
-    """How the call ended; None where its number is not told, or it cannot be ours. Never raises for what is missing."""
+    """How the call ended; None where its number is not told, or it cannot be ours.
+
+    Raises Unusable for nothing but a wish not to be called of somebody whose number cannot be read.
+    """
     call = message.get("call") if isinstance(message.get("call"), dict) else {}
     assert isinstance(call, dict)
     for holder in (message, call):
         customer = holder.get("customer")
         if isinstance(customer, dict) and isinstance(customer.get("number"), str):
-            number = customer["number"]
+            written = customer["number"]
             break
     else:
         return None
@@ -102,14 +107,37 @@ def read_end(message: Mapping[str, Any]) -> CallEnd | None:
     result = _result(str(reason))
     talked = seconds if result in ("answered", "machine") and _is_seconds(seconds) else None
     told = ToldOutcome(result, None, talked, _asked_not_to_be_called(message))
+    number = _line(written, message, call)
+    if number is None:
+        if told.asked_not_to_be_called and not written.startswith(
+            ("sip:", "sips:")
+        ):  # whom no telephone calls
+            raise _fault("message.customer.number", "must be a number, for whoever asked not to be called")
+        return None
     return CallEnd(number, campaign if isinstance(campaign, str) else None, told)
+
+
+def _line(written: str, *holders: Mapping[str, Any]) -> str | None:
+    """The number that was called, which Vapi passes on as its customer wrote it; None for what is none.
+
+    Without a country's code it is a number of the country that it was called from, and else of the United States.
+    """
+    written = written.replace("\x00", "").removeprefix("tel:")
+    ours = [
+        each["number"]
+        for holder in holders
+        if isinstance(each := holder.get("phoneNumber"), dict) and "number" in each
+    ]
+    country = next((found for each in ours if (found := country_of(str(each))) is not None), HOME)
+    try:
+        return sender_line(written) or sender_line(national_spelling(country)(written))
+    except ValueError:
+        return None
 
 
 async def find_intent(services: Services, caller: Caller, end: CallEnd) -> UUID | None:
     """The approved call that this must have been: the last one to the number, of the campaign where it is told."""
     now: datetime = services.now()
-    if sender_line(end.number) is None:
-        return None
     found = await decision_records.page(
         services.database,
         caller.account_id,

@@ -32,6 +32,7 @@ from app.console.templating import ASSETS, HEADERS, rendered
 from app.intents.services import Services
 from app.numbering.zones import is_zone
 from app.platform.http.problems import Problem
+from app.platform.http.strict_json import strict_form
 from app.platform.outcomes import NotAllowed, RateExceeded
 
 COOKIE = "callgate_session"
@@ -153,7 +154,7 @@ async def form_of(request: Request) -> FormData:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in ("application/x-www-form-urlencoded", "multipart/form-data"):
         raise Problem("unsupported-media-type")
-    form = await request.form(max_files=1, max_fields=500, max_part_size=1 << 20)
+    form = await strict_form(request, files=1, fields=500)
     if any("\x00" in str(part) for pair in form.multi_items() for part in pair):
         raise Problem("bad-request", "No field may contain a NUL character.")
     return form

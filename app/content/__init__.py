@@ -3,7 +3,7 @@
 from app.content.findings import ContentFinding, ScanResult, Segments
 from app.content.reading.fold import folded_hash
 from app.content.rendering import render
-from app.content.scanner import CallsOnly, ContentScanner
+from app.content.scanner import CallsOnly, ContentScanner, packaged_scanner
 from app.content.segments import count_segments
 from app.content.signs.sensitive import mask
 from app.content.verdict import ContentResult, evaluate
@@ -21,6 +21,7 @@ __all__ = [
     "evaluate_spread",
     "folded_hash",
     "mask",
+    "packaged_scanner",
     "render",
     "spread_digest",
 ]

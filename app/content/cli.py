@@ -80,12 +80,12 @@ def _scan_file(
 
 
 def _prepared(packs_only: bool, account: str | None) -> tuple[Any, Any]:
-    from app.content import ContentScanner
+    from app.content import packaged_scanner
     from app.guardrail.facts import AccountPolicy
     from app.platform.files.broken_file import BrokenRuleFile
 
     try:
-        scanner = ContentScanner.load()
+        scanner = packaged_scanner()
     except BrokenRuleFile as error:
         fail(f"a rule file is broken: {error}", UNAVAILABLE)
     return scanner, AccountPolicy() if packs_only else _policy_of(account)

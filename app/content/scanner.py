@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from app.content.account_phrases import CompiledPolicy, compiled, phrase_spans, severity_of
@@ -236,6 +237,12 @@ class ContentScanner:
             findings = findings[:MAX_FINDINGS]
         findings.sort(key=lambda finding: (finding.start, finding.end, finding.rule))
         return tuple(findings)
+
+
+@lru_cache(maxsize=1)
+def packaged_scanner() -> ContentScanner:
+    """The scanner of the packs that come with Callgate, compiled once per process. Raises ``BrokenRuleFile``."""
+    return ContentScanner.load()
 
 
 class CallsOnly(ContentScanner):

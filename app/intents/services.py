@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 from app import VERSION, clock
 from app.capacity.channel_services import ChannelServices
 from app.consents.verdict import ConsentLaw
-from app.content import CallsOnly, ContentScanner
+from app.content import CallsOnly, ContentScanner, packaged_scanner
 from app.content.account_phrases import folded_phrase
 from app.content.signs.public_suffixes import registrable_domain
 from app.intents.decision_row import Decision, Recorded
@@ -124,7 +124,7 @@ def load_rule_set(rules: Path | None = None, *, texts: bool = True) -> RuleSet:
     A broken one raises BrokenRuleFile, and nothing starts. Without ``texts`` the scanner knows no pack, for a command
     that asks about a call: the packs take the longest.
     """
-    scanner = ContentScanner.load() if texts else CallsOnly()
+    scanner = packaged_scanner() if texts else CallsOnly()
     if texts:
         # What policies and inbound messages are read with; it loads itself at its first use, which shall be now.
         folded_phrase("first use")

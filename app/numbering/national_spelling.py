@@ -61,6 +61,13 @@ def national_spelling(country: str) -> Callable[[str], str]:
     return read
 
 
+def country_of(number: str) -> str | None:
+    """The country of an E.164 number (ISO 3166-1 alpha-2); None where it has none, or is none."""
+    found = _read(number, None)
+    country = phonenumbers.region_code_for_number(found) if found is not None else None
+    return country if country in COUNTRIES else None
+
+
 def _read(text: str, country: str | None) -> phonenumbers.PhoneNumber | None:
     try:
         found = phonenumbers.parse(text, country)

@@ -55,7 +55,7 @@ def put(
     import orjson
     from pydantic import ValidationError
 
-    from app.content import ContentScanner
+    from app.content import packaged_scanner
     from app.platform.files.broken_file import BrokenRuleFile
     from app.platform.http.fields import faults_of
     from app.policy.change_policy import change_policy
@@ -69,7 +69,7 @@ def put(
         faults = faults_of([{**each, "loc": ("body", *each["loc"])} for each in error.errors()])
         fail("; ".join(f"{fault.field} {fault.reason}".strip() for fault in faults[:5]), USAGE)
     try:
-        scanner = ContentScanner.load()
+        scanner = packaged_scanner()
     except BrokenRuleFile as error:
         fail(f"a rule file is broken: {error}", UNAVAILABLE)
 

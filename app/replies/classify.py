@@ -18,12 +18,16 @@ one by one, each in one way only (`(?>...)`), and what is read is bounded before
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from app.content.reading.fold import packaged_fold
-from app.replies.mistyped import mended, undoubled, within_one_edit
+from app.replies.dress import undressed
+from app.replies.leading import LeadingKeyword
+from app.replies.mistyped import is_mistyped, mended, undoubled
+from app.replies.opt_in import is_opt_in
 from app.replies.wording_files import (
     KEYWORDS_FILE,
     WORDINGS_FILE,
@@ -48,10 +52,9 @@ _POLITE = re.compile(
     r"|por favor|gracias|porfa|ya|s'il vous plait|svp|stp|merci|bitte|danke|obrigad[oa]|per favore|grazie|aub|alsjeblieft|alstublieft|graag|prosze|lutfen|tolong|mohon|po|snalla|tack|takk|pozhaluysta|!+)\b"
 )
 
-_LONGEST = 1600  # characters of a message that are read for wordings, as many as a text of ten segments has
+_LONGEST = 10_000  # characters that are read: all that is handed in; of a longer transcript its beginning and its end
 MAX_WORDS = 160  # characters of what was said that are kept
 _DRAWN_OUT = re.compile(r"([a-z])\1\1")  # "stahhhp"
-_MISTYPED_WORDS = 3  # a body of more words is no keyword gone wrong
 _MENDED_WORDS = 6
 # "..., remove": a word by itself after the last comma.
 _STOP_AT_LAST = re.compile(
@@ -68,11 +71,10 @@ _ASKS_HOW = re.compile(
 _ABOUT_MESSAGES = re.compile(
     r"\b(?:text|messag|msg|contact|call|send|promo|spam|notif|alert|market|list|subscri)"
 )
-_NEGATED = re.compile(r"\b(?:not|don't|dont|never)\b")
-_CLAUSE_END = re.compile(r"[.!?;\n\r]+")
-_OPT_IN_WORDING = re.compile(
-    r"\b(?:opt(?: me)? (?:back )?in|re ?subscribe|subscribe me|sign me (?:back )?up|add me back|start (?:texting|messaging|sending)(?: me)?(?: again)?|resume (?:messages|texts)|turn (?:texts|messages) back on)\b"
+_ABOUT_CONTACT = re.compile(
+    r"\b(?:text|txt|messag|msg|contact|call|send|spam|bother|harass|annoy|bug|pester|nag|disturb|solicit|stalk|advertis|market|promo|offer|push|notif|alert|blast|selling|hassl|robo|emailing|mailing me|writing|reaching|hitting|hounding|subscri|sms|list|crap|shit|bullshit|nonsense|junk|garbage)"
 )
+_CLAUSE_END = re.compile(r"[.!?;\n\r]+")
 _HELP_WORDING = re.compile(
     r"^(?:i need help|help me|need help|more info|send info|ayuda|aide|more information|info please)$"
 )
@@ -87,26 +89,37 @@ class InboundMeaning:
     words: str  # the body's own words, trimmed, at most 160 characters; empty for "none"
 
 
-def classify_inbound(body: str) -> InboundMeaning:
-    """The meaning of an inbound message, or of what was said in a call. Never raises, whatever the text."""
+_LEADING = LeadingKeyword(KEYWORDS.leading, _POLITE, _ABOUT_CONTACT)
+
+
+def classify_inbound(body: str, names: Sequence[str] = ()) -> InboundMeaning:
+    """The meaning of an inbound message, or of what was said in a call. Never raises, whatever the text.
+
+    ``names`` are the receiver's own: "CANCEL Acme" is no errand to Acme. Nothing but an opt-in is one: a question, a
+    refusal or any further word in it lifts nothing.
+    """
+    body = _bounded(body)
     words = " ".join(body.split())[:MAX_WORDS]
-    text = normal(body[:_LONGEST])[:_LONGEST]  # one character may fold to many
+    own = undressed(body)
+    text = _bounded(normal(own))  # one character may fold to many
     keyword = _keyword(text)
     if keyword is not None:
-        action: Action = (
-            "opt_out" if keyword in KEYWORDS.opt_out else "opt_in" if keyword in KEYWORDS.opt_in else "help"
-        )
+        action: Action = "opt_out" if keyword in KEYWORDS.opt_out else "help"
         written = "opt-out" if keyword == "opt out" and "-" in packaged_fold()(body) else keyword
         return InboundMeaning(action, written.upper(), words)
-    if _is_as_good_as_stop(body, text):
+    if _is_as_good_as_stop(own, text):
         return InboundMeaning("opt_out", None, words)
     wish = _wish_to_be_left_alone(body)
     if wish is not None:
         # Of a long one, as a transcript is, what is kept are the words that ask.
         said = words if len(body) <= MAX_WORDS else " ".join(wish.split())[:MAX_WORDS]
         return InboundMeaning("opt_out", None, said)
-    if _OPT_IN_WORDING.search(text) and not _NEGATED.search(text):
-        return InboundMeaning("opt_in", None, words)
+    leading = _LEADING.find(own, names)
+    if leading is not None:
+        return InboundMeaning("opt_out", leading.upper() if leading in KEYWORDS.opt_out else None, words)
+    opt_in = is_opt_in(body, KEYWORDS)
+    if opt_in is not None:
+        return InboundMeaning("opt_in", opt_in.upper() if opt_in in KEYWORDS.opt_in else None, words)
     if _HELP_WORDING.match(text):
         return InboundMeaning("help", None, words)
     mistyped = mended(text, KEYWORDS.mended, KEYWORDS.never_mistyped, _MENDED_WORDS)
@@ -115,13 +128,20 @@ def classify_inbound(body: str) -> InboundMeaning:
     return InboundMeaning("none", None, "")
 
 
+def _bounded(text: str) -> str:
+    """What is read of a text: all of it, or its beginning and its end, which is where a wish stands."""
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[: _LONGEST // 2]}\n{text[1 - _LONGEST // 2 :]}"
+
+
 def _without_politeness(text: str) -> str:
     return " ".join(_POLITE.sub(" ", text).split())
 
 
 def _keyword(text: str) -> str | None:
     for candidate in (text, _without_politeness(text)):
-        if candidate in KEYWORDS.opt_out or candidate in KEYWORDS.opt_in or candidate in KEYWORDS.help:
+        if candidate in KEYWORDS.opt_out or candidate in KEYWORDS.help:
             return candidate
     return None
 
@@ -129,13 +149,13 @@ def _keyword(text: str) -> str | None:
 def _is_as_good_as_stop(body: str, text: str) -> bool:
     """A word for it in any language, a sign, a literal wording, or a keyword with a letter gone wrong."""
     if not text:
-        return any(sign in KEYWORDS.signs for sign in body[:_LONGEST])
+        return any(sign in KEYWORDS.signs for sign in body)
     bare = _without_politeness(text)
-    if text in KEYWORDS.whole or bare in KEYWORDS.whole or accented(body[:_LONGEST]) in KEYWORDS.exact:
+    if text in KEYWORDS.whole or bare in KEYWORDS.whole or accented(body) in KEYWORDS.exact:
         return True
     if _DRAWN_OUT.search(bare) and undoubled(bare) in KEYWORDS.whole:
         return True
-    if _is_mistyped(bare):
+    if is_mistyped(bare, KEYWORDS.mistyped, KEYWORDS.never_mistyped):
         return True
     padded, joined = f" {text} ", text.replace(" ", "")
     return any(said in padded for said in KEYWORDS.spaced) or any(
@@ -143,21 +163,10 @@ def _is_as_good_as_stop(body: str, text: str) -> bool:
     )
 
 
-def _is_mistyped(bare: str) -> bool:
-    """One to three words within one edit of a keyword, 0 for o and drawn-out letters undone; no word of their own."""
-    if not 3 <= len(bare) <= 24 or bare.count(" ") >= _MISTYPED_WORDS:
-        return False
-    read = bare.replace("0", "o")
-    if bare in KEYWORDS.never_mistyped or read in KEYWORDS.never_mistyped:
-        return False
-    short = undoubled(read)
-    return any(within_one_edit(read, each) or short == undoubled(each) for each in KEYWORDS.mistyped)
-
-
 def _wish_to_be_left_alone(body: str) -> str | None:
     """The words that ask, clause by clause: "Thanks, but please stop texting me. I moved" has one clause that counts."""
-    for part in _CLAUSE_END.split(body[:_LONGEST]):
-        clause = normal(part)[:_LONGEST]  # one character may fold to many
+    for part in _CLAUSE_END.split(body):
+        clause = _bounded(normal(part))  # one character may fold to many
         if not clause:
             continue
         if any(pattern.search(clause) for pattern in _CERTAIN):
@@ -166,7 +175,7 @@ def _wish_to_be_left_alone(body: str) -> str | None:
             continue
         if _STOP_CLAUSE.match(clause) or any(pattern.search(clause) for pattern in _WISHES):
             return part
-    last = packaged_fold()(body[:_LONGEST])[:_LONGEST].rstrip()
+    last = _bounded(packaged_fold()(body)).rstrip()
     if _STOP_AT_LAST.search(last) is not None and not _is_no_wish(normal(last)):
         return last[-MAX_WORDS:]
     return None

@@ -28,7 +28,7 @@ from app.platform.idempotency.answers import Answer, RequestIdentity
 from app.platform.idempotency.http import idempotency_key, request_hash
 from app.replies import store as inbound_messages
 from app.replies.carriers.twilio import FORM, form_fields, is_message_sid, is_signed, twiml
-from app.replies.carriers.webhook import Unreadable
+from app.replies.carriers.webhook import Unreadable, storable
 from app.replies.record_reply import Received, Taken, record_inbound
 
 router = APIRouter(prefix=CARRIER_PATH, tags=["opt-outs"], route_class=GuardedRoute)
@@ -262,7 +262,7 @@ def _carrier_message(fields: Sequence[tuple[str, str]]) -> Received:
     names = [name for name, _ in fields if name in known]
     if len(set(names)) < len(names):
         raise Problem("bad-request", "The form names a field twice.")
-    body = _validated(CarrierForm, {name: value for name, value in fields if name in known})
+    body = _validated(CarrierForm, {name: storable(value) for name, value in fields if name in known})
     # By its id it is known when it comes again: no START of before may lift the STOP that followed it.
     known_by = ("twilio", body.message_sid) if is_message_sid(body.message_sid) else (None, None)
     return Received(body.sender, body.to, body.body, body.opt_out_type, *known_by)

@@ -7,6 +7,39 @@ from collections.abc import Collection, Sequence
 
 _REPEATED = re.compile(r"([a-z])\1+")
 _SHORTEST = 4  # letters; shorter words are too close to others
+_MOST_WORDS = 3  # a body of more words is no keyword gone wrong
+_LONGEST_BODY = 24
+
+
+def is_mistyped(bare: str, keywords: Sequence[str], never: Collection[str]) -> bool:
+    """One to three words, each a keyword's or within one edit of it, 0 for o and drawn-out letters undone.
+
+    A word of its own, as those of ``never`` are, is no other word mistyped, wherever it stands.
+    """
+    if not 3 <= len(bare) <= _LONGEST_BODY:
+        return False
+    given = bare.split()
+    read = [each.replace("0", "o") for each in given]
+    if len(given) > _MOST_WORDS or bare in never:
+        return False
+    joined = " ".join(read)
+    return any(
+        _reads_as(read, each.split(), never)
+        or (joined not in never and " " not in each and " " in joined and within_one_edit(joined, each))
+        for each in keywords
+    )
+
+
+def _reads_as(read: Sequence[str], words: Sequence[str], never: Collection[str]) -> bool:
+    return len(read) == len(words) and all(
+        given == word
+        or (
+            given not in never
+            and len(word) >= _SHORTEST
+            and (within_one_edit(given, word) or undoubled(given) == undoubled(word))
+        )
+        for given, word in zip(read, words, strict=True)
+    )
 
 
 def within_one_edit(text: str, word: str) -> bool:

@@ -14,11 +14,17 @@ from app.platform.idempotency.answers import Answer, RequestIdentity
 from app.platform.outcomes import FieldFault, NotAllowed, Unusable
 from app.platform.stores import Stores
 from app.replies.carriers.known import CARRIERS, CarrierName
-from app.replies.carriers.webhook import Carrier, ReplyDocument, Unreadable, WebhookMessage, WebhookRequest
+from app.replies.carriers.webhook import (
+    Carrier,
+    ReplyDocument,
+    Unreadable,
+    WebhookMessage,
+    WebhookRequest,
+    storable,
+)
 from app.replies.classify import InboundMeaning
 from app.replies.record_reply import Received, Taken, take_message
 
-MOST_BODY = 10_000  # characters, as in a message that is handed in as JSON
 NOTHING = Taken(InboundMeaning("none", None, ""), None)
 
 
@@ -80,7 +86,12 @@ async def _take(
     if line is None:
         raise Unusable([FieldFault("body", "must come from a number, as nothing else can be left alone", "")])
     received = Received(
-        line, message.to[:64], message.body[:MOST_BODY], message.carrier_action, name, message.id[:128]
+        line,
+        storable(message.to)[:64],
+        storable(message.body),
+        message.carrier_action,
+        name,
+        message.known_by(),
     )
     found: list[Taken] = []
 

@@ -103,9 +103,9 @@ async def take_message(
     One that its carrier brings again changes nothing, however long ago it came first.
     """
     now = services.now()
-    meaning = understand(received)
-    meaning = replace(meaning, words=mask(meaning.words))
     names = read_policy(stored.policy, stored.version).names
+    meaning = understand(received, names)
+    meaning = replace(meaning, words=mask(meaning.words))
     answer = render(Taken(meaning, reply_to(meaning, stored.inbound, names)))
 
     async def change(connection: AsyncConnection, _: uuid.UUID) -> Answer:
@@ -129,9 +129,9 @@ async def _came_before(connection: AsyncConnection, caller: Caller, received: Re
     )
 
 
-def understand(received: Received) -> InboundMeaning:
+def understand(received: Received, names: tuple[str, ...] = ()) -> InboundMeaning:
     """What the message asks for. A carrier's opt-out counts whatever the words are; our reading of them else."""
-    meaning = classify_inbound(received.body)
+    meaning = classify_inbound(received.body, names)
     said = CARRIER_ACTIONS.get(received.carrier_action or "")
     if said is None or meaning.action == "opt_out" or meaning.action == said.action:
         return meaning

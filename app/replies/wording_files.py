@@ -29,6 +29,19 @@ _UNSPACED = re.compile("[\u0e00-\u0eff\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\ua
 
 
 @dataclass(frozen=True, slots=True)
+class Leading:
+    """Keywords that may stand first in a longer message, and what follows them, folded."""
+
+    strong: tuple[str, ...]
+    weak: tuple[str, ...]
+    other: frozenset[str]  # after "stop": another word or an errand
+    days: frozenset[str]
+    going_on: frozenset[str]
+    amused: tuple[str, ...]
+    ordinary: frozenset[str]  # what "cancel" and "end" are said of
+
+
+@dataclass(frozen=True, slots=True)
 class Keywords:
     """What a whole body may be, folded. ``exact`` is compared with its accents."""
 
@@ -40,6 +53,8 @@ class Keywords:
     spaced: tuple[str, ...]  # wordings between blanks
     unspaced: tuple[str, ...]  # wordings anywhere
     signs: frozenset[str]
+    friendly: frozenset[str]  # signs that change nothing about an opt-in
+    leading: Leading
     mistyped: tuple[str, ...]
     never_mistyped: frozenset[str]
     mended: tuple[str, ...]
@@ -93,9 +108,23 @@ def load_keywords(path: Path = KEYWORDS_FILE) -> Keywords:
         spaced=tuple(sorted(f" {each} " for each in contains if not _UNSPACED.search(each))),
         unspaced=tuple(sorted(each.replace(" ", "") for each in contains if _UNSPACED.search(each))),
         signs=frozenset(data["signs"]["opt_out"]),
+        friendly=frozenset(data["signs"]["friendly"]),
+        leading=_leading(data["leading"]),
         mistyped=tuple(typos["of"]),
         never_mistyped=frozenset(typos["never"]),
         mended=tuple(typos["words"]),
+    )
+
+
+def _leading(data: dict[str, list[str]]) -> Leading:
+    return Leading(
+        strong=tuple(data["strong"]),
+        weak=tuple(data["weak"]),
+        other=frozenset(map(normal, data["other"])),
+        days=frozenset(data["days"]),
+        going_on=frozenset(data["going_on"]),
+        amused=tuple(data["amused"]),
+        ordinary=frozenset(map(normal, data["ordinary"])),
     )
 
 

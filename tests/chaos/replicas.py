@@ -9,8 +9,8 @@ import signal
 import time
 from pathlib import Path
 
+from app.clock import ALLOWED, OFFSET
 from app.law.window_loader import DIRECTORY
-from tests.capacity.server import faketime_library
 from tests.chaos.stores import Stores
 from tests.contract.dialler import Dialler
 from tests.contract.streams import _descendants
@@ -32,15 +32,9 @@ def rules_of(stores: Stores) -> Path:
 class Replica:
     """One service, and the file by which its clock is moved."""
 
-    def __init__(
-        self, name: str, stores: Stores, url_parameters: str, bootstrap_key: str | None, *, movable: bool
-    ) -> None:
+    def __init__(self, name: str, stores: Stores, url_parameters: str, bootstrap_key: str | None) -> None:
         self.name = name
-        # libfaketime changes what pthread_cond_timedwait waits for, so that no thread lets another one in before it
-        # waits by itself: a replica that reads rules anew meanwhile would stand still, and not for its own fault.
-        self._library = faketime_library() if movable else None
         self._clock = stores.servers.directory / f"clock-{name}"
-        self.clock_moves = self._library is not None
         self.ahead = 0
         self._serves = False
         self.missed_a_reload = False
@@ -62,18 +56,11 @@ class Replica:
                 **unlimited,
                 **keyed,
             },
-            environment=self._faketime(),
+            environment=self._clock_of_its_own(),
         )
 
-    def _faketime(self) -> dict[str, str]:
-        if self._library is None:
-            return {}
-        return {
-            "LD_PRELOAD": self._library,
-            "FAKETIME_TIMESTAMP_FILE": str(self._clock),
-            "FAKETIME_NO_CACHE": "1",
-            "DONT_FAKE_MONOTONIC": "1",
-        }
+    def _clock_of_its_own(self) -> dict[str, str]:
+        return {OFFSET: str(self._clock), ALLOWED: "yes"}
 
     def move_clock(self, seconds: int) -> None:
         """Sets the wall clock of all its processes so many seconds off the machine's."""
@@ -141,11 +128,7 @@ class Replica:
         return Dialler(self.service, key)
 
     def hang_up(self) -> None:
-        """Has it read the rules anew: SIGHUP to the parent. One that is starting may have read them already, or not.
-
-        Not where the clock moves: see above."""
-        if self.clock_moves:
-            return
+        """Has it read the rules anew: SIGHUP to the parent. One that is starting may have read them already, or not."""
         self.missed_a_reload = not self._serves
         if self.running() and self._serves:
             with contextlib.suppress(ProcessLookupError):

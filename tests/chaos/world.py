@@ -66,7 +66,7 @@ class World:
             # One is told to look for a primary, the other only where the hosts are.
             for name, parameters in (("named", "&target_session_attrs=read-write"), ("unnamed", "")):
                 key = replicas[0].service.key if replicas else None
-                replicas.append(Replica(name, stores, parameters, key, movable=name == "named"))
+                replicas.append(Replica(name, stores, parameters, key))
                 replicas[-1].start()
             world = cls(findings, stores, replicas)
             account = new_account(replicas[0].service)
@@ -190,8 +190,7 @@ class World:
         took = time.monotonic() - began
         self.findings.healed[fault].append(took)
         for replica in self.replicas:
-            if not replica.clock_moves:
-                self._turned(replica)
+            self._turned(replica)
         self.over_capacity()
         self.decisions.forget_ended(time.time() - 120)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests import prepared
 from tests.service import CHECKOUT, RunningService
 
 SECONDS = 60
@@ -26,10 +27,7 @@ class CommandLine:
         self, *arguments: object, status: int = 0, given: bytes = b""
     ) -> subprocess.CompletedProcess[bytes]:
         """One command; its exit status must be the one that is named."""
-        done = subprocess.run(
-            [sys.executable, "-m", "app.cli", *map(str, arguments)],
-            cwd=CHECKOUT, env=self.environment, input=given, capture_output=True, timeout=SECONDS,
-        )  # fmt: skip
+        done = prepared.run(list(map(str, arguments)), self.environment, given=given, timeout=SECONDS)
         assert done.returncode == status, (done.returncode, done.stdout, done.stderr)
         return done
 

@@ -89,6 +89,17 @@ def test_an_address_that_is_fetched_again_takes_no_second_channel_and_frees_no_s
     assert (other.status, other.headers["content-type"]) == (422, "application/problem+json")
 
 
+def test_an_address_that_is_fetched_again_after_a_stop_allows_nothing(dialler: Dialler) -> None:
+    number = dialler.open_number()
+    assert check(dialler, number, call="1764000000.18").body[:6] == b"ALLOW "
+    assert dialler.post("/v1/suppressions", {"number": number, "channel": "sms"}).status == 201
+    assert check(dialler, number, call="1764000000.18").body[:6] == b"ALLOW ", "a call is no text"
+    stop = {"from": number, "to": CALLER_ID, "body": "STOP"}
+    assert dialler.post("/v1/inbound-messages", stop).json()["action"] == "opt_out"
+    late = check(dialler, number, call="1764000000.18")
+    assert (late.status, late.json()["code"]) == (409, "CONFLICT")
+
+
 def test_the_key_is_a_bearer_or_the_password_and_needs_its_scope(dialler: Dialler) -> None:
     number = dialler.open_number()
     basic = base64.b64encode(f"asterisk:{dialler.key}".encode()).decode()

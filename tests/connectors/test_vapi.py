@@ -108,6 +108,43 @@ def garbled() -> list[tuple[int, Any]]:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("written", "ours"),
+    [
+        ("{national}", None),
+        ("1{national}", None),
+        ("({0}) {1}-{2}", CALLER_ID),
+        ("tel:+1-{0}-{1}-{2}", CALLER_ID),
+        ("+1 {0} {1} {2}", "+442079460958"),
+        ("1{national}", "sip:gate@example.com"),
+    ],
+)
+def test_a_wish_is_kept_however_the_number_is_written(
+    dialler: Dialler, written: str, ours: str | None
+) -> None:
+    number = "+13105550147"
+    said = written.format(number[2:5], number[5:8], number[8:], national=number[2:])
+    shown = {"phoneNumber": {"number": ours}} if ours else {}
+    report = end_of_call(said, "customer-ended-call", "Please do not call me again.", **shown)
+    assert dialler.post("/connectors/vapi", report).status == 200
+    assert dialler.get(f"/v1/suppressions/{number}").json()["entries"][0]["source"] == "opt_out"
+
+
+@pytest.mark.parametrize("written", ["", "5", "anonymous", "0000000000", "555 0147"])
+def test_a_wish_of_a_number_that_cannot_be_read_is_not_thanked_for(dialler: Dialler, written: str) -> None:
+    report = end_of_call(written, "customer-ended-call", "Please do not call me again.")
+    assert dialler.post("/connectors/vapi", report).status == 422
+    report = end_of_call(written, "customer-ended-call", "Thank you.")
+    assert dialler.post("/connectors/vapi", report).status == 200
+
+
+def test_a_number_of_the_country_that_it_was_called_from(dialler: Dialler) -> None:
+    shown = {"phoneNumber": {"number": "+442079460958"}}
+    report = end_of_call("020 7946 0018", "customer-ended-call", "Please do not call me again.", **shown)
+    assert dialler.post("/connectors/vapi", report).status == 200
+    assert dialler.get("/v1/suppressions/+442079460018").json()["entries"][0]["source"] == "opt_out"
+
+
 def test_what_cannot_be_read_is_not_eligible(dialler: Dialler) -> None:
     """To Vapi either is a failed pre-dial; here malformed is 400 as everywhere."""
     for status, body in garbled():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from app.content import ContentScanner
+from app.content import ContentScanner, packaged_scanner
 
 
 @pytest.fixture(scope="session")
 def scanner() -> ContentScanner:
-    return ContentScanner.load()
+    return packaged_scanner()

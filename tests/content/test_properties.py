@@ -7,7 +7,7 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.content import ContentScanner, count_segments, folded_hash, mask, render
+from app.content import count_segments, folded_hash, mask, packaged_scanner, render
 from app.content.signs.sensitive import find_sensitive
 from app.guardrail.facts import AccountPolicy, ContentPolicy
 from app.replies.classify import classify_inbound
@@ -19,7 +19,7 @@ POLICY = AccountPolicy(
     domains=("acme.com",),
     content=ContentPolicy(phone_numbers=False, block_phrases=("blue moon",)),
 )
-SCANNER = ContentScanner.load()
+SCANNER = packaged_scanner()
 
 pieces = st.sampled_from(
     [text for _, text in MUST_BLOCK]

@@ -42,19 +42,26 @@ class Model:
             self._note(*key, "expired", held.reason, held.source)
 
     def add(self, number: str, channel: str, held: Held) -> bool:
-        """False when there is one already."""
+        """False when there is one already. That the person opted out once more is of the history all the same."""
+        if self._added(number, channel, held):
+            return True
+        if held.source == "opt_out":
+            self._note(number, channel, "changed", held.reason, held.source)
+        return False
+
+    def _added(self, number: str, channel: str, held: Held) -> bool:
         if (number, channel) in self.entries:
             return False
         self.entries[number, channel] = held
         self._note(number, channel, "added", held.reason, held.source)
         return True
 
-    def put(self, number: str, channel: str, held: Held) -> bool:
-        """True when it is new."""
-        if self.add(number, channel, held):
+    def put(self, number: str, channel: str, held: Held, *, by_list: bool = False) -> bool:
+        """True when it is new. An opt-out put again is a later one, but the same list again is not."""
+        if self._added(number, channel, held):
             return True
         there = self.entries[number, channel]
-        if (there.reason, there.source, there.expires_at) != (held.reason, held.source, held.expires_at):
+        if there != held or (held.source == "opt_out" and not by_list):
             self.entries[number, channel] = held
             self._note(number, channel, "changed", held.reason, held.source)
         return False

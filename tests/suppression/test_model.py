@@ -148,6 +148,7 @@ class Life:
             self.model.put(
                 *key,
                 replace(held, reason=held.reason if told is None else told, expires_at=None),
+                by_list=True,
             )
         assert job["added"] == len(new)
         assert job["changed"] == sum(self.model.entries[k] != there[k] for k in newest if k in there)

@@ -210,9 +210,9 @@ class Repairer:
 
     def _draws_a_word(self, body: str, found: re.Match[str]) -> bool:
         """Whether the run of signs and letters around it spells a word that is sought."""
-        left = re.search(r"[^\s,.!?]*\Z", body[max(0, found.start() - 24) : found.start()])
-        right = re.match(r"[^\s,.!?]*", body[found.end() : found.end() + 24])
-        around = (left.group() if left else "") + found.group() + (right.group() if right else "")
+        left = re.split(r"[\s,.!?]", body[max(0, found.start() - 24) : found.start()])[-1]
+        right = re.split(r"[\s,.!?]", body[found.end() : found.end() + 24])[0]
+        around = left + found.group() + right
         word = _DRAWN.sub(lambda drawn: _DRAWS[drawn.group()], around).lower().strip("\"'()[]{}*:;-")
         return word in self._sought
 

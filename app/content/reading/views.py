@@ -21,7 +21,8 @@ _SIGNS = re.compile(r"[^a-z0-9 '&](?<=[a-z].)[^a-z0-9 '&]{0,7}(?=[a-z])", re.DOT
 _APOSTROPHES = re.compile(r"['&](?<=[a-z].)(?!(?<=')(?:t|s|re|ll|ve|d|m|em|all|am)(?![a-z]))(?=[a-z])")
 # Signs, and what is drawn with them, that stand between words instead of a blank, or beside it.
 _BETWEEN = re.compile(
-    r"(?<=[a-z])(?: ?[*+=^#<>{}\\~_|]| ?%20| ?-{2,}| ?\.{2,}| [:;]-?[)(dp](?= ))(?:[*+=^#<>{}\\~_| .-]|%20)*(?=[a-z])"
+    r"(?<=[a-z])(?>(?: ?[*+=^#<>{}\\~_|]| ?%20| ?-{2,}| ?\.{2,}| [:;]-?[)(dp](?= ))"
+    r"(?:[*+=^#<>{}\\~_| .-]|%20)*)(?=[a-z])"
 )
 _BETWEEN_SIGN = re.compile(r"[*+=^#<>{}\\~_|]")
 _FACE = re.compile(r"[:;]-?[)(dp] ")

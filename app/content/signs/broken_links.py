@@ -32,7 +32,6 @@ _WWW = re.compile(r"\bwww[\s,]{1,2}\w{2,40}[\s,.]{1,2}(?:com|net|org)(?![\w-])",
 _SHORTENED = re.compile(
     r"(?P<name>[a-z0-9][a-z0-9-]{0,19})(?P<gap>\s\.\s?|\.\s|,|\sdot\s|\s)(?P<ending>[a-z]{2,4})\s?\Z"
 )
-_NAME = re.compile(r"[a-z0-9][\w-]*\Z", re.IGNORECASE)
 _REST = re.compile(r"[^\s<>\"]*")
 _LONGEST_NAME = 40
 _BEFORE_STROKE = 32
@@ -51,9 +50,9 @@ def broken_links(text: str, lowered: str, shorteners: Collection[str]) -> Iterat
         (_BLANK, strokes and "com/" in lowered),
     ):
         for found in pattern.finditer(text) if holds else ():
-            name = _NAME.search(text[max(0, found.start() - _LONGEST_NAME) : found.start()])
-            if name is not None and not found.group().endswith("Com"):  # a sentence that begins with it
-                yield found.start() - len(name.group()), _end(text, found.end())
+            start = _name_before(text, found.start())
+            if start < found.start() and not found.group().endswith("Com"):  # a sentence that begins with it
+                yield start, _end(text, found.end())
     if "www" in lowered:
         for found in _WWW.finditer(text):
             yield found.start(), _end(text, found.end())
@@ -73,3 +72,13 @@ def broken_links(text: str, lowered: str, shorteners: Collection[str]) -> Iterat
 def _end(text: str, at: int) -> int:
     rest = _REST.match(text, at - 1)
     return rest.end() if rest is not None else at
+
+
+def _name_before(text: str, end: int) -> int:
+    """Where the host's name begins that ends there; ``end`` itself where none does."""
+    start, floor = end, max(0, end - _LONGEST_NAME)
+    while start > floor and (text[start - 1].isalnum() or text[start - 1] in "-_"):
+        start -= 1
+    while start < end and not (text[start].isascii() and text[start].isalnum()):
+        start += 1
+    return start

@@ -1,7 +1,7 @@
 """Bodies as RFC 7493 (I-JSON) wants them: what two readers could understand differently is refused.
 
 Python's own reader takes UTF-16, NaN and lone surrogates, and of a member that is named twice it keeps the last
-without a word, so that the safeguard which the caller put first would be dropped in silence.
+without a word, so that the safeguard which the caller put first would be dropped in silence. Forms are read here too.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from typing import Any
 
 import orjson
 from fastapi import Request
+from starlette.datastructures import FormData
+
+from app.platform.http.problems import Problem
 
 
 class DuplicateMember(json.JSONDecodeError):
@@ -32,6 +35,14 @@ class StrictRequest(Request):
         if not hasattr(self, "_json"):
             self._json = parse(await self.body())
         return self._json
+
+
+async def strict_form(request: Request, *, files: int, fields: int) -> FormData:
+    """The form. Raises Problem for one in characters that cannot be read: there are codecs that read nothing."""
+    try:
+        return await request.form(max_files=files, max_fields=fields, max_part_size=1 << 20)
+    except UnicodeError:
+        raise Problem("bad-request", "The form must be in UTF-8.") from None
 
 
 def parse(body: bytes) -> Any:

@@ -44,7 +44,7 @@ def _messages(request: WebhookRequest) -> Sequence[WebhookMessage]:
             raise Unreadable("message must be an object")
         found.append(
             WebhookMessage(
-                id=text_of(message, "id"),
+                id=text_of(message, "id", default=""),
                 sender=text_of(message, "from"),
                 to=text_of(event, "to", default=""),
                 body=text_of(message, "text", default=""),

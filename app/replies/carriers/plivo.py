@@ -23,6 +23,7 @@ from app.replies.carriers.webhook import (
     WebhookMessage,
     WebhookRequest,
     receiver_of,
+    text_of,
     with_plus,
 )
 
@@ -70,17 +71,14 @@ def _is_signed(request: WebhookRequest, kept: Mapping[str, Any]) -> bool:
 
 def _messages(request: WebhookRequest) -> Sequence[WebhookMessage]:
     members = dict(form_fields(request.body))
-    for name in ("From", "To", "MessageUUID"):
-        if name not in members:
-            raise Unreadable(f"{name} is missing")
     if "Text" not in members and members.get("Type", "sms") == "sms":
         raise Unreadable("Text is missing")
     return [
         WebhookMessage(
-            id=members["MessageUUID"],
-            sender=with_plus(members["From"]),
-            to=receiver_of(members["To"]),
-            body=members.get("Text", ""),
+            id=text_of(members, "MessageUUID", default=""),
+            sender=with_plus(text_of(members, "From")),
+            to=receiver_of(text_of(members, "To")),
+            body=text_of(members, "Text", default=""),
         )
     ]
 

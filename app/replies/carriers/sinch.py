@@ -43,7 +43,7 @@ def _messages(request: WebhookRequest) -> Sequence[WebhookMessage]:
     body = members.get("body")
     return [
         WebhookMessage(
-            id=text_of(members, "id"),
+            id=text_of(members, "id", default=""),
             sender=with_plus(text_of(members, "from")),
             to=receiver_of(text_of(members, "to", default="")),
             # What came with a picture stands one floor deeper.

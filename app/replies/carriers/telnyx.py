@@ -56,7 +56,7 @@ def _messages(request: WebhookRequest) -> Sequence[WebhookMessage]:
     word = str(payload.get("autoresponse_type") or "").upper()
     return [
         WebhookMessage(
-            id=text_of(payload, "id"),
+            id=text_of(payload, "id", default=""),
             sender=text_of(sender, "phone_number"),
             to=text_of(to, "phone_number", default="") if isinstance(to, dict) else str(to or ""),
             body=_text(payload),

@@ -150,7 +150,7 @@ def _messages(request: WebhookRequest) -> Sequence[WebhookMessage]:
     action = text_of(members, "OptOutType", default="").upper()
     return [
         WebhookMessage(
-            id=text_of(members, "MessageSid"),
+            id=text_of(members, "MessageSid", default=""),
             sender=_CHANNEL.sub("", text_of(members, "From")),
             to=_CHANNEL.sub("", text_of(members, "To", default="")),
             body=text_of(members, "Body", default=""),

@@ -59,7 +59,7 @@ def _messages(request: WebhookRequest) -> Sequence[WebhookMessage]:
         return []
     return [
         WebhookMessage(
-            id=text_of(members, "message_uuid"),
+            id=text_of(members, "message_uuid", default=""),
             sender=with_plus(text_of(members, "from")),
             to=receiver_of(text_of(members, "to", default="")),
             body=text_of(members, "text", default=""),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ import orjson
 STALE_SECONDS = 300
 _DIGITS = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
 _NO_SHORT_CODE = 9  # digits
+_LONGEST_ID = 128  # characters
 
 
 class Unreadable(Exception):
@@ -56,6 +59,12 @@ class WebhookMessage:
     carrier_action: str | None = None
     is_answered: bool = False
 
+    def known_by(self) -> str | None:
+        """By what it is known when it comes again; None for one without an id, which is never taken for another."""
+        if len(self.id) > _LONGEST_ID:
+            return hashlib.sha256(self.id.encode()).hexdigest()
+        return self.id.strip() or None
+
 
 @dataclass(frozen=True, slots=True)
 class ReplyDocument:
@@ -97,11 +106,20 @@ def json_object(body: bytes) -> Mapping[str, Any]:
 
 
 def json_value(body: bytes) -> Any:
-    """The value of a JSON text. Raises Unreadable."""
+    """The value of a JSON text, also where halves of characters stand in it. Raises Unreadable."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
+        pass
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
         raise Unreadable("must be JSON") from None
+
+
+def storable(text: str) -> str:
+    """The text without NULs, and with a sign in place of half a character: what no store takes, no wish is lost for."""
+    return text.replace("\x00", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def text_of(members: Mapping[str, Any], name: str, *, default: str | None = None) -> str:
@@ -111,4 +129,4 @@ def text_of(members: Mapping[str, Any], name: str, *, default: str | None = None
         return default
     if not isinstance(found, str):
         raise Unreadable(f"{name} must be a text")
-    return found.replace("\x00", "")
+    return storable(found)

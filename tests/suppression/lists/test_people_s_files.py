@@ -93,7 +93,7 @@ def test_without_a_country_nothing_but_e164_is_taken_and_the_country_must_be_one
         b"\xef\xbb\xbfphone;reason;expires_at\r\n+13105550206;no;2199-01-01\r\n",
         b'sep=;\r\n"Mobile";"Comment";"Expiry Date"\r\n+13105550206;"no";2199-01-01T00:00:00Z\r\n',
         b"\nreason\ttelephone\texpiration-date\nno\t+13105550206\t2199-01-01\n",
-        gzip.compress(b"MSISDN;reason;expires_at\n+13105550206;no;2199-01-01\n"),
+        gzip.compress(b"MSISDN;reason;expires_at\n+13105550206;no;2199-01-01\n", mtime=0),
     ],
     ids=["usual headers", "BOM and semicolons", "Excel's sep", "tabs", "gzip"],
 )
@@ -191,7 +191,7 @@ FORM = "multipart/form-data; boundary=b0"
     ("name", "body", "kind"),
     [
         ("list.csv", b"number\r\n+13105550206\r\n", "application/vnd.ms-excel"),
-        ("list.csv.gz", gzip.compress(b"number\n+13105550206\n"), "application/gzip"),
+        ("list.csv.gz", gzip.compress(b"number\n+13105550206\n", mtime=0), "application/gzip"),
         ("list.ndjson", b'{"number": "+13105550206"}\n', "application/octet-stream"),
         ("list", b"number\n+13105550206", "text/csv"),
     ],
