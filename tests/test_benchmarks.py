@@ -28,6 +28,7 @@ BENCHMARKS = (
     "scaling",
     "costs",
     "storage",
+    "spikes",
 )
 
 
