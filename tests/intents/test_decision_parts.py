@@ -6,7 +6,7 @@ import asyncio
 import random
 import uuid
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ from app.clock import utc_now
 from app.evidence.check_seals import check_account
 from app.evidence.public_keys import stored_keys
 from app.evidence.sealing.seal_hours import seal_due
+from app.guardrail.facts import AccountPolicy
 from app.ids import new_id
 from app.intents.decision_row import Decision
 from app.intents.parts.decision_columns import Batch
@@ -123,6 +124,21 @@ def test_nothing_of_the_person_is_in_what_is_shared(rule_set: RuleSet) -> None:
         assert each.to_number not in parts
         assert "asked by letter" not in parts
         assert each.document.get("body", "Riverside") not in parts
+
+
+def test_what_a_finding_quotes_of_the_text_is_not_in_what_is_shared(rule_set: RuleSet) -> None:
+    scanned = rule_set.scanner.scan("Acme: your pacakge is held, cas\nino night", AccountPolicy(), False)
+    warnings = [asdict(finding) for finding in scanned.findings]
+    assert "package is held" in str(warnings)
+    document = {"checks": [{"guardrail": "content", "outcome": "block", "warnings": warnings}]}
+    decision_id = uuid.uuid4()
+    divided = divide(document, decision_id)
+    parts = b"".join(divided.parts).decode()
+    assert "evasion.misspelled" in parts
+    assert "package is held" not in parts
+    assert restore(as_json(divided.own), divided.parts, as_json(divided.filled), decision_id) == as_json(
+        document
+    )
 
 
 async def test_decisions_are_read_as_they_were_made_and_stored_in_half_the_room(

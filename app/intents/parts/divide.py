@@ -19,8 +19,9 @@ from typing import Any
 import orjson
 
 # A member's spec: True, its whole value repeats; a mapping, of its members those that are named; in a list, of each.
-# An empty mapping: nothing of it repeats, but how many there are.
-_FINDINGS = [{"rule": True, "severity": True, "why": True, "remedy": True}]
+# An empty mapping: nothing of it repeats, but how many there are. A string: the value repeats unless that is in it.
+_QUOTED = "\u201c"  # a reason that quotes the text: what somebody wrote is not kept beyond its decision
+_FINDINGS = [{"rule": True, "severity": True, "why": _QUOTED, "remedy": True}]
 _CHECK: Mapping[str, Any] = {
     "guardrail": True,
     "outcome": True,
@@ -70,16 +71,17 @@ Path = tuple[str | int, ...]
 
 
 class _Spec:
-    """A mapping of specs, read once: which members repeat whole, and which in part."""
+    """A mapping of specs, read once: which members repeat whole, which unless they quote, and which in part."""
 
-    __slots__ = ("in_part", "whole")
+    __slots__ = ("in_part", "unless", "whole")
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
         self.whole = frozenset(name for name, of in spec.items() if of is True)
+        self.unless = {name: of for name, of in spec.items() if isinstance(of, str)}
         self.in_part: dict[str, tuple[type, _Spec]] = {
             name: (list, _Spec(of[0])) if isinstance(of, list) else (dict, _Spec(of))
             for name, of in spec.items()
-            if of is not True
+            if not (of is True or isinstance(of, str))
         }
 
 
@@ -138,7 +140,7 @@ class _Part:
         found: dict[str, Any] = {}
         in_part: dict[str, Any] = spec.in_part
         for name, member in value.items():
-            if name in whole:
+            if name in whole or (name in spec.unless and spec.unless[name] not in str(member)):
                 found[name] = member
                 continue
             kind, of = in_part.get(name, _NOTHING)
