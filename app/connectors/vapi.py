@@ -31,9 +31,9 @@ PREDIAL, END_OF_CALL = "campaign.predial", "end-of-call-report"
 CALLS_LAST = timedelta(hours=5)
 LONGEST_TEXT = 128
 HOME = "US"
-MOST_SAID = (
-    1000  # things that a person said in one call, the last of them: who has had enough says so at the end
-)
+# Letters that are read of what a person said in one call, the last of them: who has had enough says so at the end. An
+# hour of talk has as many. Each thing that is said costs as much as some letters more.
+MOST_SAID, EACH = 50_000, 40
 _RESULTS: Mapping[str, OutcomeResult] = {
     "customer-busy": "busy",
     "customer-did-not-answer": "no_answer",
@@ -170,14 +170,21 @@ def _asked_not_to_be_called(message: Mapping[str, Any]) -> bool:
     A pause cuts a sentence in two, so what they said twice running is read as one as well.
     """
     artifact = message.get("artifact")
-    said = list(_spoken(artifact)) if isinstance(artifact, dict) else []
-    asked = [words for words in said if words is not None][-MOST_SAID:]
+    said = _last(list(_spoken(artifact))) if isinstance(artifact, dict) else []
+    asked = [words for words in said if words is not None]
     asked += [
-        f"{before} {after}"
-        for before, after in pairwise(said[-MOST_SAID:])
-        if before is not None and after is not None
+        f"{before} {after}" for before, after in pairwise(said) if before is not None and after is not None
     ]
     return any(classify_inbound(words).action == "opt_out" for words in asked)
+
+
+def _last(said: list[str | None]) -> list[str | None]:
+    """The end of it, as much as a call can hold: reading takes time with every letter."""
+    left, kept = MOST_SAID, len(said)
+    while kept and left > 0:
+        kept -= 1
+        left -= len(said[kept] or "") + EACH
+    return said[kept:]
 
 
 def _spoken(artifact: Mapping[str, Any]) -> Iterator[str | None]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from app.connectors.vapi import read_end
 from tests.contract.dialler import CALLER_ID, PRESENTED, Dialler
 from tests.service import Answer
 
@@ -173,6 +174,18 @@ def end_of_call(number: str, reason: str, *said: str, **message: Any) -> dict[st
         **message,
     }
     return {"message": report}
+
+
+@pytest.mark.parametrize("words", ["no ", "please do not think that I would ever want to talk ", "stop ing "])
+@pytest.mark.parametrize(("letters", "times"), [(900, 1100), (1, 20_000), (40, 15_000), (250_000, 4)])
+def test_a_long_report_is_read_in_the_time_of_a_long_call(words: str, letters: int, times: int) -> None:
+    """A megabyte of talk took ten seconds of a worker, which is killed when it is silent for so long."""
+    said = [{"role": "user", "message": (words * letters)[:letters]}] * times
+    number = {"customer": {"number": "+13105550150"}, "call": {}}
+    started = time.process_time()
+    end = read_end({"type": "end-of-call-report", "artifact": {"messages": said}, **number})
+    assert end is not None
+    assert time.process_time() - started < 3
 
 
 USER, BOT = {"role": "user"}, {"role": "bot"}
