@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, cast
@@ -202,7 +203,7 @@ def _json(raw: bytes) -> object:
 
 async def _tell_end(request: Request, caller: Caller, message: Mapping[str, Any]) -> None:
     services = cast(Services, services_of(request))
-    end = vapi.read_end(message)
+    end = await asyncio.to_thread(vapi.read_end, message)  # a long talk takes a while to read
     if end is None:
         return
     presented, thanks = RequestIdentity(presented_hash(request)), Answer(200, {}, dump({}))

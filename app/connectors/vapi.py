@@ -9,9 +9,10 @@ to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -30,7 +31,9 @@ PREDIAL, END_OF_CALL = "campaign.predial", "end-of-call-report"
 CALLS_LAST = timedelta(hours=5)
 LONGEST_TEXT = 128
 HOME = "US"
-MOST_SAID = 1000  # things that a person said in one call
+# Letters that are read of what a person said in one call, the last of them: who has had enough says so at the end. An
+# hour of talk has as many. Each thing that is said costs as much as some letters more.
+MOST_SAID, EACH = 50_000, 40
 _RESULTS: Mapping[str, OutcomeResult] = {
     "customer-busy": "busy",
     "customer-did-not-answer": "no_answer",
@@ -162,15 +165,48 @@ def _result(reason: str) -> OutcomeResult:
 
 
 def _asked_not_to_be_called(message: Mapping[str, Any]) -> bool:
-    """Whether the person said so: each thing that they said is read as a reply would be."""
+    """Whether the person said so: each thing that they said is read as a reply would be.
+
+    A pause cuts a sentence in two, so what they said twice running is read as one as well.
+    """
     artifact = message.get("artifact")
-    said = artifact.get("messages") if isinstance(artifact, dict) else None
-    return isinstance(said, list) and any(
-        isinstance(each, dict)
-        and each.get("role") == "user"
-        and classify_inbound(str(each.get("message", ""))).action == "opt_out"
-        for each in said[:MOST_SAID]
-    )
+    said = _last(list(_spoken(artifact))) if isinstance(artifact, dict) else []
+    asked = [words for words in said if words is not None]
+    asked += [
+        f"{before} {after}" for before, after in pairwise(said) if before is not None and after is not None
+    ]
+    return any(classify_inbound(words).action == "opt_out" for words in asked)
+
+
+def _last(said: list[str | None]) -> list[str | None]:
+    """The end of it, as much as a call can hold: reading takes time with every letter."""
+    left, kept = MOST_SAID, len(said)
+    while kept and left > 0:
+        kept -= 1
+        left -= len(said[kept] or "") + EACH
+    return said[kept:]
+
+
+def _spoken(artifact: Mapping[str, Any]) -> Iterator[str | None]:
+    """What the person said, in order; None where the assistant spoke.
+
+    Vapi makes the others of ``messages``; they are read where those are not there.
+    """
+    for name, words in (("messages", "message"), ("messagesOpenAIFormatted", "content")):
+        listed = artifact.get(name)
+        if isinstance(listed, list) and listed:
+            for each in listed:
+                if not isinstance(each, dict):
+                    continue
+                if each.get("role") == "user":
+                    yield str(each.get(words, ""))
+                elif each.get("role") in ("bot", "assistant"):
+                    yield None
+            return
+    transcript = artifact.get("transcript")
+    for line in transcript.splitlines() if isinstance(transcript, str) else ():
+        speaker, _, words = line.partition(":")
+        yield words.strip() if speaker.strip().lower() == "user" else None
 
 
 def _is_seconds(value: object) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -14,6 +14,7 @@ from app.content.packs.pack_loader import ContentRule, Severity
 from app.content.reading.covers import widest
 from app.content.reading.fold import packaged_fold
 from app.content.reading.matching import blank_punctuation
+from app.content.reading.views import single_blanks
 from app.guardrail.facts import AccountPolicy
 
 COMPILED_POLICIES = 256  # kept; an account's phrases are compiled again when they fall out
@@ -44,8 +45,9 @@ def compiled(policy: AccountPolicy) -> CompiledPolicy:
 def _compiled(key: _Key) -> CompiledPolicy:
     block_phrases, allow_phrases, names, domains, phones = key
     return CompiledPolicy(
-        blocked=_automaton(block_phrases),
-        allowed=_automaton(allow_phrases),
+        blocked=_automaton(map(folded_phrase, block_phrases)),
+        # Also as wide as it was written: its own commas are allowed with it, and no others.
+        allowed=_automaton((*map(folded_phrase, allow_phrases), *map(_as_written, allow_phrases))),
         names=tuple(folded for folded in map(folded_phrase, names) if folded),
         domains=tuple(domain for domain in map(_bare_domain, domains) if domain),
         phones=frozenset(
@@ -90,14 +92,29 @@ def phrase_spans(automaton: AhoCorasick | None, view: str) -> list[tuple[int, in
     )
 
 
+def blocked_spans(automaton: AhoCorasick | None, view: str) -> list[tuple[int, int]]:
+    """As ``phrase_spans``, whatever punctuation and however many blanks stand between the words of the text."""
+    single = single_blanks(view) if automaton is not None else None
+    if single is None:
+        return phrase_spans(automaton, view)
+    return [
+        (single.places[start], single.places[end - 1] + 1)
+        for start, end in phrase_spans(automaton, single.text)
+    ]
+
+
 def folded_phrase(text: str) -> str:
     """The phrase as it is matched: folded, without punctuation. Empty when nothing of it could ever match."""
     return " ".join(blank_punctuation(packaged_fold()(text)).split())
 
 
-def _automaton(phrases: tuple[str, ...]) -> AhoCorasick | None:
-    folded = [text for text in map(folded_phrase, phrases) if text]
-    return AhoCorasick(folded) if folded else None
+def _as_written(text: str) -> str:
+    return blank_punctuation(packaged_fold()(text)).strip()
+
+
+def _automaton(phrases: Iterable[str]) -> AhoCorasick | None:
+    sought = sorted({phrase for phrase in phrases if phrase})
+    return AhoCorasick(sought) if sought else None
 
 
 def _bare_domain(domain: str) -> str:

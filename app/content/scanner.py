@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from app.content.account_phrases import CompiledPolicy, compiled, phrase_spans, severity_of
+from app.content.account_phrases import CompiledPolicy, blocked_spans, compiled, phrase_spans, severity_of
 from app.content.beside import Beside, WayBack
 from app.content.findings import ContentFinding, ScanResult, Span
 from app.content.packs.pack_loader import (
@@ -118,7 +118,7 @@ class ContentScanner:
             spans.extend(self._link_signs.find(body, view, others))
         spans.extend(find_mail_header(body))
         spans.extend(self._repaired(body, folded, links, company))
-        for start, end in phrase_spans(own.blocked, view):
+        for start, end in blocked_spans(own.blocked, view):
             spans.append(index.original(Span("account.phrase", start, end)))
         spans.extend(find_evasion(body, folded, self._kinds))
         spans.extend(find_caps(body))

@@ -84,6 +84,7 @@ def test_what_cannot_be_done_says_why(callgate: CommandLine, tmp_path: Path) -> 
         (["put", "a b", "--kind", "custom"], 2, "letters, digits"),
         (["put", "x", "--kind", "other"], 2, "other"),
         (["put", "x", "--kind", "custom", "--region", "Texas"], 2, "ISO 3166"),
+        (["put", "x", "--kind", "state_dnc", "--region", "TX"], 2, "--region must be a country or a region"),
     ):
         said = callgate.run("registry", *arguments, status=status).stderr.decode()
         assert told in said, said

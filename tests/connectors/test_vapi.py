@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from app.connectors.vapi import read_end
 from tests.contract.dialler import CALLER_ID, PRESENTED, Dialler
 from tests.service import Answer
 
@@ -173,6 +174,69 @@ def end_of_call(number: str, reason: str, *said: str, **message: Any) -> dict[st
         **message,
     }
     return {"message": report}
+
+
+@pytest.mark.parametrize("words", ["no ", "please do not think that I would ever want to talk ", "stop ing "])
+@pytest.mark.parametrize(("letters", "times"), [(900, 1100), (1, 20_000), (40, 15_000), (250_000, 4)])
+def test_a_long_report_is_read_in_the_time_of_a_long_call(words: str, letters: int, times: int) -> None:
+    """A megabyte of talk took ten seconds of a worker, which is killed when it is silent for so long."""
+    said = [{"role": "user", "message": (words * letters)[:letters]}] * times
+    number = {"customer": {"number": "+13105550150"}, "call": {}}
+    started = time.process_time()
+    end = read_end({"type": "end-of-call-report", "artifact": {"messages": said}, **number})
+    assert end is not None
+    assert time.process_time() - started < 3
+
+
+USER, BOT = {"role": "user"}, {"role": "bot"}
+
+
+@pytest.mark.parametrize(
+    "artifact",
+    [
+        {"messages": [{**USER, "message": "Please don't"}, {**USER, "message": "call me again."}]},
+        {
+            "messages": [
+                {**USER, "message": "Please don't"},
+                {"role": "system", "message": "noise"},
+                {**USER, "message": "call me again."},
+            ]
+        },
+        {"messages": [{**BOT, "message": "Hello"}] * 1500 + [{**USER, "message": "Stop calling me."}]},
+        {"messages": [{**USER, "message": "Go on."}] * 1500 + [{**USER, "message": "Stop calling me."}]},
+        {"messages": [], "messagesOpenAIFormatted": [{**USER, "content": "Stop calling me."}]},
+        {"transcript": "AI: Hello, it is us.\nUser: Stop calling me.\nAI: Goodbye.\n"},
+    ],
+    ids=["in-two-parts", "with-noise-between", "late", "after-much", "openai", "transcript"],
+)
+def test_a_wish_is_heard_wherever_in_the_report_it_stands(dialler: Dialler, artifact: dict[str, Any]) -> None:
+    number = "+13105550148"
+    report = end_of_call(number, "customer-ended-call", artifact=artifact)
+    assert dialler.post("/connectors/vapi", report).status == 200
+    assert dialler.get(f"/v1/suppressions/{number}").json()["entries"][0]["source"] == "opt_out"
+
+
+@pytest.mark.parametrize(
+    "artifact",
+    [
+        {"messages": [{**BOT, "message": "Shall we stop calling you?"}, {**USER, "message": "Go on."}]},
+        {
+            "messages": [
+                {**USER, "message": "Please don't"},
+                {**BOT, "message": "Sorry?"},
+                {**USER, "message": "hang up, call me again tomorrow."},
+            ]
+        },
+        {"transcript": "AI: Tell us: stop calling me, and we do.\nUser: Thank you.\n"},
+        {"transcript": ["User: Stop calling me."]},
+        {"messages": [None, 7, "Stop calling me."], "messagesOpenAIFormatted": 5},
+    ],
+)
+def test_what_the_assistant_says_is_nobodys_wish(dialler: Dialler, artifact: dict[str, Any]) -> None:
+    number = "+13105550149"
+    report = end_of_call(number, "customer-ended-call", artifact=artifact)
+    assert dialler.post("/connectors/vapi", report).status == 200
+    assert dialler.get(f"/v1/suppressions/{number}").status == 404
 
 
 @pytest.mark.parametrize(

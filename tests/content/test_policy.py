@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from app.content import ContentScanner, evaluate, folded_hash, mask, render
 from app.guardrail.facts import AccountPolicy, ContentPolicy, Intent
 from app.guardrail.refusals import CONTENT_BLOCKED
@@ -50,6 +52,40 @@ def test_own_block_and_allow_phrases(scanner: ContentScanner) -> None:
     )
     assert rules(scanner, "Casino Pier is open") == {"gambling": "block"}
     assert rules(scanner, "Casino Pier is open", content(allow_phrases=("casino pier",))) == {}
+
+
+OWN_PHRASES = ("Buy now, pay later", "act fast - today", "C.O.D. - ask us", "“quoted, words”", "two  blanks")
+BETWEEN = (" ", "  ", "   ", "\t", "\n", " \n", "\n\n", ", ", ". ", " - ", "\u00a0 ")
+
+
+@pytest.mark.parametrize("phrase", OWN_PHRASES)
+def test_a_block_phrase_is_found_in_the_very_text_that_it_is(scanner: ContentScanner, phrase: str) -> None:
+    policy = content(block_phrases=(phrase,))
+    body = f"Hello! {phrase}. Bye"
+    found = [each for each in scanner.scan(body, policy, False).findings if each.rule == "account.phrase"]
+    assert [body[each.start : each.end].strip("“”.") for each in found] == [phrase.strip("“”.")]
+
+
+@pytest.mark.parametrize("between", BETWEEN, ids=repr)
+def test_a_block_phrase_is_found_whatever_stands_between_its_words(
+    scanner: ContentScanner, between: str
+) -> None:
+    body = f"Try our Secret{between}Sauce today"
+    found = scanner.scan(body, content(block_phrases=("secret sauce",)), False).findings
+    assert [(each.rule, body[each.start : each.end]) for each in found] == [
+        ("account.phrase", f"Secret{between}Sauce")
+    ]
+
+
+def test_an_allow_phrase_with_a_comma_allows_its_own_text_and_nothing_that_stands_apart(
+    scanner: ContentScanner,
+) -> None:
+    with_comma = content(allow_phrases=("Casino, Pier",))
+    assert rules(scanner, "The Casino, Pier is open", with_comma) == {}
+    assert rules(scanner, "The Casino Pier is open", with_comma) == {}
+    assert rules(scanner, "The casino. Pier is open", content(allow_phrases=("casino pier",))) == {
+        "gambling": "block"
+    }
 
 
 def test_a_changed_policy_is_in_force_at_once(scanner: ContentScanner) -> None:

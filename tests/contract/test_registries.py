@@ -264,12 +264,25 @@ def test_a_version_and_a_change_are_in_force_in_a_second_process_when_the_job_ha
         ({"kind": "custom", "max_age_days": 0}, "validation-error"),
         ({"kind": "custom", "max_age_days": "31"}, "bad-request"),
         ({"kind": "custom", "region": "Texas"}, "validation-error"),
+        ({"kind": "state_dnc", "region": "TX"}, "validation-error"),
+        ({"kind": "state_dnc", "region": "US-XX"}, "validation-error"),
+        ({"kind": "custom", "region": "EU"}, "validation-error"),
         ({"kind": "custom", "colour": "red"}, "validation-error"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(operator: Dialler, body: dict[str, object], slug: str) -> None:
     check_problem(operator.put(PATH.format("x"), body), slug, operator.service.base_url)
     check_problem(operator.get(PATH.format("x")), "not-found", operator.service.base_url)
+
+
+@pytest.mark.parametrize("region", ["US", "US-TX", "US-PR", "CA", "CA-ON", "GB", "FR", None])
+def test_the_region_of_a_list_may_be_any_country_or_state_that_is_known(
+    operator: Dialler, region: str | None
+) -> None:
+    path = PATH.format(f"of-{region}")
+    put = operator.put(path, {"kind": "custom", "region": region})
+    assert (put.status, put.json()["region"]) == (201, region)
+    assert operator.delete(path).status == 204
 
 
 def test_every_key_reads_and_only_operators_write(dialler: Dialler, registry: str) -> None:

@@ -90,7 +90,7 @@ class Carriers:
             path, text.encode(), {"Content-Type": "application/json", "X-Twilio-Signature": signature}
         )
 
-    def telnyx(self, sender: str, body: str, message_id: str, **fields: str) -> Sent:
+    def telnyx(self, sender: str, body: str | None, message_id: str, /, **fields: Any) -> Sent:
         payload = {
             "record_type": "message",
             "direction": "inbound",
@@ -111,12 +111,15 @@ class Carriers:
         return Sent(self._path("telnyx"), raw, {"Content-Type": "application/json", **headers})
 
     def plivo(self, sender: str, body: str, message_id: str) -> Sent:
+        return self.plivo_form(sender, message_id, Text=body, Type="sms")
+
+    def plivo_form(self, sender: str, message_id: str, **fields: str) -> Sent:
+        """What a person sent, with the fields that its kind has."""
         form = {
             "From": sender.lstrip("+"),
             "To": ACCOUNT_NUMBER.lstrip("+"),
-            "Text": body,
-            "Type": "sms",
             "MessageUUID": message_id,
+            **fields,
         }
         path, nonce = self._path("plivo"), secrets.token_hex(10)
         signed = construct_post_url(self.base_url + path, dict(form)).decode()
@@ -125,14 +128,16 @@ class Carriers:
         return Sent(path, urlencode(form).encode(), {"Content-Type": FORM, **headers})
 
     def vonage(self, sender: str, body: str, message_id: str) -> Sent:
+        return self.vonage_members(sender, message_id, channel="sms", message_type="text", text=body)
+
+    def vonage_members(self, sender: str, message_id: str, **members: Any) -> Sent:
+        """What a person sent, with the members that its kind has."""
         members = {
-            "channel": "sms",
             "message_uuid": message_id,
             "to": ACCOUNT_NUMBER.lstrip("+"),
             "from": sender.lstrip("+"),
             "timestamp": "2026-11-24T12:00:00Z",
-            "text": body,
-            "message_type": "text",
+            **members,
         }
         raw = json.dumps(members, separators=(",", ":")).encode()
         claims = {
@@ -156,6 +161,26 @@ class Carriers:
             "received_at": "2026-11-24T12:00:00.000Z",
             "operator_id": "310260",
         }
+        return self.sinch_members(members)
+
+    def sinch_conversation(self, identity: str, message_id: str, channel: str, **said: Any) -> Sent:
+        """MESSAGE_INBOUND of the Conversation API, which names a person as the channel does."""
+        message = {
+            "id": message_id,
+            "direction": "TO_APP",
+            "contact_message": said,
+            "channel_identity": {"channel": channel, "identity": identity, "app_id": ""},
+            "conversation_id": "01E6K4A8PGZ6MV0GD3C7M901MZ",
+            "contact_id": "01E6K4A8N3NANZ05VM0FS80EHD",
+            "metadata": "",
+            "accept_time": "2026-11-24T12:00:00Z",
+            "sender_id": ACCOUNT_NUMBER.lstrip("+"),
+        }
+        at = {"accepted_time": "2026-11-24T12:00:00Z", "event_time": "2026-11-24T12:00:00Z"}
+        return self.sinch_members({"app_id": "01E3S8B6", "project_id": "c36f3d3d", **at, "message": message})
+
+    def sinch_members(self, members: Mapping[str, Any]) -> Sent:
+        """Any callback of Sinch's, signed with the secret of the webhook."""
         text, nonce, stamp = json.dumps(members), secrets.token_hex(13), str(self._seconds())
         signature = calculate_sinch_event_signature(compute_signed_data(text, nonce, stamp), self.secret)
         headers = {

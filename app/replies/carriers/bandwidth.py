@@ -33,24 +33,33 @@ def _messages(request: WebhookRequest) -> Sequence[WebhookMessage]:
     events = json_value(request.body)
     if not isinstance(events, list) or len(events) > MOST_EVENTS:
         raise Unreadable(f"must be a list of at most {MOST_EVENTS} events")
-    found = []
-    for event in events:
-        if not isinstance(event, dict):
-            raise Unreadable("each event must be an object")
-        if event.get("type") != "message-received":
-            continue
-        message = event.get("message")
-        if not isinstance(message, dict):
-            raise Unreadable("message must be an object")
-        found.append(
-            WebhookMessage(
-                id=text_of(message, "id", default=""),
-                sender=text_of(message, "from"),
-                to=text_of(event, "to", default=""),
-                body=text_of(message, "text", default=""),
-            )
+    return [message for event in events for message in _told(event)]
+
+
+def _told(event: object) -> Sequence[WebhookMessage]:
+    """The text that came in, if any. What cannot be read is nobody's, so that those that came with it are taken."""
+    try:
+        return _read(event)
+    except Unreadable:
+        return [WebhookMessage(id="", sender="", to="", body="")]
+
+
+def _read(event: object) -> Sequence[WebhookMessage]:
+    if not isinstance(event, dict):
+        raise Unreadable("each event must be an object")
+    if event.get("type") != "message-received":
+        return []
+    message = event.get("message")
+    if not isinstance(message, dict):
+        raise Unreadable("message must be an object")
+    return [
+        WebhookMessage(
+            id=text_of(message, "id", default=""),
+            sender=text_of(message, "from"),
+            to=text_of(event, "to", default=""),
+            body=text_of(message, "text", default=""),
         )
-    return found
+    ]
 
 
 BANDWIDTH = Carrier(_is_signed, _messages)

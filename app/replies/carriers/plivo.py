@@ -27,6 +27,8 @@ from app.replies.carriers.webhook import (
     with_plus,
 )
 
+# What Plivo takes a text for. Its opt-ins are not among them: that word is taken from the person alone.
+_INTENTS = {"optout": "STOP", "help": "HELP"}
 _SIGNATURES = ("x-plivo-signature-v3", "x-plivo-signature-ma-v3")
 
 
@@ -73,12 +75,15 @@ def _messages(request: WebhookRequest) -> Sequence[WebhookMessage]:
     members = dict(form_fields(request.body))
     if "Text" not in members and members.get("Type", "sms") == "sms":
         raise Unreadable("Text is missing")
+    # https://www.plivo.com/docs/messaging/api/message/handling-incoming: an MMS and a WhatsApp message have a Body
+    said = [text_of(members, name, default="") for name in ("Text", "Body")]
     return [
         WebhookMessage(
             id=text_of(members, "MessageUUID", default=""),
             sender=with_plus(text_of(members, "From")),
             to=receiver_of(text_of(members, "To")),
-            body=text_of(members, "Text", default=""),
+            body="\n".join(each for each in said if each),
+            carrier_action=_INTENTS.get(members.get("MessageIntent", "").lower()),
         )
     ]
 

@@ -1,7 +1,9 @@
 """Sinch: HMAC-SHA256 over the body, a nonce and the time stamp, by the secret of the webhook.
 
 https://developers.sinch.com/docs/sms/api-reference/sms/webhooks: `x-sinch-webhook-signature` is the digest, in base64,
-of `{body}.{nonce}.{timestamp}`. What a webhook is answered with is not sent to anybody.
+of `{body}.{nonce}.{timestamp}`. Its Conversation API (https://developers.sinch.com/docs/conversation/callbacks) signs
+the same way and writes otherwise: what a person did stands in `message`. What a webhook is answered with is not sent to
+anybody.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any
 
 from app.replies.carriers.webhook import (
     Carrier,
+    Unreadable,
     WebhookMessage,
     WebhookRequest,
     json_object,
@@ -23,6 +26,15 @@ from app.replies.carriers.webhook import (
 )
 
 _HEADER = "x-sinch-webhook-signature"
+# The Conversation API's channels that know people by their number; elsewhere an identity may be nothing but digits.
+_BY_NUMBER = frozenset(("SMS", "MMS", "RCS", "WHATSAPP", "VIBERBM"))
+# Where each kind of its messages keeps the words.
+_WORDS = (
+    ("text_message", "text"),
+    ("media_card_message", "caption"),
+    ("choice_response_message", "postback_data"),
+    ("fallback_message", "raw_message"),
+)
 
 
 def _is_signed(request: WebhookRequest, kept: Mapping[str, Any]) -> bool:
@@ -38,6 +50,8 @@ def _is_signed(request: WebhookRequest, kept: Mapping[str, Any]) -> bool:
 
 def _messages(request: WebhookRequest) -> Sequence[WebhookMessage]:
     members = json_object(request.body)
+    if "message" in members:
+        return _conversed(members["message"])
     if members.get("type") not in ("mo_text", "mo_media"):
         return []
     body = members.get("body")
@@ -50,6 +64,37 @@ def _messages(request: WebhookRequest) -> Sequence[WebhookMessage]:
             body=text_of(body, "message", default="") if isinstance(body, dict) else str(body or ""),
         )
     ]
+
+
+def _conversed(message: object) -> Sequence[WebhookMessage]:
+    """MESSAGE_INBOUND of the Conversation API; none for a channel on which people have no number."""
+    if not isinstance(message, dict):
+        raise Unreadable("message must be an object")
+    said = message.get("contact_message")
+    who = message.get("channel_identity")
+    if message.get("direction") == "TO_CONTACT" or not isinstance(said, dict):
+        return []
+    if not isinstance(who, dict):
+        raise Unreadable("message.channel_identity must be an object")
+    if who.get("channel") not in _BY_NUMBER:
+        return []
+    return [
+        WebhookMessage(
+            id=text_of(message, "id", default=""),
+            sender=with_plus(text_of(who, "identity")),
+            to=receiver_of(text_of(message, "sender_id", default="")),
+            body=_words(said),
+        )
+    ]
+
+
+def _words(said: Mapping[str, Any]) -> str:
+    """What the person wrote, or the suggested answer that they chose."""
+    for kind, member in _WORDS:
+        found = said.get(kind)
+        if isinstance(found, dict) and found.get(member) is not None:
+            return text_of(found, member)
+    return ""
 
 
 SINCH = Carrier(_is_signed, _messages)

@@ -70,7 +70,8 @@ def _text(payload: Mapping[str, Any]) -> str:
     """The words of an SMS, or of a message over RCS or WhatsApp, which stand one floor deeper."""
     deeper = payload.get("body")
     if payload.get("text") is None and isinstance(deeper, dict):
-        words = deeper.get("text")
+        chosen = deeper.get("suggestion_response")  # one of the answers that we had suggested
+        words = chosen.get("text") if isinstance(chosen, dict) else deeper.get("text")
         return text_of(words, "body", default="") if isinstance(words, dict) else str(words or "")
     return text_of(payload, "text", default="")
 

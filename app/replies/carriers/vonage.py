@@ -62,9 +62,20 @@ def _messages(request: WebhookRequest) -> Sequence[WebhookMessage]:
             id=text_of(members, "message_uuid", default=""),
             sender=with_plus(text_of(members, "from")),
             to=receiver_of(text_of(members, "to", default="")),
-            body=text_of(members, "text", default=""),
+            body=_words(members),
         )
     ]
+
+
+def _words(members: Mapping[str, Any]) -> str:
+    """The text, the suggested answer that was chosen (a reply, a button), or what stands under a picture."""
+    kind = members["message_type"]
+    deeper = members.get(kind) if isinstance(kind, str) else None
+    if isinstance(deeper, dict):
+        for name in ("title", "text", "caption", "payload", "id"):
+            if deeper.get(name):
+                return text_of(deeper, name)
+    return text_of(members, "text", default="")
 
 
 VONAGE = Carrier(_is_signed, _messages)

@@ -117,6 +117,7 @@ def put(
     as_json: bool = AsJson,
 ) -> None:
     """Make a registry, or change what it binds; never its numbers."""
+    from app.platform.outcomes import Unusable
     from app.suppression.registries.describe_registry import describe_registry
     from app.suppression.registries.manage_registry import set_registry
     from app.suppression.registries.store import NAME_PATTERN, REGION_PATTERN
@@ -127,17 +128,20 @@ def put(
         fail("--region must be an ISO 3166 code (e.g. US-TX)", USAGE)
 
     async def work(database: Any) -> tuple[bool, Registry]:
-        return await set_registry(
-            database,
-            None,
-            name,
-            kind=kind.value,
-            region=region,
-            applies_to=sorted({channel.value for channel in applies_to}),
-            purposes=sorted({purpose.value for purpose in purposes}),
-            max_age_days=max_age_days,
-            now=clock.utc_now(),
-        )
+        try:
+            return await set_registry(
+                database,
+                None,
+                name,
+                kind=kind.value,
+                region=region,
+                applies_to=sorted({channel.value for channel in applies_to}),
+                purposes=sorted({purpose.value for purpose in purposes}),
+                max_age_days=max_age_days,
+                now=clock.utc_now(),
+            )
+        except Unusable as error:
+            fail(f"--{error}", USAGE)
 
     new, registry = with_database(work)
     if as_json:

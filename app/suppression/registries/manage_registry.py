@@ -10,6 +10,9 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.accounts.audit.record_change import actor_of, begin_change, record_change
+from app.numbering import load as load_number_locator
+from app.numbering.zones import country_names
+from app.platform.outcomes import FieldFault, Unusable
 from app.platform.postgres.database import Database
 from app.suppression.registries.loading_store import ActiveVersion
 from app.suppression.registries.store import Registry, delete_registry, put_registry, read_registry
@@ -27,7 +30,13 @@ async def set_registry(
     max_age_days: int | None,
     now: datetime,
 ) -> tuple[bool, Registry]:
-    """Make it or change its settings, never its numbers; answers whether it is new, and the registry."""
+    """Make it or change its settings, never its numbers; answers whether it is new, and the registry.
+
+    Raises Unusable for a region that the rules do not know: a list of nowhere, once too old, would bind nobody.
+    """
+    if region is not None and not _is_known(region):
+        reason = "must be a country or a region of ISO 3166-2 that is known here, as US-TX"
+        raise Unusable([FieldFault("region", reason, "/region")])
     subject = f"registry:{name}"
     async with database.begin() as connection:
         await begin_change(connection, None, subject)
@@ -54,6 +63,10 @@ async def set_registry(
             now=now,
         )
     return new, after
+
+
+def _is_known(region: str) -> bool:
+    return region in country_names() or load_number_locator().regions.find(region) is not None
 
 
 async def remove_registry(engine: AsyncEngine, key_id: UUID | None, name: str, now: datetime) -> bool:
