@@ -1,0 +1,35 @@
+"""A query of thousands of names is refused as fast as it is read, whoever sends it."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+
+from app.platform.http.problems import Problem
+from app.platform.http.query_names import refuse_unknown
+from tests.platform.patterns.slowness import grows_faster
+
+
+def looked_at(query: str) -> None:
+    """As a route looks at its query that takes it as one model, and so knows no name of it."""
+    request = Request({"type": "http", "query_string": query.encode(), "headers": []})
+    try:
+        refuse_unknown(request, None, frozenset())
+    except Problem:
+        pass
+
+
+def test_a_query_of_many_names_takes_no_longer_for_their_number() -> None:
+    def names(length: int) -> str:
+        return "&".join(f"{place:x}" for place in range(length // 5))[:length]
+
+    assert grows_faster(looked_at, names, 32_000) is None
+
+
+def test_a_name_that_is_given_twice_is_told_once() -> None:
+    request = Request({"type": "http", "query_string": b"a=1&b=1&a=2&c=1&a=3&c=2", "headers": []})
+    try:
+        refuse_unknown(request, None, frozenset({"c"}))
+    except Problem as problem:
+        assert [(fault.field, fault.reason) for fault in problem.faults] == [("a", "must be given once")]
+    else:
+        raise AssertionError("a name was given twice")
