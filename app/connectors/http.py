@@ -202,7 +202,7 @@ def _json(raw: bytes) -> object:
 
 async def _tell_end(request: Request, caller: Caller, message: Mapping[str, Any]) -> None:
     services = cast(Services, services_of(request))
-    end = vapi.read_end(message)
+    end = await vapi.read_end(message)
     if end is None:
         return
     presented, thanks = RequestIdentity(presented_hash(request)), Answer(200, {}, dump({}))

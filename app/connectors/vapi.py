@@ -9,6 +9,7 @@ to.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,7 +31,6 @@ PREDIAL, END_OF_CALL = "campaign.predial", "end-of-call-report"
 CALLS_LAST = timedelta(hours=5)
 LONGEST_TEXT = 128
 HOME = "US"
-MOST_SAID = 1000  # things that a person said in one call
 _RESULTS: Mapping[str, OutcomeResult] = {
     "customer-busy": "busy",
     "customer-did-not-answer": "no_answer",
@@ -85,9 +85,10 @@ def read_predial(message: Mapping[str, Any], defaults: Mapping[str, Any]) -> Pre
     return PredialQuestion(members, key)
 
 
-def read_end(message: Mapping[str, Any]) -> CallEnd | None:
-    """How the call ended; None where its number is not told, or it cannot be ours.
+async def read_end(message: Mapping[str, Any]) -> CallEnd | None:
+    """How the call ended; None where its number is not told, or is none.
 
+    Between one thing that was said and the next others have their turn: a report of a megabyte takes seconds to read.
     Raises Unusable for nothing but a wish not to be called of somebody whose number cannot be read.
     """
     call = message.get("call") if isinstance(message.get("call"), dict) else {}
@@ -101,12 +102,10 @@ def read_end(message: Mapping[str, Any]) -> CallEnd | None:
         return None
     reason = message.get("endedReason") or call.get("endedReason")
     campaign = call.get("campaignId") or message.get("campaignId")
-    if isinstance(campaign, str) and "\x00" in campaign:
-        return None  # no campaign of ours has such a name
     seconds = message.get("durationSeconds")
     result = _result(str(reason))
     talked = seconds if result in ("answered", "machine") and _is_seconds(seconds) else None
-    told = ToldOutcome(result, None, talked, _asked_not_to_be_called(message))
+    told = ToldOutcome(result, None, talked, await _asked_not_to_be_called(message))
     number = _line(written, message, call)
     if number is None:
         if told.asked_not_to_be_called and not written.startswith(
@@ -138,6 +137,8 @@ def _line(written: str, *holders: Mapping[str, Any]) -> str | None:
 async def find_intent(services: Services, caller: Caller, end: CallEnd) -> UUID | None:
     """The approved call that this must have been: the last one to the number, of the campaign where it is told."""
     now: datetime = services.now()
+    if end.campaign is not None and "\x00" in end.campaign:
+        return None  # no campaign of ours has such a name
     found = await decision_records.page(
         services.database,
         caller.account_id,
@@ -161,16 +162,16 @@ def _result(reason: str) -> OutcomeResult:
     return "answered" if reason.startswith(_ANSWERED) else "failed"
 
 
-def _asked_not_to_be_called(message: Mapping[str, Any]) -> bool:
-    """Whether the person said so: each thing that they said is read as a reply would be."""
+async def _asked_not_to_be_called(message: Mapping[str, Any]) -> bool:
+    """Whether the person said so: each thing that they said is read as a reply would be, to the last."""
     artifact = message.get("artifact")
     said = artifact.get("messages") if isinstance(artifact, dict) else None
-    return isinstance(said, list) and any(
-        isinstance(each, dict)
-        and each.get("role") == "user"
-        and classify_inbound(str(each.get("message", ""))).action == "opt_out"
-        for each in said[:MOST_SAID]
-    )
+    for each in said if isinstance(said, list) else ():
+        if isinstance(each, dict) and each.get("role") == "user":
+            if classify_inbound(str(each.get("message", ""))).action == "opt_out":
+                return True
+            await asyncio.sleep(0)
+    return False
 
 
 def _is_seconds(value: object) -> bool:
