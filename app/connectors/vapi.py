@@ -18,6 +18,7 @@ from uuid import UUID
 
 from app.accounts.authenticate import Caller
 from app.guardrail.facts import OutcomeResult
+from app.instants import read_instant
 from app.intents.records import store as decision_records
 from app.intents.services import Services
 from app.numbering import sender_line, spellings
@@ -29,6 +30,8 @@ from app.replies.classify import classify_inbound
 PREDIAL, END_OF_CALL = "campaign.predial", "end-of-call-report"
 # A lease ends four hours and a minute after it was acquired, whatever is renewed.
 CALLS_LAST = timedelta(hours=5)
+# How far the clock by which a call's end is told may be behind ours, by which it was approved.
+MAY_DIFFER = timedelta(seconds=3)
 LONGEST_TEXT = 128
 HOME = "US"
 _RESULTS: Mapping[str, OutcomeResult] = {
@@ -53,11 +56,15 @@ class PredialQuestion:
 
 @dataclass(frozen=True, slots=True)
 class CallEnd:
-    """A call that has ended, and how. ``number`` is the line that it went to, a plus sign and digits."""
+    """A call that has ended, and how. ``number`` is the line that it went to, a plus sign and digits.
+
+    ``ended_at`` is told by Vapi's clock; None where it is not told.
+    """
 
     number: str
     campaign: str | None
     told: ToldOutcome
+    ended_at: datetime | None
 
 
 def message_of(body: object) -> Mapping[str, Any]:
@@ -113,7 +120,12 @@ async def read_end(message: Mapping[str, Any]) -> CallEnd | None:
         ):  # whom no telephone calls
             raise _fault("message.customer.number", "must be a number, for whoever asked not to be called")
         return None
-    return CallEnd(number, campaign if isinstance(campaign, str) else None, told)
+    return CallEnd(
+        number,
+        campaign if isinstance(campaign, str) else None,
+        told,
+        _instant(message.get("endedAt") or call.get("endedAt")),
+    )
 
 
 def _line(written: str, *holders: Mapping[str, Any]) -> str | None:
@@ -135,10 +147,19 @@ def _line(written: str, *holders: Mapping[str, Any]) -> str | None:
 
 
 async def find_intent(services: Services, caller: Caller, end: CallEnd) -> UUID | None:
-    """The approved call that this must have been: the last one to the number, of the campaign where it is told."""
+    """The approved call that this must have been: the last one to the number, of the campaign where it is told.
+
+    One that was approved after this one's end is another, whose channel a report that comes late, or again, leaves.
+    """
     now: datetime = services.now()
     if end.campaign is not None and "\x00" in end.campaign:
         return None  # no campaign of ours has such a name
+    since = now - CALLS_LAST
+    until: datetime | None = None
+    if end.ended_at is not None and end.ended_at < now:
+        if end.ended_at < since:
+            return None
+        until = end.ended_at + MAY_DIFFER
     found = await decision_records.page(
         services.database,
         caller.account_id,
@@ -147,7 +168,8 @@ async def find_intent(services: Services, caller: Caller, end: CallEnd) -> UUID 
             "type": "call",
             "verdict": "approved",
             "campaign": end.campaign,
-            "since": now - CALLS_LAST,
+            "since": since,
+            "until": until,
         },
         behind=None,
         limit=1,
@@ -172,6 +194,13 @@ async def _asked_not_to_be_called(message: Mapping[str, Any]) -> bool:
                 return True
             await asyncio.sleep(0)
     return False
+
+
+def _instant(told: object) -> datetime | None:
+    try:
+        return read_instant(told) if isinstance(told, str) else None
+    except ValueError:
+        return None
 
 
 def _is_seconds(value: object) -> bool:
