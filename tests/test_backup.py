@@ -31,14 +31,15 @@ def test_a_dump_is_restored_by_the_documented_commands(
     empty = "beside"
 
     def run(command: list[str], database: str) -> None:
-        words = [str(servers.postgres.programs.directory / command[0]), *command[1:]]
-        words[words.index("data/postgres")] = str(servers.postgres.directory)
+        # Names of databases; no path, which may hold the word as well.
         words = [
             re.sub(r"\b(callgate|restored)\b", lambda name: database + name[1].removeprefix("callgate"), word)
-            if words[at - 1] != "-U"
+            if command[at - 1] != "-U"
             else word
-            for at, word in enumerate(words)
+            for at, word in enumerate(command)
         ]
+        words[0] = str(servers.postgres.programs.directory / words[0])
+        words[words.index("data/postgres")] = str(servers.postgres.directory)
         done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""

@@ -18,6 +18,7 @@ from uuid import UUID
 
 from app.accounts.authenticate import Caller
 from app.guardrail.facts import OutcomeResult
+from app.instants import read_instant
 from app.intents.records import store as decision_records
 from app.intents.services import Services
 from app.numbering import sender_line, spellings
@@ -29,6 +30,8 @@ from app.replies.classify import classify_inbound
 PREDIAL, END_OF_CALL = "campaign.predial", "end-of-call-report"
 # A lease ends four hours and a minute after it was acquired, whatever is renewed.
 CALLS_LAST = timedelta(hours=5)
+# How far the clock by which a call's end is told may be behind ours, by which it was approved.
+MAY_DIFFER = timedelta(seconds=3)
 LONGEST_TEXT = 128
 HOME = "US"
 # Letters that are read of what a person said in one call, the last of them: who has had enough says so at the end. An
@@ -56,11 +59,15 @@ class PredialQuestion:
 
 @dataclass(frozen=True, slots=True)
 class CallEnd:
-    """A call that has ended, and how. ``number`` is the line that it went to, a plus sign and digits."""
+    """A call that has ended, and how. ``number`` is the line that it went to, a plus sign and digits.
+
+    ``ended_at`` is told by Vapi's clock; None where it is not told.
+    """
 
     number: str
     campaign: str | None
     told: ToldOutcome
+    ended_at: datetime | None
 
 
 def message_of(body: object) -> Mapping[str, Any]:
@@ -89,8 +96,9 @@ def read_predial(message: Mapping[str, Any], defaults: Mapping[str, Any]) -> Pre
 
 
 def read_end(message: Mapping[str, Any]) -> CallEnd | None:
-    """How the call ended; None where its number is not told, or it cannot be ours.
+    """How the call ended; None where its number is not told, or is none.
 
+    A report of a megabyte takes a second to read, so not in the event loop.
     Raises Unusable for nothing but a wish not to be called of somebody whose number cannot be read.
     """
     call = message.get("call") if isinstance(message.get("call"), dict) else {}
@@ -104,8 +112,6 @@ def read_end(message: Mapping[str, Any]) -> CallEnd | None:
         return None
     reason = message.get("endedReason") or call.get("endedReason")
     campaign = call.get("campaignId") or message.get("campaignId")
-    if isinstance(campaign, str) and "\x00" in campaign:
-        return None  # no campaign of ours has such a name
     seconds = message.get("durationSeconds")
     result = _result(str(reason))
     talked = seconds if result in ("answered", "machine") and _is_seconds(seconds) else None
@@ -117,7 +123,12 @@ def read_end(message: Mapping[str, Any]) -> CallEnd | None:
         ):  # whom no telephone calls
             raise _fault("message.customer.number", "must be a number, for whoever asked not to be called")
         return None
-    return CallEnd(number, campaign if isinstance(campaign, str) else None, told)
+    return CallEnd(
+        number,
+        campaign if isinstance(campaign, str) else None,
+        told,
+        _instant(message.get("endedAt") or call.get("endedAt")),
+    )
 
 
 def _line(written: str, *holders: Mapping[str, Any]) -> str | None:
@@ -139,8 +150,19 @@ def _line(written: str, *holders: Mapping[str, Any]) -> str | None:
 
 
 async def find_intent(services: Services, caller: Caller, end: CallEnd) -> UUID | None:
-    """The approved call that this must have been: the last one to the number, of the campaign where it is told."""
+    """The approved call that this must have been: the last one to the number, of the campaign where it is told.
+
+    One that was approved after this one's end is another, whose channel a report that comes late, or again, leaves.
+    """
     now: datetime = services.now()
+    if end.campaign is not None and "\x00" in end.campaign:
+        return None  # no campaign of ours has such a name
+    since = now - CALLS_LAST
+    until: datetime | None = None
+    if end.ended_at is not None and end.ended_at < now:
+        if end.ended_at < since:
+            return None
+        until = end.ended_at + MAY_DIFFER
     found = await decision_records.page(
         services.database,
         caller.account_id,
@@ -149,7 +171,8 @@ async def find_intent(services: Services, caller: Caller, end: CallEnd) -> UUID 
             "type": "call",
             "verdict": "approved",
             "campaign": end.campaign,
-            "since": now - CALLS_LAST,
+            "since": since,
+            "until": until,
         },
         behind=None,
         limit=1,
@@ -207,6 +230,13 @@ def _spoken(artifact: Mapping[str, Any]) -> Iterator[str | None]:
     for line in transcript.splitlines() if isinstance(transcript, str) else ():
         speaker, _, words = line.partition(":")
         yield words.strip() if speaker.strip().lower() == "user" else None
+
+
+def _instant(told: object) -> datetime | None:
+    try:
+        return read_instant(told) if isinstance(told, str) else None
+    except ValueError:
+        return None
 
 
 def _is_seconds(value: object) -> bool:

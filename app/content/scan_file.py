@@ -123,10 +123,10 @@ def table_of(found: FileScan) -> Table:
 
 def _of_csv(content: str) -> Sequence[str]:
     reader = csv.DictReader(io.StringIO(content))
-    column = next((name for name in reader.fieldnames or () if name.strip().lower() in _COLUMNS), None)
-    if column is None:
-        raise ValueError(f"has no column {', '.join(_COLUMNS[:-1])} or {_COLUMNS[-1]}")
     try:
+        column = next((name for name in reader.fieldnames or () if name.strip().lower() in _COLUMNS), None)
+        if column is None:
+            raise ValueError(f"has no column {', '.join(_COLUMNS[:-1])} or {_COLUMNS[-1]}")
         return [row[column] or "" for row in reader]
     except csv.Error as error:
         raise ValueError(f"is no CSV: {error}") from None

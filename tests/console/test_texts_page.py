@@ -54,6 +54,8 @@ def test_a_file_of_templates_is_a_row_a_rule_without_any_script(dialler: Dialler
         ("", b"", "Choose a file"),
         ("a.txt", b"\xff\xfe", "is not UTF-8"),
         ("a.csv", b"id,x\n1,2\n", "has no column"),
+        ("a.csv", b"body," + b"x" * 200_000 + b"\nhi,1\n", "is no CSV"),
+        ("a.csv", b"body\n" + b"x" * 200_000, "is no CSV"),
         ("a.json", b"[" * 100_000, "nested too deep"),
         ("a.txt", b"text\n" * 2001, "holds 2,001 texts"),
         ("<b>.txt", b"", "holds no text"),

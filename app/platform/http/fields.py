@@ -66,9 +66,11 @@ MOST_FAULTS = 1000
 
 
 def faults_of(errors: Sequence[Mapping[str, Any]]) -> list[FieldFault]:
-    """Pydantic's errors as the contract words them, each field once."""
+    """Pydantic's errors as the contract words them, each field once, and no more than are told."""
     found: dict[tuple[str, str], FieldFault] = {}
     for error in errors:
+        if len(found) == MOST_FAULTS:
+            break
         location = [part for part in error["loc"] if part not in ("function-after", "function-wrap")]
         place, path = (location[0], location[1:]) if location else ("body", [])
         if place == "body" and path[:1] in (["call"], ["sms"], ["extend"], ["renew_until"]):
@@ -86,7 +88,7 @@ def faults_of(errors: Sequence[Mapping[str, Any]]) -> list[FieldFault]:
         if place == "query" and _lost_its_plus(reason, str(error.get("input"))):
             reason += "; in a query the plus sign is written %2B"
         found.setdefault((field, reason), FieldFault(field or str(place), reason, pointer, broken))
-    return list(found.values())[:MOST_FAULTS]
+    return list(found.values())
 
 
 def _lost_its_plus(reason: str, given: str) -> bool:

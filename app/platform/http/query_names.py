@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import get_origin
 
 from fastapi import Request
@@ -42,7 +43,7 @@ def refuse_unknown(request: Request, known: frozenset[str] | None, repeated: fro
 
     ``known`` None: the parameters are a model's, which refuses by itself what it does not know.
     """
-    given = [name for name, _ in request.query_params.multi_items()]
+    given = Counter(name for name, _ in request.query_params.multi_items())
     faults = [
         FieldFault(
             name,
@@ -50,8 +51,8 @@ def refuse_unknown(request: Request, known: frozenset[str] | None, repeated: fro
             "",
             malformed=True,
         )
-        for name in dict.fromkeys(given)
-        if _is_unknown(name, known) or (given.count(name) > 1 and name not in repeated)
+        for name, times in given.items()
+        if _is_unknown(name, known) or (times > 1 and name not in repeated)
     ]
     if faults:
         raise Problem("bad-request", faults=faults[:MOST_FAULTS])
