@@ -14,7 +14,7 @@ from app.numbering import area_codes, regions, zip_codes, zones
 from app.numbering.area_codes import AreaCodes
 from app.numbering.hints import Hints
 from app.numbering.number import Number, Numbers
-from app.numbering.regions import Regions
+from app.numbering.regions import TERRITORIES, Regions
 
 # Line types that tell the country's name at most, never where in the world the person carries the phone.
 _PLACELESS = frozenset({"toll_free", "personal_number", "non_geographic", "satellite", "pager", "voicemail"})
@@ -93,7 +93,7 @@ class NumberLocator:
             return tuple(
                 Place(region.code, region.country, region.zones, why)
                 for region in listed
-                if region.code not in ("US-PR", "US-VI", "US-GU", "US-AS", "US-MP")
+                if region.code.removeprefix("US-") not in TERRITORIES
             )
         countries = [
             code for code in phonenumbers.region_codes_for_country_code(number.calling_code) if code != "001"

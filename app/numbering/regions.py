@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.numbering.zones import is_zone, zones_of_countries
+from app.numbering.zones import country_names, is_zone, zones_of_countries
 from app.platform.files.broken_file import BrokenRuleFile
 from app.platform.files.digest import digest_of
 from app.platform.files.toml_positions import read_toml
 
 PATH = Path(__file__).with_name("regions.toml")
+# Countries of their own to ISO 3166-1, and regions of the United States (US-PR) to numbers, places and rules here.
+TERRITORIES = frozenset(("AS", "GU", "MP", "PR", "VI"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,12 @@ class Regions:
         if country in ("US", "CA") or subdivision not in known:
             return None
         return Region(code, code, zones_of_countries()[country])
+
+    def is_of_somebody(self, code: str) -> bool:
+        """Whether somebody may be in the region or country of that code: what is kept for another binds nobody."""
+        if code in TERRITORIES:
+            return False
+        return code in country_names() or self.find(code) is not None
 
     def of_country(self, country: str) -> tuple[Region, ...]:
         """The listed regions of a country."""

@@ -266,6 +266,7 @@ def test_a_version_and_a_change_are_in_force_in_a_second_process_when_the_job_ha
         ({"kind": "custom", "region": "Texas"}, "validation-error"),
         ({"kind": "state_dnc", "region": "TX"}, "validation-error"),
         ({"kind": "state_dnc", "region": "US-XX"}, "validation-error"),
+        ({"kind": "state_dnc", "region": "PR"}, "validation-error"),
         ({"kind": "custom", "region": "EU"}, "validation-error"),
         ({"kind": "custom", "colour": "red"}, "validation-error"),
     ],

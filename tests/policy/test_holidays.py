@@ -88,6 +88,7 @@ def test_the_list_of_holidays_is_paged(mourning: Account) -> None:
     ("region", "day", "body", "status", "field"),
     [
         ("US-ZZ", TUESDAY, {"name": "x"}, 422, "region"),
+        ("PR", TUESDAY, {"name": "x"}, 422, "region"),  # US-PR
         ("Louisiana", TUESDAY, {"name": "x"}, 422, "region"),
         ("US-NY", "2028-02-30", {"name": "x"}, 422, "date"),
         ("US-NY", "8-2-2028", {"name": "x"}, 422, "date"),

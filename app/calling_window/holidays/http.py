@@ -15,7 +15,6 @@ from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.calling_window.holidays import store as holidays
 from app.calling_window.holidays.proclaim_holiday import proclaim_holiday, take_holiday_back
 from app.numbering import load as load_number_locator
-from app.numbering.zones import country_names
 from app.platform.http import response_schemas as documents
 from app.platform.http.fields import Body, Words
 from app.platform.http.paging import Cursor, Limit, bad_cursor, page_of, read_cursor
@@ -60,7 +59,7 @@ class HolidayPage(documents.Document):
 
 def _region(region: str) -> str:
     """The region or country, if the rules know it: a day kept where no number can lie would protect nobody."""
-    if region not in country_names() and load_number_locator().regions.find(region) is None:
+    if not load_number_locator().regions.is_of_somebody(region):
         reason = "must be a country or a region of ISO 3166-2 that is known here, as US-LA"
         raise Unusable([FieldFault("region", reason, "")])
     return region

@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.accounts.audit.record_change import actor_of, begin_change, record_change
 from app.numbering import load as load_number_locator
-from app.numbering.zones import country_names
 from app.platform.outcomes import FieldFault, Unusable
 from app.platform.postgres.database import Database
 from app.suppression.registries.loading_store import ActiveVersion
@@ -34,7 +33,7 @@ async def set_registry(
 
     Raises Unusable for a region that the rules do not know: a list of nowhere, once too old, would bind nobody.
     """
-    if region is not None and not _is_known(region):
+    if region is not None and not load_number_locator().regions.is_of_somebody(region):
         reason = "must be a country or a region of ISO 3166-2 that is known here, as US-TX"
         raise Unusable([FieldFault("region", reason, "/region")])
     subject = f"registry:{name}"
@@ -63,10 +62,6 @@ async def set_registry(
             now=now,
         )
     return new, after
-
-
-def _is_known(region: str) -> bool:
-    return region in country_names() or load_number_locator().regions.find(region) is not None
 
 
 async def remove_registry(engine: AsyncEngine, key_id: UUID | None, name: str, now: datetime) -> bool:
