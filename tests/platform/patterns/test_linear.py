@@ -88,7 +88,10 @@ def _faults(
 def test_a_reply_is_understood_in_linear_time() -> None:
     with given_up(0.5):
         classify_inbound("stop " + "annoying " * 1200 + "x")
-    assert not _faults(classify_inbound, _texts("app.replies"), longest=LONGEST_REPLY // 2)
+    pumps = sorted(set(_texts("app.replies")))
+    assert not _faults(classify_inbound, pumps, [""])
+    # Of the longest a third: each pattern has several, and is looked at by itself above.
+    assert not _faults(classify_inbound, pumps[::3], longest=LONGEST_REPLY // 2)
 
 
 DISGUISES = (
