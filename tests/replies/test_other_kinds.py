@@ -42,6 +42,13 @@ def test_a_stop_in_the_body_of_plivos_mms_suppresses_its_sender(
     assert account.entries() == {"all": "opt_out"}
 
 
+def test_a_text_that_plivo_says_twice_is_one(account: Account, carriers: Carriers) -> None:
+    for words, message, entries in (("STOP", "m-1", {"all": "opt_out"}), ("START", "m-2", {})):
+        sent = carriers.plivo_form(FRANCISCO, message, Type="mms", Text=words, Body=words)
+        assert post(account, sent).status == 200
+        assert account.entries() == entries
+
+
 def test_what_plivo_takes_for_an_opt_out_is_one_and_its_opt_in_lifts_nothing(
     account: Account, carriers: Carriers
 ) -> None:

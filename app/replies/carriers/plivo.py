@@ -82,7 +82,7 @@ def _messages(request: WebhookRequest) -> Sequence[WebhookMessage]:
             id=text_of(members, "MessageUUID", default=""),
             sender=with_plus(text_of(members, "From")),
             to=receiver_of(text_of(members, "To")),
-            body="\n".join(each for each in said if each),
+            body="\n".join(dict.fromkeys(each for each in said if each)),
             carrier_action=_INTENTS.get(members.get("MessageIntent", "").lower()),
         )
     ]
