@@ -35,22 +35,30 @@ def _messages(request: WebhookRequest) -> Sequence[WebhookMessage]:
         raise Unreadable(f"must be a list of at most {MOST_EVENTS} events")
     found = []
     for event in events:
-        if not isinstance(event, dict):
-            raise Unreadable("each event must be an object")
-        if event.get("type") != "message-received":
-            continue
-        message = event.get("message")
-        if not isinstance(message, dict):
-            raise Unreadable("message must be an object")
-        found.append(
-            WebhookMessage(
-                id=text_of(message, "id", default=""),
-                sender=text_of(message, "from"),
-                to=text_of(event, "to", default=""),
-                body=text_of(message, "text", default=""),
-            )
-        )
+        try:
+            message = _message(event)
+        except Unreadable as unreadable:  # those that came with it are taken all the same
+            message = WebhookMessage("", "", "", "", fault=str(unreadable))
+        if message is not None:
+            found.append(message)
     return found
+
+
+def _message(event: object) -> WebhookMessage | None:
+    """The text that came in; None for a receipt. Raises Unreadable."""
+    if not isinstance(event, dict):
+        raise Unreadable("each event must be an object")
+    if event.get("type") != "message-received":
+        return None
+    message = event.get("message")
+    if not isinstance(message, dict):
+        raise Unreadable("message must be an object")
+    return WebhookMessage(
+        id=text_of(message, "id", default=""),
+        sender=text_of(message, "from"),
+        to=text_of(event, "to", default=""),
+        body=text_of(message, "text", default=""),
+    )
 
 
 BANDWIDTH = Carrier(_is_signed, _messages)
