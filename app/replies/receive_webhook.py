@@ -82,6 +82,8 @@ async def _take(
     stored: StoredPolicy,
     render: Callable[[Taken], Answer],
 ) -> Taken:
+    if message.fault:
+        raise Unusable([FieldFault("body", message.fault, "")])
     line = sender_line(message.sender)
     if line is None:
         raise Unusable([FieldFault("body", "must come from a number, as nothing else can be left alone", "")])

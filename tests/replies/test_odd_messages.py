@@ -1,4 +1,4 @@
-"""No wish is lost for what stands around it: NULs, halves of characters, ids that are empty, missing or long."""
+"""No wish is lost for what stands around it: NULs, halves of characters, odd ids, and others that cannot be read."""
 
 from __future__ import annotations
 
@@ -73,6 +73,26 @@ def test_a_message_without_any_id_is_taken(account: Account, carriers: Carriers)
     del events[0]["message"]["id"]
     again = Sent(sent.path, json.dumps(events).encode(), sent.headers)
     assert post(account, again).status == 200
+    assert account.entries() == {"all": "opt_out"}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        5,
+        {"type": "message-received"},
+        {"type": "message-received", "message": {"text": "STOP"}},
+        {"type": "message-received", "message": {"from": FRANCISCO, "text": 5}},
+    ],
+)
+@pytest.mark.parametrize("last", [False, True])
+def test_one_event_that_cannot_be_read_does_not_keep_its_neighbours_out(
+    account: Account, carriers: Carriers, broken: object, last: bool
+) -> None:
+    sent = carriers.sent("bandwidth", FRANCISCO, "STOP", "m-1")
+    events: list[Any] = json.loads(sent.body)
+    events.insert(len(events) if last else 0, broken)
+    assert post(account, Sent(sent.path, json.dumps(events).encode(), sent.headers)).status == 422
     assert account.entries() == {"all": "opt_out"}
 
 

@@ -33,33 +33,32 @@ def _messages(request: WebhookRequest) -> Sequence[WebhookMessage]:
     events = json_value(request.body)
     if not isinstance(events, list) or len(events) > MOST_EVENTS:
         raise Unreadable(f"must be a list of at most {MOST_EVENTS} events")
-    return [message for event in events for message in _told(event)]
+    found = []
+    for event in events:
+        try:
+            message = _message(event)
+        except Unreadable as unreadable:  # those that came with it are taken all the same
+            message = WebhookMessage("", "", "", "", fault=str(unreadable))
+        if message is not None:
+            found.append(message)
+    return found
 
 
-def _told(event: object) -> Sequence[WebhookMessage]:
-    """The text that came in, if any. What cannot be read is nobody's, so that those that came with it are taken."""
-    try:
-        return _read(event)
-    except Unreadable:
-        return [WebhookMessage(id="", sender="", to="", body="")]
-
-
-def _read(event: object) -> Sequence[WebhookMessage]:
+def _message(event: object) -> WebhookMessage | None:
+    """The text that came in; None for a receipt. Raises Unreadable."""
     if not isinstance(event, dict):
         raise Unreadable("each event must be an object")
     if event.get("type") != "message-received":
-        return []
+        return None
     message = event.get("message")
     if not isinstance(message, dict):
         raise Unreadable("message must be an object")
-    return [
-        WebhookMessage(
-            id=text_of(message, "id", default=""),
-            sender=text_of(message, "from"),
-            to=text_of(event, "to", default=""),
-            body=text_of(message, "text", default=""),
-        )
-    ]
+    return WebhookMessage(
+        id=text_of(message, "id", default=""),
+        sender=text_of(message, "from"),
+        to=text_of(event, "to", default=""),
+        body=text_of(message, "text", default=""),
+    )
 
 
 BANDWIDTH = Carrier(_is_signed, _messages)

@@ -49,7 +49,8 @@ class WebhookRequest:
 class WebhookMessage:
     """A text that a person sent. ``carrier_action`` is what the carrier took it for: STOP, START or HELP.
 
-    ``is_answered``: the carrier has answered it already, so that nobody else shall.
+    ``is_answered``: the carrier has answered it already, so that nobody else shall. ``fault``: why it cannot be read,
+    where others came with it that can.
     """
 
     id: str
@@ -58,6 +59,7 @@ class WebhookMessage:
     body: str
     carrier_action: str | None = None
     is_answered: bool = False
+    fault: str = ""
 
     def known_by(self) -> str | None:
         """By what it is known when it comes again; None for one without an id, which is never taken for another."""
