@@ -21,7 +21,13 @@ from app.ids import floor_id
 # How far a replica's clock may be behind: the ids of its replies carry its time.
 _CLOCKS_APART = timedelta(days=1)
 _BY_INDEX = text("SET LOCAL enable_seqscan = off")
-# When the person of a staged row last opted out, as app.consents.store asks for one number.
+# When a consent for the line of a staged row was last withdrawn, and when its person last opted out, as
+# app.consents.store asks for one number.
+_WITHDRAWN = """
+    (SELECT max(o.at) FROM unnest(n.spellings) AS s(number) CROSS JOIN LATERAL (
+        SELECT max(ended_at) AS at FROM consents
+         WHERE account_id = :account AND number = s.number AND ended_by = 'withdrawn') AS o)
+"""
 _OPTED_OUT = """
     (SELECT max(o.at) FROM unnest(n.spellings) AS s(number) CROSS JOIN LATERAL (
         SELECT max(at) AS at FROM (
@@ -35,7 +41,8 @@ _OPTED_OUT = """
 _OVERTAKEN = text(
     f"""
     WITH late AS (
-        DELETE FROM consent_newest AS n WHERE {_OPTED_OUT} >= n.given_at RETURNING n.line, n.number
+        DELETE FROM consent_newest AS n WHERE GREATEST({_OPTED_OUT}, {_WITHDRAWN}) >= n.given_at
+        RETURNING n.line, n.number
     )
     SELECT line, number FROM late ORDER BY line
     """
@@ -82,7 +89,9 @@ _SPELLINGS = (
     ),
     text("CREATE INDEX ON consent_spellings (spelling)"),
 )
-_BEFORE = text(f"CREATE TEMPORARY TABLE consent_before ON COMMIT DROP AS SELECT c.id {_ON_RECORD}")
+_BEFORE = text(
+    f"CREATE TEMPORARY TABLE consent_before ON COMMIT DROP AS SELECT c.id, n.id AS row_id {_ON_RECORD}"
+)
 # Of the opt-outs that were committed since _OVERTAKEN looked; lists of them take turns with us, and have ids that are
 # older than their end.
 _LATE = text(
@@ -99,6 +108,10 @@ _LATE = text(
      ORDER BY n.line
     """
 )
+# Of the withdrawals that were committed since then. Whoever withdraws takes turns with us as well.
+_WITHDRAWN_LATE = text(
+    f"SELECT n.id, n.line, n.number FROM consent_newest AS n WHERE {_WITHDRAWN} >= n.given_at ORDER BY n.line"
+)
 _TAKE_BACK = text("DELETE FROM consents WHERE id = ANY (CAST(:ids AS uuid[]))")
 # What is on record already is named by this list as well, and no longer only an earlier import's to take back.
 _NAMED_AGAIN = text(
@@ -110,7 +123,8 @@ _NAMED_AGAIN = text(
 _REPLACE = text(
     """
     UPDATE consents SET ended_at = :now, ended_by = 'replaced'
-     WHERE id = ANY (ARRAY(SELECT id FROM consent_before)) AND ended_at IS NULL
+     WHERE id = ANY (ARRAY(SELECT id FROM consent_before WHERE row_id <> ALL (CAST(:late AS uuid[]))))
+       AND ended_at IS NULL
     """
 )
 
@@ -120,7 +134,7 @@ class NoSuchAccount(Exception):
 
 
 async def drop_overtaken(connection: AsyncConnection, account_id: uuid.UUID) -> list[tuple[int, str]]:
-    """Takes out the rows whose person opted out at or after they were given; line and number of each."""
+    """Takes out the rows whose person opted out, or that were withdrawn, since they were given; line and number."""
     await connection.execute(MEMORY)
     await connection.execute(_BY_INDEX)
     found = await _overtaken(connection, account_id)
@@ -156,11 +170,11 @@ async def put_staged_on_record(
 ) -> tuple[int, int, list[tuple[int, str]]]:
     """Puts the staged consents on record in place of those before them, inside the caller's transaction.
 
-    Answers how many were added and how many of them took another's place, and those that an opt-out has overtaken
-    while this was under way, which are not on record. The caller has taken its turn with the lists of opt-outs. The
-    new rows are written first: nobody can see them, so nobody waits. Then what they take the place of is looked up,
-    while nobody else puts a consent on record. From the lock to the commit nobody opts out either, and nothing is done
-    but what came meanwhile is looked at and the rows that were found are ended.
+    Answers how many were added and how many of them took another's place, and those that an opt-out or a withdrawal
+    has overtaken while this was under way, which are not on record. The caller has taken its turn with the lists of
+    opt-outs. The new rows are written first: nobody can see them, so nobody waits. Then what they take the place of is
+    looked up, while nobody else puts a consent on record or withdraws one. From the lock to the commit nobody opts out
+    either, and nothing is done but what came meanwhile is looked at and the rows that were found are ended.
 
     :raises NoSuchAccount:
     """
@@ -177,16 +191,18 @@ async def put_staged_on_record(
         await connection.execute(statement)
     await hold_new_consents(connection, account_id)
     await connection.execute(_BEFORE, which)
+    withdrawn = (await connection.execute(_WITHDRAWN_LATE, which)).all()
     await lock_all(connection, account_id)
     since = {"account": account_id, "floor": floor_id(now - _CLOCKS_APART)}
-    meanwhile = (await connection.execute(_LATE, since)).all()
+    opted_out = (await connection.execute(_LATE, since)).all()
+    meanwhile = {row.id: (row.line, row.number) for row in (*withdrawn, *opted_out)}
     if meanwhile:
-        await connection.execute(_TAKE_BACK, {"ids": [row.id for row in meanwhile]})
+        await connection.execute(_TAKE_BACK, {"ids": list(meanwhile)})
     await expect_many(connection)
     await connection.execute(_NAMED_AGAIN)
     await expect_many(connection)
-    replaced = (await connection.execute(_REPLACE, {"now": now})).rowcount
-    late += [(row.line, row.number) for row in meanwhile]
+    replaced = (await connection.execute(_REPLACE, {"now": now, "late": list(meanwhile)})).rowcount
+    late += meanwhile.values()
     return added - len(meanwhile), replaced, late
 
 

@@ -27,7 +27,7 @@ from app.platform.jobs.stage_list import ListReading, refuse_rejects, stage_list
 from app.platform.jobs.store import Job
 from app.suppression.lists.store import take_turn
 
-_OVERTAKEN = "the person opted out since this consent was given"
+_OVERTAKEN = "the person opted out, or the consent was withdrawn, since it was given"
 
 
 async def import_consents(
@@ -47,8 +47,8 @@ async def import_consents(
 
     The file is as ``app.consent_lists.consent_lines`` tells, gzip or not. Of several lines for one number the last
     counts; the others, and what is on record already, count as unchanged. A consent that was given before the person's
-    last opt-out is a reject, as it is a conflict by itself. Rejects make the whole import fail with nothing changed
-    unless ``reading`` takes a part.
+    last opt-out, or before it was withdrawn, is a reject, as it is a conflict by itself. Rejects make the whole import
+    fail with nothing changed unless ``reading`` takes a part.
     """
 
     def refuse(job: RunningJob, late: list[tuple[int, str]]) -> None:

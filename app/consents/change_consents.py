@@ -19,8 +19,8 @@ async def record_consent(
 ) -> tuple[bool, dict[str, Any]]:
     """Put the consent on record in place of the one before it; answers whether it is the first, and the consent.
 
-    Putting the same again changes nothing. A consent that was given before the person's last opt-out was ended
-    by it, so it cannot come back: that raises Conflict.
+    Putting the same again changes nothing. A consent that was given before the person's last opt-out, or before the
+    last time that one was withdrawn, was ended by that, so it cannot come back: that raises Conflict.
     """
     now, line = services.now(), spellings(consent.number)
     faults = []
@@ -38,6 +38,11 @@ async def record_consent(
             raise Conflict(
                 f"The person opted out at {rfc3339(opted_out)}, which ended every consent given until then.",
                 {"opted_out_at": rfc3339(opted_out)},
+            )
+        withdrawn = await consents.last_withdrawal(connection, caller.account_id, line)
+        if withdrawn is not None and withdrawn >= consent.given_at:
+            raise Conflict(
+                f"The consent was withdrawn at {rfc3339(withdrawn)}, which ended every one given until then."
             )
         before = await consents.current(connection, caller.account_id, line)
         if before is not None and _same(before, consent):
@@ -59,6 +64,7 @@ async def withdraw_consent(services: Stores, caller: Caller, number: str) -> Non
     """End the consent on record. Raises NotFound when there is none."""
     line = spellings(number)
     async with services.database.begin() as connection:
+        await consents.begin_recording(connection, caller.account_id)
         await consents.lock(connection, caller.account_id, line[0])
         if not await consents.end(connection, caller.account_id, line, "withdrawn", services.now()):
             raise NotFound(f"There is no consent on record for {number}.")

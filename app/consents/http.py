@@ -99,7 +99,7 @@ async def get_consent(request: Request, caller: MayRead, number: PathNumber) -> 
     },
 )
 async def put_consent(request: Request, caller: MayWrite, number: PathNumber, body: ConsentBody) -> Response:
-    """Takes the place of the one before, which stays in the history. 409 if the person opted out later."""
+    """Takes the place of the one before, which stays in the history. 409 if an opt-out or a withdrawal came later."""
     wanted = NewConsent(
         number, body.kind, body.channels, body.given_at, body.expires_at, body.evidence, body.text_version
     )

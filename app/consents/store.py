@@ -102,7 +102,7 @@ async def lock_all(connection: AsyncConnection, account_id: uuid.UUID) -> None:
 
 
 async def begin_recording(connection: AsyncConnection, account_id: uuid.UUID) -> None:
-    """Before a consent is weighed against the opt-outs: none that an import brings in is missed after this."""
+    """Before a consent is weighed against the opt-outs, or withdrawn: no import misses it, and it misses none."""
     await connection.execute(_TAKE_PART, {"class": _LOCK_CLASS, "account": str(account_id)})
 
 
@@ -211,6 +211,23 @@ _LAST_OPT_OUT = text(
     ) AS opt_outs
     """
 )
+
+
+_LAST_WITHDRAWAL = text(
+    """
+    SELECT max(ended_at) FROM consents
+     WHERE account_id = :account AND number = ANY (:numbers) AND ended_by = 'withdrawn'
+    """
+)
+
+
+async def last_withdrawal(
+    connection: AsyncConnection, account_id: uuid.UUID, numbers: Sequence[str]
+) -> datetime | None:
+    """When a consent of the line was last taken back; None for never."""
+    found = await connection.execute(_LAST_WITHDRAWAL, {"account": account_id, "numbers": list(numbers)})
+    at: datetime | None = found.scalar_one_or_none()
+    return at
 
 
 async def last_opt_out(

@@ -17,6 +17,7 @@ from tests.contract.dialler import Dialler, new_account, rfc3339
 from tests.contract.streams import ended, upload
 
 PATH = "/v1/consents/imports"
+NDJSON = "application/x-ndjson"
 GIVEN = "2026-01-05T12:00:00Z"
 HEADER = b"number,kind,channels,given_at,expires_at,evidence,text_version\n"
 
@@ -179,6 +180,41 @@ def test_no_consent_outlives_a_stop_that_came_while_it_was_brought_in(dialler: D
             each.result()
     assert job["status"] == "succeeded", job
     assert on_record(dialler, "?limit=500") == [], "each was given before its person's STOP"
+
+
+def test_a_consent_that_was_withdrawn_does_not_come_back_with_an_old_list(dialler: Dialler) -> None:
+    number, other = "+14155550190", "+14155550191"
+    assert bring_in(dialler, ndjson(line(number), line(other)), NDJSON)["status"] == "succeeded"
+    assert dialler.delete(f"/v1/consents/{number}").status == 204
+    job = bring_in(dialler, ndjson(line(number), line(other)), NDJSON)
+    assert (job["status"], job["rejected"]) == ("failed", 1)
+    _, reject = dialler.get(f"{PATH}/{job['id']}/rejects").body.decode().splitlines()
+    assert number in reject
+    assert "withdrawn" in reject
+    job = bring_in(dialler, ndjson(line(number), line(other)), NDJSON, "?partial=true")
+    assert (job["status"], job["rejected"], job["unchanged"]) == ("succeeded", 1, 1)
+    assert [each["number"] for each in on_record(dialler)] == [other]
+    assert bring_in(dialler, ndjson(line(number, given_at=rfc3339(utc_now()))), NDJSON)["added"] == 1
+
+
+def test_no_consent_outlives_its_withdrawal_while_a_list_is_brought_in(dialler: Dialler) -> None:
+    numbers = [f"+1415555{place:04d}" for place in range(300, 360)]
+    assert bring_in(dialler, ndjson(*(line(number) for number in numbers)), NDJSON)["added"] == len(numbers)
+    newer = ndjson(*(line(number, text_version="2") for number in numbers))
+    begin = threading.Event()
+
+    def withdraw(number: str) -> None:
+        begin.wait()
+        assert dialler.delete(f"/v1/consents/{number}").status == 204
+
+    with ThreadPoolExecutor(8) as pool:
+        withdrawn = [pool.submit(withdraw, number) for number in numbers]
+        begin.set()
+        job = bring_in(dialler, newer, NDJSON, "?partial=true")
+        for each in withdrawn:
+            each.result()
+    assert job["status"] == "succeeded", job
+    assert on_record(dialler, "?limit=500") == [], "each was given before it was withdrawn"
 
 
 def test_what_somebody_has_said_as_well_is_not_taken_back_with_its_import(dialler: Dialler) -> None:

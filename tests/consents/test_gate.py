@@ -145,6 +145,18 @@ def test_a_consent_that_is_withdrawn_or_replaced_ends_at_once(dialler: Dialler) 
     assert recorded_voice(dialler, number, consent=WRITTEN)[0] == 403
 
 
+def test_a_consent_that_was_withdrawn_does_not_come_back_by_an_older_one(dialler: Dialler) -> None:
+    number = us_number(dialler)
+    put(dialler, number)
+    assert dialler.delete(f"/v1/consents/{number}").status == 204
+    again = dialler.put(f"/v1/consents/{number}", WRITTEN | {"channels": ["call", "sms"]})
+    assert (again.status, again.json()["code"]) == (409, "CONFLICT")
+    assert "withdrawn" in again.json()["detail"]
+    assert recorded_voice(dialler, number)[0] == 403
+    put(dialler, number, given_at=rfc3339(utc_now()))
+    assert recorded_voice(dialler, number)[0] == 201
+
+
 def us_number(dialler: Dialler) -> str:
     """A number of the United States whose window, that of recorded voices included, is open now, or a skip."""
     for pattern in ("+1212555{:04d}", "+1303555{:04d}", "+1808555{:04d}", "+1671300{:04d}"):
