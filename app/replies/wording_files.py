@@ -85,6 +85,17 @@ def accented(text: str) -> str:
     return unicodedata.normalize("NFC", text).casefold().strip(" \t\r\n.,!?;:\"'")
 
 
+def _as_written(words: str) -> set[str]:
+    """As they are folded, in capitals too, which people write without accents: in Greek those fold to other letters."""
+    bare = "".join(c for c in unicodedata.normalize("NFD", words) if not unicodedata.combining(c))
+    ways = (
+        [words]
+        if words.isascii()
+        else [way for each in (words, bare) for way in (each, each.upper(), each.title())]
+    )
+    return set(map(normal, ways))
+
+
 def load_keywords(path: Path = KEYWORDS_FILE) -> Keywords:
     """Read ``keywords.toml``. Raises ``BrokenRuleFile``."""
     data = _data(path)
@@ -93,9 +104,9 @@ def load_keywords(path: Path = KEYWORDS_FILE) -> Keywords:
     exact: set[str] = set()
     contains: set[str] = set()
     for entry in data["whole"]:
-        whole.update(map(normal, entry.get("words", ())))
+        whole.update(way for word in entry.get("words", ()) for way in _as_written(word))
         exact.update(map(accented, entry.get("exact", ())))
-        contains.update(filter(None, map(normal, entry.get("contains", ()))))
+        contains.update(way for words in entry.get("contains", ()) for way in _as_written(words) if way)
     for entry in data["scopes"]:
         whole.update(f"{verb} {scope}" for verb in entry["verbs"] for scope in entry["scopes"])
     typos = data["typos"]

@@ -166,3 +166,31 @@ def test_a_broken_file_of_wordings_is_named(tmp_path: Path) -> None:
     )
     with pytest.raises(BrokenRuleFile, match="no pattern"):
         load_wordings(broken)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "could you please not call again", "can you not text me", "would you not call me again", "Don't call back",
+        "I do not consent", "start stop", "HELP STOP", "STOPSTOPSTOP", "wrong person, stop",
+        "배포중지", "발송 중지", "ΣΤΟΠ", "Στοπ", "ΔΙΑΓΡΑΦΗ", "ΤΕΛΟΣ", "ΑΠΕΓΓΡΑΦΗ", "ΜΗΝ ΣΤΕΛΝΕΤΕ ΑΛΛΑ", "СТОП",
+    ],
+)  # fmt: skip
+def test_a_wish_is_one_in_capitals_and_asked_for_politely(body: str) -> None:
+    assert classify_inbound(body).action == "opt_out"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "can you call me back",
+        "would you not want a coupon",
+        "can you not come on Monday?",
+        "ΝΑΙ",
+        "ΕΥΧΑΡΙΣΤΩ",
+        "ДА",
+        "네",
+    ],
+)
+def test_a_question_and_a_yes_are_no_wish_to_be_left_alone(body: str) -> None:
+    assert classify_inbound(body).action != "opt_out"
