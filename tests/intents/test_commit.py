@@ -85,7 +85,7 @@ async def test_a_commit_that_takes_too_long_gives_the_channel_back(decider: Deci
     began = time.monotonic()
     with pytest.raises(PostgresUnavailable):
         await decider.decide(key)
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 4.0
     (left,) = decider.services.pending
     assert (left.undo, left.intent_id.version) == ("look" if key else "void", 7)
     await sql(decider, "DROP TRIGGER stumble ON decisions")
