@@ -156,3 +156,20 @@ def test_leaves_kept_part_by_part_have_the_root_of_all(count: int, at_once: int)
     assert asyncio.run(whole()) == root_of(hashes)
     again = [leaf.hash for part in kept for leaf in leaves_of(part.leaves)]
     assert again == hashes
+
+
+async def test_a_decision_nested_as_deeply_as_was_ever_taken_in_is_sealed_with_everybody_else_s(
+    engine: AsyncEngine, tmp_path: Path
+) -> None:
+    key, start = key_in(tmp_path), now_hour() - 5 * HOUR
+    evidence: object = "the form"
+    for _ in range(252):
+        evidence = {"page": evidence}
+    deep, other = await add_account(engine), await add_account(engine)
+    document = {"checks": [], "violations": [], "consent": {"evidence": evidence}}
+    decided = await add_decisions(engine, deep, start, 1, document=document)
+    others = await add_decisions(engine, other, start, 1)
+    assert (await seal_due(engine, lambda: key))[0] == 2
+    for account, ids in ((deep, decided), (other, others)):
+        ((_, leaves),) = await sealed(engine, account)
+        assert [leaf.id for leaf in leaves] == [each.bytes for each in ids]

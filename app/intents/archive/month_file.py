@@ -20,6 +20,7 @@ from typing import Any, Literal, NamedTuple
 import orjson
 
 from app.platform.outcomes import ArchiveUnavailable
+from app.platform.written_json import written
 
 ROWS_A_GROUP = 4096
 _INDEX = b"callgate.groups"
@@ -83,7 +84,7 @@ class RowDigest:
         for row in rows:
             values = [*row[:13], orjson.loads(row.document)]
             # The driver's ids are a kind of their own.
-            self._hash.update(orjson.dumps(values, str, orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
+            self._hash.update(written(values, orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE, str))
         self.rows += len(rows)
 
     def digest(self) -> bytes:
