@@ -22,6 +22,7 @@ from app.platform.files.records import Format, Record
 from app.platform.files.rejects import Reject, readable
 from app.platform.files.spreadsheet import neutralised, restored
 from app.platform.files.usual_names import EXPIRES_AT, GIVEN_AT, NUMBER
+from app.platform.written_json import nested_deeper, written
 
 USUAL_NAMES = {**NUMBER, **EXPIRES_AT, **GIVEN_AT}
 COLUMNS = ("number", "kind", "channels", "given_at", "expires_at", "evidence", "text_version", "created_at")
@@ -30,7 +31,7 @@ KINDS: tuple[str, ...] = get_args(ConsentKind)
 # What went by another name in an earlier release is read as what it is taken for today, where that is known.
 TAKEN_FOR = {"existing_business": "inquiry"} if "inquiry" in KINDS else {}
 CHANNELS = ("call", "sms")
-MAX_EVIDENCE_BYTES = 8192
+MAX_EVIDENCE_BYTES, MAX_EVIDENCE_LEVELS = 8192, 64
 TEXT_VERSION_CHARACTERS = 64
 
 NumberCheck = Callable[[str], str | None]
@@ -152,15 +153,17 @@ def _evidence(values: Any, format: Format) -> str:
         raise _Wrong("evidence must be a JSON object or a text")
     if not value:
         raise _Wrong("evidence must say what proves the consent")
+    if nested_deeper(value, MAX_EVIDENCE_LEVELS):
+        raise _Wrong(f"evidence must be nested at most {MAX_EVIDENCE_LEVELS} levels deep")
     try:
-        written = orjson.dumps(value)
+        stored = orjson.dumps(value)
     except orjson.JSONEncodeError:
         raise _Wrong("evidence must be JSON of whole numbers within 64 bits") from None
-    if len(written) > MAX_EVIDENCE_BYTES:
+    if len(stored) > MAX_EVIDENCE_BYTES:
         raise _Wrong(f"evidence must be at most {MAX_EVIDENCE_BYTES} bytes of JSON")
-    if b"\\u0000" in written:
+    if b"\\u0000" in stored:
         raise _Wrong("evidence must not hold a NUL character")
-    return written.decode()
+    return stored.decode()
 
 
 def export_header(format: Format) -> bytes:
@@ -172,7 +175,7 @@ def export_lines(consents: Iterable[ExportedConsent], format: Format) -> bytes:
     """The consents as lines, which an import takes back as they were."""
     if format == "ndjson":
         return b"".join(
-            orjson.dumps(
+            written(
                 {
                     **consent._asdict(),
                     "given_at": _written(consent.given_at),
@@ -180,7 +183,7 @@ def export_lines(consents: Iterable[ExportedConsent], format: Format) -> bytes:
                     "evidence": orjson.loads(consent.evidence),
                     "created_at": _written(consent.created_at),
                 },
-                option=orjson.OPT_APPEND_NEWLINE,
+                orjson.OPT_APPEND_NEWLINE,
             )
             for consent in consents
         )
@@ -202,8 +205,8 @@ def export_lines(consents: Iterable[ExportedConsent], format: Format) -> bytes:
     return out.getvalue().encode()
 
 
-def _evidence_cell(written: str) -> str:
-    evidence = orjson.loads(written)
+def _evidence_cell(stored: str) -> str:
+    evidence = orjson.loads(stored)
     return evidence if isinstance(evidence, str) else orjson.dumps(evidence).decode()
 
 

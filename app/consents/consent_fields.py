@@ -8,8 +8,11 @@ import orjson
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from app.platform.http.fields import malformed, unusable
+from app.platform.written_json import nested_deeper
 
 MAX_EVIDENCE_BYTES = 8192
+# Far fewer than JSON can be written with, so that lists, seals and bundles hold what is taken in.
+MAX_EVIDENCE_LEVELS = 64
 StoredKind = Literal["express", "express_written", "purchase", "inquiry", "existing_business"]
 
 
@@ -23,6 +26,8 @@ def _evidence(given: object) -> object:
         raise malformed("must be a JSON object or a text")
     if not given:
         raise unusable("must say what proves the consent")
+    if nested_deeper(given, MAX_EVIDENCE_LEVELS):
+        raise unusable(f"must be nested at most {MAX_EVIDENCE_LEVELS} levels deep")
     try:
         written = orjson.dumps(given)
     except orjson.JSONEncodeError:

@@ -25,6 +25,7 @@ from app.platform.idempotency.store import Claimed
 from app.platform.outcomes import Outcome
 from app.platform.postgres.database import PostgresUnavailable
 from app.platform.redis.errors import RedisUnavailable
+from app.platform.written_json import written
 
 log = logging.getLogger("callgate.batch")
 OPERATION = "intents.batch"
@@ -80,7 +81,7 @@ async def decide_batch(
                     for place, item in enumerate(items)
                 )
             )
-            answer = Answer(200, {}, orjson.dumps({"results": results}, option=orjson.OPT_UTC_Z))
+            answer = Answer(200, {}, written({"results": results}, orjson.OPT_UTC_Z))
             if claim.held is not None:
                 async with services.database.begin() as connection:
                     await claim.keep(connection, answer)

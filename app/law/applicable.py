@@ -54,6 +54,7 @@ class ApplicableRules:
     __slots__ = (
         "_eras",
         "_on_clock",
+        "_places",
         "_without",
         "bound",
         "edges",
@@ -64,7 +65,7 @@ class ApplicableRules:
     )
 
     def __init__(self, bound: tuple[BoundRule, ...], places: tuple[Place, ...]) -> None:
-        self.bound = bound
+        self.bound, self._places = bound, places
         self.zones = tuple(dict.fromkeys(name for place in places for name in place.zones))
         self.regions = tuple(dict.fromkeys(place.jurisdiction for place in places))
         self.jurisdictions = frozenset(self.regions) | {place.country for place in places}
@@ -93,6 +94,10 @@ class ApplicableRules:
                 tuple(item for item in bound if item.rule.caps),
             )
         return known
+
+    def may_be_in(self, region: str) -> bool:
+        """Whether what is declared in a region may hold here: where a country alone is known, any region of it may."""
+        return region in self.jurisdictions or any(_reaches(region, place) for place in self._places)
 
     def without(self, lifted: frozenset[str]) -> Timetable:
         """The timetable when these rules are lifted."""

@@ -56,7 +56,7 @@ def phases(
     """
     first = second_of(start)
     emergencies = tuple(
-        item for item in facts.emergencies if item.region in here.jurisdictions and item.until > start
+        item for item in facts.emergencies if here.may_be_in(item.region) and item.until > start
     )
     limit = max([first, *(_ceil(item.until) for item in emergencies)]) + days * 86_400
     consents = tuple(item for item in facts.consents if intent.type in item.channels)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from app.guardrail.facts import AccountPolicy, Emergency, Facts, HouseWindow
 from app.law.window_rules import WindowRules
 from app.platform.http.verdict_json import members_of
-from tests.calling_window.asking import LAW_ALONE, ask, consent, instant, next_allowed, reasons
+from tests.calling_window.asking import LAW_ALONE, ask, consent, find, instant, next_allowed, reasons
 
 CA, NY, FL, LA = "+14155551234", "+12125550123", "+13055550123", "+15045550123"
 
@@ -100,6 +100,18 @@ def test_a_declared_emergency_bans_the_region_until_it_ends(rules: WindowRules) 
     assert next_allowed(finding) == "2026-12-04T18:30:00Z"
     assert ask(rules, LA, "2026-12-04T18:30:00Z", facts).check.outcome == "pass"
     assert ask(rules, FL, "2026-12-01T18:00:00Z", facts).check.outcome == "pass"
+
+
+def test_an_emergency_in_a_part_of_a_country_bans_whoever_may_be_in_that_part(rules: WindowRules) -> None:
+    flood = Emergency("DE-BY", instant("2026-12-04T18:30:00Z"))
+    facts = Facts(policy=LAW_ALONE, emergencies=(flood,))
+    munich, vienna, at = "+498912345678", "+4312345678", "2026-12-01T12:00:00Z"
+    finding = ask(rules, munich, at, facts)  # a number of Germany's tells no part of it
+    assert (finding.check.outcome, next_allowed(finding)) == ("block", "2026-12-04T18:30:00Z")
+    assert list(reasons(finding)) == ["DE-BY"]
+    assert ask(rules, vienna, at, facts).check.outcome == "pass"
+    in_berlin = find(munich, trust=True, region="DE-BE", timezone="Europe/Berlin")
+    assert ask(rules, munich, at, facts, places=in_berlin).check.outcome == "pass"
 
 
 def test_an_emergency_bans_solicitation_so_the_law_alone_frees_information(rules: WindowRules) -> None:

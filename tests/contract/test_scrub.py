@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from app.clock import utc_now
+from app.numbering.zones import zone
 from tests.contract.dialler import Dialler, call
 from tests.contract.problem import check_problem
 from tests.contract.streams import ServerMemory, Upload, upload
@@ -41,6 +43,23 @@ def test_rows_go_out_while_rows_still_come_in(dialler: Dialler) -> None:
         upload_.end()
         late = [json.loads(line)["number"] for line in response.read().splitlines()]
     assert early + late == numbers
+
+
+def test_what_comes_in_late_is_held_to_what_holds_then(dialler: Dialler) -> None:
+    number = dialler.open_number()
+    with Upload(dialler, PATH, NDJSON) as upload_:
+        upload_.send(lines_of([number] * 1000))
+        response = upload_.respond()
+        early = [json.loads(response.readline()) for _ in range(500)]
+        assert all(row["open_now"] for row in early)
+        there = utc_now().astimezone(zone(early[0]["zones"][0]))
+        closed = {"start": f"{(there.hour + 12) % 24:02}:00", "end": f"{(there.hour + 12) % 24:02}:30"}
+        assert dialler.put("/v1/policy", {"house_window": closed}).status == 200
+        upload_.send(lines_of([number] * 500))
+        upload_.end()
+        late = [json.loads(line) for line in response.read().splitlines()]
+    assert len(late) == 1000
+    assert not any(row["open_now"] for row in late[-500:])
 
 
 def test_each_row_says_what_holds(dialler: Dialler) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -156,3 +157,51 @@ def test_leaves_kept_part_by_part_have_the_root_of_all(count: int, at_once: int)
     assert asyncio.run(whole()) == root_of(hashes)
     again = [leaf.hash for part in kept for leaf in leaves_of(part.leaves)]
     assert again == hashes
+
+
+async def test_a_decision_nested_as_deeply_as_was_ever_taken_in_is_sealed_with_everybody_else_s(
+    engine: AsyncEngine, tmp_path: Path
+) -> None:
+    key, start = key_in(tmp_path), now_hour() - 5 * HOUR
+    evidence: object = "the form"
+    for _ in range(252):
+        evidence = {"page": evidence}
+    deep, other = await add_account(engine), await add_account(engine)
+    document = {"checks": [], "violations": [], "consent": {"evidence": evidence}}
+    decided = await add_decisions(engine, deep, start, 1, document=document)
+    others = await add_decisions(engine, other, start, 1)
+    assert (await seal_due(engine, lambda: key))[0] == 2
+    for account, ids in ((deep, decided), (other, others)):
+        ((_, leaves),) = await sealed(engine, account)
+        assert [leaf.id for leaf in leaves] == [each.bytes for each in ids]
+
+
+async def test_an_account_whose_records_cannot_be_read_keeps_no_other_from_being_sealed(
+    engine: AsyncEngine, tmp_path: Path
+) -> None:
+    key, start = key_in(tmp_path), now_hour() - 5 * HOUR
+    accounts = [await add_account(engine) for _ in range(4)]
+    for account in accounts:
+        await add_decisions(engine, account, start, 1)
+    accounts.sort()
+    damaged, *others = accounts[1], accounts[0], *accounts[2:]
+    too_deep = '{"checks":' * 1100 + "1" + "}" * 1100  # nobody writes it, and no reader takes it
+    await run_sql(
+        engine,
+        "UPDATE decisions SET document = CAST(:document AS jsonb) WHERE account_id = :account",
+        document=too_deep,
+        account=damaged,
+    )
+    for _ in range(2):
+        with pytest.raises(ValueError, match="depth limit"):
+            await seal_due(engine, lambda: key)
+        assert [len(await sealed(engine, account)) for account in others] == [1, 1, 1]
+    async with engine.connect() as connection:
+        _, until = await evidence.progress(connection)
+    assert until == start - HOUR, "nobody says that all is sealed"
+    await run_sql(
+        engine,
+        "UPDATE decisions SET document = '{}' WHERE account_id = :account",
+        account=damaged,
+    )
+    assert (await seal_due(engine, lambda: key))[0] == 1

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import orjson
 
 from app.evidence.proof.merkle import HASH_BYTES, leaf_hash
+from app.platform.written_json import written
 
 FORMAT = 1
 Kind = Literal["decision", "suppression", "consent", "consent_end", "reply"]
@@ -58,7 +59,7 @@ def record_of(kind: Kind, account_id: str, record_id: str, values: Sequence[Any]
 
 def bytes_of(record: Mapping[str, Any]) -> bytes:
     """What is hashed. A record that was read back from a file gives the same bytes as the one of the database."""
-    return orjson.dumps(record, option=_OPTIONS)
+    return written(record, _OPTIONS)
 
 
 def hash_of_record(record: Mapping[str, Any]) -> bytes:

@@ -13,6 +13,7 @@ import logging
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -25,6 +26,7 @@ from app.evidence.sealed_history_store import some_of
 from app.evidence.sealing.leaf_list import LeafList
 from app.ids import floor_id, instant_of
 from app.intents.records import sealed_store as decisions
+from app.platform.postgres.database import is_away
 
 log = logging.getLogger("callgate.seals")
 
@@ -48,7 +50,8 @@ async def seal_due(
     are sealed.
 
     Safe in every process at once: who finds another at it leaves it alone. ``latest``: seal until then at most. The
-    key is read when there is something to sign; what that raises is raised.
+    key is read when there is something to sign; what that raises is raised. What is wrong with the records of one
+    account is raised when all others are sealed, and nothing is told to be sealed until it is.
     """
     async with engine.begin() as connection:
         since, sealed_until = await evidence.progress(connection)
@@ -56,29 +59,44 @@ async def seal_due(
     until = until if latest is None else min(until, hour_of(latest))
     if until <= sealed_until:
         return 0, sealed_until
-    made, key = 0, read_key()
+    made, key, wrong = 0, read_key(), list[Exception]()
     async with engine.begin() as connection:
         accounts = await evidence.all_accounts(connection)
     for account_id in accounts:
-        while True:
-            async with engine.begin() as connection:
-                await evidence.begin(connection)
-                if not await evidence.only_one(connection):
-                    return made, sealed_until
-                try:
-                    sealed = await _seal_next(connection, account_id, key, since, until)
-                except exc.IntegrityError:  # another process has made this seal since our snapshot
-                    await connection.rollback()
-                    return made, sealed_until
-            if not sealed:
-                break
-            made += 1
-            await asyncio.sleep(0)
+        try:
+            while (sealed := await _seal_if_alone(engine, account_id, key, since, until)) == "sealed":
+                made += 1
+                await asyncio.sleep(0)
+        except Exception as error:
+            if is_away(error):
+                raise
+            log.error("the account %s cannot be sealed: %s", account_id, type(error).__name__)
+            wrong.append(error)
+            continue
+        if sealed == "busy":
+            return made, sealed_until
+    if wrong:
+        raise wrong[0]
     async with engine.begin() as connection:
         await evidence.advance(connection, until)
     if made:
         log.info("made %d seals, until %s", made, until)
     return made, until
+
+
+async def _seal_if_alone(
+    engine: AsyncEngine, account_id: uuid.UUID, key: SealKey, since: datetime, until: datetime
+) -> Literal["sealed", "done", "busy"]:
+    """Make the account's next seal, if one waits and no other process is at it."""
+    async with engine.begin() as connection:
+        await evidence.begin(connection)
+        if not await evidence.only_one(connection):
+            return "busy"
+        try:
+            return "sealed" if await _seal_next(connection, account_id, key, since, until) else "done"
+        except exc.IntegrityError:  # another process has made this seal since our snapshot
+            await connection.rollback()
+            return "busy"
 
 
 async def _seal_next(

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,6 +16,7 @@ from app.intents.archive.month_file import ArchivedDecision
 from app.intents.parts import store as decision_parts
 from app.intents.parts.store import ReadParts
 from app.intents.records.partitions import month_start, partition_name
+from app.platform.written_json import written
 
 _COLUMNS = "month, file, decisions, digest, file_bytes, file_sha256, archived_at"
 _ALL = text(f"SELECT {_COLUMNS} FROM archived_months ORDER BY month")
@@ -120,7 +120,7 @@ async def stream_month(
         rows = (await connection.execute(statement, given)).all()
         documents = await parts.documents(connection, [row[13:] for row in rows])
         yield [
-            ArchivedDecision(*_utc(row[:13], orjson.dumps(document).decode()))
+            ArchivedDecision(*_utc(row[:13], written(document).decode()))
             for row, document in zip(rows, documents, strict=True)
         ]
         if len(rows) < _ROWS_AT_ONCE:

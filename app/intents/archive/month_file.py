@@ -20,9 +20,12 @@ from typing import Any, Literal, NamedTuple
 import orjson
 
 from app.platform.outcomes import ArchiveUnavailable
+from app.platform.written_json import written
 
 ROWS_A_GROUP = 4096
-_INDEX = b"callgate.groups"
+_INDEX, _INDEX_HASH = b"callgate.groups", b"callgate.groups.sha256"
+# What the reader of Parquet says of a footer or a page that was changed.
+_DAMAGE = (OSError, ValueError, LookupError, TypeError, NotImplementedError, MemoryError)
 # What every column is: the ids as 16 bytes, so that they take no more than in Postgres.
 _COLUMNS: tuple[tuple[str, str], ...] = (
     ("account_id", "id"),
@@ -83,7 +86,7 @@ class RowDigest:
         for row in rows:
             values = [*row[:13], orjson.loads(row.document)]
             # The driver's ids are a kind of their own.
-            self._hash.update(orjson.dumps(values, str, orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
+            self._hash.update(written(values, orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE, str))
         self.rows += len(rows)
 
     def digest(self) -> bytes:
@@ -156,7 +159,8 @@ class MonthWriter:
     ) -> None:
         if kind is None and self._waiting:
             self._write(self._waiting)
-        self._writer.add_key_value_metadata({_INDEX: orjson.dumps(self._groups)})
+        index = orjson.dumps(self._groups)
+        self._writer.add_key_value_metadata({_INDEX: index, _INDEX_HASH: hashlib.sha256(index).hexdigest()})
         self._writer.close()
         if kind is not None:
             self._partial.unlink(missing_ok=True)
@@ -175,16 +179,20 @@ class MonthFile:
         _, parquet = _arrow()
         try:
             self._file = parquet.ParquetFile(path, page_checksum_verification=True)
-            groups = orjson.loads(self._file.metadata.metadata[_INDEX])
+            told, names = self._file.metadata.metadata, self._file.schema_arrow.names
+            index = told[_INDEX]
+            self._groups = [
+                _Group(*((bytes.fromhex(at[i]), bytes.fromhex(at[i + 1])) for i in (0, 2)))
+                for at in orjson.loads(index)
+            ]
         except FileNotFoundError:
             raise ArchiveUnavailable(f"{path.name} is missing in the archive's directory") from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except _DAMAGE as error:
             raise self._damaged(error) from error
-        self._groups = [
-            _Group(*((bytes.fromhex(at[i]), bytes.fromhex(at[i + 1])) for i in (0, 2))) for at in groups
-        ]
-        if len(self._groups) != self._file.num_row_groups:
-            raise ArchiveUnavailable(f"{path.name} in the archive's directory is damaged")
+        # Pages have checksums and the footer has none; of its own index nothing may be left out without a word.
+        whole = told.get(_INDEX_HASH, b"") in (b"", hashlib.sha256(index).hexdigest().encode())
+        if not whole or names != list(NAMES) or len(self._groups) != self._file.num_row_groups:
+            raise ArchiveUnavailable(f"{path.name} in the archive's directory is damaged (its footer)")
 
     def close(self) -> None:
         """Let go of the file."""
@@ -247,18 +255,21 @@ class MonthFile:
     def _read(self, at: int, columns: list[str]) -> Any:
         try:
             return self._file.read_row_group(at, columns=columns)
-        except (OSError, ValueError) as error:
+        except _DAMAGE as error:
             raise self._damaged(error) from error
 
     def _rows(self, table: Any) -> list[ArchivedDecision]:
         columns = []
-        for name in NAMES:
-            values = table.column(name).to_pylist()
-            columns.append([uuid.UUID(bytes=value) for value in values] if name in _IDS else values)
-        return [
-            ArchivedDecision(*row)._replace(decided_at=row[3].astimezone(UTC))
-            for row in zip(*columns, strict=True)
-        ]
+        try:
+            for name in NAMES:
+                values = table.column(name).to_pylist()
+                columns.append([uuid.UUID(bytes=value) for value in values] if name in _IDS else values)
+            return [
+                ArchivedDecision(*row)._replace(decided_at=row[3].astimezone(UTC))
+                for row in zip(*columns, strict=True)
+            ]
+        except (*_DAMAGE, AttributeError) as error:
+            raise self._damaged(error) from error
 
     def _damaged(self, error: Exception) -> ArchiveUnavailable:
         return ArchiveUnavailable(

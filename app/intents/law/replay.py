@@ -175,7 +175,7 @@ class Replay:
         if row.listed and conditions.lists_differ:
             tally.undecided["lists"] = tally.undecided.get("lists", 0) + 1
         if conditions.emergencies and any(
-            item.since <= row.second < item.until and item.region in side.here.jurisdictions
+            item.since <= row.second < item.until and side.here.may_be_in(item.region)
             for item in conditions.emergencies
         ):
             tally.undecided["emergencies"] = tally.undecided.get("emergencies", 0) + 1

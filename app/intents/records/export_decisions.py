@@ -15,6 +15,7 @@ from app.instants import rfc3339
 from app.intents.records import store as decision_records
 from app.platform.files.records import Format
 from app.platform.files.spreadsheet import neutralised
+from app.platform.written_json import written
 from app.suppression.lists.list_format import csv_lines
 
 COLUMNS = (
@@ -60,9 +61,7 @@ async def export_decisions(
             if format == "csv":
                 yield header + csv_lines(_cells(decision) for decision in decisions)
             else:
-                yield b"".join(
-                    orjson.dumps(show(decision), option=orjson.OPT_APPEND_NEWLINE) for decision in decisions
-                )
+                yield b"".join(written(show(decision), orjson.OPT_APPEND_NEWLINE) for decision in decisions)
             header = b""
 
 

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Literal, cast
 
 import orjson
@@ -88,11 +89,10 @@ async def post_scrub(
     and when the window opens next.
     """
     services, format = cast(Services, services_of(request)), format_of(request)
-    now = services.now()
-    policy = await read_account_policy(services.database, caller.account_id)
     asked = Intent(type, "", "", purpose)
 
-    async def assess(lookup: Lookup) -> Sequence[Assessment]:
+    async def assess(lookup: Lookup, now: datetime) -> Sequence[Assessment]:
+        policy = await read_account_policy(services.database, caller.account_id)
         facts = await gather_conditions(services, policy, now)
         # Away from the event loop: decisions must not wait for half a thousand windows.
         return await asyncio.to_thread(assess_numbers, services.rule_set, lookup, asked, facts, now)
@@ -102,7 +102,7 @@ async def post_scrub(
         caller.account_id,
         chunks_of(request),
         format,
-        now=now,
+        clock=services.now,
         assess=assess,
         check_number=number_fault,
     )

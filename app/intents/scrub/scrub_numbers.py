@@ -45,15 +45,16 @@ async def scrub_numbers(
     chunks: AsyncIterator[bytes],
     format: Format,
     *,
-    now: datetime,
-    assess: Callable[[Lookup], Awaitable[Sequence[Assessment]]],
+    clock: Callable[[], datetime],
+    assess: Callable[[Lookup, datetime], Awaitable[Sequence[Assessment]]],
     check_number: NumberCheck = e164_form,
     rows_at_once: int = ROWS_AT_ONCE,
 ) -> AsyncIterator[list[ScrubbedNumber[Assessment]]]:
     """Yields a batch of answers for every ``rows_at_once`` lines that came in, one answer a line, in order.
 
     ``assess`` is given what the lists say of the valid numbers of a batch and answers for each, in order:
-    line type, regions, zones, whether its window is open. A line that is not a number is answered as not
+    line type, regions, zones, whether its window is open. A list may come in for hours, so that each batch is judged
+    at a moment of its own. A line that is not a number is answered as not
     valid. The input is CSV with the one column ``number``, or NDJSON with the one field. Nothing is held but
     the batch.
 
@@ -66,9 +67,10 @@ async def scrub_numbers(
         valid = [number for _, number, reason in batch if reason is None]
         assessments: Sequence[Assessment] = ()
         if valid:
+            now = clock()
             async with engine.connect() as connection:
                 lookup = await look_up(connection, account_id, [asked_line(each) for each in valid], now)
-            assessments = await assess(lookup)
+            assessments = await assess(lookup, now)
         answers = iter(assessments)
         return [
             ScrubbedNumber(line, number, reason, next(answers) if reason is None else None)

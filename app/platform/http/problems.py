@@ -22,6 +22,7 @@ from app.platform.http.problem_types import BY_NAME
 from app.platform.postgres.database import PostgresUnavailable, is_away
 from app.platform.redis.errors import RedisUnavailable
 from app.platform.redis.rate_limits import RateState
+from app.platform.written_json import written
 from app.telemetry import UNAVAILABLE, note
 
 MEDIA_TYPE = "application/problem+json"
@@ -95,7 +96,7 @@ class ProblemWriter:
 
 def dump(document: Mapping[str, Any]) -> bytes:
     """The document as UTF-8 JSON."""
-    return orjson.dumps(document, option=orjson.OPT_UTC_Z)
+    return written(document, orjson.OPT_UTC_Z)
 
 
 def problem_headers(document: Mapping[str, Any]) -> dict[str, str]:

@@ -9,7 +9,7 @@ import os
 import sys
 import tracemalloc
 from collections.abc import AsyncIterator, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -121,7 +121,7 @@ async def test_a_scrub_answers_in_order_while_it_reads(engine: AsyncEngine) -> N
     asked: list[int] = []
     sent = 0
 
-    async def assess(lookup: Lookup) -> Sequence[int]:
+    async def assess(lookup: Lookup, _: datetime) -> Sequence[int]:
         asked.append(len(lookup.numbers))
         return [len(found.suppressions) for found in lookup.numbers]
 
@@ -133,7 +133,9 @@ async def test_a_scrub_answers_in_order_while_it_reads(engine: AsyncEngine) -> N
 
     answers = []
     first_at = 0
-    scrub = scrub_numbers(engine, account.id, lines(), "csv", now=NOW, assess=assess, rows_at_once=20)
+    scrub = scrub_numbers(
+        engine, account.id, lines(), "csv", clock=lambda: NOW, assess=assess, rows_at_once=20
+    )
     async for batch in scrub:
         first_at = first_at or sent
         answers += batch
@@ -152,7 +154,7 @@ async def test_a_scrub_answers_in_order_while_it_reads(engine: AsyncEngine) -> N
 async def test_a_long_scrub_holds_only_a_batch(engine: AsyncEngine) -> None:
     account = await Account.new(engine)
 
-    async def assess(lookup: Lookup) -> Sequence[None]:
+    async def assess(lookup: Lookup, _: datetime) -> Sequence[None]:
         return [None] * len(lookup.numbers)
 
     async def lines(count: int) -> AsyncIterator[bytes]:
@@ -162,7 +164,9 @@ async def test_a_long_scrub_holds_only_a_batch(engine: AsyncEngine) -> None:
     async def peak_bytes(count: int) -> int:
         tracemalloc.start()
         answered = 0
-        async for batch in scrub_numbers(engine, account.id, lines(count), "ndjson", now=NOW, assess=assess):
+        async for batch in scrub_numbers(
+            engine, account.id, lines(count), "ndjson", clock=lambda: NOW, assess=assess
+        ):
             answered += len(batch)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
@@ -176,12 +180,12 @@ async def test_a_long_scrub_holds_only_a_batch(engine: AsyncEngine) -> None:
 async def test_a_scrub_of_something_else_is_refused(engine: AsyncEngine) -> None:
     account = await Account.new(engine)
 
-    async def assess(lookup: Lookup) -> Sequence[None]:
+    async def assess(lookup: Lookup, _: datetime) -> Sequence[None]:
         return [None] * len(lookup.numbers)
 
     with pytest.raises(UnusableList, match="unknown column"):
         async for _ in scrub_numbers(
-            engine, account.id, chunks_of(b"phone\n"), "csv", now=NOW, assess=assess
+            engine, account.id, chunks_of(b"phone\n"), "csv", clock=lambda: NOW, assess=assess
         ):
             pass
 
