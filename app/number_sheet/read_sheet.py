@@ -16,7 +16,7 @@ from app.guardrail.facts import Facts, Intent, IntentType
 from app.intents.records import store as decision_records
 from app.intents.services import RuleSet
 from app.intents.windows.forecast_windows import outlook_beside
-from app.numbering import number_fault, spellings
+from app.numbering import asked_fault, spellings
 from app.outcomes import store as outcomes
 from app.outcomes.store import StoredOutcome
 from app.platform.postgres.database import Database
@@ -84,7 +84,7 @@ async def read_sheet(
     )
     ids = [uuid.UUID(decision["id"]) for decision in page.rows if decision["verdict"] == "approved"]
     ended = await database.run(lambda connection: outcomes.of_many(connection, ids), may_run_twice=True)
-    fault = number_fault(number)
+    fault = asked_fault(number)
     outlook: dict[IntentType, WindowForecast] = {}
     if fault is None:
         kinds: tuple[IntentType, ...] = ("call", "sms")

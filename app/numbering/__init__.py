@@ -28,6 +28,7 @@ __all__ = [
     "Place",
     "Places",
     "UnsupportedDestinationError",
+    "asked_fault",
     "asked_line",
     "canonical",
     "list_fault",
@@ -68,6 +69,15 @@ def number_fault(text: str) -> str | None:
     """Why a text is no number that can be dialled, in words that follow the field's name; None when it is one."""
     try:
         plan_numbers().read(text)
+    except NumberError as error:
+        return error.reason
+    return None
+
+
+def asked_fault(text: str) -> str | None:
+    """Why nothing can be said of a number; None also for an old spelling, of which what holds of its line is said."""
+    try:
+        plan_numbers().parse(text)
     except NumberError as error:
         return error.reason
     return None

@@ -111,7 +111,7 @@ class FiguresPage(documents.Document):
 async def post_outcome(request: Request, caller: MayWrite, intent_id: str, body: OutcomeBody) -> Response:
     """Gives the call's channel back as well. May be told again or corrected for a day; the same again changes nothing.
 
-    409 for an intent that was refused, and once the day is over.
+    409 for an intent that was refused, and once the day is over; a wish not to be called that comes with it is kept.
     """
     try:
         identifier = uuid.UUID(intent_id)

@@ -44,6 +44,14 @@ class ToldOutcome:
     asked_not_to_be_called: bool = False
 
 
+class _NoOutcome(Conflict):
+    """No outcome can be kept of the intent. ``wish_of``: the number of who said a wish in the call, which can be."""
+
+    def __init__(self, detail: str, wish_of: str | None) -> None:
+        super().__init__(detail)
+        self.wish_of = wish_of
+
+
 async def tell_outcome(
     services: ChannelServices,
     caller: Caller,
@@ -56,24 +64,32 @@ async def tell_outcome(
 
     The same again changes nothing; another one takes the place of the first for a day. Raises NotFound for an id that
     is not the account's, Conflict for a refused intent and when the day is over, Unusable for a result that its type
-    cannot have.
+    cannot have. A wish that comes with such a Conflict is kept nevertheless: somebody has heard the person.
     """
     now = services.now()
+    words = f"{WISH} (intent {intent_id})"
 
     async def change(connection: AsyncConnection, _: uuid.UUID) -> Answer:
         decided = await outcomes.decided_intent(connection, caller.account_id, intent_id)
         if decided is None:
             raise NotFound("There is no decision of that id.")
         if decided.verdict != "approved":
-            raise Conflict("The intent was refused, so that it cannot have an outcome.")
+            raise _NoOutcome(
+                "The intent was refused, so that it cannot have an outcome.",
+                decided.to_number if told.asked_not_to_be_called else None,
+            )
         _check(decided, told)
         await outcomes.lock(connection, intent_id)
         before = await outcomes.fetch(connection, intent_id)
-        if before is not None and now - before.told_at > MAY_BE_CORRECTED:
-            raise Conflict("An outcome may be told again for a day after it was told first.")
         # What is told again of the same call is the same wish, and not a later one.
-        if told.asked_not_to_be_called and not (before is not None and before.asked_not_to_be_called):
-            await _keep_wish(connection, caller, decided.to_number, f"{WISH} (intent {intent_id})", now)
+        new_wish = told.asked_not_to_be_called and not (before is not None and before.asked_not_to_be_called)
+        if before is not None and now - before.told_at > MAY_BE_CORRECTED:
+            raise _NoOutcome(
+                "An outcome may be told again for a day after it was told first.",
+                decided.to_number if new_wish else None,
+            )
+        if new_wish:
+            await _keep_wish(connection, caller, decided.to_number, words, now)
         if decided.type == "call":
             await leases.end(connection, caller.account_id, [intent_id], "released", now)
         stored = _joined(told, before, now)
@@ -87,9 +103,19 @@ async def tell_outcome(
                 await announce_rate(connection, caller.account_id, campaign, day, stored, before, now)
         return render(decided, stored)
 
-    answer = await change_once(
-        services, presented, operation=OPERATION, scope="intents:write", now=now, change=change
-    )
+    try:
+        answer = await change_once(
+            services, presented, operation=OPERATION, scope="intents:write", now=now, change=change
+        )
+    except _NoOutcome as no_outcome:
+        if no_outcome.wish_of is None:
+            raise
+        # In a transaction of its own, since the refusal undoes the first; and not under the key, which answers nothing.
+        unkeyed = RequestIdentity(presented.key_hash)
+        await keep_wish_of_call(
+            services, caller, unkeyed, no_outcome.wish_of, Answer(200, {}, b""), words=words
+        )
+        raise Conflict(f"{no_outcome.detail} That the person asked not to be called is kept.") from None
     # After the commit, as whoever releases a lease does; and after a replay too, since the first try may have died
     # between the two. A second time it finds nothing to give back, and a text never held any.
     if told.result in OF_CALLS:
@@ -98,13 +124,19 @@ async def tell_outcome(
 
 
 async def keep_wish_of_call(
-    services: ChannelServices, caller: Caller, presented: RequestIdentity, number: str, answer: Answer
+    services: ChannelServices,
+    caller: Caller,
+    presented: RequestIdentity,
+    number: str,
+    answer: Answer,
+    *,
+    words: str = WISH,
 ) -> None:
-    """Keep what a person said in a call that no intent of ours is known of, as where it was they who called."""
+    """Keep what a person said in a call that no approval of ours stands for, as where it was they who called."""
     now = services.now()
 
     async def change(connection: AsyncConnection, _: uuid.UUID) -> Answer:
-        await _keep_wish(connection, caller, number, WISH, now)
+        await _keep_wish(connection, caller, number, words, now)
         return answer
 
     await change_once(services, presented, operation=OPERATION, scope="intents:write", now=now, change=change)

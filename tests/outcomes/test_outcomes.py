@@ -170,6 +170,51 @@ def test_told_again_later_than_a_day_conflicts(
     assert figures(dialler, "spring")["results"] == {"answered": 1}
 
 
+def test_a_wish_told_where_no_outcome_can_be_kept_is_kept(
+    dialler: Dialler, servers: Servers, gate_database: str
+) -> None:
+    """Whoever dialled past a refusal, or hears late of a talk, has still heard the person: 409, and no call after."""
+    refused_number, late_number = dialler.open_number(), dialler.open_number()
+    refused = dialler.call(to=refused_number, pool=_full(dialler)).json()["intent_id"]
+    late = dialler.approved(to=late_number)["id"]
+    told(dialler, late, "answered")
+    earlier = utc_now() - timedelta(days=1, seconds=5)
+    moved = "UPDATE outcomes SET told_at = $1 WHERE intent_id = $2"
+    run_apart(_execute(servers, gate_database, moved, earlier, late))
+    for number, intent_id in ((refused_number, refused), (late_number, late)):
+        assert tell(dialler, intent_id, "answered").status == 409
+        assert dialler.get(f"/v1/suppressions/{number}").status == 404
+        key = {"Idempotency-Key": f'"{uuid.uuid4()}"'}
+        for _ in range(2):
+            answer = tell(dialler, intent_id, "answered", asked_not_to_be_called=True, headers=key)
+            assert (answer.status, "is kept" in answer.json()["detail"]) == (409, True)
+            (entry,) = dialler.get(f"/v1/suppressions/{number}").json()["entries"]
+            assert (entry["channel"], entry["opted_out_at"] is not None) == ("all", True)
+            assert intent_id in entry["reason"]
+        assert "DNC_BLOCKED" in [each["code"] for each in dialler.call(to=number).json()["violations"]]
+
+
+def test_a_wish_that_was_lifted_does_not_come_back_by_a_late_repetition(
+    dialler: Dialler, servers: Servers, gate_database: str
+) -> None:
+    number = dialler.open_number()
+    one = dialler.approved(to=number)["id"]
+    told(dialler, one, "answered", asked_not_to_be_called=True)
+    start = {"from": number, "to": "+12125550100", "body": "START"}
+    assert dialler.post("/v1/inbound-messages", start).json()["action"] == "opt_in"
+    earlier = utc_now() - timedelta(days=1, seconds=5)
+    moved = "UPDATE outcomes SET told_at = $1 WHERE intent_id = $2"
+    run_apart(_execute(servers, gate_database, moved, earlier, one))
+    assert tell(dialler, one, "answered", asked_not_to_be_called=True).status == 409
+    assert dialler.get(f"/v1/suppressions/{number}").status == 404
+
+
+def _full(dialler: Dialler) -> str:
+    """The name of a pool without a channel."""
+    assert dialler.put("/v1/pools/full", {"capacity": 0}).status in (200, 201)
+    return "full"
+
+
 def test_campaigns_are_paged_by_name_and_those_without_one_are_one(dialler: Dialler) -> None:
     for campaign in (None, "b", "a"):
         told(dialler, dialler.approved(**({"campaign": campaign} if campaign else {}))["id"], "busy")

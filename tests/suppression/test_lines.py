@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,6 +11,7 @@ from tests.contract.dialler import Dialler, call, sms
 from tests.contract.streams import ended, imported, upload
 from tests.suppression.test_wishes import stop, suppressed
 
+NDJSON = "application/x-ndjson"
 PAIRS = [
     ("+5491123456789", "+541123456789"),
     ("+541123456789", "+5491123456789"),
@@ -199,3 +201,14 @@ def test_an_old_spelling_is_decided_as_its_line(dialler: Dialler, asked: str, ot
     assert refused.json()["violations"][0]["code"] == "DNC_BLOCKED"
     recorded = dialler.get(f"/v1/intents?to={other.replace('+', '%2B')}").json()["items"]
     assert [each["to"] for each in recorded] == [asked]
+    row, line = (
+        json.loads(row)
+        for row in upload(
+            dialler, "/v1/scrub", f'{{"number":"{asked}"}}\n{{"number":"{other}"}}\n'.encode(), NDJSON
+        ).body.splitlines()
+    )
+    assert row == line | {"number": asked}, "a list is scrubbed by what a decision says of its numbers"
+    assert (row["valid"], row["suppressed"]) == (True, True)
+    sheet = dialler.get(f"/v1/numbers/{asked}").json()
+    assert sheet["undiallable"] is None
+    assert sheet["windows"] == dialler.get(f"/v1/numbers/{other}").json()["windows"]

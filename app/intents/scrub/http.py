@@ -23,7 +23,7 @@ from app.intents.scrub.assess_numbers import Assessment, assess_numbers
 from app.intents.scrub.gather_conditions import gather_conditions
 from app.intents.scrub.scrub_numbers import ScrubbedNumber, scrub_numbers
 from app.intents.services import Services
-from app.numbering import number_fault
+from app.numbering import asked_fault
 from app.platform.files.byte_stream import UnusableList
 from app.platform.files.spreadsheet import neutralised
 from app.platform.http import response_schemas as documents
@@ -104,7 +104,7 @@ async def post_scrub(
         format,
         clock=services.now,
         assess=assess,
-        check_number=number_fault,
+        check_number=asked_fault,
     )
     write = _csv if format == "csv" else _ndjson
     place = services.scrubs.take(caller.account_id)
