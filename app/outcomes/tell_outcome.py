@@ -45,9 +45,9 @@ class ToldOutcome:
 
 
 class _NoOutcome(Conflict):
-    """No outcome can be kept of the intent. ``wish_of``: the number of who said a wish in the call, which can be."""
+    """No outcome can be kept of the intent. ``wish_of``: that intent where a wish came with it, which can be."""
 
-    def __init__(self, detail: str, wish_of: str | None) -> None:
+    def __init__(self, detail: str, wish_of: DecidedIntent | None) -> None:
         super().__init__(detail)
         self.wish_of = wish_of
 
@@ -76,7 +76,7 @@ async def tell_outcome(
         if decided.verdict != "approved":
             raise _NoOutcome(
                 "The intent was refused, so that it cannot have an outcome.",
-                decided.to_number if told.asked_not_to_be_called else None,
+                decided if told.asked_not_to_be_called else None,
             )
         _check(decided, told)
         await outcomes.lock(connection, intent_id)
@@ -86,7 +86,7 @@ async def tell_outcome(
         if before is not None and now - before.told_at > MAY_BE_CORRECTED:
             raise _NoOutcome(
                 "An outcome may be told again for a day after it was told first.",
-                decided.to_number if new_wish else None,
+                decided if new_wish else None,
             )
         if new_wish:
             await _keep_wish(connection, caller, decided.to_number, words, now)
@@ -108,13 +108,13 @@ async def tell_outcome(
             services, presented, operation=OPERATION, scope="intents:write", now=now, change=change
         )
     except _NoOutcome as no_outcome:
-        if no_outcome.wish_of is None:
+        decided = no_outcome.wish_of
+        if decided is None:
             raise
-        # In a transaction of its own, since the refusal undoes the first; and not under the key, which answers nothing.
-        unkeyed = RequestIdentity(presented.key_hash)
-        await keep_wish_of_call(
-            services, caller, unkeyed, no_outcome.wish_of, Answer(200, {}, b""), words=words
-        )
+        # In a transaction of its own, since the refusal undoes the first; and not under the key: what is answered is
+        # the refusal, and the key may be used again.
+        unkeyed, unread = RequestIdentity(presented.key_hash), render(decided, _joined(told, None, now))
+        await keep_wish_of_call(services, caller, unkeyed, decided.to_number, unread, words=words)
         raise Conflict(f"{no_outcome.detail} That the person asked not to be called is kept.") from None
     # After the commit, as whoever releases a lease does; and after a replay too, since the first try may have died
     # between the two. A second time it finds nothing to give back, and a text never held any.
