@@ -44,10 +44,11 @@ class Events:
     def missing(self, told: Sequence[Told], lost: Callable[[float, float], bool]) -> Iterator[str]:
         """What was answered and has not been told. ``lost``: whether what was sent and answered then may be forgotten.
 
-        Numbers that a loss has touched are left out, since their past is no longer what was told.
+        Numbers that a loss has touched are left out, since their past is no longer what was told. ``told`` is in the
+        order of arrival, which is that in which it happened: two replicas may stamp it a few milliseconds otherwise.
         """
         by_number: dict[str, list[Told]] = defaultdict(list)
-        for each in sorted(told, key=lambda each: each.at):
+        for each in {each.id: each for each in told}.values():  # a repetition keeps the place of the first
             by_number[each.number].append(each)
         for number, wishes in self._sure(by_number, lost):
             for wish in wishes:
@@ -101,12 +102,13 @@ def _untold(wish: Change, wishes: Sequence[Change], told: Sequence[Told]) -> str
     """What is missing of an answered wish, None when nothing is or nobody can say."""
     if not wish.answered:
         return None
-    since, until = wish.sent - EDGE_SECONDS, wish.done + EDGE_SECONDS
+    # A replica that knows its clock to be wrong stamps by what it knows of Postgres's, which may be off by half of what
+    # the asking took: as long as the wish, where the store stood still.
+    since, until = wish.sent - EDGE_SECONDS, wish.done + EDGE_SECONDS + (wish.done - wish.sent) / 2
     if not wish.suppresses:
         if any(each.type == IN and since <= each.at <= until for each in told):
             return None
-        # A replica that knows its clock to be wrong stamps by what it knows of Postgres's, which may be off by half
-        # of what the asking took: as many as there were STARTs are all of them, whenever they say that they were.
+        # As many as there were STARTs are all of them, whenever they say that they were.
         starts = sum(not each.suppresses for each in wishes)
         all_told = sum(each.type == IN for each in told) >= starts
         return None if all_told else f"a START was answered, and no {IN} was told"
