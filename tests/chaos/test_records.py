@@ -210,7 +210,11 @@ def nothing(sent: float, done: float) -> bool:
         ([stop(), start(10.5, 12)], [(IN, 11)], False),  # they crossed: nobody knows what the STOP changed
         ([stop(answered=False)], [], False),
         # Two replicas stamp what crossed a few milliseconds otherwise; how it came is how it happened.
-        ([stop(), stop(14, 14.3), start(14.1, 14.4), stop(20, 21)], [(OUT, 10.5), (IN, 14.21), (OUT, 14.2)], False),
+        (
+            [stop(), stop(14, 14.3), start(14.1, 14.4), stop(20, 21)],
+            [(OUT, 10.5), (IN, 14.21), (OUT, 14.2)],
+            False,
+        ),
         ([stop(10, 14)], [(OUT, 14.4)], False),  # a store stood still, and with it what is known of its clock
     ],
 )
