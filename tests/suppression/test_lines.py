@@ -211,4 +211,8 @@ def test_an_old_spelling_is_decided_as_its_line(dialler: Dialler, asked: str, ot
     assert (row["valid"], row["suppressed"]) == (True, True)
     sheet = dialler.get(f"/v1/numbers/{asked}").json()
     assert sheet["undiallable"] is None
-    assert sheet["windows"] == dialler.get(f"/v1/numbers/{other}").json()["windows"]
+    of_line = dialler.get(f"/v1/numbers/{other}").json()["windows"]
+    # Not the windows themselves: an open one begins in the second in which it is asked for.
+    for kind in ("call", "sms"):
+        for name in ("open_now", "closes_at", "next_opens_at"):
+            assert sheet["windows"][kind][name] == of_line[kind][name]

@@ -14,14 +14,14 @@ from tests.servers import Servers, run_apart
 
 # What grows with the calls, the people and what is told of them.
 HOT = {
-    "attempts", "audit_entries", "consents", "decision_counts", "decisions", "events", "idempotency_keys",
-    "inbound_messages", "late_decisions", "lease_events", "leases", "opt_outs", "outcome_days", "outcomes",
-    "seal_hours", "seal_leaves", "seal_queue", "seals", "suppression_events", "suppressions", "webhook_deliveries",
+    "attempts", "audit_entries", "consents", "decision_counts", "decision_parts", "decisions", "events",
+    "idempotency_keys", "inbound_messages", "late_decisions", "lease_events", "leases", "opt_outs", "outcome_days",
+    "outcomes", "seal_hours", "seal_leaves", "seal_queue", "seals", "suppression_events", "suppressions", "webhook_deliveries",
 }  # fmt: skip
 # What is small, is the same for all accounts, or is no account's; an engine copies it to every server.
 SMALL = {
-    "accounts", "alembic_version", "api_keys", "decision_counting", "emergencies", "event_readers", "installation",
-    "job_rejects", "jobs", "limits", "policy_versions", "pools", "proclaimed_holidays", "registries",
+    "accounts", "alembic_version", "api_keys", "archived_months", "decision_counting", "emergencies", "event_readers",
+    "installation", "job_rejects", "jobs", "limits", "policy_versions", "pools", "proclaimed_holidays", "registries",
     "registry_versions", "rule_texts", "seal_keys", "seal_progress", "webhooks",
 }  # fmt: skip
 # Large, and the same for all accounts: read by number alone, loaded as a whole, copied to every server.
