@@ -16,7 +16,8 @@ from tests.servers import Servers, run_apart
 HOT = {
     "attempts", "audit_entries", "consents", "decision_counts", "decision_parts", "decisions", "events",
     "idempotency_keys", "inbound_messages", "late_decisions", "lease_events", "leases", "opt_outs", "outcome_days",
-    "outcomes", "seal_hours", "seal_leaves", "seal_queue", "seals", "suppression_events", "suppressions", "webhook_deliveries",
+    "outcomes", "seal_hours", "seal_leaves", "seal_queue", "seals", "suppression_events", "suppressions",
+    "webhook_deliveries",
 }  # fmt: skip
 # What is small, is the same for all accounts, or is no account's; an engine copies it to every server.
 SMALL = {
