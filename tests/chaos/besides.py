@@ -89,7 +89,9 @@ class Besides(Caller):
             if time.time() - self.world.registry_loaded < LOADS_APART_SECONDS:
                 return
             self.world.registry_loaded = time.time()
-            self.load_side(self.rng.randrange(2))
+            side = self.rng.randrange(2)
+            with self.world.registered.loading(side):
+                self.load_side(side)
         finally:
             _loading.release()
 

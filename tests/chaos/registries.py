@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from tests.chaos.lists import UNKNOWN_SECONDS, Loss
@@ -39,6 +43,18 @@ class Registered:
         with self._lock:
             self._loads.append(load)
 
+    @contextmanager
+    def loading(self, side: int) -> Iterator[None]:
+        """A load is under way: it may take effect at any moment from before it is sent until its end is noted."""
+        under_way = Loaded(time.time(), math.inf, side, answered=False)
+        with self._lock:
+            self._loads.append(under_way)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._loads = [load for load in self._loads if load is not under_way]
+
     def surely_binds(self, number: str, sent: float, done: float) -> bool:
         """Whether the number stood on the list all the time from the sending to the answer of an intent."""
         if number.startswith(_prefix(CORE)):
@@ -58,7 +74,7 @@ class Registered:
         with self._lock:
             self._loads = [
                 load
-                if load.done < loss.kept_until
+                if load.done < loss.kept_until or load.done == math.inf
                 else replace(load, answered=False, done=max(load.done, loss.at + UNKNOWN_SECONDS))
                 for load in self._loads
             ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from itertools import islice
 from pathlib import Path
 
@@ -255,6 +256,22 @@ def test_a_registry_binds_surely_what_its_last_answered_load_holds(
     assert record.surely_binds(CORE.format(1), sent, sent + 1), "it stands in every list"
     record.lose(Loss(at=15, kept_until=0.5, lost_from=1))
     assert not record.surely_binds(SIDES[0].format(1), sent, sent + 1), "a restore may have forgotten it"
+
+
+def test_while_a_registry_is_loaded_anew_nobody_knows_which_of_its_numbers_bind() -> None:
+    """It takes effect before its end is told, and its end is told before it is noted."""
+    record, now = Registered(), time.time()
+    record.note(Loaded(now - 9, now - 8, 0, True))
+    number = SIDES[0].format(1)
+    with record.loading(1):
+        assert not record.surely_binds(number, now, time.time())
+        assert record.surely_binds(CORE.format(1), now, time.time())
+        assert record.surely_binds(number, now - 5, now - 4), "it was answered before the load was sent"
+        record.lose(Loss(at=now + 1, kept_until=now, lost_from=now + 1))
+        assert not record.surely_binds(number, now, time.time())
+        record.note(Loaded(now + 1, now + 2, 1, True))
+    assert not record.surely_binds(number, now + 3, now + 4)
+    assert record.surely_binds(SIDES[1].format(1), now + 3, now + 4)
 
 
 def test_the_page_of_figures_keeps_the_other_seeds_and_takes_a_run_of_the_same_anew(tmp_path: Path) -> None:
