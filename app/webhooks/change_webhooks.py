@@ -17,6 +17,7 @@ from app.ids import new_id
 from app.instants import rfc3339
 from app.platform.outcomes import Conflict, FieldFault, NotFound, Unusable
 from app.platform.stores import Stores
+from app.webhooks import redelivery_store as redeliveries
 from app.webhooks import store as webhooks
 from app.webhooks.destinations import Allowed, Refused, checked_url
 from app.webhooks.send_event import Sender, Told
@@ -139,7 +140,7 @@ async def redeliver(
             isinstance(which, uuid.UUID) and await position_of(connection, caller.account_id, which) is None
         ):
             raise NotFound("There is no such event.")
-        done = await webhooks.redeliver(
+        done = await redeliveries.redeliver(
             connection,
             caller.account_id,
             name,
@@ -153,7 +154,7 @@ async def redeliver(
         queued, last = done
         return Redelivered(
             queued,
-            await webhooks.event_at(connection, caller.account_id, last) if last is not None else None,
+            await redeliveries.event_at(connection, caller.account_id, last) if last is not None else None,
         )
 
 

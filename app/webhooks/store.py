@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import TextClause, text
@@ -104,53 +104,6 @@ _SECRETS = text(
       FROM webhooks WHERE account_id = :account AND name = :name
     """
 )
-# Only what was told or given up: what still waits is told anyway, in its turn. That is found out where the row is put,
-# and not by a join with what waits, which takes minutes where Postgres does not know yet how much that is.
-_REDELIVER = """
-    WITH wanted AS (
-        SELECT e.account_id, e.position, e.subject, w.id AS webhook_id
-          FROM webhooks AS w JOIN events AS e ON e.account_id = w.account_id AND e.position <= w.position
-         WHERE w.account_id = :account AND w.name = :name AND {which}
-         ORDER BY e.position LIMIT :limit
-    ), put AS (
-        INSERT INTO webhook_deliveries AS d
-               (account_id, position, webhook_id, subject, status, attempts, next_at, until)
-        SELECT account_id, position, webhook_id, subject, 'waiting', 0,
-               CASE row_number() OVER (PARTITION BY subject ORDER BY position) WHEN 1 THEN clock_timestamp() END,
-               clock_timestamp() + :tried_for
-          FROM wanted
-            ON CONFLICT (account_id, position, webhook_id) DO UPDATE
-           SET status = 'waiting', attempts = 0, next_at = excluded.next_at, until = excluded.until, last_error = NULL
-         WHERE d.status <> 'waiting'
-        RETURNING d.subject
-    )
-    SELECT subject, NULL::bigint AS last, NULL::bigint AS looked_at FROM put
-     UNION ALL SELECT NULL, max(position), count(*) FROM wanted
-"""
-_REDELIVER_ONE = text(_REDELIVER.format(which="e.id = :event_id"))
-_REDELIVER_SINCE = text(
-    _REDELIVER.format(which="e.recorded_at >= :since AND e.position > :behind AND e.type = ANY (w.events)")
-)
-_EVENT_AT = text("SELECT id FROM events WHERE account_id = :account AND position = :position")
-# While it is held, nothing that was sent is written down for this webhook. Who asks believes that its receiver is well.
-_HOLD = text(
-    "UPDATE webhooks SET failures = 0, rests_until = '-infinity' WHERE account_id = :account AND name = :name"
-    " RETURNING id"
-)
-# Of what waits for a subject the first is due, and the others are not before it. Most of them are so already.
-_FIRST_IS_DUE = text(
-    """
-    UPDATE webhook_deliveries AS d SET next_at = CASE WHEN d.position = h.position THEN clock_timestamp() END
-      FROM (SELECT DISTINCT unnest(CAST(:subjects AS text[])) AS subject) AS s
-     CROSS JOIN LATERAL (
-           SELECT position FROM webhook_deliveries
-            WHERE account_id = :account AND webhook_id = :webhook AND subject = s.subject AND status = 'waiting'
-            ORDER BY position LIMIT 1) AS h
-     WHERE d.account_id = :account AND d.webhook_id = :webhook AND d.subject = s.subject AND d.status = 'waiting'
-       AND CASE WHEN d.position = h.position THEN d.next_at IS NULL OR d.next_at > clock_timestamp()
-                ELSE d.next_at IS NOT NULL END
-    """
-)
 _DELIVERIES = """
     SELECT d.position, e.id, e.type, e.subject, d.status, d.attempts, d.next_at, d.tried_at, d.answered, d.last_error
       FROM webhook_deliveries AS d JOIN events AS e ON e.account_id = d.account_id AND e.position = d.position
@@ -241,43 +194,6 @@ async def secrets_of(
     """Where to, and what to sign with now: the secret, and the one before while both hold."""
     row = (await connection.execute(_SECRETS, {"account": account_id, "name": name})).first()
     return (row[0], [bytes(secret) for secret in row[1:] if secret is not None]) if row else None
-
-
-async def redeliver(
-    connection: AsyncConnection,
-    account_id: uuid.UUID,
-    name: str,
-    *,
-    which: uuid.UUID | datetime,
-    behind: int,
-    tried_for: timedelta,
-    limit: int,
-) -> tuple[int, int | None] | None:
-    """Have an event told again, or the first ``limit`` that were recorded since an instant, if they do not wait anyway.
-
-    ``behind``: of those since an instant only what stands above that position. Answers how many are told again, and the
-    last position that was looked at where there may be more. None when there is no such webhook.
-    """
-    held = (await connection.execute(_HOLD, {"account": account_id, "name": name})).scalar_one_or_none()
-    if held is None:
-        return None
-    given = {"account": account_id, "name": name, "tried_for": tried_for, "limit": limit}
-    if isinstance(which, datetime):
-        rows = (await connection.execute(_REDELIVER_SINCE, {**given, "since": which, "behind": behind})).all()
-    else:
-        rows = (await connection.execute(_REDELIVER_ONE, {**given, "event_id": which})).all()
-    subjects = [row.subject for row in rows if row.looked_at is None]
-    await connection.execute(_FIRST_IS_DUE, {"account": account_id, "webhook": held, "subjects": subjects})
-    (last,) = (row.last if row.looked_at == limit else None for row in rows if row.looked_at is not None)
-    return len(subjects), last
-
-
-async def event_at(connection: AsyncConnection, account_id: uuid.UUID, position: int) -> uuid.UUID:
-    """The id of the event at a position."""
-    found: uuid.UUID = (
-        await connection.execute(_EVENT_AT, {"account": account_id, "position": position})
-    ).scalar_one()
-    return found
 
 
 async def deliveries(

@@ -31,7 +31,8 @@ def both_ways(statement: str) -> Mapping[Way, TextClause]:
     }
 
 
-_PLANNED_ANEW = text("SET LOCAL plan_cache_mode = force_custom_plan")
+# For the rest of the transaction each statement is planned for the values that it is given.
+PLANNED_ANEW = text("SET LOCAL plan_cache_mode = force_custom_plan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ async def look_through(
     the caller's transaction.
     """
     # A filter that many rows pass and one that none does want different plans of the same statement.
-    await connection.execute(_PLANNED_ANEW)
+    await connection.execute(PLANNED_ANEW)
     patience = patience or Patience()
     started, line_batch = time.monotonic(), patience.first_rows
     found: list[Any] = []
