@@ -25,6 +25,8 @@ DECISIONS = int(os.environ.get("CALLGATE_TEST_WALK", "20000"))
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(300 + DECISIONS // 2_000)]
 MOST_MILLISECONDS = 300.0
 LIGHTS = [(PHONE, "dark"), (WIDE, "light"), (PHONE, "light"), (WIDE, "dark")]
+# Each size and each light once among the ordinary tests; all four by ``make walk`` and ``make test-slow``.
+ORDINARY = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,15 @@ async def somebody(business: Business, chromium: Browser) -> AsyncIterator[Looke
     assert found.complaints == []
 
 
-@pytest.mark.parametrize("place", range(len(LIGHTS)), ids=[f"{s['width']}-{light}" for s, light in LIGHTS])
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param(
+            place, id=f"{size['width']}-{light}", marks=pytest.mark.slow if place >= ORDINARY else ()
+        )
+        for place, (size, light) in enumerate(LIGHTS)
+    ],
+)
 async def test_a_person_walks_every_page_s_main_job(somebody: Looker, business: Business, place: int) -> None:
     size, light = LIGHTS[place]
     await somebody.page.set_viewport_size(size)  # type: ignore[arg-type]

@@ -34,7 +34,10 @@ def bought() -> str:
     return f"Name;Telefon;Vermerk\n{lines}Bob;nobody;y\n"
 
 
-@pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), (WIDE, "light")], ids=["phone", "desk"])
+@pytest.mark.parametrize(
+    ("size", "scheme"),
+    [pytest.param(PHONE, "dark", id="phone", marks=pytest.mark.slow), pytest.param(WIDE, "light", id="desk")],
+)
 async def test_a_list_of_a_hundred_thousand_is_dropped_tried_and_taken_with_its_progress_seen(
     looker: Looker, dialler: Dialler, size: dict[str, int], scheme: str
 ) -> None:

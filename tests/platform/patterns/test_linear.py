@@ -89,9 +89,9 @@ def test_a_reply_is_understood_in_linear_time() -> None:
     with given_up(0.5):
         classify_inbound("stop " + "annoying " * 1200 + "x")
     pumps = sorted(set(_texts("app.replies")))
-    assert not _faults(classify_inbound, pumps, [""])
-    # Of the longest a third: each pattern has several, and is looked at by itself above.
-    assert not _faults(classify_inbound, pumps[::3], longest=LONGEST_REPLY // 2)
+    # Of all a third, and of the longest fewer: each pattern has several, and is looked at by itself above.
+    assert not _faults(classify_inbound, pumps[::3], [""])
+    assert not _faults(classify_inbound, pumps[::15], longest=LONGEST_REPLY // 2)
 
 
 DISGUISES = (
