@@ -30,6 +30,8 @@ BENCHMARKS = (
     "storage",
     "spikes",
 )
+# Longer than a quarter of a minute each. What they measure with is run by tests/test_scaling.py and the console's walk.
+LONG = ("layouts", "scaling", "console")
 
 
 def test_every_documented_benchmark_is_among_those_that_are_run() -> None:
@@ -46,7 +48,9 @@ def test_every_documented_benchmark_is_among_those_that_are_run() -> None:
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("name", BENCHMARKS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in BENCHMARKS]
+)
 def test_it_runs_to_its_end(name: str) -> None:
     command = [sys.executable, "-m", f"benchmarks.{name}", "--small"]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=380)
