@@ -175,12 +175,12 @@ async def _keep_wish(
     """As a STOP: the person's own wish on every channel, and the end of their consents, under the same lock."""
     account, line = caller.account_id, spellings(number)
     await consents.lock(connection, account, line[0])
-    await consents.end(connection, account, line, OPT_OUT, now)
     key, event = caller.key_id, new_id(now)
     if "all" in await opt_outs.standing_since(connection, account, line):
         await opt_outs.repeat(connection, account, number, words, key_id=key, event_id=event, now=now)
-        return
-    wish = new_id(now)
-    await opt_outs.record(
-        connection, account, number, words, key_id=key, wish_id=wish, event_id=event, now=now
-    )
+    else:
+        wish = new_id(now)
+        await opt_outs.record(
+            connection, account, number, words, key_id=key, wish_id=wish, event_id=event, now=now
+        )
+    await consents.end(connection, account, line, OPT_OUT, now)

@@ -48,7 +48,7 @@ async def add_suppression(
     check_expiry(entry, services)
 
     async def change(connection: AsyncConnection, entry_id: UUID) -> Answer:
-        await _end_consents(connection, caller, entry, now)
+        await _hold_line(connection, caller, entry)
         added, there = await suppressions.add(
             connection,
             caller.account_id,
@@ -59,6 +59,7 @@ async def add_suppression(
             event_id=new_id(now),
             now=now,
         )
+        await _end_consents(connection, caller, entry, now)
         if not added and entry.source == OPT_OUT:
             # It has ended the consents of its line, so none that was given before it may come back.
             await suppressions.repeat_opt_out(
@@ -76,7 +77,7 @@ async def put_suppression(services: Stores, caller: Caller, entry: Entry) -> Add
     now = services.now()
     check_expiry(entry, services)
     async with services.database.begin() as connection:
-        await _end_consents(connection, caller, entry, now)
+        await _hold_line(connection, caller, entry)
         added, there = await suppressions.put(
             connection,
             caller.account_id,
@@ -87,6 +88,7 @@ async def put_suppression(services: Stores, caller: Caller, entry: Entry) -> Add
             event_id=new_id(now),
             now=now,
         )
+        await _end_consents(connection, caller, entry, now)
     return Added(added, there)
 
 
@@ -122,12 +124,16 @@ async def remove_suppression(
     )
 
 
-async def _end_consents(connection: AsyncConnection, caller: Caller, entry: Entry, now: datetime) -> None:
-    """A person's opt-out ends their consent, whichever way it reached us."""
+async def _hold_line(connection: AsyncConnection, caller: Caller, entry: Entry) -> None:
+    """Before an opt-out is entered, which ends consents."""
     if entry.source == OPT_OUT:
-        line = spellings(entry.number)
-        await consents.lock(connection, caller.account_id, line[0])
-        await consents.end(connection, caller.account_id, line, "opt_out", now)
+        await consents.lock(connection, caller.account_id, spellings(entry.number)[0])
+
+
+async def _end_consents(connection: AsyncConnection, caller: Caller, entry: Entry, now: datetime) -> None:
+    """A person's opt-out ends their consent, whichever way it reached us. Behind the entry, as a list of them does."""
+    if entry.source == OPT_OUT:
+        await consents.end(connection, caller.account_id, spellings(entry.number), OPT_OUT, now)
 
 
 def check_expiry(entry: Entry, services: Stores) -> None:
