@@ -78,6 +78,14 @@ async def months_between(connection: AsyncConnection, low: uuid.UUID, high: uuid
     return [month for month in (ArchivedMonth(*row) for row in rows) if month.low < high]
 
 
+async def month_of(connection: AsyncConnection, decision_id: uuid.UUID) -> ArchivedMonth | None:
+    """The one that holds the id, if it is in a file."""
+    found = await months_between(
+        connection, decision_id, uuid.UUID(int=min(decision_id.int + 1, (1 << 128) - 1))
+    )
+    return next((month for month in found if month.low <= decision_id < month.high), None)
+
+
 async def partitions_before(connection: AsyncConnection, before: datetime) -> list[datetime]:
     """The months that begin before that instant and are in Postgres, oldest first."""
     found = []
