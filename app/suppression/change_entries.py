@@ -19,6 +19,7 @@ from app.platform.idempotency.answers import Answer, RequestIdentity
 from app.platform.idempotency.change_once import change_once
 from app.platform.outcomes import Conflict, FieldFault, NotFound, Unusable
 from app.platform.stores import Stores
+from app.platform.visible_text import is_blank
 from app.suppression import opt_out_store as opt_outs
 from app.suppression import store as suppressions
 from app.suppression.store import Entry
@@ -102,7 +103,7 @@ async def remove_suppression(
     Conflict when there is nothing to remove but an opt-out that this request may not touch.
     """
     now, line = services.now(), spellings(number)
-    may_lift = caller.may("admin") and bool(reason.strip())
+    may_lift = caller.may("admin") and not is_blank(reason)
     who_and_why: Any = {
         "reason": reason, "key_id": caller.key_id, "new_event_id": lambda: new_id(now), "now": now
     }  # fmt: skip
