@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 from app import VERSION, clock
 from app.consents.verdict import ConsentLaw
 from app.content import CallsOnly, ContentScanner, packaged_scanner
 from app.content.account_phrases import folded_phrase
 from app.content.signs.public_suffixes import registrable_domain
+from app.guardrail.facts import IntentType
 from app.intents.archive.archived_months_store import month_of
 from app.intents.archive.read_archive import find_archived
 from app.intents.decision_row import Decision, Recorded
@@ -106,7 +107,9 @@ class Services(OutcomeServices):
         rows = await find_archived(month, account_id, [intent_id]) if month is not None else []
         for row in rows:
             if row.verdict != "void":
-                return DecidedIntent(row.type, row.verdict, row.decided_at, row.to_number, row.campaign)
+                return DecidedIntent(
+                    cast(IntentType, row.type), row.verdict, row.decided_at, row.to_number, row.campaign
+                )
         return None
 
     async def _gather(self, asks: Sequence[Ask]) -> Sequence[Gathered | Exception]:

@@ -163,7 +163,8 @@ async def test_a_quota_that_a_release_before_counted_goes_on_counting(caller: Ca
     sms: dict[str, Any] = {"scopes": (), "attempt_type": "sms", "quotas": (quota,)}
     assert (await caller.admit(**sms)).status == "admitted"
     (key,) = [name for name in server.client.scan_iter() if b":quota:" in name]
-    bucket = int(next(name for name in server.client.hkeys(key) if name.startswith(b"b"))[1:])
+    fields: list[Any] = list(server.client.hkeys(key))
+    bucket = next(int(name[1:]) for name in fields if name[:1] == b"b")
     server.client.delete(key)
     server.client.hset(key, mapping={"o": bucket, "n": 2, f"b{bucket}": 2})
     server.client.expire(key, 90)
