@@ -40,3 +40,8 @@ def instant_of(identifier: uuid.UUID) -> datetime:
     """The instant that a UUIDv7 was made at, to the millisecond; one beyond the calendar is its end."""
     milliseconds = min(identifier.int >> 80, int(LATEST.timestamp() * 1000))
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def id_above(record_id: uuid.UUID) -> uuid.UUID:
+    """The next id; the last one has itself."""
+    return uuid.UUID(int=min(record_id.int + 1, (1 << 128) - 1))

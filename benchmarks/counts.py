@@ -11,8 +11,6 @@ a URL a Postgres is started for the run. Nothing here is a test.
 from __future__ import annotations
 
 import argparse
-import asyncio
-import sys
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -29,6 +27,7 @@ from app.intents.counts.store import Span, Subject
 from app.intents.records.partitions import make_ahead
 from app.platform.postgres.database import Database
 from app.platform.postgres.migrate import migrate
+from benchmarks.on_postgres import run_on_postgres, say
 
 MOST_MILLISECONDS = 100.0
 ACCOUNT, KEY = uuid.UUID(int=0xB16), uuid.UUID(int=1)
@@ -146,11 +145,6 @@ async def run(url: str, arguments: argparse.Namespace) -> bool:
     return worst < MOST_MILLISECONDS
 
 
-def say(line: str) -> None:
-    """Print now."""
-    print(line, flush=True)
-
-
 def main() -> None:
     """Read the arguments, start a Postgres unless there is one, run."""
     parser = argparse.ArgumentParser(prog="benchmarks.counts", description=__doc__)
@@ -160,22 +154,7 @@ def main() -> None:
     parser.add_argument(
         "--counted", type=int, default=500_000, help="decisions to be counted anew at the end"
     )
-    parser.add_argument("--url", help="of an empty database")
-    parser.add_argument("--small", action="store_true", help="little of everything, to see that it runs")
-    arguments = parser.parse_args()
-    if arguments.small:
-        arguments.days, arguments.campaigns, arguments.uncounted, arguments.counted = 3, 5, 100, 2_000
-    if arguments.url:
-        sys.exit(0 if asyncio.run(run(arguments.url, arguments)) else 1)
-    from tests.servers import Servers
-
-    servers = Servers()
-    try:
-        url = servers.database_url(servers.fresh_database(migrated=False))
-        held = asyncio.run(run(url, arguments))
-    finally:
-        servers.close()
-    sys.exit(0 if held else 1)
+    run_on_postgres(parser, run, days=3, campaigns=5, uncounted=100, counted=2_000)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,6 @@ figures are of the store alone; the answer over HTTP takes some milliseconds mor
 from __future__ import annotations
 
 import argparse
-import asyncio
-import sys
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -33,6 +31,7 @@ from app.platform.postgres.bounded_pages import Page
 from app.platform.postgres.database import Database
 from app.platform.postgres.migrate import migrate
 from app.suppression import store as suppressions
+from benchmarks.on_postgres import run_on_postgres, say
 
 MONTHS = 12
 MOST_MILLISECONDS = 200.0
@@ -218,11 +217,6 @@ async def run(url: str, arguments: argparse.Namespace) -> bool:
     return worst < MOST_MILLISECONDS
 
 
-def say(line: str) -> None:
-    """Print now."""
-    print(line, flush=True)
-
-
 def main() -> None:
     """Read the arguments, start a Postgres unless there is one, run."""
     parser = argparse.ArgumentParser(prog="benchmarks.lists", description=__doc__)
@@ -231,23 +225,8 @@ def main() -> None:
         "--entries", type=int, default=500_000, help="on the suppression list; a fifth of it jobs"
     )
     parser.add_argument("--turns", type=int, default=20, help="pages of each list")
-    parser.add_argument("--url", help="of an empty database")
     parser.add_argument("--filled", action="store_true", help="the database is that of an earlier run")
-    parser.add_argument("--small", action="store_true", help="little of everything, to see that it runs")
-    arguments = parser.parse_args()
-    if arguments.small:
-        arguments.decisions, arguments.entries, arguments.turns = 20_000, 5_000, 2
-    if arguments.url:
-        sys.exit(0 if asyncio.run(run(arguments.url, arguments)) else 1)
-    from tests.servers import Servers
-
-    servers = Servers()
-    try:
-        url = servers.database_url(servers.fresh_database(migrated=False))
-        held = asyncio.run(run(url, arguments))
-    finally:
-        servers.close()
-    sys.exit(0 if held else 1)
+    run_on_postgres(parser, run, decisions=20_000, entries=5_000, turns=2)
 
 
 if __name__ == "__main__":

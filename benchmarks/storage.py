@@ -12,9 +12,7 @@ the run. Nothing here is a test.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import random
-import sys
 import uuid
 from collections import Counter
 from collections.abc import Sequence
@@ -46,6 +44,7 @@ from app.intents.services import RuleSet, load_rule_set
 from app.intents.store import record
 from app.platform.postgres.database import Database
 from app.platform.postgres.migrate import migrate
+from benchmarks.on_postgres import run_on_postgres, say
 
 MOST_BYTES = 700.0
 # Of the same decisions as the release before this stored them, each whole (measured by this at f3f4714).
@@ -209,32 +208,12 @@ async def run(url: str, arguments: argparse.Namespace) -> bool:
     return total <= MOST_BYTES or arguments.small
 
 
-def say(line: str) -> None:
-    """Print now."""
-    print(line, flush=True)
-
-
 def main() -> None:
     """Read the arguments, start a Postgres unless there is one, run."""
     parser = argparse.ArgumentParser(prog="benchmarks.storage", description=__doc__)
     parser.add_argument("--decisions", type=int, default=40_000)
     parser.add_argument("--accounts", type=int, default=4)
-    parser.add_argument("--url", help="of an empty database")
-    parser.add_argument("--small", action="store_true", help="little of everything, to see that it runs")
-    arguments = parser.parse_args()
-    if arguments.small:
-        arguments.decisions = 2_000
-    if arguments.url:
-        sys.exit(0 if asyncio.run(run(arguments.url, arguments)) else 1)
-    from tests.servers import Servers
-
-    servers = Servers()
-    try:
-        url = servers.database_url(servers.fresh_database(migrated=False))
-        held = asyncio.run(run(url, arguments))
-    finally:
-        servers.close()
-    sys.exit(0 if held else 1)
+    run_on_postgres(parser, run, decisions=2_000)
 
 
 if __name__ == "__main__":

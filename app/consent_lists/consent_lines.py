@@ -22,6 +22,7 @@ from app.platform.files.records import Format, Record
 from app.platform.files.rejects import Reject, readable
 from app.platform.files.spreadsheet import neutralised, restored
 from app.platform.files.usual_names import EXPIRES_AT, GIVEN_AT, NUMBER
+from app.platform.visible_text import is_blank
 from app.platform.written_json import nested_deeper, written
 
 USUAL_NAMES = {**NUMBER, **EXPIRES_AT, **GIVEN_AT}
@@ -151,7 +152,7 @@ def _evidence(values: Any, format: Format) -> str:
                 raise _Wrong("evidence that begins with { must be a JSON object") from None
     if not isinstance(value, dict | str):
         raise _Wrong("evidence must be a JSON object or a text")
-    if not value:
+    if not value or (isinstance(value, str) and is_blank(value)):
         raise _Wrong("evidence must say what proves the consent")
     if nested_deeper(value, MAX_EVIDENCE_LEVELS):
         raise _Wrong(f"evidence must be nested at most {MAX_EVIDENCE_LEVELS} levels deep")

@@ -31,8 +31,7 @@ async def record_consent(
     if faults:
         raise Unusable(faults)
     async with services.database.begin() as connection:
-        await consents.begin_recording(connection, caller.account_id)
-        await consents.lock(connection, caller.account_id, line[0])
+        await consents.begin_recording(connection, caller.account_id, line[0])
         opted_out = await consents.last_opt_out(connection, caller.account_id, line)
         if opted_out is not None and opted_out >= consent.given_at:
             raise Conflict(
@@ -64,8 +63,7 @@ async def withdraw_consent(services: Stores, caller: Caller, number: str) -> Non
     """End the consent on record. Raises NotFound when there is none."""
     line = spellings(number)
     async with services.database.begin() as connection:
-        await consents.begin_recording(connection, caller.account_id)
-        await consents.lock(connection, caller.account_id, line[0])
+        await consents.begin_recording(connection, caller.account_id, line[0])
         if not await consents.end(connection, caller.account_id, line, "withdrawn", services.now()):
             raise NotFound(f"There is no consent on record for {number}.")
 

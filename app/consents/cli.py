@@ -12,6 +12,7 @@ from app.accounts.cli import AccountOption, AsJson
 from app.accounts.command_access import NumberArgument, act, instant_or_exit, number_or_exit
 from app.platform.environment import USAGE, fail
 from app.platform.printing import print_json
+from app.platform.visible_text import is_blank
 
 if TYPE_CHECKING:
     from app.accounts.authenticate import Caller
@@ -72,7 +73,7 @@ def put(
     The exit status is 1 when the person opted out later than they agreed.
     """
     wanted = number_or_exit(number)
-    if not evidence or "\x00" in evidence or len(evidence.encode()) > 8190:
+    if is_blank(evidence) or "\x00" in evidence or len(evidence.encode()) > 8190:
         fail("--evidence must say what proves the consent, in at most 8 KiB", USAGE)
     since = instant_or_exit("--given-at", given_at) if given_at is not None else clock.utc_now()
     ends = instant_or_exit("--expires-at", expires_at) if expires_at is not None else None

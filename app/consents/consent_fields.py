@@ -8,6 +8,7 @@ import orjson
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from app.platform.http.fields import malformed, unusable
+from app.platform.visible_text import is_blank
 from app.platform.written_json import nested_deeper
 
 MAX_EVIDENCE_BYTES = 8192
@@ -24,7 +25,7 @@ def _of_today(kind: str) -> str:
 def _evidence(given: object) -> object:
     if not isinstance(given, dict | str):
         raise malformed("must be a JSON object or a text")
-    if not given:
+    if not given or (isinstance(given, str) and is_blank(given)):
         raise unusable("must say what proves the consent")
     if nested_deeper(given, MAX_EVIDENCE_LEVELS):
         raise unusable(f"must be nested at most {MAX_EVIDENCE_LEVELS} levels deep")

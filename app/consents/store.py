@@ -33,16 +33,23 @@ class NewConsent:
     text_version: str | None = None  # of the wording that was agreed to
 
 
+# Nobody waits for two of these in another order than this one: the line, new consents, everybody, an entry of the
+# list, a consent. So a list of opt-outs and who asks for one of its people never wait for each other. An import of
+# either kind holds no line, and takes turns with the other kind.
 # One writer at a time per number, whether a row is there to be locked or not. Each holds the account with all others,
 # since an import of consents cannot hold a million numbers and holds the account alone at its end.
 _LOCK = text(
-    "SELECT pg_advisory_xact_lock_shared(:class, hashtext(:account)),"
-    " pg_advisory_xact_lock(hashtextextended(:subject, 0))"
+    "SELECT pg_advisory_xact_lock(hashtextextended(:subject, 0)),"
+    " pg_advisory_xact_lock_shared(:class, hashtext(:account))"
 )
 _HOLD_ALL = text("SELECT pg_advisory_xact_lock(:class, hashtext(:account))")
 _EVERYBODY_CLASS = 0x636F_6E61
 # Who puts a consent on record holds its account with others; an import of opt-outs holds it alone at its end.
-_TAKE_PART = text("SELECT pg_advisory_xact_lock_shared(:class, hashtext(:account))")
+_TAKE_PART = text(
+    "SELECT pg_advisory_xact_lock(hashtextextended(:subject, 0)),"
+    " pg_advisory_xact_lock_shared(:new_class, hashtext(:account)),"
+    " pg_advisory_xact_lock_shared(:class, hashtext(:account))"
+)
 _TAKE_ALONE = text("SELECT pg_advisory_xact_lock(:class, hashtext(:account))")
 _LOCK_CLASS = 0x636F_6E73
 _PLAN_ANEW = text("DISCARD PLANS")
@@ -87,10 +94,7 @@ async def lock(connection: AsyncConnection, account_id: uuid.UUID, line: str) ->
 
     ``line`` is the canonical spelling, so that whoever comes by another one waits as well.
     """
-    await connection.execute(
-        _LOCK,
-        {"class": _EVERYBODY_CLASS, "account": str(account_id), "subject": f"consent/{account_id}/{line}"},
-    )
+    await connection.execute(_LOCK, _of_line(account_id, line))
 
 
 async def lock_all(connection: AsyncConnection, account_id: uuid.UUID) -> None:
@@ -101,9 +105,14 @@ async def lock_all(connection: AsyncConnection, account_id: uuid.UUID) -> None:
     await connection.execute(_HOLD_ALL, {"class": _EVERYBODY_CLASS, "account": str(account_id)})
 
 
-async def begin_recording(connection: AsyncConnection, account_id: uuid.UUID) -> None:
-    """Before a consent is weighed against the opt-outs, or withdrawn: no import misses it, and it misses none."""
-    await connection.execute(_TAKE_PART, {"class": _LOCK_CLASS, "account": str(account_id)})
+async def begin_recording(connection: AsyncConnection, account_id: uuid.UUID, line: str) -> None:
+    """As ``lock``, before a consent is weighed against the opt-outs, or withdrawn: no import misses it, and it misses
+    none."""
+    await connection.execute(_TAKE_PART, {**_of_line(account_id, line), "new_class": _LOCK_CLASS})
+
+
+def _of_line(account_id: uuid.UUID, line: str) -> dict[str, Any]:
+    return {"class": _EVERYBODY_CLASS, "account": str(account_id), "subject": f"consent/{account_id}/{line}"}
 
 
 async def hold_new_consents(connection: AsyncConnection, account_id: uuid.UUID) -> None:

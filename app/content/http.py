@@ -13,7 +13,7 @@ from app.accounts.caller import GuardedRoute, Requires, services_of
 from app.accounts.read_policy import current_policy
 from app.content import ContentScanner, ScanResult, mask
 from app.platform.http import response_schemas as documents
-from app.platform.http.fields import Body, Words
+from app.platform.http.fields import Body, MessageBody
 from app.platform.http.responses import json_response
 from app.platform.http.verdict_json import json_of
 
@@ -25,7 +25,7 @@ MayWrite = Annotated[Caller, Depends(Requires("intents:write"))]
 class ScanBody(Body):
     """A text."""
 
-    body: Annotated[Words, Field(min_length=1, max_length=1600)]
+    body: MessageBody
     first_contact: bool = False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -39,7 +40,8 @@ MAX_EXCERPT = 80  # code points
 # Rules that the code itself finds; a pack must give each its severity and its words.
 STRUCTURAL_RULES = (
     "link.shortener", "link.ip", "link.idn", "link.disguised", "link.insecure", "link.offbrand",
-    "link.imitation", "link.suspect", "link.chat", "link.freehost", "format.mail-header", "evasion.misspelled",
+    "link.imitation", "link.suspect", "link.chat", "link.freehost", "link.form", "link.pay",
+    "link.redirect", "format.mail-header", "evasion.misspelled",
     "evasion.invisible", "evasion.styled", "evasion.zalgo", "evasion.mixed-script", "evasion.spaced",
     "phone.embedded", "evasion.leet", "format.caps", "identity.missing", "optout.missing",
     "sensitive.card", "sensitive.ssn", "account.phrase",
@@ -98,7 +100,11 @@ class ContentScanner:
         folded = self.fold(body)
         view = blank_punctuation(folded)
         links = find_links(body, self._shorteners, self.fold)
-        others = [link for link in links if not is_own(link, own.domains)]
+        others = [
+            replace(link, anybodys=True) if self._link_signs.is_anybodys(body, link) else link
+            for link in links
+            if not is_own(link, own.domains)
+        ]
         strangers = [link for link in others if not self._brands.owns(folded, link)]
         company = Beside(folded, own.phones, strangers, leads_home=len(others) > len(strangers) == 0)
         index = WayBack(self.fold, body, folded)

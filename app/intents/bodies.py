@@ -11,7 +11,7 @@ from app.consents.consent_fields import Evidence, Kind
 from app.guardrail.facts import Intent, PresentedConsent, Recipient
 from app.instants import JUDGED, JUDGED_YEARS
 from app.numbering.number_fields import Number, SmsSender, sender_check
-from app.platform.http.fields import Body, Instant, Words, unusable
+from app.platform.http.fields import Body, Instant, MessageBody, Words, unusable
 
 Label = Annotated[Words, Field(min_length=1, max_length=64)]
 PoolName = Annotated[Words, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -110,7 +110,7 @@ class SmsBody(_IntentBody):
 
     type: Annotated[Literal["sms"], BeforeValidator(_type)]
     sender: SmsSender = Field(alias="from", description="Sender, E.164 or a short code of 3 to 8 digits")
-    body: Annotated[Words, Field(min_length=1, max_length=1600)]
+    body: MessageBody
     first_contact: bool = False
 
     def intent(self) -> Intent:

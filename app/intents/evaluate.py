@@ -37,7 +37,7 @@ def evaluate_intent(rule_set: RuleSet, intent: Intent, facts: Facts, now: dateti
     """
     check_caller_id(intent, facts.policy)
     places = locate(rule_set, intent, facts)
-    too_old = suppression.too_old(intent, places, facts.registries)
+    too_old = suppression.too_old(intent, places, facts.registries, rule_set.number_locator.regions)
     if too_old:
         raise CannotDecide(
             f"the registry {too_old[0]} is older than it may be", retry_after_seconds=60, cause="registry"

@@ -7,14 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 from app import VERSION, clock
-from app.capacity.channel_services import ChannelServices
 from app.consents.verdict import ConsentLaw
 from app.content import CallsOnly, ContentScanner, packaged_scanner
 from app.content.account_phrases import folded_phrase
 from app.content.signs.public_suffixes import registrable_domain
+from app.guardrail.facts import IntentType
+from app.intents.archive.archived_months_store import month_of
+from app.intents.archive.read_archive import find_archived
 from app.intents.decision_row import Decision, Recorded
 from app.intents.facts_store import Ask, Gathered, gather
 from app.intents.parts.store import StoredParts
@@ -27,6 +29,8 @@ from app.law.window_rules import WindowRules
 from app.numbering import NumberLocator
 from app.numbering import load as load_number_locator
 from app.numbering import versions as place_versions
+from app.outcomes.outcome_services import OutcomeServices
+from app.outcomes.store import DecidedIntent
 from app.platform.idempotency.store import Claimed
 from app.platform.postgres.database import PostgresUnavailable
 from app.platform.postgres.request_batcher import RequestBatcher
@@ -70,7 +74,7 @@ class PendingCompensation:
 
 
 @dataclass(slots=True, kw_only=True)
-class Services(ChannelServices):
+class Services(OutcomeServices):
     """The stores, the rules and the few values of the settings that decisions depend on."""
 
     rule_sets: RuleSetInForce
@@ -85,7 +89,7 @@ class Services(ChannelServices):
     ledger: RequestBatcher[Decision, Recorded] = field(init=False)
 
     def __post_init__(self) -> None:
-        ChannelServices.__post_init__(self)
+        OutcomeServices.__post_init__(self)
         away = (PostgresUnavailable,)
         self.facts = RequestBatcher(self._gather, fatal_errors=away)
         self.ledger = RequestBatcher(self._record, max_in_flight=3, fatal_errors=away)
@@ -94,6 +98,19 @@ class Services(ChannelServices):
     def rule_set(self) -> RuleSet:
         """The rules in force; what takes more than one look takes them once."""
         return self.rule_sets.current()
+
+    async def archived_intent(self, account_id: uuid.UUID, intent_id: uuid.UUID) -> DecidedIntent | None:
+        """The account's decision of a month that is in a file, or None. Raises ArchiveUnavailable."""
+        month = await self.database.run(
+            lambda connection: month_of(connection, intent_id), may_run_twice=True
+        )
+        rows = await find_archived(month, account_id, [intent_id]) if month is not None else []
+        for row in rows:
+            if row.verdict != "void":
+                return DecidedIntent(
+                    cast(IntentType, row.type), row.verdict, row.decided_at, row.to_number, row.campaign
+                )
+        return None
 
     async def _gather(self, asks: Sequence[Ask]) -> Sequence[Gathered | Exception]:
         asked_at = monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from app.numbering.zones import country_names, is_zone, zones_of_countries
@@ -85,6 +86,12 @@ def load(path: Path = PATH) -> Regions:
 
 def all_subdivisions(country: str) -> tuple[str, ...]:
     """Every subdivision for which the package knows days of its own; KeyError for an unknown country."""
+    return _subdivisions()[country]
+
+
+@cache  # asked for each decision while the list of a region is too old
+def _subdivisions() -> Mapping[str, tuple[str, ...]]:
     import holidays  # takes a while, which a command that only reads a number has not
 
-    return tuple(holidays.list_supported_countries(include_aliases=False)[country])
+    found = holidays.list_supported_countries(include_aliases=False)
+    return {country: tuple(subdivisions) for country, subdivisions in found.items()}

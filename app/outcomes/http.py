@@ -12,10 +12,10 @@ from starlette.responses import Response
 
 from app.accounts.authenticate import Caller
 from app.accounts.caller import GuardedRoute, Requires, presented_hash, services_of
-from app.capacity.channel_services import ChannelServices
 from app.durations import duration_seconds
 from app.guardrail.facts import OutcomeResult
 from app.instants import rfc3339
+from app.outcomes.outcome_services import OutcomeServices
 from app.outcomes.store import CampaignFigures, DecidedIntent, StoredOutcome, figures
 from app.outcomes.tell_outcome import ToldOutcome, tell_outcome
 from app.outcomes.verdict import day_start, rate_of
@@ -111,7 +111,8 @@ class FiguresPage(documents.Document):
 async def post_outcome(request: Request, caller: MayWrite, intent_id: str, body: OutcomeBody) -> Response:
     """Gives the call's channel back as well. May be told again or corrected for a day; the same again changes nothing.
 
-    409 for an intent that was refused, and once the day is over; a wish not to be called that comes with it is kept.
+    409 for an intent that was refused or is in the archive, and once the day is over; a wish not to be called that
+    comes with it is kept, and the detail says so.
     """
     try:
         identifier = uuid.UUID(intent_id)
@@ -126,7 +127,7 @@ async def post_outcome(request: Request, caller: MayWrite, intent_id: str, body:
         return Answer(200, {}, dump(_document(identifier, decided, stored)))
 
     told = ToldOutcome(body.result, body.ring_seconds, body.talk_seconds, body.asked_not_to_be_called)
-    services = cast(ChannelServices, services_of(request))
+    services = cast(OutcomeServices, services_of(request))
     return response_of(await tell_outcome(services, caller, presented, identifier, told, render))
 
 

@@ -11,7 +11,7 @@ from typing import get_args
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.guardrail.facts import OutcomeResult
+from app.guardrail.facts import IntentType, OutcomeResult
 
 RESULTS: tuple[OutcomeResult, ...] = get_args(OutcomeResult)
 
@@ -20,7 +20,7 @@ RESULTS: tuple[OutcomeResult, ...] = get_args(OutcomeResult)
 class DecidedIntent:
     """What of a recorded decision bears on its outcome."""
 
-    type: str
+    type: IntentType
     verdict: str
     decided_at: datetime
     to_number: str

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.accounts.authenticate import Caller
-from app.capacity.channel_services import ChannelServices
 from app.capacity.leases import store as leases
 from app.consents import store as consents
-from app.guardrail.facts import OutcomeResult
+from app.guardrail.facts import IntentType, OutcomeResult
 from app.ids import new_id
 from app.numbering import spellings
 from app.outcomes import store as outcomes
 from app.outcomes.announce_rate import announce_rate
+from app.outcomes.outcome_services import OutcomeServices
 from app.outcomes.store import DecidedIntent, StoredOutcome
 from app.platform.idempotency.answers import Answer, RequestIdentity
 from app.platform.idempotency.change_once import change_once
@@ -31,6 +31,7 @@ OF_TEXTS: frozenset[OutcomeResult] = frozenset({"delivered", "undelivered", "fai
 OF_CALLS: frozenset[OutcomeResult] = frozenset(
     {"answered", "machine", "abandoned", "no_answer", "busy", "failed"}
 )
+OF_TYPE: Mapping[IntentType, frozenset[OutcomeResult]] = {"call": OF_CALLS, "sms": OF_TEXTS}
 WISH = "asked not to be called"
 
 
@@ -53,7 +54,7 @@ class _NoOutcome(Conflict):
 
 
 async def tell_outcome(
-    services: ChannelServices,
+    services: OutcomeServices,
     caller: Caller,
     presented: RequestIdentity,
     intent_id: uuid.UUID,
@@ -63,8 +64,9 @@ async def tell_outcome(
     """Keep the outcome and everything that follows from it, in one transaction; then the channel is free in Redis.
 
     The same again changes nothing; another one takes the place of the first for a day. Raises NotFound for an id that
-    is not the account's, Conflict for a refused intent and when the day is over, Unusable for a result that its type
-    cannot have. A wish that comes with such a Conflict is kept nevertheless: somebody has heard the person.
+    is not the account's, Conflict for a refused intent, for one of a month that is in the archive and when the day is
+    over, Unusable for a result that its type cannot have, ArchiveUnavailable. A wish that comes with such a Conflict is
+    kept nevertheless: somebody has heard the person.
     """
     now = services.now()
     words = f"{WISH} (intent {intent_id})"
@@ -107,10 +109,13 @@ async def tell_outcome(
         answer = await change_once(
             services, presented, operation=OPERATION, scope="intents:write", now=now, change=change
         )
-    except _NoOutcome as no_outcome:
+    except (_NoOutcome, NotFound) as refusal:
+        no_outcome = refusal
+        if isinstance(no_outcome, NotFound):
+            no_outcome = await _of_archive(services, caller, intent_id, told)
         decided = no_outcome.wish_of
         if decided is None:
-            raise
+            raise no_outcome from None
         # In a transaction of its own, since the refusal undoes the first; and not under the key: what is answered is
         # the refusal, and the key may be used again.
         unkeyed, unread = RequestIdentity(presented.key_hash), render(decided, _joined(told, None, now))
@@ -124,7 +129,7 @@ async def tell_outcome(
 
 
 async def keep_wish_of_call(
-    services: ChannelServices,
+    services: OutcomeServices,
     caller: Caller,
     presented: RequestIdentity,
     number: str,
@@ -142,6 +147,20 @@ async def keep_wish_of_call(
     await change_once(services, presented, operation=OPERATION, scope="intents:write", now=now, change=change)
 
 
+async def _of_archive(
+    services: OutcomeServices, caller: Caller, intent_id: uuid.UUID, told: ToldOutcome
+) -> _NoOutcome:
+    """What is to be said of an intent that is not in Postgres. Raises NotFound where it is not in a file either."""
+    archived = await services.archived_intent(caller.account_id, intent_id)
+    if archived is None:
+        raise NotFound("There is no decision of that id.")
+    async with services.database.begin() as connection:
+        before = await outcomes.fetch(connection, intent_id)
+    new_wish = told.asked_not_to_be_called and not (before is not None and before.asked_not_to_be_called)
+    detail = "The intent is of a month that is in the archive, so that no outcome can be told of it any more."
+    return _NoOutcome(detail, archived if new_wish else None)
+
+
 def _joined(told: ToldOutcome, before: StoredOutcome | None, now: datetime) -> StoredOutcome:
     """What is on record from now on. A wish that was told once is not taken back by a correction."""
     asked = told.asked_not_to_be_called or (before is not None and before.asked_not_to_be_called)
@@ -157,7 +176,7 @@ def _joined(told: ToldOutcome, before: StoredOutcome | None, now: datetime) -> S
 
 def _check(decided: DecidedIntent, told: ToldOutcome) -> None:
     faults = []
-    possible = OF_CALLS if decided.type == "call" else OF_TEXTS
+    possible = OF_TYPE[decided.type]
     if told.result not in possible:
         of_what = "a call" if decided.type == "call" else "a text"
         reason = f"must be an outcome of {of_what}: {', '.join(sorted(possible))}"
@@ -175,12 +194,12 @@ async def _keep_wish(
     """As a STOP: the person's own wish on every channel, and the end of their consents, under the same lock."""
     account, line = caller.account_id, spellings(number)
     await consents.lock(connection, account, line[0])
-    await consents.end(connection, account, line, OPT_OUT, now)
     key, event = caller.key_id, new_id(now)
     if "all" in await opt_outs.standing_since(connection, account, line):
         await opt_outs.repeat(connection, account, number, words, key_id=key, event_id=event, now=now)
-        return
-    wish = new_id(now)
-    await opt_outs.record(
-        connection, account, number, words, key_id=key, wish_id=wish, event_id=event, now=now
-    )
+    else:
+        wish = new_id(now)
+        await opt_outs.record(
+            connection, account, number, words, key_id=key, wish_id=wish, event_id=event, now=now
+        )
+    await consents.end(connection, account, line, OPT_OUT, now)

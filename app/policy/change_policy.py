@@ -15,11 +15,13 @@ from app.content.account_phrases import folded_phrase
 from app.content.signs.public_suffixes import registrable_domain
 from app.content.volume import RULE as SNOWSHOE
 from app.guardrail.facts import AccountPolicy
+from app.outcomes.tell_outcome import OF_TYPE
 from app.platform.outcomes import Conflict, FieldFault, Unusable
 from app.platform.stores import Stores
 
 # What has to be known of a carrier before its webhooks can be told from anybody's; of the others, a secret.
 OF_CARRIERS: Mapping[str, set[str]] = {"telnyx": {"public_key"}, "bandwidth": {"username", "secret"}}
+_OF_A = {"call": "a call", "sms": "a text"}
 
 
 async def change_policy(
@@ -132,6 +134,12 @@ def rule_faults(policy: AccountPolicy, scanner: ContentScanner) -> list[FieldFau
         for place, phrase in enumerate(phrases):
             if not folded_phrase(phrase):
                 refuse(f"content.{name}.{place}", "must contain a letter or a digit", "content", name, place)
+    for place, cap in enumerate(policy.caps):
+        possible = frozenset().union(*(OF_TYPE[kind] for kind in cap.counts))
+        if cap.results is not None and not cap.results & possible:
+            kinds = " or ".join(_OF_A[kind] for kind in ("call", "sms") if kind in cap.counts)
+            reason = f"must name an outcome of {kinds}, which the cap counts: {', '.join(sorted(possible))}"
+            refuse(f"caps.{place}.results", reason, "caps", place, "results")
     for place, name in enumerate(policy.names):
         if not folded_phrase(name):
             refuse(f"names.{place}", "must contain a letter or a digit", "names", place)

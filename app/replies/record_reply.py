@@ -153,7 +153,6 @@ async def _opt_out(
 ) -> None:
     """Suppress the sender on every channel, beside whatever the account has on its own list."""
     account, line = caller.account_id, spellings(received.sender)
-    await consents.end(connection, account, line, OPT_OUT, now)
     made: list[uuid.UUID] = []
     if "all" not in await opt_outs.standing_since(connection, account, line):
         wish_id = new_id(now)
@@ -168,6 +167,7 @@ async def _opt_out(
             now=now,
         )
         made.append(wish_id)
+    await consents.end(connection, account, line, OPT_OUT, now)
     await _keep(connection, caller, received, meaning, made, now)
 
 

@@ -19,6 +19,7 @@ from app.platform.idempotency.answers import Answer, RequestIdentity
 from app.platform.idempotency.change_once import change_once
 from app.platform.outcomes import Conflict, FieldFault, NotFound, Unusable
 from app.platform.stores import Stores
+from app.platform.visible_text import is_blank
 from app.suppression import opt_out_store as opt_outs
 from app.suppression import store as suppressions
 from app.suppression.store import Entry
@@ -48,7 +49,7 @@ async def add_suppression(
     check_expiry(entry, services)
 
     async def change(connection: AsyncConnection, entry_id: UUID) -> Answer:
-        await _end_consents(connection, caller, entry, now)
+        await _hold_line(connection, caller, entry)
         added, there = await suppressions.add(
             connection,
             caller.account_id,
@@ -59,6 +60,7 @@ async def add_suppression(
             event_id=new_id(now),
             now=now,
         )
+        await _end_consents(connection, caller, entry, now)
         if not added and entry.source == OPT_OUT:
             # It has ended the consents of its line, so none that was given before it may come back.
             await suppressions.repeat_opt_out(
@@ -76,7 +78,7 @@ async def put_suppression(services: Stores, caller: Caller, entry: Entry) -> Add
     now = services.now()
     check_expiry(entry, services)
     async with services.database.begin() as connection:
-        await _end_consents(connection, caller, entry, now)
+        await _hold_line(connection, caller, entry)
         added, there = await suppressions.put(
             connection,
             caller.account_id,
@@ -87,6 +89,7 @@ async def put_suppression(services: Stores, caller: Caller, entry: Entry) -> Add
             event_id=new_id(now),
             now=now,
         )
+        await _end_consents(connection, caller, entry, now)
     return Added(added, there)
 
 
@@ -100,7 +103,7 @@ async def remove_suppression(
     Conflict when there is nothing to remove but an opt-out that this request may not touch.
     """
     now, line = services.now(), spellings(number)
-    may_lift = caller.may("admin") and bool(reason.strip())
+    may_lift = caller.may("admin") and not is_blank(reason)
     who_and_why: Any = {
         "reason": reason, "key_id": caller.key_id, "new_event_id": lambda: new_id(now), "now": now
     }  # fmt: skip
@@ -122,12 +125,16 @@ async def remove_suppression(
     )
 
 
-async def _end_consents(connection: AsyncConnection, caller: Caller, entry: Entry, now: datetime) -> None:
-    """A person's opt-out ends their consent, whichever way it reached us."""
+async def _hold_line(connection: AsyncConnection, caller: Caller, entry: Entry) -> None:
+    """Before an opt-out is entered, which ends consents."""
     if entry.source == OPT_OUT:
-        line = spellings(entry.number)
-        await consents.lock(connection, caller.account_id, line[0])
-        await consents.end(connection, caller.account_id, line, "opt_out", now)
+        await consents.lock(connection, caller.account_id, spellings(entry.number)[0])
+
+
+async def _end_consents(connection: AsyncConnection, caller: Caller, entry: Entry, now: datetime) -> None:
+    """A person's opt-out ends their consent, whichever way it reached us. Behind the entry, as a list of them does."""
+    if entry.source == OPT_OUT:
+        await consents.end(connection, caller.account_id, spellings(entry.number), OPT_OUT, now)
 
 
 def check_expiry(entry: Entry, services: Stores) -> None:

@@ -16,6 +16,7 @@ from app.guardrail.places import Places
 from app.guardrail.refusals import DNC_BLOCKED, Check, Finding, Skipped, Violation, if_any
 from app.law.conditions.law_rows import local_days
 from app.law.conditions.list_rules import ListRules
+from app.numbering.regions import Regions
 from app.suppression.missing_lists import MissingList, missing_lists
 
 
@@ -143,15 +144,23 @@ def asked(intent: Intent, registries: Iterable[RegistryInForce]) -> tuple[Regist
     )
 
 
-def too_old(intent: Intent, places: Places, registries: Iterable[RegistryInForce]) -> tuple[str, ...]:
+def too_old(
+    intent: Intent, places: Places, registries: Iterable[RegistryInForce], regions: Regions
+) -> tuple[str, ...]:
     """The registries that bind this intent and are too old to rely on: the guardrail cannot be evaluated.
 
-    One of Texas binds whoever may be in Texas and nobody else.
+    One of Texas binds whoever may be in Texas and nobody else. One of a region that is not known here, as a release
+    that did not look at them took, may be of anywhere and binds everybody.
     """
     return tuple(
         registry.name
         for registry in asked(intent, registries)
-        if registry.too_old and (registry.region is None or places.may_be_in(registry.region))
+        if registry.too_old
+        and (
+            registry.region is None
+            or places.may_be_in(registry.region)
+            or not regions.is_of_somebody(registry.region)
+        )
     )
 
 

@@ -133,7 +133,43 @@ async def test_a_quota_is_exact_where_a_pace_is_not(caller: Caller) -> None:
     answers = [await caller.admit(**sms) for _ in range(5)]
     assert [answer.status for answer in answers] == ["admitted"] * 3 + ["rate_exceeded"] * 2
     assert (answers[-1].refused, answers[-1].limit) == (quota.name, 3)
-    assert 86400 <= answers[-1].retry_after_seconds <= 86400 * 61 / 60
+    assert answers[-1].retry_after_seconds == 86400, (
+        "all three were sent just now: a day, and not a bucket more"
+    )
+
+
+async def test_what_is_told_of_a_quota_is_when_it_is_free(caller: Caller) -> None:
+    """Not earlier, since any window is counted, and no later: a window after the last of the oldest bucket."""
+    quota = DailyLimit("sender:+12125550100/two", 2, 30)
+    sms: dict[str, Any] = {"scopes": (), "attempt_type": "sms", "quotas": (quota,)}
+    began = caller.now_ms()
+    assert [(await caller.admit(**sms)).status for _ in range(2)] == ["admitted"] * 2
+    sent = caller.now_ms()
+    refused = await caller.admit(**sms)
+    assert refused.status == "rate_exceeded"
+    assert refused.retry_after_seconds <= 30
+    free_at = refused.free_at_ms
+    assert free_at is not None
+    assert began + 30_000 <= free_at <= sent + 30_001
+    await asyncio.sleep(max(0.0, (free_at - caller.now_ms()) / 1000 - 0.15))
+    assert (await caller.admit(**sms)).status == "rate_exceeded"
+    await asyncio.sleep(max(0.0, (free_at - caller.now_ms()) / 1000) + 0.002)
+    assert (await caller.admit(**sms)).status == "admitted"
+
+
+async def test_a_quota_that_a_release_before_counted_goes_on_counting(caller: Caller, server: Server) -> None:
+    """It wrote no last instants: what it counted leaves at the end of its bucket."""
+    quota = DailyLimit("old", 2, 60)
+    sms: dict[str, Any] = {"scopes": (), "attempt_type": "sms", "quotas": (quota,)}
+    assert (await caller.admit(**sms)).status == "admitted"
+    (key,) = [name for name in server.client.scan_iter() if b":quota:" in name]
+    fields: list[Any] = list(server.client.hkeys(key))
+    bucket = next(int(name[1:]) for name in fields if name[:1] == b"b")
+    server.client.delete(key)
+    server.client.hset(key, mapping={"o": bucket, "n": 2, f"b{bucket}": 2})
+    server.client.expire(key, 90)
+    refused = await caller.admit(**sms)
+    assert (refused.status, refused.free_at_ms) == ("rate_exceeded", (bucket + 61) * 1000)
 
 
 async def test_a_text_holds_no_channel_and_its_retry_is_replayed(caller: Caller) -> None:

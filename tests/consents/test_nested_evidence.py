@@ -25,6 +25,23 @@ def nested(levels: int) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.parametrize("evidence", ["", "  ", "\t\n", "\u200b", "\u00a0\u200d", "\u3164", {}])
+def test_evidence_in_which_nothing_can_be_seen_is_none_wherever_it_comes_in(
+    dialler: Dialler, evidence: object
+) -> None:
+    number = "+14155550123"
+    consent = {"kind": "express", "given_at": GIVEN, "evidence": evidence}
+    put = dialler.put(f"/v1/consents/{number}", {**consent, "channels": ["call"]})
+    assert (put.status, put.json()["errors"][0]["field"]) == (422, "evidence")
+    posted = dialler.post("/v1/intents", {**call(number), "consent": consent})
+    assert (posted.status, posted.json()["errors"][0]["field"]) == (422, "consent.evidence")
+    job = bring_in(
+        dialler, ndjson(line(number, evidence=evidence), line("+14155550124")), NDJSON, "?partial=true"
+    )
+    assert (job["added"], job["rejected"]) == (1, 1)
+    assert dialler.get(f"/v1/consents/{number}").status == 404
+
+
 @pytest.mark.parametrize("levels", [65, 250, 251, 252, 253, MOST_LEVELS, 255, 300])
 def test_evidence_that_is_nested_too_deeply_is_refused_wherever_it_comes_in(
     dialler: Dialler, levels: int

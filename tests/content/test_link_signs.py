@@ -95,6 +95,90 @@ def test_chats_and_free_hosts_warn_and_block_beside_a_lure(scanner: ContentScann
     assert rules(scanner, "Verify it at valleychoir.weebly.com")["link.freehost"] == "block"
 
 
+@pytest.mark.parametrize(
+    ("link", "rule"),
+    [
+        ("https://docs.google.com/forms/d/e/1FAIpQLSd/viewform", "link.form"),
+        ("docs.google.com/u/0/forms/d/1FAIpQLSd", "link.form"),
+        ("https://docs.google.com/a/acme.example/forms/d/1FAI", "link.form"),
+        ("https://forms.gle/aB3kD9xQ", "link.form"),
+        ("HTTPS://FORMS.OFFICE.COM/r/aB3kD9", "link.form"),
+        ("acme.typeform.com/to/x1", "link.form"),
+        ("https://form.jotform.com/242", "link.form"),
+        ("https://paypal.me/annsmith/50", "link.pay"),
+        ("https://www.paypal.com/paypalme/annsmith", "link.pay"),
+        ("https://cash.app/$annsmith", "link.pay"),
+        ("venmo.com/u/annsmith", "link.pay"),
+    ],
+)
+def test_forms_and_pay_links_that_anybody_can_have_warn_and_block_beside_a_demand(
+    scanner: ContentScanner, link: str, rule: str
+) -> None:
+    assert rules(scanner, f"Smith Piano: here is the link for Tuesday {link}")[rule] == "warn"
+    assert rules(scanner, f"Your account is locked. Unlock it: {link}")[rule] == "block"
+    assert rules(scanner, f"You are a winner! Take your prize {link}")[rule] == "block"
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://www.google.com/url?q=https://evil.example/x",
+        "google.com/url?sa=t&url=https%3A%2F%2Fevil.example",
+        "https://google.com/amp/s/evil.example/x",
+        "https://l.facebook.com/l.php?u=https%3A%2F%2Fevil.example",
+        "https://lm.facebook.com/l.php?u=x",
+        "https://www.youtube.com/redirect?q=evil.example",
+        "https://www.linkedin.com/safety/go?url=evil.example",
+        "https://adclick.g.doubleclick.net/pcs/click?adurl=//evil.example",
+    ],
+)
+def test_a_redirector_on_a_famous_host_blocks(scanner: ContentScanner, link: str) -> None:
+    assert "link.redirect" in blocking(scanner, f"Riverside Dental: directions {link}")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Notes of the meeting: https://docs.google.com/document/d/1AbC_dEf",
+        "Directions: https://www.google.com/maps/place/Riverside+Dental",
+        "The video is at https://www.youtube.com/watch?v=abc",
+        "We are on https://www.facebook.com/riversidedental",
+        "Cash App: your receipt is at https://cash.app/help",
+        "Your receipt: https://www.paypal.com/activity",
+        "https://notforms.gle.example/x has our hours",
+        "https://google.com/urls has our list",
+    ],
+)
+def test_other_pages_of_those_hosts_are_neither(scanner: ContentScanner, body: str) -> None:
+    assert not {"link.form", "link.pay", "link.redirect"} & set(rules(scanner, body))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Riverside School: please confirm your child's place by Friday https://forms.gle/aB3kD9xQ",
+        "How was your visit? Take our survey: https://www.surveymonkey.com/r/aB3kD9",
+        "Smith Piano: your invoice for May is $80, you can pay at https://paypal.me/smithpiano",
+        "Free clinic on Saturday. Sign up: https://docs.google.com/forms/d/e/1FAIp/viewform",
+    ],
+)
+def test_what_honest_forms_and_pay_links_are_about_is_no_trap(scanner: ContentScanner, body: str) -> None:
+    assert blocking(scanner, body) == set()
+
+
+def test_a_form_on_a_name_s_own_host_is_not_that_name_s(scanner: ContentScanner) -> None:
+    body = "Google: confirm it is you {}"
+    assert "phish.account" in blocking(
+        scanner, body.format("https://docs.google.com/forms/d/e/1FAI/viewform")
+    )
+    assert blocking(scanner, body.format("https://myaccount.google.com/notifications")) == set()
+
+
+def test_the_account_s_own_form_is_its_own(scanner: ContentScanner) -> None:
+    policy = AccountPolicy(domains=("acme.typeform.com",))
+    assert rules(scanner, "Your prize: https://acme.typeform.com/to/x1", policy) == {}
+
+
 def test_a_mail_gateway_s_header_is_no_business_s(scanner: ContentScanner) -> None:
     assert "format.mail-header" in blocking(scanner, "FRM:Ann SUBJ:News MSG:See you at 5")
     assert "format.mail-header" not in rules(scanner, "From: Ann's Bakery. Your cake is ready")

@@ -188,6 +188,9 @@ def test_one_bad_field_of_a_call(
     [
         ({"body": ""}, "validation-error", "/body"),
         ({"body": "x" * 1601}, "validation-error", "/body"),
+        ({"body": " \n\t\u00a0\u3000"}, "validation-error", "/body"),
+        ({"body": "\u200b\u200d\ufeff\u2060"}, "validation-error", "/body"),
+        ({"body": "\u3164\u2800 \ufe0f"}, "validation-error", "/body"),
         ({"body": "a\u0000b"}, "validation-error", "/body"),
         ({"body": None}, "bad-request", "/body"),
         ({"body": ["x"]}, "bad-request", "/body"),

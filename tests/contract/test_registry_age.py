@@ -6,12 +6,14 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 
 from app.clock import utc_now
 from tests.contract.dialler import Dialler, call, sms
 from tests.contract.problem import check_problem
 from tests.contract.streams import ended, upload
+from tests.servers import run_apart
 from tests.service import RunningService
 
 PATH = "/v1/registries/{}"
@@ -113,6 +115,27 @@ def test_one_of_a_country_that_is_too_old_fails_closed_for_that_country(
         check_problem(preview(operator, bound), "service-unavailable", service.base_url)
     for free in (call("+14165550100"), call("+442071234567")):
         assert preview(operator, free).status == 200, free
+
+
+@pytest.mark.parametrize("region", ["US-ZZ", "us-tx", "PR", "Texas"])
+def test_one_of_a_region_that_nobody_knows_fails_closed_for_everybody(
+    operator: Dialler, service: RunningService, database_url: str, region: str
+) -> None:
+    """Such rows are of releases that did not look at a registry's region."""
+    put(operator, "odd", region="US-TX", applies_to=["call"], max_age_days=31)
+    load(operator, "odd", 32)
+
+    async def misname() -> None:
+        connection = await asyncpg.connect(database_url.replace("+asyncpg", ""))
+        await connection.execute("UPDATE registries SET region = $1 WHERE name = 'odd'", region)
+        await connection.close()
+
+    run_apart(misname())
+    for bound in (call(AUSTIN), call(FRANCISCO), call("+442071234567")):
+        answer = check_problem(preview(operator, bound), "service-unavailable", service.base_url)
+        assert "odd" in answer["detail"]
+    assert preview(operator, sms(FRANCISCO)).status == 200, "it is about calls"
+    assert preview(operator, call(FRANCISCO, purpose="informational")).status == 200
 
 
 def test_a_decision_says_which_registries_were_asked_and_of_what_day(operator: Dialler) -> None:

@@ -272,9 +272,9 @@ async def test_a_file_that_is_not_what_postgres_has_drops_nothing(
     assert await decision_records.fetch(kept.database, kept.account, kept.decisions[0].id)
 
 
-async def test_what_was_cut_off_before_its_commit_goes_on(
-    kept: Kept, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def cut_off_before_its_commit(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The older month's file is written, and Postgres has it still."""
+
     async def cut_off(*given: object) -> None:
         raise KeyboardInterrupt
 
@@ -282,6 +282,12 @@ async def test_what_was_cut_off_before_its_commit_goes_on(
         cut.setattr(move_months, "_drop", cut_off)
         with pytest.raises(KeyboardInterrupt):
             await kept.move(OLDER)
+
+
+async def test_what_was_cut_off_before_its_commit_goes_on(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await cut_off_before_its_commit(kept, monkeypatch)
     path = kept.file(OLDER)
     written = path.stat().st_mtime_ns
     assert len(await kept.listed()) == 360
@@ -295,13 +301,7 @@ async def test_what_was_cut_off_before_its_commit_goes_on(
 async def test_what_changed_since_a_cut_off_run_is_written_anew(
     kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def cut_off(*given: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as cut:
-        cut.setattr(move_months, "_drop", cut_off)
-        with pytest.raises(KeyboardInterrupt):
-            await kept.move(OLDER)
+    await cut_off_before_its_commit(kept, monkeypatch)
     approved = next(each for each in kept.decisions if each.verdict == "approved")
     async with kept.database.begin() as connection:
         await connection.execute(

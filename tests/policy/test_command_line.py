@@ -68,6 +68,7 @@ def test_json_says_the_same_as_the_preview(run: Run, operator: Account) -> None:
     ("arguments", "words"),
     [
         (["check", "4155551234"], "E.164"),
+        (["check", FRANCISCO, "--sms", " \u200b"], "can be seen"),
         (["check", "+19995551234"], "area code 999"),
         (["check", FRANCISCO, "--at", "tomorrow"], "RFC 3339"),
         (["check", FRANCISCO, "--at", "2026-11-21T18:00:00"], "offset"),
@@ -187,3 +188,14 @@ def test_a_replay_reads_what_was_recorded_and_nothing_differs_by_the_same_rules(
         "rules": {},
         "undecided": {},
     }
+
+
+def test_a_number_of_two_spellings_is_told_in_both(run: Run) -> None:
+    """Mexico's mobiles had a 1 behind the country code until 2019, and many lists have it still."""
+    given, dialled = "+5215512345678", "+525512345678"
+    told = run("check", given, "--at", MORNING)
+    assert f"{dialled} (given as {given})" in " ".join(told.stdout.split())
+    document = json.loads(run("check", given, "--at", MORNING, "--json").stdout)
+    assert (document["to"], document["given"]) == (dialled, given)
+    assert "given" not in run("check", dialled, "--at", MORNING).stdout
+    assert "given" not in json.loads(run("check", dialled, "--at", MORNING, "--json").stdout)

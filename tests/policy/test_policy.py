@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+import asyncpg
 import pytest
 
 from tests.contract.dialler import Dialler, sms
 from tests.policy.account import FRANCISCO, MORNING, TUESDAY, Account, reasons
+from tests.servers import Servers, run_apart
 from tests.service import RunningService
+
+
+def cap(counts: list[str], *results: str) -> dict[str, Any]:
+    return {"max": 1, "period": "P7D", "counts": counts, "results": sorted(results)}
+
 
 DEFAULTS = {
     "house_window": {"start": "09:00", "end": "21:00"},
@@ -104,6 +112,8 @@ def test_every_key_reads_and_only_admin_writes(account: Account) -> None:
         ({"caps": [{"max": 3, "period": "P1D", "counts": []}]}, 422, "caps.0.counts"),
         ({"caps": [{"max": 3, "period": "P1D", "counts": ["fax"]}]}, 422, "caps.0.counts.0"),
         ({"caps": [{"max": 3, "period": "P1D"}] * 11}, 422, "caps"),
+        ({"caps": [cap(["sms"], "answered", "no_answer")]}, 422, "caps.0.results"),
+        ({"caps": [cap(["call"], "answered"), cap(["call"], "delivered")]}, 422, "caps.1.results"),
         ({"content": {"allow": ["shaft.beer"]}}, 422, "content.allow"),
         ({"content": {"allow": ["shaft.tobacco"]}}, 422, "content.allow"),
         ({"content": {"severities": {"phish.account": "off"}}}, 422, "content.severities.phish.account"),
@@ -130,6 +140,40 @@ def test_what_cannot_be_used_is_named_and_nothing_changes(
 ) -> None:
     assert field in reasons(account.put("/v1/policy", body), status)
     assert account.get("/v1/policy").json()["version"] == 0
+
+
+def test_a_cap_of_results_that_one_of_its_types_can_have_is_taken(account: Account) -> None:
+    caps = [
+        cap(["call"], "answered"),
+        cap(["sms"], "delivered"),
+        cap(["call"], "failed"),
+        cap(["sms"], "failed"),
+        cap(["call", "sms"], "answered"),
+        cap(["call", "sms"], "answered", "delivered"),
+    ]
+    assert account.policy(caps=caps)["caps"] == caps
+
+
+def test_a_cap_that_cannot_bind_of_an_earlier_release_is_read_and_hurts_nothing(
+    account: Account, servers: Servers, gate_database: str
+) -> None:
+    account.policy(caps=[cap(["sms"], "delivered")])
+    stale = """UPDATE accounts SET policy = jsonb_set(policy, '{caps,0,results}', '["answered"]')
+                WHERE id = $1"""
+
+    async def as_before() -> None:
+        url = servers.database_url(gate_database)
+        connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+        done = await connection.execute(stale, account.get("/v1/whoami").json()["account"]["id"])
+        await connection.close()
+        assert done == "UPDATE 1"
+
+    run_apart(as_before())
+    document = account.get("/v1/policy").json()
+    assert document["caps"] == [cap(["sms"], "answered")]
+    assert account.codes(body="Your table is ready at 7 pm. Acme Dental") == []
+    assert reasons(account.put("/v1/policy", document), 422).keys() == {"caps.0.results"}
+    assert account.policy(caps=[])["caps"] == []
 
 
 def test_a_name_of_one_s_own_under_a_host_of_everybody_s_pages_is_a_domain(account: Account) -> None:

@@ -25,23 +25,9 @@ from app.replies.carriers.webhook import WebhookRequest
 from tests.contract.dialler import new_account
 from tests.policy.account import FRANCISCO, Account
 from tests.replies.carriers import ACCOUNT_NUMBER, FORM, NAMES, PATH, Carriers, Sent
-from tests.service import Answer, RunningService
+from tests.service import Answer
 
 SIGNED_TIMES = ("telnyx", "vonage", "sinch")
-
-
-@pytest.fixture
-def account(gate: RunningService) -> Account:
-    """An account of this test's own."""
-    return Account(gate, new_account(gate).key)
-
-
-@pytest.fixture
-def carriers(account: Account) -> Carriers:
-    """Its carriers, named in its policy."""
-    made = Carriers(account.service.base_url, account.with_scopes("inbound:write").key)
-    account.policy(inbound={"carriers": made.policy()})
-    return made
 
 
 def post(account: Account, sent: Sent) -> Answer:

@@ -7,26 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.contract.dialler import new_account
 from tests.policy.account import FRANCISCO, Account
 from tests.replies.carriers import FORM, NAMES, PATH, Carriers, Sent
-from tests.service import Answer, RunningService
+from tests.service import Answer
 
 OAKLAND = "+15105550123"
-
-
-@pytest.fixture
-def account(gate: RunningService) -> Account:
-    """An account of this test's own."""
-    return Account(gate, new_account(gate).key)
-
-
-@pytest.fixture
-def carriers(account: Account) -> Carriers:
-    """Its carriers, named in its policy."""
-    made = Carriers(account.service.base_url, account.with_scopes("inbound:write").key)
-    account.policy(inbound={"carriers": made.policy()})
-    return made
 
 
 def post(account: Account, sent: Sent) -> Answer:

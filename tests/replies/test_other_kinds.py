@@ -10,9 +10,7 @@ from sinch.domains.conversation.models.v1.sinch_events import MessageInboundEven
 
 from tests.policy.account import FRANCISCO, Account
 from tests.replies.carriers import ACCOUNT_NUMBER, Carriers, Sent
-from tests.replies.test_carriers import account, carriers, listed, post
-
-__all__ = ["account", "carriers"]  # fixtures
+from tests.replies.test_carriers import listed, post
 
 DIGITS = FRANCISCO.lstrip("+")
 SINCH = [

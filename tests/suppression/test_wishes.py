@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 
@@ -79,7 +80,8 @@ def test_an_entry_that_is_added_beside_a_wish_is_new(clerk: Dialler) -> None:
 def test_an_admin_with_a_reason_removes_a_wish_and_the_history_says_so(dialler: Dialler) -> None:
     stop(dialler)
     assert dialler.delete(f"/v1/suppressions/{NUMBER}").status == 409
-    assert dialler.delete(f"/v1/suppressions/{NUMBER}?reason=%20").status == 409
+    for blank in (" ", "\u200b", "\u00a0\u2060\t", "\u3164", "\ufe0f"):
+        assert dialler.delete(f"/v1/suppressions/{NUMBER}?reason={quote(blank)}").status == 409, repr(blank)
     assert dialler.delete(f"/v1/suppressions/{NUMBER}?channel=sms&reason=x").status == 404
     assert dialler.delete(f"/v1/suppressions/{NUMBER}?reason=signed+again+on+paper").status == 204
     assert dialler.get(f"/v1/suppressions/{NUMBER}").status == 404

@@ -37,7 +37,7 @@ class Brands:
     def owns(self, folded: str, link: Link) -> bool:
         """Whether a name that opens the text owns the link: a bank's own alert is no trap."""
         opening = self._opening.match(folded[:_OPENING_LENGTH])
-        return opening is not None and is_own(link, self._domains[opening.group(1)])
+        return opening is not None and _leads_home(link, self._domains[opening.group(1)])
 
     def find(
         self, folded: str, links: Sequence[Link], names: Collection[str], suspect: Sequence[Link]
@@ -63,6 +63,11 @@ class Brands:
         domains = self._domains[name]
         if any(name in own for own in names):
             return False
-        if any(is_own(link, domains) and not link.is_bare for link in all_links):
+        if any(_leads_home(link, domains) and not link.is_bare for link in all_links):
             return False
-        return not all(is_own(link, domains) for link in links)
+        return not all(_leads_home(link, domains) for link in links)
+
+
+def _leads_home(link: Link, domains: Collection[str]) -> bool:
+    """Whether it leads to the name's own pages. A form that anybody can have lies on the name's host, and is not."""
+    return not link.anybodys and is_own(link, domains)

@@ -24,6 +24,7 @@ class Link:
     host: str
     registrable: str  # empty for an address
     problems: tuple[str, ...]
+    anybodys: bool = False  # a form, a pay link or a redirector at a host of somebody well-known
     is_bare: bool = False  # a mere name, as a shop may be called: AMAZON.COM; or one of several readings
 
 

@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from app.content.findings import Span
 from app.content.packs.pack_loader import Severity
+from app.content.signs.anybodys import Places
 from app.content.signs.link import Link
 
 _TOKEN = re.compile(r"[A-Za-z0-9]{5,16}")
@@ -23,7 +24,10 @@ _SECURITY = (
     "unlock", "auth", "claim", "track", "deliver", "redeliver", "parcel", "package", "billing", "payment", "debit",
     "notice", "restore", "recover", "fraud", "toll", "paying", "tax", "suspend", "message", "reactivat", "edd", "help",
 )  # fmt: skip
-LISTS = ("weak_endings", "free_hosts", "chat_hosts", "id_hosts", "common_names", "lures")
+LISTS = (
+    "weak_endings", "free_hosts", "chat_hosts", "id_hosts", "common_names", "lures", "forms", "pay_links",
+    "redirectors", "lures_to_forms",
+)  # fmt: skip
 # What a gateway between mail and texts puts before the message.
 _MAIL_HEADER = re.compile(
     r"\s*(?:\(\d/\d\)\s*)?(?:FRM|Frm|FROM|From):[^\n]{0,200}?\s?(?:SUBJ|Subj|MSG):|\s*(?:SUBJ|FRM):"
@@ -56,9 +60,15 @@ class LinkSigns:
             joined = re.sub("[^a-z0-9]", "", name)
             into = self._common if joined in plain or len(joined) < _SHORT_NAME else self._distinct
             into[joined] = (*into.get(joined, ()), *domains)
-        self._lure = re.compile(
-            r"\b(?:" + "|".join(map(re.escape, sorted(lists["lures"], key=len, reverse=True))) + r")\b"
-        )
+        self._lure = _any_of(lists["lures"])
+        self._forms, self._pay = Places(lists["forms"]), Places(lists["pay_links"])
+        self._redirectors = Places(lists["redirectors"])
+        self._lure_to_form = _any_of(lists["lures_to_forms"])
+
+    def is_anybodys(self, body: str, link: Link) -> bool:
+        """Whether it leads to a form, a pay link or a redirector, so that its host says nothing of whose it is."""
+        shown = body[link.start : link.end]
+        return any(places.have(link, shown) for places in (self._forms, self._pay, self._redirectors))
 
     def find(self, body: str, view: str, links: Iterable[Link]) -> list[Span]:
         """Findings over links that are not the account's own. ``view`` is the folded text without punctuation."""
@@ -80,6 +90,8 @@ class LinkSigns:
             for rule, holds in (("link.chat", chat), ("link.freehost", free)):
                 if holds:
                     spans.append(Span(rule, link.start, link.end, "block" if lure else "warn"))
+            if link.anybodys:
+                spans.extend(self._at_anybodys(view, shown, link))
             if lure and not (
                 written == 1 and shown.startswith("https://") and not self._is_random_host(label)
             ):
@@ -92,6 +104,14 @@ class LinkSigns:
             if severity is not None and not chat:
                 spans.append(Span("link.suspect", link.start, link.end, severity))
         return spans
+
+    def _at_anybodys(self, view: str, shown: str, link: Link) -> list[Span]:
+        """A survey by a form and an invoice by a pay link are honest: they block beside what no form is asked for."""
+        if self._redirectors.have(link, shown):
+            return [Span("link.redirect", link.start, link.end)]
+        rule = "link.pay" if self._pay.have(link, shown) else "link.form"
+        lured = self._lure_to_form.search(view) is not None
+        return [Span(rule, link.start, link.end, "block" if lured else "warn")]
 
     def is_suspect(self, body: str, view: str, link: Link) -> bool:
         """Whether the link is written as those are that are made for a day, or lures to an unlikely place."""
@@ -151,6 +171,10 @@ class LinkSigns:
                 piece in self._common and not _owned(host, self._common[piece]) for piece in pieces[:-1]
             )
         return False
+
+
+def _any_of(words: Iterable[str]) -> re.Pattern[str]:
+    return re.compile(r"\b(?:" + "|".join(map(re.escape, sorted(words, key=len, reverse=True))) + r")\b")
 
 
 def find_mail_header(body: str) -> list[Span]:

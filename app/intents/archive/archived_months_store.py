@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.ids import floor_id, instant_of
+from app.ids import floor_id, id_above, instant_of
 from app.intents.archive.month_file import ArchivedDecision
 from app.intents.parts import store as decision_parts
 from app.intents.parts.store import ReadParts
@@ -76,6 +76,12 @@ async def months_between(connection: AsyncConnection, low: uuid.UUID, high: uuid
     first, last = (month_start(instant_of(each)).date() for each in (low, high))
     rows = await connection.execute(_BETWEEN, {"first": first, "last": last})
     return [month for month in (ArchivedMonth(*row) for row in rows) if month.low < high]
+
+
+async def month_of(connection: AsyncConnection, decision_id: uuid.UUID) -> ArchivedMonth | None:
+    """The one that holds the id, if it is in a file."""
+    found = await months_between(connection, decision_id, id_above(decision_id))
+    return next((month for month in found if month.low <= decision_id < month.high), None)
 
 
 async def partitions_before(connection: AsyncConnection, before: datetime) -> list[datetime]:

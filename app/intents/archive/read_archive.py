@@ -10,11 +10,12 @@ import asyncio
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from app.ids import id_above
 from app.intents.archive.archived_months_store import ArchivedMonth
 from app.intents.archive.month_file import ArchivedDecision, MonthFile, Order
 from app.platform.outcomes import ArchiveUnavailable
@@ -68,6 +69,33 @@ async def page_archived(
     return await _reading(
         month, lambda file: _page(file, account_id, asked, low, high, order, limit, seconds)
     )
+
+
+async def stream_archived(
+    month: ArchivedMonth,
+    account_id: uuid.UUID,
+    filters: Mapping[str, Any],
+    *,
+    low: uuid.UUID,
+    high: uuid.UUID,
+    rows_at_once: int,
+) -> AsyncGenerator[Sequence[ArchivedDecision], None]:
+    """The month's decisions of ids from ``low`` to below ``high`` that pass the filters, oldest first."""
+    begin: uuid.UUID | None = max(low, month.low)
+    while begin is not None:
+        page = await page_archived(
+            month,
+            account_id,
+            filters,
+            low=begin,
+            high=min(high, month.high),
+            order="ASC",
+            limit=rows_at_once,
+            seconds=None,
+        )
+        if page.rows:
+            yield page.rows
+        begin = id_above(page.next_id) if page.next_id else None
 
 
 async def _reading(month: ArchivedMonth, work: Callable[[MonthFile], T]) -> T:

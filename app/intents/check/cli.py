@@ -26,6 +26,7 @@ from app.intents.check.inquiry import (
 )
 from app.platform.environment import UNAVAILABLE, USAGE, fail
 from app.platform.printing import console, print_json
+from app.platform.visible_text import is_blank
 
 
 def check(
@@ -55,6 +56,8 @@ def check(
     to, moment = number_of(number), instant_of(at)
     if sms is not None and not 1 <= len(sms) <= 1600:
         fail("--sms takes 1 to 1600 characters", USAGE)
+    if sms is not None and is_blank(sms):
+        fail("--sms must have a character that can be seen", USAGE)
     if sender is not None:
         _check_sender(sender, "call" if sms is None else "sms")
     rule_set = rule_set_or_exit(texts=sms is not None)
@@ -99,6 +102,7 @@ def check(
             "at": rfc3339(moment),
             "type": intent.type,
             "to": to,
+            **({"given": number} if number != to else {}),
             "purpose": intent.purpose,
             "checks": [describe_check(found) for found in verdict.checks],
             "violations": violations,
@@ -108,7 +112,7 @@ def check(
         from app.intents.check.verdict_text import verdict_text
 
         scanned = rule_set.scanner.scan(sms, facts.policy, first_contact) if sms is not None else None
-        console().print(verdict_text(intent, verdict, moment, scanned))
+        console().print(verdict_text(intent, verdict, moment, scanned, given=number))
     raise typer.Exit(1 if verdict.blocked else 0)
 
 

@@ -43,13 +43,17 @@ _NAMES = {
 
 
 def verdict_text(
-    intent: Intent, verdict: Verdict, at: datetime, scanned: ScanResult | None
+    intent: Intent, verdict: Verdict, at: datetime, scanned: ScanResult | None, *, given: str | None = None
 ) -> RenderableType:
-    """The verdict, every guardrail's finding, and for each refusal the reason and the way back."""
+    """The verdict, every guardrail's finding, and for each refusal the reason and the way back.
+
+    ``given``: the number as it was asked about, which is told as well where it was spelled otherwise.
+    """
     word, colour = ("blocked", "bold red") if verdict.blocked else ("approved", "bold green")
     what = "call" if intent.type == "call" else "text"
     head = Text.assemble(
         (intent.to, "bold"),
+        f" (given as {given})" if given is not None and given != intent.to else "",
         "  ",
         (word, colour),
         f"  {what}, {intent.purpose}, {told(at, _clocks(verdict.checks))}",

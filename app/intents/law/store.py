@@ -12,9 +12,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.ids import floor_id
-from app.intents.archive.archived_months_store import ArchivedMonth, months_between
+from app.intents.archive.archived_months_store import months_between
 from app.intents.archive.month_file import ArchivedDecision
-from app.intents.archive.read_archive import page_archived
+from app.intents.archive.read_archive import stream_archived
 from app.intents.law.replay import Declared, Recorded
 from app.intents.parts.store import ReadParts
 from app.platform.outcomes import ArchiveUnavailable
@@ -63,10 +63,11 @@ async def recorded_intents(
     async with engine.connect() as connection:
         months = await months_between(connection, after, floor_id(until))
     for month in months:
-        async for archived in _of_file(
-            month, account_id, after, floor_id(until), {"since": since, "until": until}
+        within = {"since": since, "until": until}
+        async for archived in stream_archived(
+            month, account_id, within, low=after, high=floor_id(until), rows_at_once=_PAGE
         ):
-            yield archived
+            yield [_recorded(row) for row in archived]
     while True:
         async with engine.connect() as connection:
             rows = (await connection.execute(_ROWS, {**given, "after": after})).all()
@@ -79,26 +80,6 @@ async def recorded_intents(
     async with engine.connect() as connection:
         if await months_between(connection, begun, floor_id(until)) != months:
             raise ArchiveUnavailable("a month was moved there while this read it; ask again")
-
-
-async def _of_file(
-    month: ArchivedMonth, account_id: uuid.UUID, low: uuid.UUID, high: uuid.UUID, within: Mapping[str, Any]
-) -> AsyncIterator[list[Recorded]]:
-    """Those of a month that is in a file. Raises ArchiveUnavailable."""
-    behind: uuid.UUID | None = max(low, month.low)
-    while behind is not None:
-        page = await page_archived(
-            month,
-            account_id,
-            within,
-            low=behind,
-            high=min(high, month.high),
-            order="ASC",
-            limit=_PAGE,
-            seconds=None,
-        )
-        yield [_recorded(row) for row in page.rows]
-        behind = uuid.UUID(int=page.next_id.int + 1) if page.next_id else None
 
 
 def _recorded(row: ArchivedDecision) -> Recorded:

@@ -15,9 +15,10 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.ids import id_above
 from app.intents.archive.archived_months_store import months_between
 from app.intents.archive.month_file import ArchivedDecision
-from app.intents.archive.read_archive import find_archived, page_archived
+from app.intents.archive.read_archive import find_archived, stream_archived
 from app.intents.parts import store as decision_parts
 from app.intents.parts.store import UNREADABLE as UNREADABLE
 from app.intents.parts.store import ReadParts
@@ -100,7 +101,7 @@ async def some_sealed(
     rows = (await connection.execute(_SOME, {"account": account_id, "ids": list(ids)})).all()
     found = await _sealed(connection, rows)
     if len(rows) < len(ids):
-        for month in await months_between(connection, min(ids), _above(max(ids))):
+        for month in await months_between(connection, min(ids), id_above(max(ids))):
             of_month = [each for each in ids if month.low <= each < month.high]
             found += [_of_archive(row) for row in await find_archived(month, account_id, of_month)]
         found.sort(key=lambda each: each[0])
@@ -167,25 +168,9 @@ async def _archived(
 ) -> AsyncGenerator[list[ArchivedDecision], None]:
     """Those of the months that are in files, oldest first. Raises ArchiveUnavailable."""
     for month in await months_between(connection, low, high):
-        begin: uuid.UUID | None = max(low, month.low)
-        while begin is not None:
-            page = await page_archived(
-                month,
-                account_id,
-                filters,
-                low=begin,
-                high=min(high, month.high),
-                order="ASC",
-                limit=rows_at_once,
-                seconds=None,
-            )
-            if page.rows:
-                yield list(page.rows)
-            begin = _above(page.next_id) if page.next_id else None
-
-
-def _above(record_id: uuid.UUID) -> uuid.UUID:
-    return uuid.UUID(int=min(record_id.int + 1, (1 << 128) - 1))
+        archived = stream_archived(month, account_id, filters, low=low, high=high, rows_at_once=rows_at_once)
+        async for rows in archived:
+            yield list(rows)
 
 
 def _of_archive(row: ArchivedDecision) -> Sealed:

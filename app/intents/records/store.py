@@ -119,16 +119,7 @@ async def page(
         async def work(connection: AsyncConnection) -> Page[dict[str, Any]]:
             connection = await connection.execution_options(isolation_level="READ COMMITTED")
             async with connection.begin():
-                page = await look_through(
-                    connection,
-                    _COLUMNS,
-                    "decisions",
-                    within,
-                    order="ASC" if order == "asc" else "DESC",
-                    behind=behind,
-                    limit=limit,
-                    patience=patience,
-                )
+                page = await _looked_through(connection, within, order, behind, limit, patience)
                 found = await _as_answered(connection, page.rows)
             return Page(found, page.next_id)
 
@@ -163,15 +154,7 @@ async def pages(
     async def stored(within: Filters, behind: uuid.UUID, limit: int) -> Page[dict[str, Any]]:
         async with engine.connect() as connection:
             await connection.execute(_A_STRETCH_AT_MOST)
-            found = await look_through(
-                connection,
-                _COLUMNS,
-                "decisions",
-                within,
-                order="ASC" if order == "asc" else "DESC",
-                behind=behind,
-                limit=limit,
-            )
+            found = await _looked_through(connection, within, order, behind, limit)
             return Page(await _as_answered(connection, found.rows, parts), found.next_id)
 
     async def still() -> list[ArchivedMonth]:
@@ -186,6 +169,26 @@ async def pages(
         if months == before:  # else one was moved while Postgres was read
             yield found.rows
             behind = found.next_id
+
+
+async def _looked_through(
+    connection: AsyncConnection,
+    within: Filters,
+    order: Literal["asc", "desc"],
+    behind: uuid.UUID,
+    limit: int,
+    patience: Patience | None = None,
+) -> Page[Sequence[Any]]:
+    return await look_through(
+        connection,
+        _COLUMNS,
+        "decisions",
+        within,
+        order="ASC" if order == "asc" else "DESC",
+        behind=behind,
+        limit=limit,
+        patience=patience,
+    )
 
 
 async def _stretch(

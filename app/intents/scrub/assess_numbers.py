@@ -47,7 +47,7 @@ def _assess(
 ) -> Assessment:
     number = rule_set.number_locator.numbers.parse(entry.number)
     places = rule_set.number_locator.locate(number, None, facts.policy.trust_recipient)
-    too_old = suppression.too_old(asked, places, registries)
+    too_old = suppression.too_old(asked, places, registries, rule_set.number_locator.regions)
     if too_old:
         raise CannotDecide(
             f"the registry {too_old[0]} is older than it may be", retry_after_seconds=60, cause="registry"

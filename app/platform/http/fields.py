@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Strict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
 from pydantic_core import PydanticCustomError
 
 from app.instants import WRITTEN, OutOfReach, read_instant
 from app.platform.outcomes import FieldFault
+from app.platform.visible_text import is_blank
 
 E164_REASON = "must be E.164 format (e.g. +14155551234)"
 # Faults of form: the JSON type or the format of a present field. Everything else is 422.
@@ -57,7 +58,15 @@ def parse_instant(value: object) -> object:
         raise malformed(str(error)) from None
 
 
+def _visible(text: str) -> str:
+    if text and is_blank(text):
+        raise unusable("must have a character that can be seen")
+    return text
+
+
 Words = Annotated[str, AfterValidator(_no_nul)]
+# What a person reads: one to 1600 characters, and not blanks alone.
+MessageBody = Annotated[Words, Field(min_length=1, max_length=1600), AfterValidator(_visible)]
 Instant = Annotated[datetime, Strict(), BeforeValidator(parse_instant)]
 
 

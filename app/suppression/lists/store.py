@@ -169,7 +169,7 @@ _RENEW_WISHES = text(
     """
 )
 # By index whatever the planner takes the account's share of the table for: a subquery of its own for each number.
-_BY_INDEX, _AS_PLANNED = text("SET LOCAL enable_seqscan = off"), text("SET LOCAL enable_seqscan = on")
+_BY_INDEX = text("SET LOCAL enable_seqscan = off")
 _END_CONSENTS = text(
     """
     UPDATE consents SET ended_at = :now, ended_by = 'opt_out'
@@ -255,9 +255,6 @@ async def merge_staged(
     ending = {"account": account_id, "now": now}
     await connection.execute(_EXPIRE, ending)
     opt_outs = (await connection.execute(_OPT_OUTS, which)).rowcount
-    if opt_outs:
-        # Before the entries, as whoever else ends a consent does, so that none of us waits for the other.
-        await _end_consents(connection, ending)
     staged = (await connection.execute(_COUNT)).scalar_one()
     added = (await connection.execute(_ADD, values)).rowcount
     values.pop("job")
@@ -270,14 +267,10 @@ async def merge_staged(
         changed += (await connection.execute(_RENEW_WISHES, values)).rowcount
         await connection.execute(LIFTED)
     if opt_outs:
-        # And once more those that were put on record meanwhile. From here to the commit no others are.
+        # After the entries, as whoever else ends a consent does, so that none of us waits for the other. From here
+        # to the commit nobody puts one on record, and nobody waits for one who does.
+        await expect_many(connection)
+        await connection.execute(_BY_INDEX)
         await hold_new_consents(connection, account_id)
-        await _end_consents(connection, ending)
+        await connection.execute(_END_CONSENTS, ending)
     return added, changed
-
-
-async def _end_consents(connection: AsyncConnection, ending: dict[str, Any]) -> None:
-    await expect_many(connection)
-    await connection.execute(_BY_INDEX)
-    await connection.execute(_END_CONSENTS, ending)
-    await connection.execute(_AS_PLANNED)

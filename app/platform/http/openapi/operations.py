@@ -86,7 +86,12 @@ OPERATION_IDS = {
 }
 # Those that ask for their scope together with what they ask of the stores, and so not by a dependency.
 SCOPES = dict.fromkeys(("createIntent", "createIntents", "previewIntent", "checkCall"), "intents:write")
-IDEMPOTENT = frozenset({"createIntent", "createIntents", "createSuppression", "receiveMessage"})
+IDEMPOTENT = frozenset(
+    {
+        "createIntent", "createIntents", "createSuppression", "receiveMessage", "postOutcome", "importSuppressions",
+        "postImport", "loadRegistry", "changeRegistry",
+    }
+)  # fmt: skip
 
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
