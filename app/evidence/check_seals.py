@@ -17,10 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.evidence import store as evidence
 from app.evidence.proof.merkle import root_of
 from app.evidence.proof.record_bytes import MEMBERS, Kind, Leaf, hash_of_record, leaves_of, record_of
+from app.evidence.proof.seal_body import LATE
 from app.evidence.proof.seal_chain import PublicKey, SealChain
 from app.evidence.sealed_history_store import HISTORIES, ids_since, some_of
 from app.evidence.sealing.leaf_list import hashes_of
-from app.evidence.sealing.seal_hours import HOUR, LATE
+from app.evidence.sealing.seal_hours import HOUR
 from app.evidence.store import Part
 from app.ids import floor_id, instant_of
 from app.intents.records import sealed_store as decisions

@@ -85,23 +85,6 @@ def test_a_message_that_comes_again_changes_nothing(account: Account, carriers: 
     assert [message["carrier_message_id"] for message in listed(account)] == ["m-3", "m-2", "m-1"]
 
 
-@pytest.mark.parametrize("name", ["telnyx", "vonage", "sinch", "bandwidth"])
-def test_a_start_that_its_carrier_brings_after_a_later_stop_lifts_nothing(
-    account: Account, carriers: Carriers, name: str
-) -> None:
-    """We were away when it was sent; its carrier tries again for a day, and the STOP came in between."""
-    waited = replace(carriers, said_ago=60)
-    for body, message in (("STOP", "m-1"), ("Please stop texting me", "m-3")):
-        assert post(account, carriers.sent(name, FRANCISCO, body, message)).status == 200
-    answer = post(account, waited.sent(name, FRANCISCO, "START", "m-2"))
-    assert answer.status == 200
-    assert answer.json() == {"action": "none", "keyword": None, "reply": None}
-    assert account.entries() == {"all": "opt_out"}
-    assert [message["carrier_message_id"] for message in listed(account)] == ["m-3", "m-1"]
-    assert post(account, carriers.sent(name, FRANCISCO, "START", "m-4")).status == 200
-    assert account.entries() == {}
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_forged_is_refused(account: Account, carriers: Carriers, name: str) -> None:
     genuine = carriers.sent(name, FRANCISCO, "See you", "m-1")

@@ -19,11 +19,10 @@ import orjson
 from app.evidence.bundle import bundle_format as names
 from app.evidence.proof.merkle import root_by_path
 from app.evidence.proof.record_bytes import bytes_of, hash_of_record
-from app.evidence.proof.seal_body import Seal, body_of
+from app.evidence.proof.seal_body import LATE, Seal, body_of
 from app.evidence.proof.seal_chain import PublicKey, SealChain, notes_on_keys, trusted_keys, wrong_keys
 from app.evidence.proof.signing import is_signed
 from app.evidence.seal_documents import seal_document
-from app.evidence.sealing.seal_hours import LATE
 from app.ids import instant_of
 
 _LONGEST_LINE, _LONGEST_MEMBER = 8 << 20, 256 << 20
