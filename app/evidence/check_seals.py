@@ -17,10 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app.evidence import store as evidence
 from app.evidence.proof.merkle import root_of
 from app.evidence.proof.record_bytes import MEMBERS, Kind, Leaf, hash_of_record, leaves_of, record_of
+from app.evidence.proof.seal_body import LATE
 from app.evidence.proof.seal_chain import PublicKey, SealChain
 from app.evidence.sealed_history_store import HISTORIES, ids_since, some_of
 from app.evidence.sealing.leaf_list import hashes_of
-from app.evidence.sealing.seal_hours import HOUR, LATE
+from app.evidence.sealing.seal_hours import HOUR
 from app.evidence.store import Part
 from app.ids import floor_id, instant_of
 from app.intents.records import sealed_store as decisions
@@ -89,7 +90,8 @@ class _Check:
                     continue
                 hour = datetime.fromisoformat(said["hour"])
                 await self._between(reached, hour)
-                await self._records(seal.number, said, hour)
+                # A seal takes what came late to the hours before the seal before it, and nothing that is older.
+                await self._records(seal.number, said, hour, max(since, reached - LATE))
                 reached = max(reached, hour + HOUR)
         await self._between(reached, sealed_until)
         self._name_unsealed(sealed_until)
@@ -104,10 +106,16 @@ class _Check:
             async for ids in decisions.stream_ids(self._connection, self._account, *bounds):
                 self._unsealed |= {each.bytes for each in ids}
 
-    async def _records(self, number: int, said: Mapping[str, Any], hour: datetime) -> None:
+    async def _records(self, number: int, said: Mapping[str, Any], hour: datetime, since: datetime) -> None:
         parts = await evidence.parts(self._connection, self._account, number)
         if not self._is_root(number, parts, said):
             return
+        # What is forgotten with its decisions has its root still, so only its time tells it from what was removed.
+        self._found.wrong += [
+            f"part {part.part} of the leaves of seal {number} is gone, though what it is of is still to be kept"
+            for part in parts
+            if not part.leaves and hour >= self._retained
+        ]
         low, high = floor_id(hour).bytes, floor_id(hour + HOUR).bytes
         others: dict[Kind, list[Leaf]] = {kind: [] for kind in ("decision", *HISTORIES)}
         try:
@@ -120,9 +128,20 @@ class _Check:
             return
         own = (leaf for leaf in _each(parts) if leaf.kind == "decision" and low <= leaf.id < high)
         await self._decisions(number, own, hour)
-        await self._late(number, others["decision"])
+        oldest = min(floor_id(since).bytes, low)
+        await self._late(number, self._possible(number, others["decision"], oldest, high))
         for kind in HISTORIES:
             await self._history(number, kind, others[kind], hour)
+
+    def _possible(self, number: int, leaves: list[Leaf], oldest: bytes, high: bytes) -> list[Leaf]:
+        """Those that such a seal can have. The root is over the hashes alone: a record that was removed could be given
+        any kind and id in the list, one too among them whose retention is long over."""
+        wrong = [leaf for leaf in leaves if not oldest <= leaf.id < high]
+        self._found.wrong += [
+            f"the leaves of seal {number} name the decision {uuid.UUID(bytes=leaf.id)}, which cannot be of it"
+            for leaf in wrong
+        ]
+        return [leaf for leaf in leaves if oldest <= leaf.id < high] if wrong else leaves
 
     def _is_root(self, number: int, parts: list[Part], said: Mapping[str, Any]) -> bool:
         """Whether the list of leaves is the one that was signed; if not, no record can be held against it."""

@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.evidence import store as evidence
 from app.evidence.proof.merkle import path_of
 from app.evidence.proof.record_bytes import CODES, LEAF_BYTES, Kind
+from app.evidence.proof.seal_body import LATE
 from app.evidence.sealing.leaf_list import PART_LEAVES, hashes_of
-from app.evidence.sealing.seal_hours import HOUR, LATE, hour_of
+from app.evidence.sealing.seal_hours import HOUR, hour_of
 from app.ids import instant_of
 
 

@@ -22,10 +22,7 @@ from app.replies.carriers.webhook import (
     WebhookRequest,
     storable,
 )
-from app.replies.classify import InboundMeaning
-from app.replies.record_reply import Received, Taken, take_message
-
-NOTHING = Taken(InboundMeaning("none", None, ""), None)
+from app.replies.record_reply import NOTHING, Received, Taken, take_message
 
 
 async def receive_webhook(
@@ -94,6 +91,7 @@ async def _take(
         message.carrier_action,
         name,
         message.known_by(),
+        message.sent_at,
     )
     found: list[Taken] = []
 
@@ -102,4 +100,4 @@ async def _take(
         return render(taken)
 
     await take_message(services, caller, RequestIdentity(key_hash), received, stored, rendered)
-    return found[0]
+    return found[-1]

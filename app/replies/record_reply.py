@@ -48,7 +48,8 @@ _REPLIES = {
 class Received:
     """An inbound message. ``sender`` is a plus sign and digits; ``carrier_action`` what the carrier says it was.
 
-    One that a carrier's own webhook brought has the carrier's name and the id that it goes by there.
+    One that a carrier's own webhook brought has the carrier's name and the id that it goes by there, and when the
+    person sent it, as far as the carrier tells.
     """
 
     sender: str
@@ -57,6 +58,7 @@ class Received:
     carrier_action: str | None = None
     carrier: str | None = None
     carrier_message_id: str | None = None
+    sent_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,9 @@ class Taken:
 
     meaning: InboundMeaning
     reply: str | None
+
+
+NOTHING = Taken(InboundMeaning("none", None, ""), None)
 
 
 async def record_inbound(
@@ -113,6 +118,8 @@ async def take_message(
             return answer
         await consents.lock(connection, caller.account_id, spellings(received.sender)[0])
         if not await _came_before(connection, caller, received):
+            if meaning.action == "opt_in" and await _is_overtaken(connection, caller, received):
+                return render(NOTHING)
             await _EFFECTS[meaning.action](connection, caller, received, meaning, now)
         return answer
 
@@ -127,6 +134,15 @@ async def _came_before(connection: AsyncConnection, caller: Caller, received: Re
     return await inbound_messages.is_known(
         connection, caller.account_id, received.carrier, received.carrier_message_id
     )
+
+
+async def _is_overtaken(connection: AsyncConnection, caller: Caller, received: Received) -> bool:
+    """Whether the person has opted out since they sent it: a carrier that could not reach us tries again for a day."""
+    if received.sent_at is None:
+        return False
+    line = spellings(received.sender)
+    opted_out = await consents.last_opt_out(connection, caller.account_id, line)
+    return opted_out is not None and opted_out >= received.sent_at
 
 
 def understand(received: Received, names: tuple[str, ...] = ()) -> InboundMeaning:

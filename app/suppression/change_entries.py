@@ -44,24 +44,30 @@ async def add_suppression(
     entry: Entry,
     render: Callable[[Added], Answer],
 ) -> Answer:
-    """Add an entry; what is there already is answered with it. The change is in force when this returns."""
+    """Add an entry; what is there already is answered with it. The change is in force when this returns.
+
+    What is there stays as it is, but for an opt-out that would last longer: that takes its place.
+    """
     now = services.now()
     check_expiry(entry, services)
 
     async def change(connection: AsyncConnection, entry_id: UUID) -> Answer:
         await _hold_line(connection, caller, entry)
-        added, there = await suppressions.add(
-            connection,
-            caller.account_id,
-            entry,
-            numbers=spellings(entry.number),
-            key_id=caller.key_id,
-            entry_id=entry_id,
-            event_id=new_id(now),
-            now=now,
-        )
+        who: Any = {
+            "numbers": spellings(entry.number),
+            "key_id": caller.key_id,
+            "entry_id": entry_id,
+            "event_id": new_id(now),
+            "now": now,
+        }
+        added, there = await suppressions.add(connection, caller.account_id, entry, **who)
         await _end_consents(connection, caller, entry, now)
-        if not added and entry.source == OPT_OUT:
+        if added or entry.source != OPT_OUT:
+            return render(Added(added, there))
+        if _outlasts(entry, there):
+            # Who is told that the number is there goes on as if it were suppressed for as long as was asked.
+            _, there = await suppressions.put(connection, caller.account_id, entry, **who)
+        else:
             # It has ended the consents of its line, so none that was given before it may come back.
             await suppressions.repeat_opt_out(
                 connection, caller.account_id, entry, key_id=caller.key_id, event_id=new_id(now), now=now
@@ -71,6 +77,12 @@ async def add_suppression(
     return await change_once(
         services, presented, operation=OPERATION, scope="suppressions:write", now=now, change=change
     )
+
+
+def _outlasts(entry: Entry, there: Entered) -> bool:
+    """Whether the entry that is there ends before the one that is wanted would."""
+    ends = there["expires_at"]
+    return ends is not None and (entry.expires_at is None or entry.expires_at > ends)
 
 
 async def put_suppression(services: Stores, caller: Caller, entry: Entry) -> Added:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,11 +13,15 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.evidence import store as evidence
+from app.evidence.bundle.verify_bundle import Verified, verify_bundle
+from app.evidence.bundle.write_bundle import Asked, evidence_of
 from app.evidence.check_seals import Findings, check_account
 from app.evidence.proof.seal_chain import notes_on_keys, wrong_keys
 from app.evidence.proof.signing import make_key
 from app.evidence.public_keys import stored_keys
 from app.evidence.sealing.seal_hours import seal_due
+from app.evidence.sealing.seal_key_file import SealKeyFile
+from app.ids import floor_id
 from app.platform.postgres.database import Database
 from tests.evidence.recorded import (
     HOUR,
@@ -199,6 +203,54 @@ async def test_a_seal_that_was_touched_is_named(sealed: Sealed, statement: str, 
     assert any(told in wrong for wrong in found.wrong), found.wrong
 
 
+_RENAME = """
+    UPDATE seal_leaves
+       SET leaves = overlay(leaves placing CAST(:named AS bytea) FROM position(CAST(:leaf AS bytea) IN leaves))
+     WHERE account_id = :account AND position(CAST(:leaf AS bytea) IN leaves) > 0
+"""
+LONG_AGO = floor_id(datetime(2001, 1, 1, tzinfo=UTC)).bytes
+
+
+async def test_a_decision_removed_and_named_otherwise_in_the_list_of_leaves_is_named(sealed: Sealed) -> None:
+    """The root is over the hashes alone: who writes the database may call a leaf whatever they like."""
+    victim = sealed.decisions[17]
+    await sealed.tamper("DELETE FROM decisions WHERE id = :id", id=victim)
+    await sealed.tamper(
+        _RENAME, account=sealed.account, leaf=b"\x01" + victim.bytes, named=b"\x01" + LONG_AGO
+    )
+    (wrong,) = (await sealed.check()).wrong
+    assert (
+        wrong == f"the leaves of seal 1 name the decision {uuid.UUID(bytes=LONG_AGO)}, which cannot be of it"
+    )
+
+
+async def test_an_opt_out_removed_and_called_an_old_decision_in_the_list_of_leaves_is_named(
+    sealed: Sealed,
+) -> None:
+    victim = sealed.histories[0]
+    await sealed.tamper("DELETE FROM suppression_events WHERE id = :id", id=victim)
+    await sealed.tamper(
+        _RENAME, account=sealed.account, leaf=b"\x02" + victim.bytes, named=b"\x01" + LONG_AGO
+    )
+    (wrong,) = (await sealed.check()).wrong
+    assert (
+        wrong == f"the leaves of seal 2 name the decision {uuid.UUID(bytes=LONG_AGO)}, which cannot be of it"
+    )
+
+
+async def test_decisions_removed_together_with_their_list_of_leaves_are_named(sealed: Sealed) -> None:
+    await run_sql(
+        sealed.engine,
+        "DELETE FROM decisions WHERE account_id = :account AND id >= :low AND id < :high",
+        account=sealed.account,
+        low=sealed.decisions[4096],
+        high=sealed.decisions[5000],
+    )
+    await sealed.tamper(f"UPDATE seal_leaves SET leaves = '' {_OF} AND part = 1", account=sealed.account)
+    (wrong,) = (await sealed.check()).wrong
+    assert wrong == "part 1 of the leaves of seal 1 is gone, though what it is of is still to be kept"
+
+
 async def test_seals_made_anew_with_another_key_are_told_from_the_trusted(
     sealed: Sealed, tmp_path: Path
 ) -> None:
@@ -216,6 +268,34 @@ async def test_seals_made_anew_with_another_key_are_told_from_the_trusted(
     assert [wrong for wrong in found.wrong if "decision" in wrong] == [], "they are whole in themselves"
     _, wrong = notes_on_keys(keys, found.used_keys, frozenset({honest}))
     assert wrong == [f"the key {thief.id} is neither one of those that you trust nor introduced by one"]
+
+
+async def test_a_decision_put_into_an_hour_that_was_sealed_is_named_by_its_file(
+    engine: AsyncEngine, tmp_path: Path
+) -> None:
+    """Its file has the seals of its hour and of days behind it, and it is in none: it was not there then."""
+    start = now_hour() - DAYS
+    await begin_sealing(engine, start)
+    account = await add_account(engine)
+    await add_decisions(engine, account, start, 3)
+    await add_decisions(engine, account, now_hour() - 2 * HOUR, 3)
+    await seal_due(engine, lambda: key_in(tmp_path))
+    (late,) = await add_decisions(engine, account, now_hour() - 3 * HOUR, 1)
+    assert (await _verified(engine, account, tmp_path / "late.zip")).wrong == []
+    (forged,) = await add_decisions(engine, account, start, 1, offset=1234)
+    found = await _verified(engine, account, tmp_path / "forged.zip")
+    assert found.wrong == [f"added: decision {forged} is in no seal, though its hour was sealed"]
+    assert any("2 records are not sealed" in note for note in found.notes), f"and {late} came late"
+
+
+async def _verified(engine: AsyncEngine, account: uuid.UUID, path: Path) -> Verified:
+    number = "+14155550101"
+    asked = Asked(account, number, (number,), now_hour() - 2 * DAYS, now_hour() + HOUR)
+    key = SealKeyFile(path.parent / "seal-key.pem", is_named=True)
+    with path.open("wb") as file:
+        async for piece in evidence_of(engine, asked, key, now_hour()):
+            file.write(piece)
+    return verify_bundle(path)
 
 
 async def test_what_retention_took_is_not_missing(sealed: Sealed) -> None:

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,6 +22,8 @@ from sinch.domains.authentication.sinch_events.v1.authentication_validation impo
     compute_signed_data,
 )
 from twilio.request_validator import RequestValidator
+
+from app.clock import utc_now
 
 PATH = "/v1/inbound-messages"
 FORM = "application/x-www-form-urlencoded"
@@ -47,6 +50,7 @@ class Carriers:
     secret: str = field(default_factory=lambda: secrets.token_hex(32))
     signing_key: SigningKey = field(default_factory=SigningKey.generate)
     late_by: float = 0  # seconds that a time stamp is old
+    said_ago: float = 0  # seconds since the person sent the text, which may have waited at its carrier
 
     def policy(self) -> dict[str, dict[str, Any]]:
         """What the policy's inbound.carriers has to say of them."""
@@ -74,6 +78,11 @@ class Carriers:
     def _seconds(self) -> int:
         return int(time.time() - self.late_by)
 
+    def _said_at(self) -> str:
+        """When the person sent it, as carriers write it."""
+        at = utc_now() - timedelta(seconds=self.said_ago)
+        return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
     def twilio(self, sender: str, body: str, message_id: str, **fields: str) -> Sent:
         form = {"MessageSid": message_id, "From": sender, "To": ACCOUNT_NUMBER, "Body": body, **fields}
         path = self._path("twilio")
@@ -99,6 +108,7 @@ class Carriers:
             "from": {"phone_number": sender, "carrier": "T-MOBILE USA, INC."},
             "to": [{"phone_number": ACCOUNT_NUMBER, "status": "webhook_delivered"}],
             "text": body,
+            "received_at": self._said_at(),
             **fields,
         }
         event = {"data": {"record_type": "event", "event_type": "message.received", "payload": payload}}
@@ -136,7 +146,7 @@ class Carriers:
             "message_uuid": message_id,
             "to": ACCOUNT_NUMBER.lstrip("+"),
             "from": sender.lstrip("+"),
-            "timestamp": "2026-11-24T12:00:00Z",
+            "timestamp": self._said_at(),
             **members,
         }
         raw = json.dumps(members, separators=(",", ":")).encode()
@@ -158,7 +168,7 @@ class Carriers:
             "from": sender.lstrip("+"),
             "to": ACCOUNT_NUMBER.lstrip("+"),
             "body": body,
-            "received_at": "2026-11-24T12:00:00.000Z",
+            "received_at": self._said_at(),
             "operator_id": "310260",
         }
         return self.sinch_members(members)
@@ -173,10 +183,10 @@ class Carriers:
             "conversation_id": "01E6K4A8PGZ6MV0GD3C7M901MZ",
             "contact_id": "01E6K4A8N3NANZ05VM0FS80EHD",
             "metadata": "",
-            "accept_time": "2026-11-24T12:00:00Z",
+            "accept_time": self._said_at(),
             "sender_id": ACCOUNT_NUMBER.lstrip("+"),
         }
-        at = {"accepted_time": "2026-11-24T12:00:00Z", "event_time": "2026-11-24T12:00:00Z"}
+        at = {"accepted_time": self._said_at(), "event_time": self._said_at()}
         return self.sinch_members({"app_id": "01E3S8B6", "project_id": "c36f3d3d", **at, "message": message})
 
     def sinch_members(self, members: Mapping[str, Any]) -> Sent:
@@ -193,7 +203,7 @@ class Carriers:
         return Sent(self._path("sinch"), text.encode(), headers)
 
     def bandwidth(self, sender: str, body: str, message_id: str) -> Sent:
-        at = "2026-11-24T12:00:00Z"
+        at = self._said_at()
         callback = InboundCallback.from_dict(
             {
                 "time": at,
@@ -215,6 +225,6 @@ class Carriers:
         )
         assert callback is not None
         shown = base64.b64encode(f"{BANDWIDTH_USER}:{self.secret}".encode()).decode()
-        raw = json.dumps([callback.to_dict()], default=str).encode()
+        raw = json.dumps([callback.to_dict()], default=datetime.isoformat).encode()
         headers = {"Content-Type": "application/json", "Authorization": f"Basic {shown}"}
         return Sent(self._path("bandwidth"), raw, headers)

@@ -79,6 +79,25 @@ def test_a_consent_between_two_opt_outs_does_not_come_back(dialler: Dialler, fir
     consent_given_now(dialler, number)
 
 
+def test_an_opt_out_on_top_of_an_entry_that_ends_outlasts_it(dialler: Dialler) -> None:
+    """Who is told 409 takes the number for suppressed; it must not be let go with what stood there before."""
+    number = dialler.open_number()
+    soon, later = (rfc3339(utc_now() + timedelta(hours=hours)) for hours in (1, 2))
+    cooling = {"number": number, "reason": "cooling off", "expires_at": soon}
+    assert dialler.post("/v1/suppressions", cooling).status == 201
+    for ends in (later, None):
+        wish = {"number": number, "source": "opt_out", "reason": "unsubscribed", "expires_at": ends}
+        answer = dialler.post("/v1/suppressions", wish)
+        assert answer.status == 409
+        (entry,) = dialler.get(f"/v1/suppressions/{number}").json()["entries"]
+        assert answer.json()["existing"] == entry
+        assert (entry["source"], entry["expires_at"]) == ("opt_out", ends)
+    sooner = {"number": number, "source": "opt_out", "expires_at": soon}
+    assert dialler.post("/v1/suppressions", sooner).status == 409
+    (entry,) = dialler.get(f"/v1/suppressions/{number}").json()["entries"]
+    assert (entry["reason"], entry["expires_at"]) == ("unsubscribed", None)
+
+
 def test_the_same_list_again_is_no_later_opt_out(dialler: Dialler) -> None:
     number = dialler.open_number()
     at = rfc3339(utc_now() - timedelta(hours=1))

@@ -12,16 +12,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import orjson
 
 from app.evidence.bundle import bundle_format as names
 from app.evidence.proof.merkle import root_by_path
 from app.evidence.proof.record_bytes import bytes_of, hash_of_record
-from app.evidence.proof.seal_body import Seal, body_of
+from app.evidence.proof.seal_body import LATE, Seal, body_of
 from app.evidence.proof.seal_chain import PublicKey, SealChain, notes_on_keys, trusted_keys, wrong_keys
 from app.evidence.proof.signing import is_signed
 from app.evidence.seal_documents import seal_document
+from app.ids import instant_of
 
 _LONGEST_LINE, _LONGEST_MEMBER = 8 << 20, 256 << 20
 _END_OF_DIRECTORY_BYTES = 22  # APPNOTE 4.3.16, without a comment
@@ -86,6 +88,7 @@ class _Check:
         self._zip, self._found, self._trusted = opened, found, trusted
         self._may_be_unsigned = may_be_unsigned
         self._used: dict[str, int] = {}
+        self._hours: list[tuple[datetime, datetime]] = []  # of the seals that are good
 
     def run(self) -> None:
         raw = self._read(names.MANIFEST)
@@ -183,6 +186,9 @@ class _Check:
             self._found.wrong += wrong
             if read is not None and not any("sign" in each for each in wrong):
                 good[seal.number] = (read["root"], read["records"])
+                self._hours.append(
+                    (datetime.fromisoformat(read["hour"]), datetime.fromisoformat(read["until"]))
+                )
         self._used = chain.used
         notes, wrong = notes_on_keys(keys, chain.used, self._trusted)
         self._found.notes += notes
@@ -210,6 +216,8 @@ class _Check:
                 self._found.wrong.append(f"added: {name} is of another account")
             if line["seal"] is None:
                 unsealed += 1
+                if self._was_sealed(record):
+                    self._found.wrong.append(f"added: {name} is in no seal, though its hour was sealed")
                 continue
             root, size = seals.get(line["seal"], ("", 0))
             path = [bytes.fromhex(each) for each in line["proof"]]
@@ -226,6 +234,15 @@ class _Check:
                 f"{unsealed} records are not sealed: they were made within the last two hours of the file,"
                 " or before sealing began"
             )
+
+    def _was_sealed(self, record: Mapping[str, Any]) -> bool:
+        """Whether a decision would be in one of the seals that are here, however late it was committed.
+
+        Its id tells its hour. A history has none: the end of an entry is dated by when it was due."""
+        if record["record"] != "decision" or not self._hours:
+            return False
+        first, last = min(hour for hour, _ in self._hours), max(until for _, until in self._hours)
+        return first <= instant_of(UUID(record["id"])) < last - LATE
 
 
 def _written(line: Mapping[str, Any]) -> bytes:

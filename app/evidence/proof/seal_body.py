@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -13,6 +13,8 @@ import orjson
 from app.evidence.proof.record_bytes import FORMAT
 
 BEGINNING = "0" * 64  # what stands for the seal before in an account's first
+# How late a decision's commit may be: an Idempotency-Key lives a day, and a batch may be gone on with for a day.
+LATE = timedelta(hours=26)
 # What a signature is of, so that it can be taken for no other statement of the same key.
 _SEAL, _INTRODUCTION = b"callgate seal 1\n", b"callgate key 1\n"
 

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.evidence import store as evidence
 from app.evidence.proof.record_bytes import Kind, Leaf, hash_of_record, leaves_of, record_of
-from app.evidence.proof.seal_body import BEGINNING, Seal, seal_body, signed_of
+from app.evidence.proof.seal_body import BEGINNING, LATE, Seal, seal_body, signed_of
 from app.evidence.proof.signing import SealKey
 from app.evidence.sealed_history_store import some_of
 from app.evidence.sealing.leaf_list import LeafList
@@ -32,8 +32,6 @@ log = logging.getLogger("callgate.seals")
 
 HOUR = timedelta(hours=1)
 GRACE = timedelta(minutes=5)  # what is under way when an hour ends has ended by then, nearly always
-# How late a decision's commit may be: an Idempotency-Key lives a day, and a batch may be gone on with for a day.
-LATE = timedelta(hours=26)
 # So many rows are hashed at once, some two milliseconds: decisions are made in the same process meanwhile.
 _ROWS_AT_ONCE = 150
 

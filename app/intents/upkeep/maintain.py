@@ -47,10 +47,8 @@ _RAN_OUT = f"""
     INSERT INTO lease_events (account_id, pool, lease_id, event, at)
     SELECT account_id, pool, id, 'expired', expires_at FROM ended
 """
-# Each finds its rows by an index and takes a few at a time: a statement of any size would one day take longer than
-# statements may, and then for ever.
-_SWEEPS = (
-    f"""
+# Whoever holds an entry is about to say what becomes of it, an import above all.
+SWEEP_EXPIRED = f"""
     WITH gone AS (
         DELETE FROM ONLY suppressions WHERE ctid = ANY (ARRAY(
             SELECT ctid FROM ONLY suppressions WHERE expires_at <= :now LIMIT {_STEP} FOR UPDATE SKIP LOCKED))
@@ -59,7 +57,11 @@ _SWEEPS = (
     INSERT INTO suppression_events (id, account_id, number, channel, action, reason, source, at, expires_at)
     SELECT gen_random_uuid(), account_id, number, channel, 'expired', reason, source, expires_at, expires_at
       FROM gone
-    """,
+"""
+# Each finds its rows by an index and takes a few at a time: a statement of any size would one day take longer than
+# statements may, and then for ever.
+_SWEEPS = (
+    SWEEP_EXPIRED,
     "DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY("
     f"SELECT ctid FROM idempotency_keys WHERE expires_at <= :now LIMIT {_STEP}))",
     "DELETE FROM attempts WHERE ctid = ANY (ARRAY("

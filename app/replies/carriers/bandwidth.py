@@ -18,6 +18,7 @@ from app.replies.carriers.webhook import (
     WebhookMessage,
     WebhookRequest,
     json_value,
+    sent_at_of,
     text_of,
 )
 
@@ -58,6 +59,7 @@ def _message(event: object) -> WebhookMessage | None:
         sender=text_of(message, "from"),
         to=text_of(event, "to", default=""),
         body=text_of(message, "text", default=""),
+        sent_at=sent_at_of(message.get("time"), event.get("time")),
     )
 
 

@@ -21,6 +21,7 @@ from app.replies.carriers.webhook import (
     WebhookRequest,
     json_object,
     receiver_of,
+    sent_at_of,
     text_of,
     with_plus,
 )
@@ -62,6 +63,7 @@ def _messages(request: WebhookRequest) -> Sequence[WebhookMessage]:
             to=receiver_of(text_of(members, "to", default="")),
             # What came with a picture stands one floor deeper.
             body=text_of(body, "message", default="") if isinstance(body, dict) else str(body or ""),
+            sent_at=sent_at_of(members.get("received_at")),
         )
     ]
 
@@ -84,6 +86,7 @@ def _conversed(message: object) -> Sequence[WebhookMessage]:
             sender=with_plus(text_of(who, "identity")),
             to=receiver_of(text_of(message, "sender_id", default="")),
             body=_words(said),
+            sent_at=sent_at_of(message.get("accept_time")),
         )
     ]
 

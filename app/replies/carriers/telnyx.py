@@ -21,6 +21,7 @@ from app.replies.carriers.webhook import (
     WebhookMessage,
     WebhookRequest,
     json_object,
+    sent_at_of,
     text_of,
 )
 
@@ -62,6 +63,7 @@ def _messages(request: WebhookRequest) -> Sequence[WebhookMessage]:
             body=_text(payload),
             carrier_action=word if word in KEYWORDS else None,
             is_answered=word in KEYWORDS,
+            sent_at=sent_at_of(payload.get("received_at"), data.get("occurred_at")),
         )
     ]
 

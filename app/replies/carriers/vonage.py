@@ -22,6 +22,7 @@ from app.replies.carriers.webhook import (
     WebhookRequest,
     json_object,
     receiver_of,
+    sent_at_of,
     text_of,
     with_plus,
 )
@@ -63,6 +64,7 @@ def _messages(request: WebhookRequest) -> Sequence[WebhookMessage]:
             sender=with_plus(text_of(members, "from")),
             to=receiver_of(text_of(members, "to", default="")),
             body=_words(members),
+            sent_at=sent_at_of(members.get("timestamp")),
         )
     ]
 

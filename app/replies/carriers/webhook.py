@@ -7,16 +7,19 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
+
+from app.instants import read_instant
 
 # How far the time stamp under a signature may be from our clock, either way: what Telnyx's own library allows.
 STALE_SECONDS = 300
 _DIGITS = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
 _NO_SHORT_CODE = 9  # digits
 _LONGEST_ID = 128  # characters
+_WITHIN_ITS_SECOND = timedelta(microseconds=999_999)
 
 
 class Unreadable(Exception):
@@ -50,7 +53,7 @@ class WebhookMessage:
     """A text that a person sent. ``carrier_action`` is what the carrier took it for: STOP, START or HELP.
 
     ``is_answered``: the carrier has answered it already, so that nobody else shall. ``fault``: why it cannot be read,
-    where others came with it that can.
+    where others came with it that can. ``sent_at``: when the person sent it, at the latest; None where it is not told.
     """
 
     id: str
@@ -60,6 +63,7 @@ class WebhookMessage:
     carrier_action: str | None = None
     is_answered: bool = False
     fault: str = ""
+    sent_at: datetime | None = None
 
     def known_by(self) -> str | None:
         """By what it is known when it comes again; None for one without an id, which is never taken for another."""
@@ -117,6 +121,21 @@ def json_value(body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError):
         raise Unreadable("must be JSON") from None
+
+
+def sent_at_of(*told: object) -> datetime | None:
+    """When a message was sent, at the latest, by the first of these that is an instant (RFC 3339).
+
+    One that is told to the second may be as late as the end of that second.
+    """
+    for each in told:
+        try:
+            at = read_instant(each) if isinstance(each, str) else None
+        except ValueError:
+            continue
+        if at is not None:
+            return at if at.microsecond else at + _WITHIN_ITS_SECOND
+    return None
 
 
 def storable(text: str) -> str:
