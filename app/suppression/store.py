@@ -52,13 +52,6 @@ _EXPIRE = text(
 )
 # Two that enter one line under two spellings take turns, so that the second finds the entry of the first.
 _TAKE_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended(:subject, 0))")
-_ANY_SPELLING = text(
-    f"""
-    SELECT {_COLUMNS}, false AS added FROM ONLY suppressions
-     WHERE account_id = :account AND number = ANY (:numbers) AND channel = :channel
-     ORDER BY number = :number DESC, created_at LIMIT 1 FOR UPDATE
-    """
-)
 # An entry that is there already is touched: that locks it until the transaction ends, so that nobody removes it
 # between this look and what follows from it. And it is no longer only an import's to take back.
 _ADD = text(
@@ -68,6 +61,17 @@ _ADD = text(
     VALUES (:account, :number, :channel, :id, :reason, :source, :now, :now, :expires_at, :key)
     ON CONFLICT (account_id, number, channel) DO UPDATE SET import_id = NULL
     RETURNING {_COLUMNS}, xmax = 0 AS added
+    """
+)
+# Whichever spelling it stands under, for it is the entry of the line that was named.
+_ANY_SPELLING = text(
+    f"""
+    UPDATE ONLY suppressions SET import_id = NULL
+     WHERE account_id = :account AND channel = :channel AND number = (
+           SELECT number FROM ONLY suppressions
+            WHERE account_id = :account AND number = ANY (:numbers) AND channel = :channel
+            ORDER BY number = :number DESC, created_at LIMIT 1 FOR UPDATE)
+    RETURNING {_COLUMNS}, false AS added
     """
 )
 _CHANGE = text(
@@ -170,16 +174,8 @@ async def put(
 
     What the person asked for stands beside it. An opt-out that is entered again is a later one.
     """
-    added, there = await add(
-        connection,
-        account_id,
-        entry,
-        numbers=numbers,
-        key_id=key_id,
-        entry_id=entry_id,
-        event_id=event_id,
-        now=now,
-    )
+    who: Any = {"key_id": key_id, "entry_id": entry_id, "event_id": event_id, "now": now}
+    added, there = await add(connection, account_id, entry, numbers=numbers, **who)
     unchanged = all(there[n] == getattr(entry, n) for n in ("reason", "source", "expires_at"))
     if added or (unchanged and entry.source != "opt_out"):
         return added, there

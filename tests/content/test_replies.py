@@ -194,3 +194,32 @@ def test_a_wish_is_one_in_capitals_and_asked_for_politely(body: str) -> None:
 )
 def test_a_question_and_a_yes_are_no_wish_to_be_left_alone(body: str) -> None:
     assert classify_inbound(body).action != "opt_out"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "txt stop", "TXT STOP", "Pls txt stop", "i text stop", "reply w stop", "message stop", "press stop",
+        "who dis stop", "Who is this? stop", "who is this stop", "nah stop", "sorry stop", "Bye stop", "ugh stop",
+        "wtf stop", "im good stop", "no thank you stop", "for the 3rd time stop", "3rd time stop", "k stop",
+        "stop at once", "stop for the last time", "you need to stop", "u should stop", "You guys have to stop now",
+        "these texts must stop", "remove from list", "Remove from your mailing list please", "take off list",
+        "off list", "remove from texts", "delete number", "please take off my number",
+    ],
+)  # fmt: skip
+def test_a_wish_with_its_keyword_last_or_without_whose_is_one(body: str) -> None:
+    assert classify_inbound(body).action == "opt_out"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "is this the last stop", "which stop", "this stop", "my stop", "bus stop", "the next stop", "one more stop",
+        "2 stop", "I need to stop", "we need to stop", "you should stop by", "You have to stop at the red light",
+        "you need to stop at the store", "take off", "get off", "where do I get off", "from texts", "off the record",
+        "I am on the list", "from your text I see", "why did you text stop", "don't text stop", "sorry can't stop",
+        "no don't stop", "nah nonstop", "who can stop", "thanks for the stop", "remove the item from list price",
+    ],
+)  # fmt: skip
+def test_an_errand_or_a_place_with_the_same_words_is_none(body: str) -> None:
+    assert classify_inbound(body).action == "none"

@@ -83,6 +83,21 @@ def test_an_entry_is_one_for_its_line(dialler: Dialler, given: str, other: str) 
     assert not suppressed(dialler, given)
 
 
+@pytest.mark.parametrize(("given", "other"), PAIRS)
+def test_an_imported_entry_that_was_named_by_another_spelling_is_not_taken_back(
+    dialler: Dialler, given: str, other: str
+) -> None:
+    job = imported(dialler, f"number,source\n{given},crm\n".encode())
+    assert dialler.post("/v1/suppressions", {"number": other, "reason": "asked"}).status == 409
+    assert dialler.delete(f"/v1/suppressions/imports/{job['id']}").json()["taken_back"] == 0
+    assert suppressed(dialler, other)
+    assert dialler.delete(f"/v1/suppressions/{other}").status == 204
+    job = imported(dialler, f"number,source\n{given},crm\n".encode())
+    assert dialler.put(f"/v1/suppressions/{other}", {"source": "crm"}).status == 200
+    assert dialler.delete(f"/v1/suppressions/imports/{job['id']}").json()["taken_back"] == 0
+    assert suppressed(dialler, given)
+
+
 def test_an_imported_spelling_binds_the_line_though_nobody_could_dial_it(dialler: Dialler) -> None:
     assert imported(dialler, b"number\n+5215512345678\n+541123456789\n")["added"] == 2
     for number in ("+525512345678", "+5491123456789", "+541123456789"):
