@@ -10,9 +10,7 @@ import pytest
 from app.replies.carriers.webhook import sent_at_of
 from tests.policy.account import FRANCISCO, Account
 from tests.replies.carriers import Carriers
-from tests.replies.test_carriers import account, carriers, listed, post
-
-__all__ = ["account", "carriers"]  # fixtures
+from tests.replies.test_carriers import listed, post
 
 
 @pytest.mark.parametrize("name", ["telnyx", "vonage", "sinch", "bandwidth"])
