@@ -158,9 +158,8 @@ class Courier:
         subjects = list({due.event.subject for due in new if due.event.type in held.events})
         blocked: set[str] = set()
         if subjects:
-            blocked = await self._ask(
-                lambda connection: deliveries.waiting_subjects(connection, held, subjects), may_run_twice=True
-            )
+            async with self._asking, self._stores.database.begin() as connection:
+                blocked = set(await deliveries.first_waiting(connection, held, subjects))
         batch = await self._tell(held, again, new, blocked, holding)
         await self._write_down(held, batch, holding)
         _count(batch)

@@ -18,7 +18,7 @@ from app.intents.upkeep.maintain import tidy
 from app.platform.postgres.database import Database
 from app.webhooks import delivery_store as deliveries
 from app.webhooks import store as webhooks
-from app.webhooks.delivery_store import Due, Hold, NotHeld
+from app.webhooks.delivery_store import Due, Hold, NotHeld, Result
 from app.webhooks.send_event import Sender, Told
 from app.webhooks.tell_batch import Batch, tell_batch
 from app.webhooks.verdict import TRIED_FOR, next_wait_seconds, rest_seconds
@@ -85,6 +85,44 @@ async def test_one_delivers_at_a_time_and_who_was_too_slow_writes_nothing(databa
         await webhooks.remove(connection, ACCOUNT, "crm")
         with pytest.raises(NotHeld):
             await deliveries.write_down(connection, fast, results, **ALL_OF_IT)
+
+
+_MANY_WAIT = text(
+    """
+    INSERT INTO webhook_deliveries (account_id, position, webhook_id, subject, status, attempts, next_at, until)
+    SELECT :account, :first + n, :webhook, 'n' || n % 300, CASE WHEN n % 5 < 2 THEN 'delivered' ELSE 'waiting' END, 1,
+           NULL, now() + interval '1 day' FROM generate_series(0, :many - 1) AS n
+    """
+)
+
+
+async def test_what_is_told_is_written_down_however_much_waits_since_it_was_planned(
+    database: Database, database_url: str
+) -> None:
+    """A connection keeps its plans: made while little waited, they would outlast a backlog, a crash above all."""
+    given = {"account": ACCOUNT, "webhook": WEBHOOK}
+    held = await held_by(database, timedelta(seconds=60))
+    assert held is not None
+    subjects, now = [f"n{n}" for n in range(300)], utc_now()
+    told = [
+        Event(500 + n, uuid.uuid4(), "lease.expired", each, now, now, {}) for n, each in enumerate(subjects)
+    ]
+    results = [Result(event, "delivered", 1, None, True, 200, None) for event in told]
+    stand = ALL_OF_IT | {"position": 1}
+    one = Database(database_url, pool_size=1)
+    async with one.begin() as connection:
+        await deliveries.write_down(connection, held, results, **stand)
+    async with database.bulk.begin() as connection:  # no deadline of a request's
+        await connection.execute(_MANY_WAIT, {**given, "first": 1, "many": 3})
+        await connection.execute(_MANY_WAIT, {**given, "first": 1000, "many": 100_000})
+    async with one.begin() as connection:
+        first = await deliveries.first_waiting(connection, held, [*subjects, "of nobody"])
+    assert first == {f"n{n}": 1000 + n for n in range(300) if n % 5 >= 2} | {"n2": 3}
+    async with one.begin() as connection:
+        await deliveries.write_down(connection, held, results, **stand)
+        due = text("SELECT position FROM webhook_deliveries WHERE next_at IS NOT NULL AND status = 'waiting'")
+        assert {row[0] for row in await connection.execute(due)} == set(first.values())
+    await one.close()
 
 
 async def test_what_is_past_its_retention_goes_with_its_deliveries(decider: Decider) -> None:
