@@ -48,9 +48,9 @@ def test_what_happens_to_a_number_is_told_in_order(dialler: Dialler) -> None:
     assert dialler.delete(f"/v1/suppressions/{NUMBER}?reason=mistaken").status == 204
     assert told(dialler) == [
         ("suppression.added", NUMBER),
-        ("consent.ended", OTHER),
         ("opt_out.recorded", OTHER),
         ("suppression.added", OTHER),
+        ("consent.ended", OTHER),
         ("suppression.removed", OTHER),
         ("opt_in.recorded", OTHER),
         ("suppression.removed", NUMBER),
