@@ -21,6 +21,29 @@ from tests.contract.dialler import Dialler
 from tests.service import CHECKOUT, RunningService
 
 Start = Callable[..., Dialler]
+_ROW = (
+    'channels = ["call"]\nvoices = ["any"]\npurposes = ["any"]\nline_types = ["any"]\nrecipients = ["consumer"]\n'
+    'requires = []\ncitation = "c"\nconfidence = "low"\n'
+)
+_DAY = (
+    '[[calendar]]\nid = "x"\ncountry = "US"\nsubdivisions = []\nbase = "none"\nconfidence = "low"\n'
+    "checked = 2026-01-01\n"
+)
+# What may stand in a file of rules and is no rule: TOML all the same.
+WRONG_VALUES = (
+    ("consents.toml", '\n[[consent]]\nid = "x"\nplace = "US"\nalso_in = 5\n' + _ROW),
+    ("consents.toml", "\n[x]\ny = " + "[" * 20_000 + "]" * 20_000 + "\n"),
+    ("calendars.toml", f'\n{_DAY}days = [{{ name = "y", easter = 999999999 }}]\n'),
+    (
+        "calendars.toml",
+        f'\n{_DAY}days = [{{ name = "y", month = 1, weekday = "monday", nth = 1, plus = 999999999 }}]\n',
+    ),
+    (
+        "windows/world.toml",
+        '\n[[no_rule]]\ncountry = ["US"]\nname = "x"\nreason = "y"\nchecked = 2026-01-01\n',
+    ),
+    ("lists.toml", "\n[[state_list]]\nregion = 5\n"),
+)
 
 
 @pytest.fixture
@@ -166,6 +189,36 @@ def test_a_broken_pack_is_refused_with_file_line_and_reason_while_the_old_goes_o
         ).status
         == 200
     )
+
+
+def test_no_value_in_a_pack_ends_a_service_that_is_asked_to_take_it_up(
+    start_dialler: Start, pack: Path
+) -> None:
+    """The parent of the workers reads the pack: what it does not foresee would end them all."""
+    old = digest_of(pack)
+    dialler = start_dialler(rules_dir=pack, workers=1)
+    for refusals, (file, more) in enumerate(WRONG_VALUES, 1):
+        whole = (pack / file).read_text()
+        (pack / file).write_text(whole + more)
+        hang_up(dialler)
+        wait_for(lambda: dialler.service.log.count("the rules stay as they are") == refusals)  # noqa: B023
+        assert law_of(dialler) == old
+        (pack / file).write_text(whole)
+    new = edit(pack, "2026.12.01")
+    hang_up(dialler)
+    wait_for(lambda: law_of(dialler) == new)
+
+
+@pytest.mark.parametrize(("file", "more"), WRONG_VALUES, ids=lambda value: value[:30])
+def test_a_pack_is_checked_as_a_service_reads_it(pack: Path, file: str, more: str) -> None:
+    with (pack / file).open("a") as written:
+        written.write(more)
+    found = subprocess.run(
+        [sys.executable, "-m", "app.cli", "law", "check", str(pack)], cwd=CHECKOUT, capture_output=True,
+        text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert found.returncode == 1, found.stderr
+    assert f"a rule file is broken: {Path(file).name}" in found.stderr
 
 
 def test_a_worker_that_is_replaced_takes_the_pack_in_force(start_dialler: Start, pack: Path) -> None:
