@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
@@ -15,8 +16,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from app.law.window_loader import DIRECTORY, digest_of
+from app.platform.postgres.database import Database
 from tests.contract.dialler import Dialler
 from tests.service import CHECKOUT, RunningService
 
@@ -219,6 +222,30 @@ def test_a_pack_is_checked_as_a_service_reads_it(pack: Path, file: str, more: st
     )  # fmt: skip
     assert found.returncode == 1, found.stderr
     assert f"a rule file is broken: {Path(file).name}" in found.stderr
+
+
+async def test_the_text_of_every_pack_that_decided_is_kept_however_soon_another_takes_its_place(
+    start_dialler: Start, pack: Path
+) -> None:
+    """A decision names its pack by the digest alone; the text is what proves what it said."""
+    dialler = start_dialler(rules_dir=pack, workers=1)
+    used = {law_of(dialler)}
+    for version in ("2026.12.01", "2026.12.02", "2026.12.03"):
+        new = edit(pack, version)
+        hang_up(dialler)
+        wait_for(lambda: law_of(dialler) == new)  # noqa: B023
+        used.add(new)
+    database = Database(str(dialler.service.settings["database_url"]), timeout_seconds=10)
+    try:
+        deadline = time.monotonic() + 10
+        kept: set[str] = set()
+        while not used <= kept and time.monotonic() < deadline:
+            await asyncio.sleep(0.2)
+            async with database.begin() as connection:
+                kept = set((await connection.execute(text("SELECT digest FROM rule_texts"))).scalars())
+        assert used <= kept
+    finally:
+        await database.close()
 
 
 def test_a_worker_that_is_replaced_takes_the_pack_in_force(start_dialler: Start, pack: Path) -> None:
