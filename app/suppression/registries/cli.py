@@ -143,7 +143,7 @@ def put(
         except Unusable as error:
             fail(f"--{error}", USAGE)
         except Conflict as error:
-            fail(str(error))
+            fail(str(error), FAILED)
 
     new, registry = with_database(work)
     if as_json:
