@@ -50,11 +50,14 @@ def with_stores(work: Callable[[Stores, Any], Awaitable[T]]) -> T:
         async def whole() -> T:
             from sqlalchemy.exc import ProgrammingError
 
+            from app.platform.outcomes import ArchiveUnavailable
             from app.platform.postgres.database import Database, PostgresUnavailable, is_away, why_away
 
             database = Database(found.database_url, timeout_seconds=10, pool_size=2)
             try:
                 return await work(found, database)
+            except ArchiveUnavailable as error:  # nothing was found out, which is no answer to what was asked
+                fail(str(error))
             except PostgresUnavailable as error:
                 fail(f"the database cannot be asked ({why_away(error)})")
             except ProgrammingError as error:

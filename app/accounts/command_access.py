@@ -58,7 +58,8 @@ def end_with(outcome: Outcome) -> NoReturn:
     from app.platform.environment import UNAVAILABLE
     from app.platform.outcomes import CannotDecide, Unusable
 
-    status = {Unusable: USAGE, CannotDecide: UNAVAILABLE}.get(type(outcome), NOT_DONE)
+    status = USAGE if isinstance(outcome, Unusable) else NOT_DONE
+    status = UNAVAILABLE if isinstance(outcome, CannotDecide) else status
     fail(str(getattr(outcome, "detail", None) or outcome), status)
 
 

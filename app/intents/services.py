@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
@@ -31,6 +32,7 @@ from app.numbering import load as load_number_locator
 from app.numbering import versions as place_versions
 from app.outcomes.outcome_services import OutcomeServices
 from app.outcomes.store import DecidedIntent
+from app.platform.files.broken_file import BrokenRuleFile
 from app.platform.idempotency.store import Claimed
 from app.platform.postgres.database import PostgresUnavailable
 from app.platform.postgres.request_batcher import RequestBatcher
@@ -166,8 +168,36 @@ def with_pack(rest: RuleSet, directory: Path) -> RuleSet:
     return _with_law_versions(replace(rest, **_law_of(directory)))
 
 
+def check_pack(directory: Path) -> WindowRules:
+    """Its hours, once every file of the directory was read as a service reads it. Raises BrokenRuleFile."""
+    rules: WindowRules = _law_of(directory)["window_rules"]
+    with _a_value_is_the_files_fault(directory):
+        _prepare(rules)
+    return rules
+
+
 def _law_of(directory: Path) -> dict[str, Any]:
-    """What a pack's directory holds, read and checked whole."""
+    """What a pack's directory holds, read and checked whole. Raises BrokenRuleFile."""
+    with _a_value_is_the_files_fault(directory):
+        return _read(directory)
+
+
+@contextmanager
+def _a_value_is_the_files_fault(directory: Path) -> Iterator[None]:
+    """Also one that no reader foresaw: a service is not to end because of what somebody wrote there."""
+    try:
+        yield
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise BrokenRuleFile(directory, None, f"has a value that no rule can have: {error!r}") from error
+
+
+def _prepare(rules: WindowRules) -> None:
+    """The holidays of all calendars: who asks once works out those that it needs."""
+    year = clock.utc_now().year
+    rules.prepare((year, year + 1))
+
+
+def _read(directory: Path) -> dict[str, Any]:
     return {
         "window_rules": window_rules.load(directory),
         "consent_law": ConsentLaw(
@@ -181,9 +211,9 @@ def _law_of(directory: Path) -> dict[str, Any]:
 
 def _with_law_versions(found: RuleSet, *, prepare: bool = True) -> RuleSet:
     rules = found.window_rules
-    if prepare:  # the holidays of all calendars: who asks once works out those that it needs
-        year = clock.utc_now().year
-        rules.prepare((year, year + 1))
+    if prepare:
+        with _a_value_is_the_files_fault(rules.directory or Path(rules.name)):
+            _prepare(rules)
     law = {
         "calling_windows": rules.version,
         "consents": found.consent_law.rules.version,

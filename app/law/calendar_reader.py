@@ -116,6 +116,8 @@ class CalendarReader(FieldReader):
         for key in fields & {"month", "day", "nth", "plus", "easter", "orthodox"}:
             if type(said[key]) is not int:
                 raise ValueError(f"{key} must be a whole number")
+            if abs(said[key]) > 366:
+                raise ValueError(f"{key} must not lead beyond a year")
         if fields == {"month", "day"}:
             date(2024, said["month"], said["day"])
             return FixedDate(said["month"], said["day"])

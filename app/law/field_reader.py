@@ -194,7 +194,8 @@ class FieldReader:
             self.fail("caps", f"{cap['period']!r} is not a period as PT24H or P30D")
         if cap["unit"] not in ("rolling", "calendar_days", "after_refusal"):
             self.fail("caps", f"unknown unit {cap['unit']!r}")
-        if type(cap["max"]) is not int or cap["max"] < (0 if cap["unit"] == "after_refusal" else 1):
+        least = 0 if cap["unit"] == "after_refusal" else 1
+        if type(cap["max"]) is not int or not least <= cap["max"] <= 1_000_000:
             self.fail("caps", "max must be a positive number")
         if not isinstance(cap["same_subject"], bool):
             self.fail("caps", "same_subject must be true or false")

@@ -63,12 +63,18 @@ class RuleReader(FieldReader):
         missing: dict[str, str] = {}
         for index, entry in enumerate(self.table.get("no_rule", ())):
             self.at = ("no_rule", index)
-            self.fields(entry, ("country", "name", "reason", "checked"), frozenset(("sources",)))
-            self.day(entry, "checked")
-            if entry["country"] not in zones_of_countries() or not entry["reason"]:
-                self.fail("country", "needs a country that is known, and a reason")
-            missing[entry["country"]] = entry["reason"]
+            country, reason = self.guard(self._without, entry)
+            missing[country] = reason
         return rules, missing
+
+    def _without(self, entry: Mapping[str, Any]) -> tuple[str, str]:
+        """A country that has no rule, and why."""
+        self.fields(entry, ("country", "name", "reason", "checked"), frozenset(("sources",)))
+        self.day(entry, "checked")
+        country, reason = entry["country"], entry["reason"]
+        if country not in zones_of_countries() or not isinstance(reason, str) or not reason:
+            self.fail("country", "needs a country that is known, and a reason")
+        return country, reason
 
     def _rule(self, entry: Mapping[str, Any]) -> WindowRule:
         self.fields(entry, _REQUIRED, _OPTIONAL)

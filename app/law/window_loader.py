@@ -84,8 +84,9 @@ def _read_pack(pack: FieldReader) -> tuple[str, date]:
     needed = pack.table["minimum_tzdata"]
     if needed > TZDATA_VERSION:
         pack.fail("minimum_tzdata", f"needs tzdata {needed}, found {TZDATA_VERSION}")
-    if "{country}" not in pack.table["fallback_citation"]:
-        pack.fail("fallback_citation", "fallback_citation must name the {country}")
+    citation = pack.table["fallback_citation"]
+    if "{country}" not in citation or set("{}") & set(citation.replace("{country}", "")):
+        pack.fail("fallback_citation", "fallback_citation must name the {country}, and has no other braces")
     compiled = pack.day(pack.table, "compiled")
     if compiled is None:
         pack.fail("compiled", "compiled is missing")

@@ -92,6 +92,7 @@ async def _take(
         name,
         message.known_by(),
         message.sent_at,
+        storable(message.subject),
     )
     found: list[Taken] = []
 

@@ -49,7 +49,7 @@ class Received:
     """An inbound message. ``sender`` is a plus sign and digits; ``carrier_action`` what the carrier says it was.
 
     One that a carrier's own webhook brought has the carrier's name and the id that it goes by there, and when the
-    person sent it, as far as the carrier tells.
+    person sent it, as far as the carrier tells. ``subject`` stands over a message with a picture.
     """
 
     sender: str
@@ -59,6 +59,7 @@ class Received:
     carrier: str | None = None
     carrier_message_id: str | None = None
     sent_at: datetime | None = None
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +147,14 @@ async def _is_overtaken(connection: AsyncConnection, caller: Caller, received: R
 
 
 def understand(received: Received, names: tuple[str, ...] = ()) -> InboundMeaning:
-    """What the message asks for. A carrier's opt-out counts whatever the words are; our reading of them else."""
+    """What the message asks for. A carrier's opt-out counts whatever the words are; our reading of them else.
+
+    What stands over a picture is read by itself: carriers write words of their own there, which must hide no wish.
+    """
     meaning = classify_inbound(received.body, names)
+    if received.subject and meaning.action != "opt_out":
+        above = classify_inbound(received.subject, names)
+        meaning = above if above.action == "opt_out" else meaning
     said = CARRIER_ACTIONS.get(received.carrier_action or "")
     if said is None or meaning.action == "opt_out" or meaning.action == said.action:
         return meaning

@@ -84,6 +84,11 @@ def test_a_month_is_moved_answered_from_and_missed_aloud(
     assert account.get("/v1/intents/export?format=csv").status == 503
     assert moved["file"].encode() in callgate.run("archive", "--verify", status=1).stderr
     assert account.approved(), "calls are decided as before"
+    since = f"{OLD:%Y-%m-%d}"
+    for command in (("law", "replay", "--since", since), ("decisions", "export"), ("decisions", "recount")):
+        untold = callgate.run(*command, status=3)  # 1 is an answer: that something would differ
+        assert f"{moved['file']} is missing".encode() in untold.stderr
+        assert b"Traceback" not in untold.stderr
     (tmp_path / "elsewhere").rename(file)
     assert account.get(f"/v1/intents/{decision}").json() == before
 

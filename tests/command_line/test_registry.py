@@ -62,6 +62,9 @@ def test_a_registry_from_its_making_to_its_end(
     (listed,) = callgate.json("registry", "list")
     assert (listed["name"], listed["numbers"], listed["version_date"]) == ("national", 2, today)
     assert (listed["applies_to"], listed["stale"], listed["source"]) == (["call"], False, "national.txt.gz")
+    freed = callgate.run("registry", "put", "national", "--kind", "reassigned", status=1)
+    assert b"cannot become one of the kind reassigned" in freed.stderr
+    assert hits(dialler, ADDED) == [("national", today)]
     assert callgate.run("registry", "delete", "national").stdout == b"removed national\n"
     assert hits(dialler, ADDED) == []
     assert b"no registry national" in callgate.run("registry", "delete", "national", status=1).stderr

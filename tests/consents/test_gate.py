@@ -275,6 +275,31 @@ def test_a_reassigned_number_ends_the_consents_given_before_and_nothing_else(
         operator.delete(f"/v1/registries/{name}")
 
 
+@pytest.mark.parametrize(("kind", "other"), [("national_dnc", "reassigned"), ("reassigned", "litigator")])
+def test_a_list_that_is_loaded_becomes_none_of_reassigned_numbers_nor_one_of_these_another(
+    dialler: Dialler, operator: Dialler, kind: str, other: str
+) -> None:
+    number, name = us_number(dialler), f"kind-{uuid.uuid4().hex[:8]}"
+    assert operator.put(f"/v1/registries/{name}", {"kind": other}).status == 201
+    assert operator.put(f"/v1/registries/{name}", {"kind": kind}).status == 200, "nothing is loaded yet"
+    try:
+        assert load(operator, name, f"{number}\n")["status"] == "succeeded"
+        before = dialler.post("/v1/intents", call(number)).status
+        assert before == (403 if kind == "national_dnc" else 201)
+        refused = operator.put(f"/v1/registries/{name}", {"kind": other})
+        assert (refused.status, refused.json()["code"]) == (409, "CONFLICT")
+        assert operator.get(f"/v1/registries/{name}").json()["kind"] == kind
+        assert dialler.post("/v1/intents", call(number)).status == before
+        assert operator.put(f"/v1/registries/{name}", {"kind": kind, "max_age_days": 31}).status == 200
+        if kind != "reassigned":
+            assert operator.put(f"/v1/registries/{name}", {"kind": "custom"}).status == 200, (
+                "it forbids as before"
+            )
+            assert dialler.post("/v1/intents", call(number)).status == before
+    finally:
+        operator.delete(f"/v1/registries/{name}")
+
+
 def load(operator: Dialler, name: str, lines: str) -> dict[str, Any]:
     """The job of a load, once it has ended."""
     answer = upload(operator, f"/v1/registries/{name}/versions", lines.encode(), "text/plain")

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import jwt
 import pytest
 
-from app.console.open_id.roles import read_roles
+from app.console.open_id.roles import Roles, read_roles
+from app.platform.outcomes import NotAllowed
 from app.settings import Settings, SettingsError
 from tests.console.conftest import Looker
 from tests.console.issuer import CLIENT, SECRET, SmallIssuer, started
@@ -220,6 +222,36 @@ async def test_a_person_in_a_browser_is_signed_in_by_one_click(
     await page.get_by_role("link", name=re.compile("Sign in through")).click()
     await page.get_by_role("heading", name="Who must not be contacted").wait_for()
     await looker.looks_sound()
+
+
+OURS, THEIRS = UUID("01890000-0000-7000-8000-000000000001"), UUID("01890000-0000-7000-8000-000000000002")
+
+
+@pytest.mark.parametrize(
+    ("named", "account"),
+    [
+        ({}, OURS),
+        ({"callgate_account": None}, OURS),
+        ({"callgate_account": str(THEIRS)}, THEIRS),
+        ({"callgate_account": [str(THEIRS)]}, THEIRS),
+        ({"callgate_account": [str(THEIRS), str(OURS)]}, None),
+        ({"callgate_account": []}, None),
+        ({"callgate_account": {"id": str(THEIRS)}}, None),
+        ({"callgate_account": 7}, None),
+        ({"callgate_account": ""}, None),
+    ],
+    ids=str,
+)
+def test_nobody_whose_claim_names_an_account_comes_into_the_one_for_those_without(
+    named: dict[str, Any], account: UUID | None
+) -> None:
+    roles = Roles("roles", read_roles("desk=intents:read"), "callgate_account", OURS)
+    claims = {"sub": "ana", "roles": "desk", **named}
+    if account is None:
+        with pytest.raises(NotAllowed, match="names no account"):
+            roles.person(claims)
+    else:
+        assert roles.person(claims).account_id == account
 
 
 def test_roles_that_mean_nothing_keep_the_service_from_starting(issuer: SmallIssuer) -> None:

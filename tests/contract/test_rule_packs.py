@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
@@ -15,12 +16,37 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from app.law.window_loader import DIRECTORY, digest_of
+from app.platform.postgres.database import Database
 from tests.contract.dialler import Dialler
 from tests.service import CHECKOUT, RunningService
 
 Start = Callable[..., Dialler]
+_ROW = (
+    'channels = ["call"]\nvoices = ["any"]\npurposes = ["any"]\nline_types = ["any"]\nrecipients = ["consumer"]\n'
+    'requires = []\ncitation = "c"\nconfidence = "low"\n'
+)
+_DAY = (
+    '[[calendar]]\nid = "x"\ncountry = "US"\nsubdivisions = []\nbase = "none"\nconfidence = "low"\n'
+    "checked = 2026-01-01\n"
+)
+# What may stand in a file of rules and is no rule: TOML all the same.
+WRONG_VALUES = (
+    ("consents.toml", '\n[[consent]]\nid = "x"\nplace = "US"\nalso_in = 5\n' + _ROW),
+    ("consents.toml", "\n[x]\ny = " + "[" * 20_000 + "]" * 20_000 + "\n"),
+    ("calendars.toml", f'\n{_DAY}days = [{{ name = "y", easter = 999999999 }}]\n'),
+    (
+        "calendars.toml",
+        f'\n{_DAY}days = [{{ name = "y", month = 1, weekday = "monday", nth = 1, plus = 999999999 }}]\n',
+    ),
+    (
+        "windows/world.toml",
+        '\n[[no_rule]]\ncountry = ["US"]\nname = "x"\nreason = "y"\nchecked = 2026-01-01\n',
+    ),
+    ("lists.toml", "\n[[state_list]]\nregion = 5\n"),
+)
 
 
 @pytest.fixture
@@ -166,6 +192,60 @@ def test_a_broken_pack_is_refused_with_file_line_and_reason_while_the_old_goes_o
         ).status
         == 200
     )
+
+
+def test_no_value_in_a_pack_ends_a_service_that_is_asked_to_take_it_up(
+    start_dialler: Start, pack: Path
+) -> None:
+    """The parent of the workers reads the pack: what it does not foresee would end them all."""
+    old = digest_of(pack)
+    dialler = start_dialler(rules_dir=pack, workers=1)
+    for refusals, (file, more) in enumerate(WRONG_VALUES, 1):
+        whole = (pack / file).read_text()
+        (pack / file).write_text(whole + more)
+        hang_up(dialler)
+        wait_for(lambda: dialler.service.log.count("the rules stay as they are") == refusals)  # noqa: B023
+        assert law_of(dialler) == old
+        (pack / file).write_text(whole)
+    new = edit(pack, "2026.12.01")
+    hang_up(dialler)
+    wait_for(lambda: law_of(dialler) == new)
+
+
+@pytest.mark.parametrize(("file", "more"), WRONG_VALUES, ids=lambda value: value[:30])
+def test_a_pack_is_checked_as_a_service_reads_it(pack: Path, file: str, more: str) -> None:
+    with (pack / file).open("a") as written:
+        written.write(more)
+    found = subprocess.run(
+        [sys.executable, "-m", "app.cli", "law", "check", str(pack)], cwd=CHECKOUT, capture_output=True,
+        text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert found.returncode == 1, found.stderr
+    assert f"a rule file is broken: {Path(file).name}" in found.stderr
+
+
+async def test_the_text_of_every_pack_that_decided_is_kept_however_soon_another_takes_its_place(
+    start_dialler: Start, pack: Path
+) -> None:
+    """A decision names its pack by the digest alone; the text is what proves what it said."""
+    dialler = start_dialler(rules_dir=pack, workers=1)
+    used = {law_of(dialler)}
+    for version in ("2026.12.01", "2026.12.02", "2026.12.03"):
+        new = edit(pack, version)
+        hang_up(dialler)
+        wait_for(lambda: law_of(dialler) == new)  # noqa: B023
+        used.add(new)
+    database = Database(str(dialler.service.settings["database_url"]), timeout_seconds=10)
+    try:
+        deadline = time.monotonic() + 10
+        kept: set[str] = set()
+        while not used <= kept and time.monotonic() < deadline:
+            await asyncio.sleep(0.2)
+            async with database.begin() as connection:
+                kept = set((await connection.execute(text("SELECT digest FROM rule_texts"))).scalars())
+        assert used <= kept
+    finally:
+        await database.close()
 
 
 def test_a_worker_that_is_replaced_takes_the_pack_in_force(start_dialler: Start, pack: Path) -> None:

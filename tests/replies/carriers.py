@@ -202,12 +202,14 @@ class Carriers:
         }
         return Sent(self._path("sinch"), text.encode(), headers)
 
-    def bandwidth(self, sender: str, body: str, message_id: str) -> Sent:
+    def bandwidth(
+        self, sender: str, body: str | None, message_id: str, kind: str = "message-received", **said: Any
+    ) -> Sent:
         at = self._said_at()
         callback = InboundCallback.from_dict(
             {
                 "time": at,
-                "type": "message-received",
+                "type": kind,
                 "to": ACCOUNT_NUMBER,
                 "description": "Incoming message received",
                 "message": {
@@ -220,6 +222,7 @@ class Carriers:
                     "to": [ACCOUNT_NUMBER],
                     "from": sender,
                     "text": body,
+                    **said,
                 },
             }
         )

@@ -76,9 +76,12 @@ def test_a_forged_conversation_is_refused(account: Account, carriers: Carriers) 
     assert account.entries() == {}
 
 
-def test_an_identity_that_is_no_number_is_nobodys_number(account: Account, carriers: Carriers) -> None:
+@pytest.mark.parametrize("channel", ["MESSENGER", {}, ["SMS"]], ids=str)
+def test_an_identity_that_is_no_number_is_nobodys_number(
+    account: Account, carriers: Carriers, channel: Any
+) -> None:
     """Messenger knows people by digits that a plus sign would make somebody else's line."""
-    sent = carriers.sinch_conversation(DIGITS, "m-1", "MESSENGER", **SINCH[0])
+    sent = carriers.sinch_conversation(DIGITS, "m-1", channel, **SINCH[0])
     answer = post(account, sent)
     assert (answer.status, answer.json()["action"]) == (200, "none")
     assert account.entries() == {}
@@ -116,6 +119,120 @@ def test_a_stop_that_was_chosen_over_telnyxs_rcs_suppresses_its_sender(
     sent = carriers.telnyx(FRANCISCO, None, "m-1", type="RCS", body=body)
     assert post(account, sent).status == 200
     assert account.entries() == {"all": "opt_out"}
+
+
+WHATSAPP: list[dict[str, Any]] = [
+    {"type": "text", "text": {"body": "STOP"}},
+    {"type": "button", "button": {"payload": "no-more", "text": "STOP"}},
+    {
+        "type": "interactive",
+        "interactive": {"type": "button_reply", "button_reply": {"id": "2", "title": "STOP"}},
+    },
+    {
+        "type": "interactive",
+        "interactive": {"type": "list_reply", "list_reply": {"id": "2", "title": "STOP"}},
+    },
+    {"type": "image", "image": {"id": "1", "caption": "STOP"}},
+    {
+        "type": "edit",
+        "edit": {"original_message_id": "m-0", "message": {"type": "text", "text": {"body": "STOP"}}},
+    },
+]
+
+
+@pytest.mark.parametrize(
+    "body", WHATSAPP, ids=[f"{place}-{each['type']}" for place, each in enumerate(WHATSAPP)]
+)
+def test_a_stop_over_telnyxs_whatsapp_suppresses_its_sender(
+    account: Account, carriers: Carriers, body: dict[str, Any]
+) -> None:
+    sent = carriers.telnyx(FRANCISCO, None, "m-1", type="WHATSAPP", to=ACCOUNT_NUMBER, body=body)
+    answer = post(account, sent)
+    assert (answer.status, answer.json()["action"]) == (200, "opt_out")
+    assert account.entries() == {"all": "opt_out"}
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"text": 7}, {"text": {"body": []}}, {"interactive": "?"}, {"edit": {"message": 1}}]
+)
+def test_what_says_nothing_over_telnyxs_whatsapp_is_nothing(
+    account: Account, carriers: Carriers, body: dict[str, Any]
+) -> None:
+    answer = post(account, carriers.telnyx(FRANCISCO, None, "m-1", type="WHATSAPP", body=body))
+    assert (answer.status, answer.json()["action"]) == (200, "none")
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("message-received", {"channel": "RBM", "content": {"text": "STOP"}}),
+        (
+            "suggestion-response",
+            {"channel": "RBM", "suggestionResponse": {"text": "STOP", "postbackData": "bm8="}},
+        ),
+        ("suggestion-response", {"channel": "RBM", "suggestionResponse": {"postbackData": "U1RPUA=="}}),
+    ],
+    ids=["written", "chosen", "behind a picture"],
+)
+def test_a_stop_over_bandwidths_rcs_suppresses_its_sender(
+    account: Account, carriers: Carriers, kind: str, said: dict[str, Any]
+) -> None:
+    sent = carriers.bandwidth(FRANCISCO, None, "m-1", kind, **said)
+    assert post(account, sent).status == 200
+    assert account.entries() == {"all": "opt_out"}
+    assert (listed(account)[0]["words"], listed(account)[0]["from"]) == ("STOP", FRANCISCO)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("suggestion-response", {"suggestionResponse": {"text": "Tell me more", "postbackData": "U1RPUA=="}}),
+        ("suggestion-response", {"suggestionResponse": {"postbackData": "no base64"}}),
+        ("suggestion-response", {"suggestionResponse": {"postbackData": "/w=="}}),
+        ("requested-location-response", {"locationResponse": {"latitude": "1.0", "longitude": "2.0"}}),
+    ],
+)
+def test_what_else_is_chosen_over_bandwidths_rcs_is_no_wish(
+    account: Account, carriers: Carriers, kind: str, said: dict[str, Any]
+) -> None:
+    answer = post(account, carriers.bandwidth(FRANCISCO, None, "m-1", kind, **said))
+    assert (answer.status, answer.json()["action"]) == (200, "none")
+    assert account.entries() == {}
+
+
+@pytest.mark.parametrize("words", [None, "", "(picture)", "START"])
+@pytest.mark.parametrize("name", ["telnyx", "sinch"])
+def test_a_stop_in_the_subject_of_a_picture_suppresses_its_sender(
+    account: Account, carriers: Carriers, name: str, words: str | None
+) -> None:
+    """Telnyx and Sinch pass the subject of an MMS on beside its text; carriers look for their own keywords there."""
+    if name == "telnyx":
+        sent = carriers.telnyx(
+            FRANCISCO, words, "m-1", type="MMS", subject="Stop", media=[{"url": "https://media.example/1"}]
+        )
+    else:
+        body = {"subject": "Stop", "message": words, "media": [{"url": "https://media.example/1"}]}
+        sent = carriers.sinch_members(
+            {"type": "mo_media", "id": "m-1", "from": DIGITS, "to": ACCOUNT_NUMBER, "body": body}
+        )
+    answer = post(account, sent)
+    assert (answer.status, answer.json()["action"]) == (200, "opt_out")
+    assert account.entries() == {"all": "opt_out"}
+    assert listed(account)[0]["words"] == "Stop"
+
+
+@pytest.mark.parametrize("subject", ["NoSubject", "From Telnyx!", "Re: our offer", "START", None, 7])
+def test_what_else_stands_over_a_picture_changes_nothing_of_its_text(
+    account: Account, carriers: Carriers, subject: Any
+) -> None:
+    for words, message, entries in (
+        ("ARRET", "m-1", {"all": "opt_out"}),
+        ("", "m-2", {"all": "opt_out"}),
+        ("START", "m-3", {}),
+    ):
+        sent = carriers.telnyx(FRANCISCO, words, message, type="MMS", subject=subject)
+        assert post(account, sent).status == 200
+        assert account.entries() == entries
 
 
 @pytest.mark.parametrize(

@@ -39,11 +39,7 @@ class Roles:
             raise NotAllowed(
                 f"None of your roles opens Callgate: the claim {self.claim} names none that it knows."
             )
-        given = _at(claims, self.account_claim)
-        try:
-            account = UUID(given) if isinstance(given, str) else self.account
-        except ValueError:
-            account = None
+        account = self._account(_at(claims, self.account_claim))
         if account is None:
             raise NotAllowed(f"The claim {self.account_claim} names no account of Callgate's.")
         subject = str(claims["sub"])
@@ -51,6 +47,20 @@ class Roles:
             (str(claims[each]) for each in ("name", "preferred_username", "email") if claims.get(each)), ""
         )
         return Person(subject, (name or subject).replace("\x00", ""), account, scopes)
+
+    def _account(self, named: object) -> UUID | None:
+        """The account that the claim names, in a list by itself too, as issuers write what may have several values.
+
+        Who has no such claim is of the account that is set for that. One that cannot be read is no account: it meant
+        some other.
+        """
+        if named is None:
+            return self.account
+        one = named[0] if isinstance(named, list) and len(named) == 1 else named
+        try:
+            return UUID(one) if isinstance(one, str) else None
+        except ValueError:
+            return None
 
 
 def read_roles(text: str) -> dict[str, frozenset[str]]:

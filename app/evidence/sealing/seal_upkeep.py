@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import timedelta
+from time import monotonic
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -17,10 +18,12 @@ from app.evidence.sealing.rule_texts import texts_of
 from app.evidence.sealing.seal_hours import GRACE, HOUR, hour_of, seal_due
 from app.evidence.sealing.seal_key_file import SealKeyFile
 from app.intents.services import Services
+from app.platform.outcomes import CannotDecide
 from app.platform.postgres.database import is_away
 
 log = logging.getLogger("callgate.seals")
 EVERY_SECONDS = 30.0
+LOOK_SECONDS = 0.5
 # Retention drops whole months, and so does this.
 LEAVES_KEPT_LONGER = timedelta(days=32)
 
@@ -30,6 +33,7 @@ async def keep_sealing(services: Services, file: SealKeyFile) -> None:
     kept: set[str] = set()
     said = ""
     while True:
+        tried = _pack(services)
         try:
             await keep_rule_texts(services, kept)
             await seal_round(services, file)
@@ -42,7 +46,24 @@ async def keep_sealing(services: Services, file: SealKeyFile) -> None:
                 log.warning("sealing waits for its store: %s", type(error).__name__)
             else:
                 log.exception("sealing failed; it will be tried again")
-        await asyncio.sleep(EVERY_SECONDS)
+        await _until_due(services, tried)
+
+
+async def _until_due(services: Services, tried: str) -> None:
+    """Until the next round: at once when another pack is in force, whose files go when the next takes its place."""
+    until = monotonic() + EVERY_SECONDS
+    while monotonic() < until:
+        await asyncio.sleep(LOOK_SECONDS)
+        if _pack(services) != tried:
+            return
+
+
+def _pack(services: Services) -> str:
+    """The digest of the pack in force; empty at the moment in which there is none here."""
+    try:
+        return services.rule_set.window_rules.digest
+    except CannotDecide:
+        return ""
 
 
 async def seal_round(services: Services, file: SealKeyFile) -> None:

@@ -13,9 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.ids import floor_id, id_above, instant_of
 from app.intents.archive.month_file import ArchivedDecision
+from app.intents.counts.store import is_counted
 from app.intents.parts import store as decision_parts
 from app.intents.parts.store import ReadParts
 from app.intents.records.partitions import month_start, partition_name
+from app.platform.outcomes import Conflict
 from app.platform.written_json import written
 
 _COLUMNS = "month, file, decisions, digest, file_bytes, file_sha256, archived_at"
@@ -146,7 +148,13 @@ async def count_month(connection: AsyncConnection, start: datetime) -> int:
 
 
 async def replace_partition(connection: AsyncConnection, start: datetime, moved: ArchivedMonth) -> None:
-    """The month is in its file from the commit on, and its partition gone. Gives up at once while somebody reads it."""
+    """The month is in its file from the commit on, and its partition gone. Gives up at once while somebody reads it.
+
+    Raises Conflict where its decisions are not counted: what is in a file is passed over by the counting.
+    """
+    await connection.execute(text("SET LOCAL lock_timeout = '50ms'"))
+    if not await is_counted(connection, moved.high):
+        raise Conflict(f"{partition_name(start)} is being counted anew; try again when that is done")
     await connection.execute(
         _ADD,
         {
@@ -158,7 +166,6 @@ async def replace_partition(connection: AsyncConnection, start: datetime, moved:
             "file_sha256": moved.file_sha256,
         },
     )
-    await connection.execute(text("SET LOCAL lock_timeout = '50ms'"))
     await connection.execute(text(f"DROP TABLE {partition_name(start)}"))
 
 

@@ -252,6 +252,15 @@ class MonthFile:
         for at in range(len(self._groups)):
             yield self._rows(self._read(at, list(NAMES)))
 
+    def every_member(self, columns: Sequence[str]) -> Iterator[list[tuple[Any, ...]]]:
+        """These columns of the whole file, group by group, as they stand there: ids as bytes."""
+        for at in range(len(self._groups)):
+            table = self._read(at, list(columns))
+            try:
+                yield list(zip(*(table.column(name).to_pylist() for name in columns), strict=True))
+            except _DAMAGE as error:
+                raise self._damaged(error) from error
+
     def _read(self, at: int, columns: list[str]) -> Any:
         try:
             return self._file.read_row_group(at, columns=columns)

@@ -17,9 +17,11 @@ from pathlib import Path
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app.ids import floor_id
 from app.intents.archive import archived_months_store as months
 from app.intents.archive.archived_months_store import ArchivedMonth
 from app.intents.archive.month_file import MonthFile, MonthWriter, RowDigest, sha256_of
+from app.intents.counts.count_decisions import count_up_to
 from app.intents.records.partitions import month_start, partition_name
 from app.platform.outcomes import ArchiveUnavailable, Conflict
 from app.platform.postgres.database import is_away, sqlstate
@@ -65,6 +67,7 @@ async def move_month(engine: AsyncEngine, directory: Path, start: datetime, say:
     file that was written is not what Postgres has, PartMissing where a decision cannot be read."""
     path = directory / file_name(start)
     try:
+        await count_up_to(engine, floor_id(month_start(start, 1)))
         async with _held(engine, start) as connection:
             wanted = await _written(connection, start, path, say)
             moved = await asyncio.to_thread(_verified, path, start, wanted)

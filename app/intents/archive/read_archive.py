@@ -98,6 +98,19 @@ async def stream_archived(
         begin = id_above(page.next_id) if page.next_id else None
 
 
+async def stream_members(
+    month: ArchivedMonth, columns: Sequence[str]
+) -> AsyncGenerator[list[tuple[Any, ...]], None]:
+    """These columns of every decision of the month, of all accounts, the void ones among them; ids as bytes."""
+    file = await asyncio.to_thread(lambda: MonthFile(_path_of(month)))
+    try:
+        groups = file.every_member(columns)
+        while (rows := await asyncio.to_thread(next, groups, None)) is not None:
+            yield rows
+    finally:
+        file.close()
+
+
 async def _reading(month: ArchivedMonth, work: Callable[[MonthFile], T]) -> T:
     def whole() -> T:
         with _opened(month) as file:

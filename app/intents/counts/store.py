@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -33,6 +34,7 @@ _RANKED_BY_DAY = timedelta(days=7)
 _SLACK = timedelta(seconds=5)
 _LOCK = 0x0CA11_C047  # arbitrary and only ours
 
+# Of each subject, what a decision is counted as.
 _VALUES = {
     # An approval that was undone is taken off as what it was counted as.
     "verdict": "CASE d.verdict WHEN 'void' THEN 'approved' ELSE d.verdict END",
@@ -42,6 +44,7 @@ _VALUES = {
     "pool": "coalesce(d.document ->> 'pool', '')",
     "key": "d.key_id::text",
 }
+SUBJECTS: tuple[Subject, ...] = get_args(Subject)
 
 _WORK = text(
     """
@@ -62,21 +65,9 @@ _APPENDING = text(
 _TRY = text("SELECT pg_try_advisory_xact_lock(:lock)")
 _FROM = text("SELECT counted_to FROM decision_counting FOR UPDATE")
 _RANGE_ENDS = text("SELECT id FROM decisions WHERE id >= :from AND id < :to ORDER BY id OFFSET :step LIMIT 1")
-_COUNT = text(
-    f"""
-    WITH noted AS (
-        DELETE FROM late_decisions WHERE decision_id < :to RETURNING decision_id, change
-    ), changes AS MATERIALIZED (
-        SELECT d.account_id, date_trunc('hour', d.decided_at, 'UTC') AS begins,
-               {", ".join(f"{value} AS {name}" for name, value in _VALUES.items())}, count(*) AS change
-          FROM decisions d
-         WHERE d.id >= :from AND d.id < :to AND d.verdict <> 'void'
-         GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
-         UNION ALL
-        SELECT d.account_id, date_trunc('hour', d.decided_at, 'UTC'), {", ".join(_VALUES.values())}, n.change
-          FROM noted n JOIN decisions d ON d.id = n.decision_id
-         WHERE n.decision_id < :from
-    ), hours AS MATERIALIZED (
+# What becomes of ``changes``: by account, hour and the value of every subject, how many there are more.
+KEPT = f"""
+    hours AS MATERIALIZED (
         SELECT c.account_id, s.subject, c.begins, s.value, sum(c.change)::bigint AS change
           FROM changes c
          CROSS JOIN LATERAL (VALUES {", ".join(f"('{name}', c.{name})" for name in _VALUES)}) AS s(subject, value)
@@ -110,11 +101,29 @@ _COUNT = text(
             ON CONFLICT (account_id, span, subject, begins, named, value) DO UPDATE
            SET decisions = k.decisions + EXCLUDED.decisions
     )
+"""
+_COUNT = text(
+    f"""
+    WITH noted AS (
+        DELETE FROM late_decisions WHERE decision_id < :to RETURNING decision_id, change
+    ), changes AS MATERIALIZED (
+        SELECT d.account_id, date_trunc('hour', d.decided_at, 'UTC') AS begins,
+               {", ".join(f"{value} AS {name}" for name, value in _VALUES.items())}, count(*) AS change
+          FROM decisions d
+         WHERE d.id >= :from AND d.id < :to AND d.verdict <> 'void'
+         GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+         UNION ALL
+        SELECT d.account_id, date_trunc('hour', d.decided_at, 'UTC'), {", ".join(_VALUES.values())}, n.change
+          FROM noted n JOIN decisions d ON d.id = n.decision_id
+         WHERE n.decision_id < :from
+    ), {KEPT}
     UPDATE decision_counting SET counted_to = :to
     """
 )
+_REACHED = text("SELECT counted_to FROM decision_counting FOR SHARE")
 # In the order in which those who count take their locks; the other way round, both wait for each other.
 _FORGET = (
+    text("SELECT pg_advisory_xact_lock(:lock)").bindparams(lock=_LOCK),
     text("UPDATE decision_counting SET counted_to = '00000000-0000-0000-0000-000000000000'"),
     text("DELETE FROM decision_counts"),
 )
@@ -170,11 +179,23 @@ async def count_range(engine: AsyncEngine, to: uuid.UUID, step: int) -> uuid.UUI
         return reached
 
 
-async def forget(engine: AsyncEngine) -> None:
-    """Nothing is counted any more; the next ranges begin with the oldest decision."""
+@asynccontextmanager
+async def beginning_anew(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Nothing is counted any more; the next ranges begin with the oldest decision in Postgres.
+
+    What is in files is for the caller to count again: readers see the old counts until the block has ended. Nobody
+    else counts meanwhile, and no month goes into a file.
+    """
     async with engine.begin() as connection:
         for statement in _FORGET:
             await connection.execute(statement)
+        yield connection
+
+
+async def is_counted(connection: AsyncConnection, to: uuid.UUID) -> bool:
+    """Whether all below the id is counted, and will be until the transaction ends."""
+    reached: uuid.UUID = (await connection.execute(_REACHED)).scalar_one()
+    return reached >= to
 
 
 async def counted(

@@ -35,7 +35,7 @@ Day = typer.Option(None, "--day", help="A date, as 2026-12-01; today when absent
 @app.command()
 def check(directory: Path = Pack) -> None:
     """Check a pack whole: 0 when it can be used, 1 with file, line and reason when not."""
-    rules = _load(directory)
+    rules = _checked(directory)
     console().print(
         f"{rules.name} {rules.version}: {len(rules.rules)} rules, {len(rules.caps)} caps, {rules.digest}"
     )
@@ -125,10 +125,11 @@ def diff(
 def reload() -> None:
     """Have the service take up its rules anew: 0 when they are in force, 1 when the old ones stay."""
     from app.intents.law.reload_file import NobodyServes, ReloadFile
+    from app.law import window_loader
     from app.platform.embedded import default_data_dir
 
     settings = settings_or_exit()
-    _load(settings.rules_dir)
+    _checked(settings.rules_dir or window_loader.DIRECTORY)
     try:
         standing = ReloadFile(settings.data_dir or default_data_dir(), settings.port).ask()
     except NobodyServes:
@@ -136,6 +137,17 @@ def reload() -> None:
     if standing.error:
         fail(f"the rules stay as they are: {standing.error}", BROKEN)
     console().print(f"in force: {standing.pack} {standing.digest}", markup=False)
+
+
+def _checked(directory: Path) -> WindowRules:
+    """A pack that a service would take, of which every file was read."""
+    from app.intents.services import check_pack
+    from app.platform.files.broken_file import BrokenRuleFile
+
+    try:
+        return check_pack(directory.absolute())
+    except BrokenRuleFile as error:
+        fail(f"a rule file is broken: {error}", BROKEN)
 
 
 def _load(directory: Path | None) -> WindowRules:

@@ -160,6 +160,10 @@ class PackKeeper:
         except OSError as error:
             self._over(f"the rules cannot be read: {error.strerror or error}")
             return
+        except Exception as error:  # the parent of all workers ends with what it does not catch
+            log.exception("the rule pack cannot be used")
+            self._over(f"the rules cannot be used: {error!r}")
+            return
         if found.versions["law"] == self.standing.digest:
             self._over("")
             return

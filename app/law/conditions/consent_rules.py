@@ -12,6 +12,7 @@ from app.law.conditions.law_rows import (
     CHANNELS,
     CONSENT_KINDS,
     LINE_TYPES,
+    LONGEST_AGE,
     PURPOSES,
     RECIPIENTS,
     VOICES,
@@ -126,7 +127,7 @@ def _kinds(row: Row) -> tuple[Exemption, ...]:
         kind, months = item.get("kind"), item.get("within_months")
         if kind not in CONSENT_KINDS or any(other.kind == kind for other in found):
             row.fail("requires", f"names each of {', '.join(CONSENT_KINDS)} once, not {kind!r}")
-        if months is not None and (not isinstance(months, int) or isinstance(months, bool) or months < 1):
+        if months is not None and (type(months) is not int or not 1 <= months <= LONGEST_AGE):
             row.fail("requires", "within_months must be a positive number")
         found.append(Exemption(kind, months))
     kinds = {item.kind for item in found}

@@ -23,6 +23,8 @@ ABOUT = frozenset(
     ("citation", "sources", "quote", "quote_url", "quote_names", "quote_in", "quote_read", "confidence", "checked",
      "watch", "note", "effective_from", "effective_until")
 )  # fmt: skip
+# What is longer leads beyond the calendar, where the age of a consent cannot be reckoned.
+LONGEST_AGE = 36_500
 _PLACE = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?", re.ASCII)
 # The European Union, written as one place and judged as its members.
 EU = (
@@ -87,6 +89,8 @@ class LawFile:
             self.fail(f"has no {array}")
         for index, entry in enumerate(entries):
             self._at = (array, index)
+            if not isinstance(entry, dict):
+                self.fail(f"{array} must be tables, not {entry!r}")
             row = Row(self, entry)
             for key in entry:
                 if key not in allowed:
@@ -167,15 +171,18 @@ class Row:
         return value
 
     def count(self, key: str) -> int | None:
-        """A positive number, or None when absent."""
+        """A positive number of months or days, of a hundred years at most as days; None when absent."""
         value = self.entry.get(key)
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+        if value is not None and (type(value) is not int or not 1 <= value <= LONGEST_AGE):
             self.fail(key, "must be a positive number")
         return value
 
     def places(self) -> frozenset[str]:
         """The place and what it stands for: the members of the Union, their parts, and those of ``also_in``."""
-        found = [self.entry.get("place"), *self.entry.get("also_in", ())]
+        also = self.entry.get("also_in", [])
+        if not isinstance(also, list):
+            self.fail("also_in", "must be a list of places")
+        found = [self.entry.get("place"), *also]
         for place in found:
             if not isinstance(place, str) or not _PLACE.fullmatch(place):
                 self.fail("place", f"{place!r} is neither a country nor a region as US-CA")

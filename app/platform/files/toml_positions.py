@@ -41,7 +41,7 @@ class Positions:
 
 
 def read_toml(path: Path) -> tuple[Mapping[str, Any], Positions]:
-    """Parse the file; BrokenRuleFile with the line when it is missing, not UTF-8 or not TOML."""
+    """Parse the file; BrokenRuleFile with the line when it is missing, not UTF-8, not TOML or too deep."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -51,3 +51,5 @@ def read_toml(path: Path) -> tuple[Mapping[str, Any], Positions]:
     except tomllib.TOMLDecodeError as error:
         at = _SYNTAX_LINE.search(str(error))
         raise BrokenRuleFile(path, int(at.group(1)) if at else None, f"is not TOML: {error}") from error
+    except RecursionError:
+        raise BrokenRuleFile(path, None, "is nested deeper than any rule is") from None

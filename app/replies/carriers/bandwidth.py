@@ -8,6 +8,7 @@ anybody.
 
 from __future__ import annotations
 
+import base64
 import hmac
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,6 +24,8 @@ from app.replies.carriers.webhook import (
 )
 
 MOST_EVENTS = 100
+# Of what comes in, what a person said: written, or chosen among the answers that a message over RCS suggested.
+_SAID = ("message-received", "suggestion-response")
 
 
 def _is_signed(request: WebhookRequest, kept: Mapping[str, Any]) -> bool:
@@ -49,7 +52,7 @@ def _message(event: object) -> WebhookMessage | None:
     """The text that came in; None for a receipt. Raises Unreadable."""
     if not isinstance(event, dict):
         raise Unreadable("each event must be an object")
-    if event.get("type") != "message-received":
+    if event.get("type") not in _SAID:
         return None
     message = event.get("message")
     if not isinstance(message, dict):
@@ -58,9 +61,27 @@ def _message(event: object) -> WebhookMessage | None:
         id=text_of(message, "id", default=""),
         sender=text_of(message, "from"),
         to=text_of(event, "to", default=""),
-        body=text_of(message, "text", default=""),
+        body=_words(message),
         sent_at=sent_at_of(message.get("time"), event.get("time")),
     )
+
+
+def _words(message: Mapping[str, Any]) -> str:
+    """The text, which over RCS stands one floor deeper; or the answer that was chosen, as it was shown."""
+    written = text_of(message, "text", default="")
+    for deeper in (message.get("content"), message.get("suggestionResponse")):
+        if not written and isinstance(deeper, dict):
+            written = text_of(deeper, "text", default="")
+    return written or _postback(message.get("suggestionResponse"))
+
+
+def _postback(chosen: object) -> str:
+    """What stands behind an answer that shows no words, in base64."""
+    behind = chosen.get("postbackData") if isinstance(chosen, dict) else None
+    try:
+        return base64.b64decode(behind, validate=True).decode() if isinstance(behind, str) else ""
+    except ValueError:
+        return ""
 
 
 BANDWIDTH = Carrier(_is_signed, _messages)

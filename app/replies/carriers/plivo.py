@@ -76,14 +76,15 @@ def _messages(request: WebhookRequest) -> Sequence[WebhookMessage]:
     if "Text" not in members and members.get("Type", "sms") == "sms":
         raise Unreadable("Text is missing")
     # https://www.plivo.com/docs/messaging/api/message/handling-incoming: an MMS and a WhatsApp message have a Body
-    said = [text_of(members, name, default="") for name in ("Text", "Body")]
+    text, beside = (text_of(members, name, default="") for name in ("Text", "Body"))
     return [
         WebhookMessage(
             id=text_of(members, "MessageUUID", default=""),
             sender=with_plus(text_of(members, "From")),
             to=receiver_of(text_of(members, "To")),
-            body="\n".join(dict.fromkeys(each for each in said if each)),
+            body=text or beside,
             carrier_action=_INTENTS.get(members.get("MessageIntent", "").lower()),
+            subject=beside,
         )
     ]
 

@@ -22,13 +22,14 @@ from app.replies.carriers.webhook import (
     json_object,
     receiver_of,
     sent_at_of,
+    subject_of,
     text_of,
     with_plus,
 )
 
 _HEADER = "x-sinch-webhook-signature"
 # The Conversation API's channels that know people by their number; elsewhere an identity may be nothing but digits.
-_BY_NUMBER = frozenset(("SMS", "MMS", "RCS", "WHATSAPP", "VIBERBM"))
+_BY_NUMBER = ("SMS", "MMS", "RCS", "WHATSAPP", "VIBERBM")
 # Where each kind of its messages keeps the words.
 _WORDS = (
     ("text_message", "text"),
@@ -64,6 +65,7 @@ def _messages(request: WebhookRequest) -> Sequence[WebhookMessage]:
             # What came with a picture stands one floor deeper.
             body=text_of(body, "message", default="") if isinstance(body, dict) else str(body or ""),
             sent_at=sent_at_of(members.get("received_at")),
+            subject=subject_of(body) if isinstance(body, dict) else "",
         )
     ]
 

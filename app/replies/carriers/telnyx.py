@@ -22,10 +22,27 @@ from app.replies.carriers.webhook import (
     WebhookRequest,
     json_object,
     sent_at_of,
+    storable,
+    subject_of,
     text_of,
 )
 
 KEYWORDS = frozenset({"STOP", "START", "HELP"})
+# Where the words stand: the answer that was chosen of those that we had suggested, as it was shown; what was written;
+# what stands under a picture. WhatsApp's are Meta's own, and a message that was edited has them anew.
+_PLACES = (
+    ("suggestion_response", "text"),
+    ("text",),
+    ("text", "body"),
+    ("button", "text"),
+    ("interactive", "button_reply", "title"),
+    ("interactive", "list_reply", "title"),
+    ("image", "caption"),
+    ("video", "caption"),
+    ("document", "caption"),
+    ("suggestion_response", "postback_data"),
+)
+_EDITED = ("edit", "message")
 
 
 def _is_signed(request: WebhookRequest, kept: Mapping[str, Any]) -> bool:
@@ -64,6 +81,7 @@ def _messages(request: WebhookRequest) -> Sequence[WebhookMessage]:
             carrier_action=word if word in KEYWORDS else None,
             is_answered=word in KEYWORDS,
             sent_at=sent_at_of(payload.get("received_at"), data.get("occurred_at")),
+            subject=subject_of(payload),
         )
     ]
 
@@ -72,10 +90,15 @@ def _text(payload: Mapping[str, Any]) -> str:
     """The words of an SMS, or of a message over RCS or WhatsApp, which stand one floor deeper."""
     deeper = payload.get("body")
     if payload.get("text") is None and isinstance(deeper, dict):
-        chosen = deeper.get("suggestion_response")  # one of the answers that we had suggested
-        words = chosen.get("text") if isinstance(chosen, dict) else deeper.get("text")
-        return text_of(words, "body", default="") if isinstance(words, dict) else str(words or "")
+        found = (_at(deeper, path) for path in (*_PLACES, *((*_EDITED, *path) for path in _PLACES)))
+        return next((storable(words) for words in found if isinstance(words, str) and words), "")
     return text_of(payload, "text", default="")
+
+
+def _at(members: Any, path: Sequence[str]) -> Any:
+    for name in path:
+        members = members.get(name) if isinstance(members, dict) else None
+    return members
 
 
 TELNYX = Carrier(_is_signed, _messages)

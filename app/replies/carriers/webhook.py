@@ -54,6 +54,7 @@ class WebhookMessage:
 
     ``is_answered``: the carrier has answered it already, so that nobody else shall. ``fault``: why it cannot be read,
     where others came with it that can. ``sent_at``: when the person sent it, at the latest; None where it is not told.
+    ``subject``: what stands beside the text, as over a message with a picture, where a wish may stand as well.
     """
 
     id: str
@@ -64,6 +65,7 @@ class WebhookMessage:
     is_answered: bool = False
     fault: str = ""
     sent_at: datetime | None = None
+    subject: str = ""
 
     def known_by(self) -> str | None:
         """By what it is known when it comes again; None for one without an id, which is never taken for another."""
@@ -141,6 +143,12 @@ def sent_at_of(*told: object) -> datetime | None:
 def storable(text: str) -> str:
     """The text without NULs, and with a sign in place of half a character: what no store takes, no wish is lost for."""
     return text.replace("\x00", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def subject_of(members: Mapping[str, Any]) -> str:
+    """What stands over a message with a picture; empty where nothing does."""
+    found = members.get("subject")
+    return storable(found) if isinstance(found, str) else ""
 
 
 def text_of(members: Mapping[str, Any], name: str, *, default: str | None = None) -> str:

@@ -117,7 +117,7 @@ def put(
     as_json: bool = AsJson,
 ) -> None:
     """Make a registry, or change what it binds; never its numbers."""
-    from app.platform.outcomes import Unusable
+    from app.platform.outcomes import Conflict, Unusable
     from app.suppression.registries.describe_registry import describe_registry
     from app.suppression.registries.manage_registry import set_registry
     from app.suppression.registries.store import NAME_PATTERN, REGION_PATTERN
@@ -142,6 +142,8 @@ def put(
             )
         except Unusable as error:
             fail(f"--{error}", USAGE)
+        except Conflict as error:
+            fail(str(error), FAILED)
 
     new, registry = with_database(work)
     if as_json:

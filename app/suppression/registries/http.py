@@ -86,11 +86,11 @@ async def get_one(request: Request, caller: AnyKey, name: Name) -> Response:
     responses={
         200: {"model": RegistryDocument},
         201: {"model": RegistryDocument},
-        **documents.problems(body=True),
+        **documents.problems("conflict", body=True),
     },
 )
 async def put_one(request: Request, caller: Operator, name: Name, body: RegistryBody) -> Response:
-    """Never touches its numbers."""
+    """Never touches its numbers. 409 where a list is loaded and its kind would become `reassigned`, or another one."""
     services = services_of(request)
     new, stored = await set_registry(
         services.database,

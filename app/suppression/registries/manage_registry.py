@@ -11,10 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.accounts.audit.record_change import actor_of, begin_change, record_change
 from app.numbering import load as load_number_locator
-from app.platform.outcomes import FieldFault, Unusable
+from app.platform.outcomes import Conflict, FieldFault, Unusable
 from app.platform.postgres.database import Database
-from app.suppression.registries.loading_store import ActiveVersion
+from app.suppression.registries.loading_store import ActiveVersion, RegistryBusy, hold_registry
 from app.suppression.registries.store import Registry, delete_registry, put_registry, read_registry
+
+# Of this kind a list forbids nobody: it ends the consents that were given before.
+REASSIGNED = "reassigned"
 
 
 async def set_registry(
@@ -31,7 +34,9 @@ async def set_registry(
 ) -> tuple[bool, Registry]:
     """Make it or change its settings, never its numbers; answers whether it is new, and the registry.
 
-    Raises Unusable for a region that the rules do not know: a list of nowhere, once too old, would bind nobody.
+    Raises Unusable for a region that the rules do not know: a list of nowhere, once too old, would bind nobody. Raises
+    Conflict where a list is loaded, or being loaded, and only one of its kind and the new one is of reassigned numbers:
+    those forbid nothing, so that all whom the list forbids could be called from then on, or the other way round.
     """
     if region is not None and not load_number_locator().regions.is_of_somebody(region):
         reason = "must be a country or a region of ISO 3166-2 that is known here, as US-TX"
@@ -40,6 +45,8 @@ async def set_registry(
     async with database.begin() as connection:
         await begin_change(connection, None, subject)
         before = await read_registry(connection, name, now)
+        if before is not None and (before.kind == REASSIGNED) != (kind == REASSIGNED):
+            await _refuse_if_loaded(connection, before, kind)
         new = await put_registry(
             connection,
             name,
@@ -62,6 +69,18 @@ async def set_registry(
             now=now,
         )
     return new, after
+
+
+async def _refuse_if_loaded(connection: AsyncConnection, registry: Registry, kind: str) -> None:
+    try:
+        await hold_registry(connection, registry.name)
+    except RegistryBusy:
+        raise Conflict(f"The registry {registry.name} is being loaded or changed.") from None
+    if registry.in_force:
+        raise Conflict(
+            f"The registry {registry.name} holds a list of the kind {registry.kind}, which cannot become one of the"
+            f" kind {kind}. Load the list under another name, and delete this one when nothing relies on it."
+        )
 
 
 async def remove_registry(engine: AsyncEngine, key_id: UUID | None, name: str, now: datetime) -> bool:
