@@ -224,6 +224,36 @@ def test_a_pack_is_checked_as_a_service_reads_it(pack: Path, file: str, more: st
     assert f"a rule file is broken: {Path(file).name}" in found.stderr
 
 
+def test_a_pack_that_is_still_being_written_is_not_taken_up(start_dialler: Start, pack: Path) -> None:
+    """The first rules of a file are a file of rules: without the rest, whoever those forbid could be called."""
+    old = digest_of(pack)
+    dialler = start_dialler(rules_dir=pack, workers=1)
+    file = pack / "windows" / "us.toml"
+    whole, writing = file.read_text(), threading.Event()
+    rules = whole.split("\n[[rule]]")
+
+    def write() -> None:
+        """As a copy over a slow line does it, from the beginning to the end."""
+        with file.open("w") as out:
+            out.write(rules[0])
+            for rule in rules[1:]:
+                out.write(f"\n[[rule]]{rule}")
+                out.flush()
+                writing.set()
+                time.sleep(0.05)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    writing.wait()
+    hang_up(dialler)
+    wait_for(lambda: "winter: is being written" in dialler.service.log)
+    assert law_of(dialler) == old
+    thread.join()
+    new = edit(pack, "2026.12.01")
+    hang_up(dialler)
+    wait_for(lambda: law_of(dialler) == new)
+
+
 async def test_the_text_of_every_pack_that_decided_is_kept_however_soon_another_takes_its_place(
     start_dialler: Start, pack: Path
 ) -> None:

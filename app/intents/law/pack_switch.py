@@ -24,6 +24,7 @@ from app.platform.server.generations import Generations
 log = logging.getLogger("callgate.law")
 
 LOOK_SECONDS = 0.2
+SETTLED_SECONDS = 0.3
 PREPARE_SECONDS = 60.0  # a worker that takes longer will not turn, and so none does
 Report = Callable[["Standing"], None]
 
@@ -38,16 +39,31 @@ class Standing:
     error: str = ""
 
 
-def copy_of(source: Path, target: Path) -> Path:
-    """The files of a pack, copied; answers the copy's directory, which has the source's name."""
+def copy_of(source: Path, target: Path, *, settled_seconds: float = 0.0) -> Path:
+    """The files of a pack, copied; answers the copy's directory, which has the source's name.
+
+    Raises BrokenRuleFile where they change meanwhile, or within so many seconds: half a file of rules can be one
+    that is whole, without the rules that come last in it.
+    """
     directory = target / source.name
     (directory / "windows").mkdir(parents=True)
     try:
-        for path in (*source.glob("*.toml"), *source.glob("windows/*.toml")):
+        before = _files(source)
+        for path in before:
             shutil.copyfile(path, directory / path.relative_to(source))
+        time.sleep(settled_seconds)
+        after = _files(source)
     except OSError as error:
         raise BrokenRuleFile(source, None, f"cannot be read: {error.strerror or error}") from None
+    if after != before:
+        raise BrokenRuleFile(source, None, "is being written; ask again when that is done")
     return directory
+
+
+def _files(source: Path) -> dict[Path, tuple[int, int]]:
+    """The files of a pack, each with its length and when it was written last."""
+    found = ((path, path.stat()) for path in (*source.glob("*.toml"), *source.glob("windows/*.toml")))
+    return {path: (told.st_size, told.st_mtime_ns) for path, told in found}
 
 
 def check_of(digest: str) -> int:
@@ -152,7 +168,7 @@ class PackKeeper:
     def _announce(self) -> None:
         generation = self._last = self._last + 1
         try:
-            copy = copy_of(self.source, self._copies / str(generation))
+            copy = copy_of(self.source, self._copies / str(generation), settled_seconds=SETTLED_SECONDS)
             found = with_pack(self.rule_sets.current(), copy)
         except BrokenRuleFile as error:
             self._over(f"a rule file is broken: {error}")
