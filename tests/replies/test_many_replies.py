@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import os
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -97,9 +98,13 @@ def test_the_list_says_what_the_genuine_replies_say(gate: RunningService) -> Non
                 headers = {"Content-Type": headers["Content-Type"]}
             if forged == "another body" and name == "bandwidth":
                 headers["Authorization"] = "Basic Z2F0ZTpndWVzc2Vk"  # gate:guessed
-            connection.request("POST", sent.path, body, headers)
-            response = connection.getresponse()
-            response.read()
+            while True:
+                connection.request("POST", sent.path, body, headers)
+                response = connection.getresponse()
+                response.read()
+                if response.status != 429:
+                    break
+                time.sleep(int(response.headers["Retry-After"]))  # a key's requests of a minute are bounded
             seen[("forged" if forged else "genuine", response.status)] += 1
         connection.close()
         return seen
