@@ -42,10 +42,16 @@ class Model:
             self._note(*key, "expired", held.reason, held.source)
 
     def add(self, number: str, channel: str, held: Held) -> bool:
-        """False when there is one already. That the person opted out once more is of the history all the same."""
+        """False when there is one already. That the person opted out once more is of the history all the same.
+
+        An opt-out that would last longer takes the place of what is there.
+        """
         if self._added(number, channel, held):
             return True
         if held.source == "opt_out":
+            ends = self.entries[number, channel].expires_at
+            if ends is not None and (held.expires_at is None or held.expires_at > ends):
+                self.entries[number, channel] = held
             self._note(number, channel, "changed", held.reason, held.source)
         return False
 

@@ -51,7 +51,8 @@ def copy_of(source: Path, target: Path, *, settled_seconds: float = 0.0) -> Path
         before = _files(source)
         for path in before:
             shutil.copyfile(path, directory / path.relative_to(source))
-        time.sleep(settled_seconds)
+        if settled_seconds:
+            time.sleep(settled_seconds)
         after = _files(source)
     except OSError as error:
         raise BrokenRuleFile(source, None, f"cannot be read: {error.strerror or error}") from None
