@@ -58,8 +58,11 @@ def end_with(outcome: Outcome) -> NoReturn:
     from app.platform.environment import UNAVAILABLE
     from app.platform.outcomes import CannotDecide, Unusable
 
-    status = USAGE if isinstance(outcome, Unusable) else NOT_DONE
-    status = UNAVAILABLE if isinstance(outcome, CannotDecide) else status
+    status = NOT_DONE
+    if isinstance(outcome, Unusable):
+        status = USAGE
+    elif isinstance(outcome, CannotDecide):
+        status = UNAVAILABLE
     fail(str(getattr(outcome, "detail", None) or outcome), status)
 
 

@@ -54,7 +54,7 @@ def test_an_instant_that_cannot_be_read_does_not_hold_up_what_stands_behind_it(w
 
 
 async def write_backlog(decider: Decider, first_type: str = "suppression.added", many: int = MANY) -> None:
-    async with decider.services.database.begin() as connection:
+    async with decider.services.database.bulk.begin() as connection:  # no deadline of a request's
         await connection.execute(
             text(
                 "INSERT INTO event_outbox (account_id, type, subject, at, data)"

@@ -211,31 +211,20 @@ _RENAME = """
 LONG_AGO = floor_id(datetime(2001, 1, 1, tzinfo=UTC)).bytes
 
 
-async def test_a_decision_removed_and_named_otherwise_in_the_list_of_leaves_is_named(sealed: Sealed) -> None:
-    """The root is over the hashes alone: who writes the database may call a leaf whatever they like."""
-    victim = sealed.decisions[17]
-    await sealed.tamper("DELETE FROM decisions WHERE id = :id", id=victim)
-    await sealed.tamper(
-        _RENAME, account=sealed.account, leaf=b"\x01" + victim.bytes, named=b"\x01" + LONG_AGO
-    )
-    (wrong,) = (await sealed.check()).wrong
-    assert (
-        wrong == f"the leaves of seal 1 name the decision {uuid.UUID(bytes=LONG_AGO)}, which cannot be of it"
-    )
-
-
-async def test_an_opt_out_removed_and_called_an_old_decision_in_the_list_of_leaves_is_named(
-    sealed: Sealed,
+@pytest.mark.parametrize(("what", "seal"), [("decision", 1), ("opt-out", 2)])
+async def test_a_record_removed_and_called_an_old_decision_in_the_list_of_leaves_is_named(
+    sealed: Sealed, what: str, seal: int
 ) -> None:
-    victim = sealed.histories[0]
-    await sealed.tamper("DELETE FROM suppression_events WHERE id = :id", id=victim)
-    await sealed.tamper(
-        _RENAME, account=sealed.account, leaf=b"\x02" + victim.bytes, named=b"\x01" + LONG_AGO
-    )
-    (wrong,) = (await sealed.check()).wrong
-    assert (
-        wrong == f"the leaves of seal 2 name the decision {uuid.UUID(bytes=LONG_AGO)}, which cannot be of it"
-    )
+    """The root is over the hashes alone: who writes the database may call a leaf whatever they like."""
+    table, kind, victim = {
+        "decision": ("decisions", b"\x01", sealed.decisions[17]),
+        "opt-out": ("suppression_events", b"\x02", sealed.histories[0]),
+    }[what]
+    await sealed.tamper(f"DELETE FROM {table} WHERE id = :id", id=victim)
+    await sealed.tamper(_RENAME, account=sealed.account, leaf=kind + victim.bytes, named=b"\x01" + LONG_AGO)
+    assert (await sealed.check()).wrong == [
+        f"the leaves of seal {seal} name the decision {uuid.UUID(bytes=LONG_AGO)}, which cannot be of it"
+    ]
 
 
 async def test_decisions_removed_together_with_their_list_of_leaves_are_named(sealed: Sealed) -> None:

@@ -18,7 +18,7 @@ from app.intents.archive.read_archive import DIRECTORY
 from app.intents.records import partitions
 from app.intents.records.partitions import month_start
 from app.platform.postgres.database import Database
-from tests.contract.dialler import new_account
+from tests.contract.dialler import Dialler, new_account
 from tests.contract.problem import check_problem
 from tests.service import PATIENT, RunningService
 
@@ -48,12 +48,18 @@ def service(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Runni
         yield running
 
 
-def test_a_wish_told_of_an_archived_intent_is_kept_and_the_answer_says_so(
-    service: RunningService, database_url: str, tmp_path: Path
-) -> None:
+def approved_long_ago(service: RunningService, database_url: str, tmp_path: Path) -> tuple[Dialler, str, str]:
+    """A new account, whom it called, and the id of the call, whose month is in a file."""
     dialler = new_account(service)
     number = dialler.open_number()
     intent_id = asyncio.run(archived(database_url, tmp_path, dialler.approved(to=number)["id"]))
+    return dialler, number, intent_id
+
+
+def test_a_wish_told_of_an_archived_intent_is_kept_and_the_answer_says_so(
+    service: RunningService, database_url: str, tmp_path: Path
+) -> None:
+    dialler, number, intent_id = approved_long_ago(service, database_url, tmp_path)
     path, other = f"/v1/intents/{intent_id}/outcome", new_account(service)
     assert dialler.get(f"/v1/intents/{intent_id}").status == 200
 
@@ -76,9 +82,7 @@ def test_a_wish_told_of_an_archived_intent_is_kept_and_the_answer_says_so(
 def test_a_wish_is_not_lost_where_the_archive_cannot_be_read(
     service: RunningService, database_url: str, tmp_path: Path
 ) -> None:
-    dialler = new_account(service)
-    number = dialler.open_number()
-    intent_id = asyncio.run(archived(database_url, tmp_path, dialler.approved(to=number)["id"]))
+    dialler, number, intent_id = approved_long_ago(service, database_url, tmp_path)
     file = tmp_path / move_months.file_name(OLD)
     file.rename(tmp_path / "away")
     path, wish = f"/v1/intents/{intent_id}/outcome", {"result": "answered", "asked_not_to_be_called": True}
